@@ -9,9 +9,9 @@ from pydantic import Field, model_validator
 from tasks.core import config
 from tasks.core.config import Frozen
 from tasks.core.document import Document
-from tasks.core.errors import InputError
+from tasks.core.errors import InputError, Refused
 from tasks.core.graph import GATES
-from tasks.core.params.values import Name, Sha256
+from tasks.core.params.values import Name, Sha256, Text
 from tasks.policy.gate_rules import AUDITOR, LOCAL, Check, Escalate, Gate, Hours, Role, Waive
 from tasks.trust.gate_statement import EXPERIMENT, GateName
 
@@ -134,6 +134,24 @@ class Changes(Frozen):
         return self
 
 
+class BaseModels(Frozen):
+    """Which base models may be used."""
+
+    licences: list[Text] | None = None
+    """Licences, each written as `base_model.licence` has it; null: any. A run with another is refused."""
+    regions: list[Text] | None = None
+    """Where a provider may answer, as `hallmark compare` is told of one; null: anywhere. Runs answer on machines of
+    your own."""
+
+    def require(self, licence: str) -> None:
+        """Raises Refused for a licence that is not among them."""
+        if self.licences is not None and licence not in self.licences:
+            raise Refused(
+                f"base_model.licence: policy lists {', '.join(self.licences) or 'none'} under base_models.licences, "
+                f"got {licence}; choose another base model (`hallmark compare` shows how good one is)"
+            )
+
+
 class Policy(Document):
     """policy.yaml."""
 
@@ -144,6 +162,8 @@ class Policy(Document):
     location_variables: list[Variable] = []
     """Environment variables that a `location` in sources.yaml may name. Whoever writes that file would otherwise have
     the value of any, a password say, sent to a store of their own."""
+    base_models: BaseModels = BaseModels()
+    """Licences and regions of base models."""
     judges: list[Sha256] = []
     """Digests of the Hallmarks that may judge outside environment `local`, as `hallmark doctor` prints them; empty: any
     that is installed from a wheel."""

@@ -124,21 +124,21 @@ def repro(
     stage's whole process group before it is passed on.
     """
     started = time.monotonic()
-    environment = _environment(stage)
+    environment = environment_of(stage)
     if apart:
         environment = {name: value for name, value in environment.items() if not name.startswith(APART)}
     if supervised:
         environment |= {"SHELL": _shell(layout), BOXED: "1" if boxed else ""}
     lines, code = _dvc(layout, ["repro", "--single-item", *["--force"] * force, "--", stage], environment, say, most)
     if code:
-        raise _failure(layout.root, stage, code, lines)
+        raise failure(layout.root, stage, code, lines)
     ran = any(line.startswith("Running stage") for line in lines)
     return StageOutcome(stage=stage, seconds=time.monotonic() - started, cached=not ran)
 
 
 def commit(layout: Layout, stage: str) -> None:
     """Have the cache, and dvc.lock, hold a stage's outputs as they lie there. Raises Unavailable with DVC's message."""
-    lines, code = _dvc(layout, ["commit", "--force", "--", stage], _environment(PUSH), lambda _: None)
+    lines, code = _dvc(layout, ["commit", "--force", "--", stage], environment_of(PUSH), lambda _: None)
     if code:
         raise Unavailable(f"dvc commit of stage {stage} failed:\n" + "\n".join(lines[-15:]))
 
@@ -166,7 +166,7 @@ def _dvc(
                     say(line)
             code = process.wait()
         except BaseException:
-            _end(process)
+            end(process)
             raise
     if code >= 0:
         dvc_lock.release(layout.root)
@@ -180,11 +180,11 @@ def _within(most: float | None, process: "subprocess.Popen[str]") -> Iterator[th
     """End the process where the block takes longer than `most` seconds; the event tells that it was."""
     late = threading.Event()
 
-    def end() -> None:
+    def too_late() -> None:
         late.set()
-        _end(process)
+        end(process)
 
-    timer = threading.Timer(most, end) if most is not None else None
+    timer = threading.Timer(most, too_late) if most is not None else None
     if timer:
         timer.daemon = True
         timer.start()
@@ -250,7 +250,7 @@ def _has_remote(layout: Layout) -> bool:
 
 def _carry(layout: Layout, *words: str) -> None:
     done = subprocess.run(
-        [*DVC, *words], cwd=layout.root, env=_environment(PUSH), text=True,
+        [*DVC, *words], cwd=layout.root, env=environment_of(PUSH), text=True,
         check=False, stdin=subprocess.DEVNULL, capture_output=True,
     )  # fmt: skip
     if done.returncode:
@@ -287,8 +287,8 @@ def _config(root: Path) -> Any:
     return Config(str(root / ".dvc"))
 
 
-def _environment(stage: str) -> dict[str, str]:
-    """The stage's `python` is this one; of what `GIVEN_TO` names it holds its own.
+def environment_of(stage: str) -> dict[str, str]:
+    """What a stage is started with. Its `python` is this one; of what `GIVEN_TO` names it holds its own.
 
     Libraries draw no progress bars into the log, where every frame would be a line; a stage tells its own progress.
     """
@@ -307,7 +307,7 @@ def _withheld(stage: str) -> tuple[str, ...]:
     return (*INTO_A_PROCESS, *(beginning for beginning, given in GIVEN_TO.items() if stage not in given))
 
 
-def _end(process: "subprocess.Popen[str]") -> None:
+def end(process: "subprocess.Popen[str]") -> None:
     """Ask the process group to stop, then make it."""
     for sign, patience in ((signal.SIGTERM, 10), (signal.SIGKILL, 10)):
         try:
@@ -320,7 +320,7 @@ def _end(process: "subprocess.Popen[str]") -> None:
             continue
 
 
-def _failure(root: Path, stage: str, code: int, lines: list[str]) -> HallmarkError:
+def failure(root: Path, stage: str, code: int, lines: list[str]) -> HallmarkError:
     """The stage's own error where it left one, else what DVC or the traceback said last."""
     error_path = error_file(root, stage)
     exited = next((int(m[1]) for line in lines if (m := re.search(r"exited with (-?\d+)", line))), code)

@@ -210,7 +210,7 @@ WITHHELD = {
 def test_a_stage_gets_only_what_is_its_own(monkeypatch: pytest.MonkeyPatch, stage: str) -> None:
     for name in [*WITHHELD, "HALLMARK_WORKERS", "DATA_ROOT", "HF_TOKEN"]:
         monkeypatch.setenv(name, f"value of {name}")
-    given = {value.removeprefix("value of ") for value in dvc._environment(stage).values()}
+    given = {value.removeprefix("value of ") for value in dvc.environment_of(stage).values()}
     assert {name for name in WITHHELD if name in given} == {name for name, to in WITHHELD.items() if stage in to}
     assert {"HALLMARK_WORKERS", "DATA_ROOT", "HF_TOKEN"} <= given
 

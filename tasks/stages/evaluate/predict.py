@@ -69,7 +69,8 @@ def run(params: Params, layout: Layout, which: Which) -> Predictions:
         announce(f"predict@{which}", "loading the model")
         if warning := processor.slow_bf16("evaluation", params.evaluation.device, params.evaluation.precision):
             print(warning, flush=True)
-        alone = which != "base"  # nobody serves it, and nothing is judged by its latency
+        # Nobody serves the base model, and nothing is judged by its latency where it is asked less than the others.
+        alone = which != "base" or params.evaluation.base_rows is None
         result = predict(*models.load(located, params.evaluation), rows, params, f"predict@{which}", alone)
     _write(result, layout, which)
     return result

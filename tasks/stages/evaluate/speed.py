@@ -1,7 +1,9 @@
-"""Latency, throughput and cost of one model's answers. These differ from machine to machine and are not digested."""
+"""Latency, throughput, cost and memory of one model's answers. They differ between machines and are not digested."""
 
+import resource
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from tasks.core.facts import Fact, Facts
 from tasks.core.params.evaluation import Evaluation
@@ -34,7 +36,22 @@ def _milliseconds(decoder: Decoder, prompt: Tokens) -> float:
 
 def facts(single: Sequence[float], rows: int, seconds: float, settings: Evaluation) -> Facts:
     """`single`: milliseconds of requests one at a time, perhaps none; `seconds`: what all `rows` took in batches."""
-    return {**_latency(single), **_throughput(rows / seconds, rows, settings)} if rows else {}
+    if not rows:
+        return {}
+    held = Fact(value=round(peak_bytes(settings) / 1e9, 3), unit="GB", note="the most that the model's process held")
+    return {**_latency(single), **_throughput(rows / seconds, rows, settings), "peak_memory_gb": held}
+
+
+def peak_bytes(settings: Evaluation) -> int:
+    """The most that this process held: of its GPU's memory, or of the machine's."""
+    if settings.device == "gpu":
+        import torch
+
+        return int(torch.cuda.max_memory_allocated())
+    status = Path("/proc/self/status")
+    if status.is_file():  # `ru_maxrss` begins with what the process held that started this one
+        return int(status.read_text().partition("VmHWM:")[2].split()[0]) * 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
 def _latency(single: Sequence[float]) -> Facts:

@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from tasks.core import facts, progress, record
@@ -87,7 +88,9 @@ def test_measured_figures_stand_apart(layout: Layout) -> None:
     give_adapter(layout)
     answers(layout, "candidate")
     stated = facts.parse(read_json(layout.measured("predict/candidate") / "facts.json")["facts"])
-    assert set(stated) == {"latency_p50_ms", "latency_p95_ms", "rows_per_second", "cost_per_1000_requests"}
+    costs = {"rows_per_second", "cost_per_1000_requests", "peak_memory_gb"}
+    assert set(stated) == {"latency_p50_ms", "latency_p95_ms", *costs}
+    assert 0.1 < stated["peak_memory_gb"].value < psutil.virtual_memory().total / 1e9
     assert 0 < stated["latency_p50_ms"].value <= stated["latency_p95_ms"].value
     assert "one at a time" in stated["latency_p95_ms"].note
     rate = stated["rows_per_second"].value
@@ -97,7 +100,13 @@ def test_measured_figures_stand_apart(layout: Layout) -> None:
 def test_nobody_waits_for_the_latency_of_the_base_model(layout: Layout) -> None:
     answers(layout, "base")
     stated = facts.parse(read_json(layout.measured("predict/base") / "facts.json")["facts"])
-    assert set(stated) == {"rows_per_second", "cost_per_1000_requests"}
+    assert set(stated) == {"rows_per_second", "cost_per_1000_requests", "peak_memory_gb"}
+
+
+def test_a_base_model_that_is_asked_everything_is_timed_like_the_others(layout: Layout) -> None:
+    answers(layout, "base", house.params(base_rows=None))
+    stated = facts.parse(read_json(layout.measured("predict/base") / "facts.json")["facts"])
+    assert 0 < stated["latency_p50_ms"].value <= stated["latency_p95_ms"].value
 
 
 def test_a_timed_request_reads_its_whole_prompt(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,110 @@
+"""`hallmark compare`"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from infra.cli import shared
+from infra.cli.screen import Screen
+from infra.cli.shared import console
+from infra.cli.terminal import Terminal
+from tasks.core.errors import HallmarkError, InputError, Refused
+from tasks.core.files import write_bytes
+from tasks.ledger.ledger import open_ledger
+from tasks.runs.resolve import read_params
+from tasks.runs.run import installed_governance
+
+
+def compare(
+    file: Annotated[Path, typer.Argument(metavar="BASES.yaml", help="The base models to compare.")],
+    params: Annotated[Path | None, typer.Option("--params", metavar="FILE", help="Another params file.")] = None,
+    changes: shared.Changes = None,
+    asked: Annotated[
+        int | None, typer.Option("--rows", min=1, metavar="N", help="Rows that each is asked. [default: 100]")
+    ] = None,
+    trained_on: Annotated[
+        int | None, typer.Option("--train-rows", min=1, metavar="N", help="Rows of the fine-tune. [default: 200]")
+    ] = None,
+    steps: Annotated[
+        int | None, typer.Option("--steps", min=1, metavar="N", help="Its steps. [default: once through its rows]")
+    ] = None,
+    zero_shot_only: Annotated[bool, typer.Option("--zero-shot-only", help="Train nothing.")] = False,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="DIR", help="Where the page goes. [default: .hallmark/compared]")
+    ] = None,
+    as_json: shared.Json = False,
+) -> None:
+    """Compare base models on the task: quality with intervals, languages, context, memory, latency, cost, and whether
+    policy allows them.
+
+    Each is asked the same rows as it is and after a short fine-tune, on the training side of the last run whose data
+    gate has passed. What is done is kept: after an interruption say it again. It advises, and opens no gate.
+
+    Example: hallmark compare examples/bases.yaml --rows 60 --steps 20
+    """
+    from tasks.compare import candidates, page  # these read tables and models
+    from tasks.compare import compare as rules
+    from tasks.compare.place import FOLDER
+    from tasks.compare.rows import Wanted
+
+    if zero_shot_only and (steps or trained_on):
+        raise InputError("--zero-shot-only trains nothing: leave out --steps and --train-rows")
+    root = shared.root()
+    settings, _ = read_params(params or root / "params.yaml", shared.pairs(changes))
+    wish = rules.Wish(candidates.load(file), settings, Wanted(asked, trained_on), steps, not zero_shot_only)
+    ledger, governed = open_ledger(root / ".hallmark"), installed_governance(root, None)
+    with Screen(Terminal(stderr=True) if as_json else console) as screen:
+        document, found = rules.compare(root, wish, ledger, governed, screen)
+    target = (out or root / ".hallmark" / FOLDER) / "comparison.html"
+    with shared.writable(target):
+        write_bytes(target, page.render(document).encode())
+    shared.print_json(document.model_dump(mode="json")) if as_json else _show(document, page.verdict(document))
+    shared.notice(f"page: {target}", as_json)
+    _refuse(found.failures, document.best)
+
+
+def _refuse(failures: dict[str, HallmarkError], best: str | None) -> None:
+    """Raises what went wrong with a base model, or that none is left to choose."""
+    for name, error in failures.items():
+        raise type(error)(f"base model {name} was not compared: {error}")
+    if best is None:
+        raise Refused("policy allows none of these base models; `hallmark policy show` shows what it lists")
+
+
+def _show(document: Any, verdict: str) -> None:
+    titles = [metric.title.lower() for metric in document.metrics]
+    costs = ("p50", "p95", "USD / 1,000", "memory", "context", "policy")
+    table = Table("base model", "state", *titles, *costs, box=None)
+    for each in document.bases:
+        for row in _rows(each, document):
+            table.add_row(*row)
+    console.print(table)
+    for each in document.bases:
+        for why in each.terms.against():
+            console.print(f"{each.name}: {why}")
+    console.print(verdict)
+
+
+def _rows(each: Any, document: Any) -> Iterator[tuple[str, ...]]:
+    from tasks.compare.compare import WORDS
+    from tasks.compare.page import figure, score
+
+    policy = "allowed" if each.allowed else "not allowed"
+    if not each.standings:
+        yield (each.name, "not asked", *[""] * (len(document.metrics) + 5), policy)
+    for state, standing in each.standings.items():
+        taken = each.taken[state]
+        yield (
+            each.name,
+            WORDS[state],
+            *(score(standing.scores[metric.name], metric.unit) for metric in document.metrics),
+            figure(taken.latency_p50_ms, "ms"),
+            figure(taken.latency_p95_ms, "ms"),
+            figure(taken.cost_per_1000_requests),
+            figure(taken.peak_memory_gb, "GB"),
+            figure(each.context),
+            policy,
+        )

@@ -1,0 +1,63 @@
+"""Whether policy allows a base model. What nobody declared and no policy asks is told as that."""
+
+from collections.abc import Collection, Iterator
+
+from tasks.compare.candidates import Candidate
+from tasks.core.config import Frozen
+from tasks.policy.policy import BaseModels
+
+ANY = "policy lists none, so any is allowed"
+
+
+class Verdict(Frozen):
+    allowed: bool
+    why: str
+    """In words."""
+
+
+class Terms(Frozen):
+    """What speaks for or against a base model besides its figures."""
+
+    licence: Verdict
+    residency: Verdict
+    usage_policy: str | None
+    """As declared; null where nobody did, as the next."""
+    lock_in: str | None
+
+    @property
+    def allowed(self) -> bool:
+        return self.licence.allowed and self.residency.allowed
+
+    def against(self) -> Iterator[str]:
+        """Why it is not allowed."""
+        return (each.why for each in (self.licence, self.residency) if not each.allowed)
+
+
+def terms(candidate: Candidate, policy: BaseModels, regions: Collection[str]) -> Terms:
+    """`regions`: where the sources of the rows lie."""
+    return Terms(
+        licence=_licence(candidate.licence, policy.licences),
+        residency=_residency(candidate, policy.regions, regions),
+        usage_policy=candidate.usage_policy,
+        lock_in=candidate.lock_in,
+    )
+
+
+def _licence(licence: str, listed: list[str] | None) -> Verdict:
+    if listed is None:
+        return Verdict(allowed=True, why=f"{licence}; {ANY}")
+    if licence in listed:
+        return Verdict(allowed=True, why=f"{licence}, which policy lists")
+    return Verdict(allowed=False, why=f"{licence} is not among the licences of policy: {', '.join(listed) or 'none'}")
+
+
+def _residency(candidate: Candidate, listed: list[str] | None, regions: Collection[str]) -> Verdict:
+    if candidate.region is None:
+        return Verdict(allowed=True, why="answers on machines of your own; nothing leaves them")
+    lie = f"the sources lie in {', '.join(sorted(regions)) or 'no region'}"
+    there = f"{candidate.provider} answers in {candidate.region}, {lie}"
+    if listed is None:
+        return Verdict(allowed=True, why=f"{there}; {ANY}")
+    if candidate.region in listed:
+        return Verdict(allowed=True, why=f"{there}; policy lists {candidate.region}")
+    return Verdict(allowed=False, why=f"{there}; policy lists {', '.join(listed) or 'no region'}")

@@ -1,0 +1,236 @@
+"""The base models of a file, one after the other: fetched, asked as they are, fine-tuned shortly, asked again.
+
+What is done is kept, so that an interrupted comparison goes on where it was.
+"""
+
+import shutil
+import time
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from tasks.compare import allowed, figures, outcome, place, rows, work
+from tasks.compare.allowed import Terms
+from tasks.compare.candidates import Candidate
+from tasks.compare.document import Compared, Document
+from tasks.compare.outcome import STATES, Outcome, State
+from tasks.compare.place import Place
+from tasks.compare.rows import Chosen, Wanted
+from tasks.core.errors import HallmarkError
+from tasks.core.files import read_json, write_json
+from tasks.core.layout import Layout
+from tasks.core.locks import turn
+from tasks.core.params.params import Params
+from tasks.core.progress import duration
+from tasks.ledger.ledger import Ledger
+from tasks.policy.governance import Governance
+from tasks.runs import dvc
+from tasks.stages.evaluate.document import Comparison
+from tasks.stages.evaluate.metrics import table
+from tasks.stages.train.base import base_model
+from tasks.supervise import box
+
+WORDS: Mapping[State, str] = {"zero_shot": "zero-shot", "fine_tuned": "fine-tuned"}
+BRING: Mapping[State, tuple[str, ...]] = {
+    "zero_shot": ("base_model", "predict@base"),
+    "fine_tuned": ("tokenise", "train", "predict@candidate"),
+}
+"""The stages that each state takes besides those before."""
+
+
+class Watcher(Protocol):
+    """Who is told how a comparison goes."""
+
+    def working(self, what: str, how: str = "") -> None:
+        """That is at work; `how` is its own word on how far it is."""
+
+    def line(self, text: str) -> None:
+        """Something has ended, in words."""
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What somebody asks for."""
+
+    candidates: list[Candidate]
+    params: Params
+    rows: Wanted = field(default_factory=Wanted)
+    steps: int | None = None
+    """Of the optimizer; None: once through the rows."""
+    tuned: bool = True
+
+    @property
+    def state(self) -> State:
+        return "fine_tuned" if self.tuned else "zero_shot"
+
+    def params_of(self, candidate: Candidate, trained_on: int) -> Params:
+        """Those of its stages: it answers every row as it is, too."""
+        params = self.params
+        per_epoch = -(-trained_on // params.training.global_batch_size)
+        epochs = 1.0 if self.steps is None else self.steps / per_epoch
+        return params.model_copy(
+            update={
+                "base_model": candidate.base,
+                "training": params.training.model_copy(update={"epochs": epochs}),
+                "evaluation": params.evaluation.model_copy(update={"base_rows": None}),
+            }
+        )
+
+
+@dataclass
+class Found:
+    """What came of the base models, by name."""
+
+    terms: dict[str, Terms] = field(default_factory=dict)
+    outcomes: dict[str, Outcome] = field(default_factory=dict)
+    failures: dict[str, HallmarkError] = field(default_factory=dict)
+
+
+def compare(root: Path, wish: Wish, ledger: Ledger, governance: Governance, watcher: Watcher) -> tuple[Document, Found]:
+    """Raises as `rows.choose`, and Unavailable where stages need a sandbox and there is none. What goes wrong with one
+    base model does not keep the others."""
+    boxed = box.wanted(governance.policy.environment)
+    with turn(root / ".hallmark" / f".{place.FOLDER}.lock", "another comparison is under way"):
+        chosen = rows.choose(wish.params, Layout(root), ledger, governance, wish.rows)
+        at, codes = Place.of(root), place.codes()
+        settings = {each.name: wish.params_of(each, len(chosen.trained_on)) for each in wish.candidates}
+        keys = {
+            each.name: place.key(each.base, settings[each.name], chosen, codes, wish.tuned) for each in wish.candidates
+        }
+        at.clear(set(keys.values()))
+        found = Found()
+        for each in wish.candidates:
+            terms = allowed.terms(each, governance.policy.base_models, chosen.regions)
+            found.terms[each.name] = terms
+            if not terms.licence.allowed:
+                watcher.line(f"{each.name}: not opened, since {terms.licence.why}")
+                continue
+            work_at = _At(each.name, at, keys[each.name], settings[each.name], chosen, wish, boxed, watcher)
+            try:
+                found.outcomes[each.name] = _kept(work_at) or _made(work_at, governance)
+            except HallmarkError as error:
+                found.failures[each.name] = error
+                watcher.line(f"{each.name}: {error}")
+    return _document(wish, chosen, found), found
+
+
+@dataclass(frozen=True)
+class _At:
+    """One base model at work."""
+
+    name: str
+    place: Place
+    key: str
+    params: Params
+    chosen: Chosen
+    wish: Wish
+    boxed: bool
+    watcher: Watcher
+
+
+def _kept(it: _At) -> Outcome | None:
+    path = it.place.outcome(it.key)
+    if not path.is_file():
+        return None
+    try:
+        kept = Outcome.model_validate(read_json(path))
+    except ValueError:  # of another version
+        return None
+    it.watcher.line(f"{it.name}: was done before")
+    return kept
+
+
+def _made(it: _At, governance: Governance) -> Outcome:
+    """Once it is kept, the worktree goes, and with it the copies of rows and weights."""
+    layout = it.place.worktree(it.key)
+    place.make(layout, it.params, it.chosen, governance, it.wish.tuned)
+    for state in STATES:
+        if state == "zero_shot" or it.wish.tuned:
+            _bring(it, layout, state)
+    made = outcome.read(layout, it.params)
+    write_json(it.place.outcome(it.key), made.model_dump(mode="json"))
+    shutil.rmtree(layout.root)
+    return made
+
+
+def _bring(it: _At, layout: Layout, state: State) -> None:
+    began = time.monotonic()
+    for stage in BRING[state]:
+        what = f"{it.name}: {stage.partition('@')[0]}, {WORDS[state]}"
+        it.watcher.working(what)
+
+        def say(line: str, what: str = what) -> None:
+            if match := dvc.PROGRESS.match(line):
+                it.watcher.working(what, match["how"])
+
+        work.bring(layout, stage, it.boxed, say)
+    it.watcher.line(f"{it.name}: {WORDS[state]} done, {duration(time.monotonic() - began)}")
+
+
+def _document(wish: Wish, chosen: Chosen, found: Found) -> Document:
+    settings = wish.params.evaluation
+    compared = [_compared(each, wish, found) for each in wish.candidates]
+    best = _best(compared, wish.state)
+    if best:
+        others = figures.against(best, found.outcomes, wish.state, settings)
+        compared = [_against(each, wish.state, others) for each in compared]
+    asked = next(iter(found.outcomes.values()), None)
+    return Document(
+        use_case=wish.params.use_case.name,
+        run=chosen.run,
+        demo=chosen.demo,
+        asked=len(chosen.asked),
+        trained_on=len(chosen.trained_on) if wish.tuned else 0,
+        languages=dict(sorted(Counter(row.language for row in asked.rows).items())) if asked else {},
+        state=wish.state,
+        best=best,
+        confidence=settings.confidence,
+        price_per_hour=settings.price_per_hour,
+        metrics=[metric.described(settings) for metric in table.METRICS],
+        bases=compared,
+        machine=box.machine(),
+    )
+
+
+def _compared(candidate: Candidate, wish: Wish, found: Found) -> Compared:
+    terms, made = found.terms[candidate.name], found.outcomes.get(candidate.name)
+    about = Compared(
+        name=candidate.name,
+        model=base_model.describe(candidate.base),
+        provider=candidate.provider,
+        region=candidate.region,
+        terms=terms,
+        allowed=terms.allowed,
+        left_out=None,
+    )
+    if made is None:
+        failure = found.failures.get(candidate.name)
+        return about.model_copy(update={"left_out": str(failure) if failure else "its licence is not allowed"})
+    settings = wish.params.evaluation
+    return about.model_copy(
+        update={
+            "parameters": made.parameters,
+            "context": made.context,
+            "longest_prompt": made.longest_prompt,
+            "training_bytes": made.training_bytes if wish.tuned else None,
+            "standings": {state: figures.standing(made, state, settings) for state in made.taken},
+            "taken": made.taken,
+            "trained": made.trained,
+            "learnt": figures.learnt(made, settings) if wish.tuned else None,
+        }
+    )
+
+
+def _best(compared: list[Compared], state: State) -> str | None:
+    able = [each for each in compared if each.allowed and state in each.standings]
+    ranked = sorted(able, key=lambda each: (-each.quality(state).value, each.cost(state) or 0.0))
+    return ranked[0].name if ranked else None
+
+
+def _against(each: Compared, state: State, others: Mapping[str, Comparison]) -> Compared:
+    if each.name not in others:
+        return each
+    own = each.standings[state].model_copy(update={"against_best": others[each.name]})
+    return each.model_copy(update={"standings": {**each.standings, state: own}})

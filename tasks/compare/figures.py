@@ -1,0 +1,98 @@
+"""Figures of several base models on the same rows: each with its interval, each difference paired.
+
+Metrics, intervals and tests are those of stage `evaluate`.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from tasks.compare.outcome import Answer, Outcome, Row, State
+from tasks.core.config import Frozen
+from tasks.core.params.evaluation import Evaluation
+from tasks.stages.evaluate import comparing, intervals
+from tasks.stages.evaluate.contenders import Which
+from tasks.stages.evaluate.document import Comparison
+from tasks.stages.evaluate.examples import SLICES, Example, Said
+from tasks.stages.evaluate.intervals import Interval
+from tasks.stages.evaluate.metrics import table
+from tasks.stages.evaluate.metrics.metric import Rows
+
+Scores = dict[str, Interval]
+
+
+class Part(Frozen):
+    """The rows of a language."""
+
+    rows: int
+    scores: Scores
+
+
+class Standing(Frozen):
+    """How a base model answered in one state."""
+
+    scores: Scores
+    languages: dict[str, Part]
+    against_best: Comparison | None = None
+    """Its answers against those of the best one; null for the best itself."""
+
+
+def standing(outcome: Outcome, state: State, settings: Evaluation) -> Standing:
+    """Over all rows and by language."""
+    languages = sorted({row.language for row in outcome.rows})
+    parts = {name: [row for row in outcome.rows if row.language == name] for name in languages}
+    return Standing(
+        scores=_scores(outcome.rows, state, settings),
+        languages={
+            name: Part(rows=len(rows), scores=_scores(rows, state, settings)) for name, rows in parts.items()
+        },
+    )  # fmt: skip
+
+
+def _scores(rows: Sequence[Row], state: State, settings: Evaluation) -> Scores:
+    judged = Rows([_example(row, {"candidate": row.said[state]}) for row in rows], settings)
+    return {metric.name: metric.measure(judged).scores["candidate"] for metric in table.METRICS}
+
+
+def learnt(outcome: Outcome, settings: Evaluation) -> Comparison:
+    """Its answers after the fine-tune against those before."""
+    return _compare(outcome, "fine_tuned", outcome, "zero_shot", settings)
+
+
+def against(best: str, outcomes: Mapping[str, Outcome], state: State, settings: Evaluation) -> dict[str, Comparison]:
+    """Each other base model against the best one, in one state; p values are corrected for their number."""
+    others = {name: outcome for name, outcome in outcomes.items() if name != best}
+    compared = {name: _compare(it, state, outcomes[best], state, settings) for name, it in others.items()}
+    ps = intervals.holm([each.p for each in compared.values()])
+    return {
+        name: each.model_copy(
+            update={"p_holm": p, "verdict": comparing.verdict(each.gain, p, settings.confidence)}
+        )
+        for (name, each), p in zip(compared.items(), ps, strict=True)
+    }  # fmt: skip
+
+
+def _compare(first: Outcome, state: State, second: Outcome, other: State, settings: Evaluation) -> Comparison:
+    """The same rows, found by their ids, answered twice."""
+    beside = {row.record_id: row for row in second.rows}
+    examples = [
+        _example(row, {"candidate": row.said[state], "base": beside[row.record_id].said[other]}) for row in first.rows
+    ]
+    rows = Rows(examples, settings)
+    right = rows.each(lambda _, said: said.right)
+    gains = {metric.name: metric.measure(rows).gains.get("base") for metric in table.METRICS}
+    return comparing.compare(
+        intervals.count_pairs(right["candidate"], right["base"]),
+        {name: gain for name, gain in gains.items() if gain},
+        settings.confidence,
+    )
+
+
+def _example(row: Row, said: Mapping[Which, Answer]) -> Example:
+    """As metrics read it, without texts."""
+    return Example(
+        record_id=row.record_id,
+        slices=dict.fromkeys(SLICES, "") | {"language": row.language},
+        prompt="",
+        expected="",
+        label=row.label,
+        said={which: Said("", it.right, it.well_formed, it.label, "") for which, it in said.items()},
+    )

@@ -1,0 +1,124 @@
+"""What came of one base model: how it answered, row by row, and what that took. Kept; of rows it holds no text."""
+
+from typing import Literal
+
+from tasks.core import facts
+from tasks.core.config import Frozen
+from tasks.core.files import read_json
+from tasks.core.layout import Layout
+from tasks.core.params.params import Params
+from tasks.core.record import read_table
+from tasks.stages.evaluate import examples
+from tasks.stages.evaluate.contenders import Which
+from tasks.stages.evaluate.examples import Said
+from tasks.stages.train.preflight import estimate, shape, workload
+from tasks.supervise import box
+
+State = Literal["zero_shot", "fine_tuned"]
+STATES: dict[State, Which] = {"zero_shot": "base", "fine_tuned": "candidate"}
+"""As stages call them."""
+
+
+class Answer(Frozen):
+    right: bool
+    well_formed: bool
+    label: str
+
+
+class Row(Frozen):
+    record_id: str
+    language: str
+    label: str
+    """The expected one."""
+    said: dict[State, Answer]
+
+
+class Taken(Frozen):
+    """What it took to answer, on this machine."""
+
+    cut_off: int
+    """Answers that ended at max_new_tokens."""
+    too_long: int
+    """Prompts that leave no room in the context."""
+    latency_p50_ms: float | None = None
+    latency_p95_ms: float | None = None
+    rows_per_second: float | None = None
+    cost_per_1000_requests: float | None = None
+    """USD, at evaluation.price_per_hour."""
+    peak_memory_gb: float | None = None
+    """The most that the answering process held."""
+
+
+class Trained(Frozen):
+    rows: int
+    steps: int
+    final_loss: float
+    seconds: float
+    tokens_per_second: float
+    peak_memory_gb: float
+    """Of the largest worker."""
+
+
+class Outcome(Frozen):
+    parameters: int
+    """Weights, tied ones once."""
+    context: int | None
+    """Tokens; null where the model states no limit."""
+    longest_prompt: int
+    """Tokens of the longest prompt that it was asked, by its own tokenizer."""
+    training_bytes: int
+    """What preflight says that a worker needs for the training."""
+    rows: list[Row]
+    taken: dict[State, Taken]
+    trained: Trained | None
+    """Null where it was asked as it is alone."""
+    machine: str
+
+
+def read(layout: Layout, params: Params) -> Outcome:
+    """Of what its stages left."""
+    there = {state: which for state, which in STATES.items() if _present(layout, which)}
+    model = shape.read(layout.stage("base_model") / "model")
+    tokens = layout.stage("tokenise")
+    work = workload.of(tokens, params.training, model.context) if tokens.exists() else None
+    predicted = read_table(layout.stage("predict/base") / "predictions.parquet")
+    return Outcome(
+        parameters=read_json(layout.stage("base_model") / "result.json")["parameters"],
+        context=model.context,
+        longest_prompt=max(predicted["prompt_tokens"].to_pylist()),
+        training_bytes=estimate.of(params.training, model, params.resources, layout.state, work).memory.device,
+        rows=[
+            Row(
+                record_id=example.record_id,
+                language=example.slices["language"],
+                label=example.label,
+                said={state: _answer(example.said[which]) for state, which in there.items()},
+            )
+            for example in examples.collect(layout, params.evaluation)
+        ],
+        taken={state: _taken(layout, which) for state, which in there.items()},
+        trained=_trained(layout) if "fine_tuned" in there else None,
+        machine=box.machine(),
+    )
+
+
+def _present(layout: Layout, which: Which) -> bool:
+    return bool(read_json(layout.stage(f"predict/{which}") / "result.json")["present"])
+
+
+def _answer(said: Said) -> Answer:
+    return Answer(right=said.right, well_formed=said.well_formed, label=said.label)
+
+
+def _taken(layout: Layout, which: Which) -> Taken:
+    said = facts.parse(read_json(layout.stage(f"predict/{which}") / "result.json")["facts"])
+    measured = facts.parse(read_json(layout.measured(f"predict/{which}") / "facts.json")["facts"])
+    return Taken.model_validate(
+        {name: (said | measured)[name].value for name in Taken.model_fields if name in {**said, **measured}}
+    )
+
+
+def _trained(layout: Layout) -> Trained:
+    said = facts.parse(read_json(layout.stage("train") / "result.json")["facts"])
+    measured = facts.parse(read_json(layout.measured("train") / "facts.json")["facts"])
+    return Trained.model_validate({name: (said | measured)[name].value for name in Trained.model_fields})

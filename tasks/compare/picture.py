@@ -1,0 +1,128 @@
+"""Quality against cost, as the page draws it: a point with its interval for each base model and state."""
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from tasks.compare.document import Compared, Document
+from tasks.compare.outcome import State
+from tasks.stages.evaluate.intervals import Interval
+
+WIDTH, HEIGHT = 1000, 420
+LEFT, RIGHT, TOP, BOTTOM = 60, 170, 20, 56
+"""Margins: for figures on the left, names on the right and costs below."""
+FAR = 8.0
+"""From this ratio of the highest to the lowest cost on, steps of the axis multiply."""
+APART = 22.0
+"""Between names that would cover each other."""
+
+
+@dataclass(frozen=True)
+class Tick:
+    place: float
+    text: str
+
+
+@dataclass(frozen=True)
+class Point:
+    name: str
+    state: State
+    x: float
+    y: float
+    low: float
+    high: float
+    """Ends of the interval, from the top."""
+    allowed: bool
+    title: str
+    """In words, for whoever does not see it."""
+
+
+@dataclass(frozen=True)
+class Label:
+    """The name of a base model beside its last point."""
+
+    x: float
+    y: float
+    text: str
+    of: Point
+
+
+@dataclass(frozen=True)
+class Picture:
+    points: tuple[Point, ...]
+    labels: tuple[Label, ...]
+    ways: tuple[tuple[Point, Point], ...]
+    """From a base model as it is to the same after its fine-tune."""
+    x: tuple[Tick, ...]
+    y: tuple[Tick, ...]
+
+
+def draw(document: Document) -> Picture | None:
+    """None where no base model was asked."""
+    costs = [cost for each in document.bases for state in each.standings if (cost := each.cost(state))]
+    if not costs:
+        return None
+    across, marks = _axis(min(costs), max(costs))
+    points = {each.name: list(_points(each, across)) for each in document.bases}
+    shares = (0.0, 0.25, 0.5, 0.75, 1.0)
+    return Picture(
+        points=tuple(point for own in points.values() for point in own),
+        labels=tuple(_labels([own[-1] for own in points.values() if own])),
+        ways=tuple((own[0], own[1]) for own in points.values() if len(own) == 2),
+        x=tuple(Tick(round(across(mark), 1), f"{mark:.3g}") for mark in marks),
+        y=tuple(Tick(_up(share), f"{share * 100:.0f}") for share in shares),
+    )
+
+
+def _points(each: Compared, across: Callable[[float], float]) -> Iterator[Point]:
+    for state in each.standings:
+        cost = each.cost(state)
+        if cost:
+            it = each.quality(state)
+            yield Point(
+                name=each.name,
+                state=state,
+                x=round(across(cost), 1),
+                y=_up(it.value),
+                low=_up(it.low),
+                high=_up(it.high),
+                allowed=each.allowed,
+                title=f"{each.name}, {state.replace('_', '-')}: {_percent(it)} right, {cost:.3g} USD",
+            )
+
+
+def _percent(it: Interval) -> str:
+    return f"{it.value * 100:.1f} % [{it.low * 100:.1f}, {it.high * 100:.1f}]"
+
+
+def _labels(last: list[Point]) -> Iterator[Label]:
+    """From the top, each below the one before where both would stand in one place."""
+    floor = 0.0
+    for point in sorted(last, key=lambda point: point.y):
+        y = max(point.y, floor)
+        floor = y + APART
+        yield Label(x=point.x + 14, y=y + 5, text=point.name, of=point)
+
+
+def _up(share: float) -> float:
+    return round(HEIGHT - BOTTOM - share * (HEIGHT - TOP - BOTTOM), 1)
+
+
+def _axis(least: float, most: float) -> tuple[Callable[[float], float], list[float]]:
+    """Where a cost stands, and round costs along the axis."""
+    wide = WIDTH - LEFT - RIGHT
+    if most / least < FAR:
+        step = _round(most / 4)
+        end = step * math.ceil(most / step + 1e-9)
+        marks = [step * number for number in range(round(end / step) + 1)]
+        return lambda cost: LEFT + wide * cost / end, marks
+    first, last = math.floor(math.log10(least)), math.ceil(math.log10(most) + 1e-9)
+    return (
+        lambda cost: LEFT + wide * (math.log10(cost) - first) / (last - first),
+        [10.0**power for power in range(first, last + 1)],
+    )
+
+
+def _round(raw: float) -> float:
+    power = 10.0 ** math.floor(math.log10(raw))
+    return next(factor * power for factor in (1, 2, 5, 10) if factor * power >= raw * (1 - 1e-9))

@@ -1,0 +1,134 @@
+"""Where base models are fetched, asked and trained: worktrees with a state of their own.
+
+    .hallmark/compared/                     stands in for the checkout: a link to everything at its top
+        outcomes/KEY.json                   of each base model that is done; of rows only their ids, and what was right
+        .hallmark/                          its own checkpoints, tracking and fetched models
+            keys/worker                     of its own, which no people.yaml has: what it signs counts nowhere
+            models/                         links to models that the checkout has already
+            runs/KEY/                       the worktree of a base model that is not done
+
+KEY is a digest of all that decides an outcome: base model, rows, parameters and code. So what is done is found again,
+and anything else is made anew.
+"""
+
+import shutil
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+
+import tasks
+from tasks.compare.rows import Chosen
+from tasks.core import code, files
+from tasks.core.layout import Layout
+from tasks.core.params.base_model import BaseModelParams
+from tasks.core.params.params import Params
+from tasks.gates import statement
+from tasks.policy.governance import Governance
+from tasks.trust import keys
+from tasks.trust.gate_statement import EXPERIMENT, Authority
+
+FOLDER = "compared"
+"""Below `.hallmark/`."""
+OWN = (".hallmark", ".git")
+"""What at the top of the checkout is not linked."""
+CODE = Path(tasks.__file__).parent
+STAGES = ("base_model", "tokenise", "train", "predict@base", "predict@candidate")
+"""Those that a comparison runs, by the name that DVC knows."""
+READY = "ready"
+"""Of a worktree: written last."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Stands in for the checkout."""
+
+    root: Path
+
+    @staticmethod
+    def of(checkout: Path) -> "Place":
+        place = Place(checkout / ".hallmark" / FOLDER)
+        place.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _link(checkout, place.root)
+        if not (place.state / "keys" / "worker").exists():
+            keys.create(place.state / "keys", "worker")
+        return place
+
+    @property
+    def state(self) -> Path:
+        return self.root / ".hallmark"
+
+    def outcome(self, key: str) -> Path:
+        return self.root / "outcomes" / f"{key}.json"
+
+    def worktree(self, key: str) -> Layout:
+        return Layout(self.state / "runs" / key)
+
+    def clear(self, wanted: Collection[str]) -> None:
+        """Remove worktrees of comparisons that nobody goes on with, and where none is left checkpoints too."""
+        left = list((self.state / "runs").glob("*"))
+        for path in (path for path in left if path.name not in wanted):
+            shutil.rmtree(path)
+        if not any(path.name in wanted for path in left):
+            shutil.rmtree(self.state / "checkpoints", ignore_errors=True)
+
+
+def _link(checkout: Path, stand_in: Path) -> None:
+    """To everything at the top of the checkout, as base_model.folder may name it, and to the models it has fetched."""
+    models = checkout / ".hallmark" / "models"
+    pairs = [(path, stand_in / path.name) for path in checkout.iterdir() if path.name not in OWN]
+    own = stand_in / ".hallmark" / "models"
+    own.mkdir(mode=0o700, parents=True, exist_ok=True)
+    pairs += [(path, own / path.name) for path in (models.iterdir() if models.is_dir() else ())]
+    for path, link in pairs:
+        if link.is_symlink() and not link.exists():
+            link.unlink()
+        if not link.exists() and not path.name.startswith(".fetch."):
+            link.symlink_to(path)
+
+
+def key(base: BaseModelParams, params: Params, chosen: Chosen, codes: dict[str, str], tuned: bool) -> str:
+    """Of all that decides an outcome."""
+    sections = ("prompts", "training", "evaluation") if tuned else ("prompts", "evaluation")
+    decides: dict[str, Any] = {name: params.model_dump(mode="json")[name] for name in sections}
+    # Not the licence: it changes no answer.
+    decides |= {"base": base.model_dump(mode="json", exclude={"licence"}), "rows": chosen.sha256, "tuned": tuned}
+    return files.sha256_bytes(files.canonical_json({**decides, "code": [codes[stage] for stage in STAGES]}))[:20]
+
+
+def codes() -> dict[str, str]:
+    """The digest of each stage's code, as it is installed."""
+    return code.of_stages(CODE.parent)
+
+
+def make(layout: Layout, params: Params, chosen: Chosen, governance: Governance, tuned: bool) -> None:
+    """A worktree of the installed code, with the rows in place of a run's split; nothing where it is there already.
+
+    Its gate file is that of work by hand: what is made of it can never be promoted. `rows.choose` has verified the
+    statement by which these rows may train at all.
+    """
+    if (layout.root / READY).exists():
+        return
+    shutil.rmtree(layout.root, ignore_errors=True)
+    shutil.copytree(CODE, layout.root / CODE.name, ignore=shutil.ignore_patterns("__pycache__"))
+    with layout.params.open("w") as file:
+        YAML().dump(params.model_dump(mode="json"), file)
+    code.write(layout)
+    files.write_json(layout.code, {"tree_sha256": code.digest(layout.root)})
+    files.write_json(layout.champion, None)
+    authority = Authority(
+        gate_public_keys=[each.public_key for each in governance.keys_of("gate") if each.revoked_as_of is None],
+        policy_sha256=governance.policy.digest(),
+        environment=governance.policy.environment,
+        tier=EXPERIMENT,
+    )
+    files.write_json(layout.authority, authority.model_dump(mode="json"))
+    statement.write_experiment_gate(layout, "data", governance)
+    with files.whole_folder(layout.stage("split")) as folder:
+        chosen.write(folder)
+        files.write_json(folder / "result.json", {"facts": {}})
+    for which in ("champion", *(() if tuned else ("candidate",))):
+        files.write_json(layout.stage(f"predict/{which}") / "result.json", {"present": False})
+    files.write_bytes(layout.root / READY, b"")

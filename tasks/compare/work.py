@@ -1,0 +1,48 @@
+"""One stage in the worktree of a base model: in the sandbox that stages of a run have, and by the same supervisor.
+
+Without DVC: nothing is cached, and what is there is not done again.
+"""
+
+import shutil
+import subprocess
+from collections.abc import Callable
+
+from tasks.core.layout import Layout
+from tasks.runs import dvc
+from tasks.supervise import shell
+from tasks.supervise.box import BOXED
+
+Say = Callable[[str], None]
+
+
+def bring(layout: Layout, stage: str, boxed: bool, say: Say) -> None:
+    """Have the stage's outputs lie in the worktree. `say` gets every line of its output.
+
+    Raises the stage's own error, with its own message. An interruption ends the stage before it is passed on.
+    """
+    outputs = layout.outputs(stage, measures=True)
+    if (outputs[0] / "result.json").is_file():
+        return
+    for path in outputs:
+        shutil.rmtree(path, ignore_errors=True)
+    environment = {name: value for name, value in dvc.environment_of(stage).items() if not name.startswith(dvc.APART)}
+    lines, code = _run(layout, stage, environment | {BOXED: "1" if boxed else ""}, say)
+    if code:
+        raise dvc.failure(layout.root, stage, code, lines)
+
+
+def _run(layout: Layout, stage: str, environment: dict[str, str], say: Say) -> tuple[list[str], int]:
+    lines: list[str] = []
+    with subprocess.Popen(
+        [shell.installed(), "-c", f"a comparison: {stage}"], cwd=layout.root, env=environment, text=True,
+        start_new_session=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        errors="replace",
+    ) as process:  # fmt: skip
+        try:
+            for line in process.stdout or ():
+                lines.append(line.rstrip())
+                say(lines[-1])
+            return lines, process.wait()
+        except BaseException:
+            dvc.end(process)
+            raise
