@@ -43,7 +43,7 @@ def compare(
     Each is asked the same rows as it is and after a short fine-tune, on the training side of the last run whose data
     gate has passed. What is done is kept: after an interruption say it again. It advises, and opens no gate.
 
-    Example: hallmark compare examples/bases.yaml --rows 60 --steps 20
+    Example: hallmark compare bases.yaml --rows 60 --steps 20
     """
     from tasks.compare import candidates, page  # these read tables and models
     from tasks.compare import compare as rules

@@ -94,43 +94,63 @@ def compare(root: Path, wish: Wish, ledger: Ledger, governance: Governance, watc
     boxed = box.wanted(governance.policy.environment)
     with turn(root / ".hallmark" / f".{place.FOLDER}.lock", "another comparison is under way"):
         chosen = rows.choose(wish.params, Layout(root), ledger, governance, wish.rows)
-        at, codes = Place.of(root), place.codes()
-        settings = {each.name: wish.params_of(each, len(chosen.trained_on)) for each in wish.candidates}
-        keys = {
-            each.name: place.key(each.base, settings[each.name], chosen, codes, wish.tuned) for each in wish.candidates
-        }
-        at.clear(set(keys.values()))
-        found = Found()
-        for each in wish.candidates:
+        at, codes, found = Place.of(root), place.codes(), Found()
+        works = [_work(each, wish, chosen, at, codes, boxed, watcher) for each in wish.candidates]
+        at.clear({it.key for it in works})
+        for each, it in zip(wish.candidates, works, strict=True):
             terms = allowed.terms(each, governance.policy.base_models, chosen.regions)
             found.terms[each.name] = terms
-            if not terms.licence.allowed:
+            if terms.licence.allowed:
+                _find(it, governance, found)
+            else:
                 watcher.line(f"{each.name}: not opened, since {terms.licence.why}")
-                continue
-            work_at = _At(each.name, at, keys[each.name], settings[each.name], chosen, wish, boxed, watcher)
-            try:
-                found.outcomes[each.name] = _kept(work_at) or _made(work_at, governance)
-            except HallmarkError as error:
-                found.failures[each.name] = error
-                watcher.line(f"{each.name}: {error}")
     return _document(wish, chosen, found), found
 
 
 @dataclass(frozen=True)
-class _At:
-    """One base model at work."""
+class _Work:
+    """What there is to do for one base model."""
 
     name: str
     place: Place
     key: str
     params: Params
     chosen: Chosen
-    wish: Wish
+    tuned: bool
     boxed: bool
     watcher: Watcher
 
+    @property
+    def layout(self) -> Layout:
+        return self.place.worktree(self.key)
 
-def _kept(it: _At) -> Outcome | None:
+
+def _work(
+    candidate: Candidate,
+    wish: Wish,
+    chosen: Chosen,
+    at: Place,
+    codes: Mapping[str, str],
+    boxed: bool,
+    watcher: Watcher,
+) -> _Work:
+    params = wish.params_of(candidate, len(chosen.trained_on))
+    key = place.key(params, chosen, codes, wish.tuned)
+    return _Work(candidate.name, at, key, params, chosen, wish.tuned, boxed, watcher)
+
+
+def _find(it: _Work, governance: Governance, found: Found) -> None:
+    """What came of it; where something went wrong, also as far as it came."""
+    try:
+        found.outcomes[it.name] = _kept(it) or _made(it, governance)
+    except HallmarkError as error:
+        found.failures[it.name] = error
+        it.watcher.line(f"{it.name}: {error}")
+        if (it.layout.stage("predict/base") / "result.json").is_file():
+            found.outcomes[it.name] = outcome.read(it.layout, it.params)
+
+
+def _kept(it: _Work) -> Outcome | None:
     path = it.place.outcome(it.key)
     if not path.is_file():
         return None
@@ -142,20 +162,19 @@ def _kept(it: _At) -> Outcome | None:
     return kept
 
 
-def _made(it: _At, governance: Governance) -> Outcome:
+def _made(it: _Work, governance: Governance) -> Outcome:
     """Once it is kept, the worktree goes, and with it the copies of rows and weights."""
-    layout = it.place.worktree(it.key)
-    place.make(layout, it.params, it.chosen, governance, it.wish.tuned)
+    place.make(it.layout, it.params, it.chosen, governance)
     for state in STATES:
-        if state == "zero_shot" or it.wish.tuned:
-            _bring(it, layout, state)
-    made = outcome.read(layout, it.params)
+        if state == "zero_shot" or it.tuned:
+            _bring(it, state)
+    made = outcome.read(it.layout, it.params)
     write_json(it.place.outcome(it.key), made.model_dump(mode="json"))
-    shutil.rmtree(layout.root)
+    shutil.rmtree(it.layout.root)
     return made
 
 
-def _bring(it: _At, layout: Layout, state: State) -> None:
+def _bring(it: _Work, state: State) -> None:
     began = time.monotonic()
     for stage in BRING[state]:
         what = f"{it.name}: {stage.partition('@')[0]}, {WORDS[state]}"
@@ -165,7 +184,7 @@ def _bring(it: _At, layout: Layout, state: State) -> None:
             if match := dvc.PROGRESS.match(line):
                 it.watcher.working(what, match["how"])
 
-        work.bring(layout, stage, it.boxed, say)
+        work.bring(it.layout, stage, it.boxed, say)
     it.watcher.line(f"{it.name}: {WORDS[state]} done, {duration(time.monotonic() - began)}")
 
 
@@ -174,7 +193,8 @@ def _document(wish: Wish, chosen: Chosen, found: Found) -> Document:
     compared = [_compared(each, wish, found) for each in wish.candidates]
     best = _best(compared, wish.state)
     if best:
-        others = figures.against(best, found.outcomes, wish.state, settings)
+        able = {name: made for name, made in found.outcomes.items() if wish.state in made.taken}
+        others = figures.against(best, able, wish.state, settings)
         compared = [_against(each, wish.state, others) for each in compared]
     asked = next(iter(found.outcomes.values()), None)
     return Document(
@@ -205,12 +225,13 @@ def _compared(candidate: Candidate, wish: Wish, found: Found) -> Compared:
         allowed=terms.allowed,
         left_out=None,
     )
+    failure = found.failures.get(candidate.name)
     if made is None:
-        failure = found.failures.get(candidate.name)
         return about.model_copy(update={"left_out": str(failure) if failure else "its licence is not allowed"})
     settings = wish.params.evaluation
     return about.model_copy(
         update={
+            "left_out": str(failure) if failure else None,
             "parameters": made.parameters,
             "context": made.context,
             "longest_prompt": made.longest_prompt,
@@ -218,7 +239,7 @@ def _compared(candidate: Candidate, wish: Wish, found: Found) -> Compared:
             "standings": {state: figures.standing(made, state, settings) for state in made.taken},
             "taken": made.taken,
             "trained": made.trained,
-            "learnt": figures.learnt(made, settings) if wish.tuned else None,
+            "learnt": figures.learnt(made, settings) if "fine_tuned" in made.taken else None,
         }
     )
 

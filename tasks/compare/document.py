@@ -21,7 +21,7 @@ class Compared(Frozen):
     allowed: bool
     """By policy; it opens no gate."""
     left_out: str | None
-    """Why it was not asked, in words; null where it was."""
+    """Why it was not asked to the end, in words; null where it was."""
     parameters: int | None = None
     context: int | None = None
     """Tokens; null where it was not asked, or states no limit."""

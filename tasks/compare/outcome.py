@@ -1,16 +1,18 @@
 """What came of one base model: how it answered, row by row, and what that took. Kept; of rows it holds no text."""
 
+from collections.abc import Mapping
 from typing import Literal
 
 from tasks.core import facts
 from tasks.core.config import Frozen
 from tasks.core.files import read_json
 from tasks.core.layout import Layout
+from tasks.core.params.evaluation import Evaluation
 from tasks.core.params.params import Params
 from tasks.core.record import read_table
-from tasks.stages.evaluate import examples
+from tasks.stages.evaluate.answers import target_of
 from tasks.stages.evaluate.contenders import Which
-from tasks.stages.evaluate.examples import Said
+from tasks.stages.evaluate.examples import UNNAMED
 from tasks.stages.train.preflight import estimate, shape, workload
 from tasks.supervise import box
 
@@ -76,8 +78,8 @@ class Outcome(Frozen):
 
 
 def read(layout: Layout, params: Params) -> Outcome:
-    """Of what its stages left."""
-    there = {state: which for state, which in STATES.items() if _present(layout, which)}
+    """Of what its stages left, as far as they came."""
+    there = {state: which for state, which in STATES.items() if _answered(layout, which)}
     model = shape.read(layout.stage("base_model") / "model")
     tokens = layout.stage("tokenise")
     work = workload.of(tokens, params.training, model.context) if tokens.exists() else None
@@ -87,27 +89,44 @@ def read(layout: Layout, params: Params) -> Outcome:
         context=model.context,
         longest_prompt=max(predicted["prompt_tokens"].to_pylist()),
         training_bytes=estimate.of(params.training, model, params.resources, layout.state, work).memory.device,
-        rows=[
-            Row(
-                record_id=example.record_id,
-                language=example.slices["language"],
-                label=example.label,
-                said={state: _answer(example.said[which]) for state, which in there.items()},
-            )
-            for example in examples.collect(layout, params.evaluation)
-        ],
+        rows=_rows(layout, there, params.evaluation),
         taken={state: _taken(layout, which) for state, which in there.items()},
         trained=_trained(layout) if "fine_tuned" in there else None,
         machine=box.machine(),
     )
 
 
-def _present(layout: Layout, which: Which) -> bool:
-    return bool(read_json(layout.stage(f"predict/{which}") / "result.json")["present"])
+def _answered(layout: Layout, which: Which) -> bool:
+    return (layout.stage(f"predict/{which}") / "result.json").is_file()
 
 
-def _answer(said: Said) -> Answer:
-    return Answer(right=said.right, well_formed=said.well_formed, label=said.label)
+def _rows(layout: Layout, states: Mapping[State, Which], settings: Evaluation) -> list[Row]:
+    """Each asked row with the answers to it, judged as stage `evaluate` judges them."""
+    sides = {side: read_table(layout.stage("split") / f"{side}.parquet").to_pylist() for side in ("train", "test")}
+    expected = {
+        side: {row["record_id"]: row["messages"][-1]["content"] for row in rows} for side, rows in sides.items()
+    }
+    target = target_of(settings, expected["train"], expected["test"])
+    said = {state: _said(layout, which) for state, which in states.items()}
+
+    def answer(state: State, record_id: str) -> Answer:
+        judged = target.judge(said[state][record_id], expected["test"][record_id])
+        return Answer(right=judged.right, well_formed=judged.well_formed, label=judged.label)
+
+    return [
+        Row(
+            record_id=(name := row["record_id"]),
+            language=row["language"] or UNNAMED,
+            label=target.label(expected["test"][name]),
+            said={state: answer(state, name) for state in states},
+        )
+        for row in sides["test"]
+    ]
+
+
+def _said(layout: Layout, which: Which) -> dict[str, str]:
+    table = read_table(layout.stage(f"predict/{which}") / "predictions.parquet")
+    return dict(zip(table["record_id"].to_pylist(), table["answer"].to_pylist(), strict=True))
 
 
 def _taken(layout: Layout, which: Which) -> Taken:

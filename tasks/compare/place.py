@@ -4,7 +4,7 @@
         outcomes/KEY.json                   of each base model that is done; of rows only their ids, and what was right
         .hallmark/                          its own checkpoints, tracking and fetched models
             keys/worker                     of its own, which no people.yaml has: what it signs counts nowhere
-            models/                         links to models that the checkout has already
+            models/                         what the checkout has fetched, and what is fetched here
             runs/KEY/                       the worktree of a base model that is not done
 
 KEY is a digest of all that decides an outcome: base model, rows, parameters and code. So what is done is found again,
@@ -12,7 +12,7 @@ and anything else is made anew.
 """
 
 import shutil
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,17 +23,16 @@ import tasks
 from tasks.compare.rows import Chosen
 from tasks.core import code, files
 from tasks.core.layout import Layout
-from tasks.core.params.base_model import BaseModelParams
 from tasks.core.params.params import Params
 from tasks.gates import statement
 from tasks.policy.governance import Governance
+from tasks.runs import stand_in
+from tasks.supervise import kept
 from tasks.trust import keys
 from tasks.trust.gate_statement import EXPERIMENT, Authority
 
 FOLDER = "compared"
 """Below `.hallmark/`."""
-OWN = (".hallmark", ".git")
-"""What at the top of the checkout is not linked."""
 CODE = Path(tasks.__file__).parent
 STAGES = ("base_model", "tokenise", "train", "predict@base", "predict@candidate")
 """Those that a comparison runs, by the name that DVC knows."""
@@ -51,7 +50,7 @@ class Place:
     def of(checkout: Path) -> "Place":
         place = Place(checkout / ".hallmark" / FOLDER)
         place.root.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _link(checkout, place.root)
+        stand_in.fill(place.root, checkout)
         if not (place.state / "keys" / "worker").exists():
             keys.create(place.state / "keys", "worker")
         return place
@@ -67,7 +66,9 @@ class Place:
         return Layout(self.state / "runs" / key)
 
     def clear(self, wanted: Collection[str]) -> None:
-        """Remove worktrees of comparisons that nobody goes on with, and where none is left checkpoints too."""
+        """Remove worktrees of comparisons that nobody goes on with, records that count nowhere, and checkpoints where
+        no worktree is left."""
+        shutil.rmtree(self.state / kept.FOLDER, ignore_errors=True)
         left = list((self.state / "runs").glob("*"))
         for path in (path for path in left if path.name not in wanted):
             shutil.rmtree(path)
@@ -75,26 +76,12 @@ class Place:
             shutil.rmtree(self.state / "checkpoints", ignore_errors=True)
 
 
-def _link(checkout: Path, stand_in: Path) -> None:
-    """To everything at the top of the checkout, as base_model.folder may name it, and to the models it has fetched."""
-    models = checkout / ".hallmark" / "models"
-    pairs = [(path, stand_in / path.name) for path in checkout.iterdir() if path.name not in OWN]
-    own = stand_in / ".hallmark" / "models"
-    own.mkdir(mode=0o700, parents=True, exist_ok=True)
-    pairs += [(path, own / path.name) for path in (models.iterdir() if models.is_dir() else ())]
-    for path, link in pairs:
-        if link.is_symlink() and not link.exists():
-            link.unlink()
-        if not link.exists() and not path.name.startswith(".fetch."):
-            link.symlink_to(path)
-
-
-def key(base: BaseModelParams, params: Params, chosen: Chosen, codes: dict[str, str], tuned: bool) -> str:
-    """Of all that decides an outcome."""
+def key(params: Params, chosen: Chosen, codes: Mapping[str, str], tuned: bool) -> str:
+    """Of all that decides an outcome; a licence changes no answer."""
     sections = ("prompts", "training", "evaluation") if tuned else ("prompts", "evaluation")
     decides: dict[str, Any] = {name: params.model_dump(mode="json")[name] for name in sections}
-    # Not the licence: it changes no answer.
-    decides |= {"base": base.model_dump(mode="json", exclude={"licence"}), "rows": chosen.sha256, "tuned": tuned}
+    base = params.base_model.model_dump(mode="json", exclude={"licence"})
+    decides |= {"base": base, "rows": chosen.sha256, "tuned": tuned}
     return files.sha256_bytes(files.canonical_json({**decides, "code": [codes[stage] for stage in STAGES]}))[:20]
 
 
@@ -103,7 +90,7 @@ def codes() -> dict[str, str]:
     return code.of_stages(CODE.parent)
 
 
-def make(layout: Layout, params: Params, chosen: Chosen, governance: Governance, tuned: bool) -> None:
+def make(layout: Layout, params: Params, chosen: Chosen, governance: Governance) -> None:
     """A worktree of the installed code, with the rows in place of a run's split; nothing where it is there already.
 
     Its gate file is that of work by hand: what is made of it can never be promoted. `rows.choose` has verified the
@@ -129,6 +116,4 @@ def make(layout: Layout, params: Params, chosen: Chosen, governance: Governance,
     with files.whole_folder(layout.stage("split")) as folder:
         chosen.write(folder)
         files.write_json(folder / "result.json", {"facts": {}})
-    for which in ("champion", *(() if tuned else ("candidate",))):
-        files.write_json(layout.stage(f"predict/{which}") / "result.json", {"present": False})
     files.write_bytes(layout.root / READY, b"")

@@ -2,7 +2,8 @@
 
     .hallmark/reproduced/LABEL/              stands in for the checkout: a link to everything at its top
         .hallmark/                           its own cache, checkpoints, kept sources, vault and tracking, all empty
-            keys/vault keys/worker models releases bases  links to the checkout's: keys and models that stages read
+            keys/vault keys/worker releases bases  links to the checkout's: keys and models that stages read
+            models/                          what the checkout has fetched
             runs/LABEL/                      the worktree
 
 An empty state makes it a rebuilding: no stage comes from DVC's run cache, no source from what was kept of it, and no
@@ -18,6 +19,7 @@ from tasks.core.layout import Layout
 from tasks.core.locks import turn
 from tasks.runs import dvc
 from tasks.runs.repository import Repository
+from tasks.runs.stand_in import fill
 from tasks.sources import vault_keys
 from tasks.trust import keys
 
@@ -25,8 +27,6 @@ FOLDER = "reproduced"
 """Below `.hallmark/`."""
 READ = ("releases", "bases", str(vault_keys.FILE), "keys/worker")
 """What stages, and who supervises them, read of the checkout's state and never write."""
-OWN = (".hallmark", ".git")
-"""What at the top of the checkout is not linked."""
 
 
 @contextmanager
@@ -48,11 +48,9 @@ def place(checkout: Repository, label: str, commit: str, keep: bool) -> Iterator
 def _make(checkout: Repository, stand_in: Path, label: str, commit: str) -> Layout:
     layout = Layout(stand_in / ".hallmark" / "runs" / label)
     layout.root.parent.mkdir(parents=True)
-    for path in checkout.root.iterdir():
-        if path.name not in OWN:
-            (stand_in / path.name).symlink_to(path)
-    theirs, models = checkout.root / ".hallmark", checkout.root / ".hallmark" / "models"
-    for path in (*(theirs / name for name in READ), *(models.iterdir() if models.is_dir() else ())):
+    fill(stand_in, checkout.root)
+    theirs = checkout.root / ".hallmark"
+    for path in (theirs / name for name in READ):
         if path.exists():
             own = layout.state / path.relative_to(theirs)
             own.parent.mkdir(parents=True, exist_ok=True)

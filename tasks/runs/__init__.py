@@ -16,6 +16,7 @@ taking_up.py   a run of another machine goes on here
 named.py       the run that a part of an id means
 hold.py        one process at a time executes a run
 across.py      … and one machine
+stand_in.py    a folder with a state of its own, for stages that are to find nothing made before
 stage.py       one stage: taken by a signed record, or computed
 dvc_cache.py   its outputs out of the cache, compared with the record
 dvc.py         a stage through `dvc repro`, with its progress

@@ -8,9 +8,9 @@ import pytest
 from tasks.core.files import tree_digest
 from tasks.runs import journal
 from tasks.runs.journal import Journal
+from tasks.runs.run import Run, open_run
 from tests import whole_run
 from tests.checkouts import Checkouts
-from tests.stages.evaluate.house import enliven
 from tests.tiny_project import create
 
 DATA = ("ingest", "clean", "deduplicate", "validate", "split")
@@ -21,9 +21,9 @@ bases:
     sha256: {plain}
     licence: Apache-2.0
     lock_in: none, the weights are ours
-  - name: lively
-    folder: examples/lively
-    sha256: {lively}
+  - name: louder
+    folder: examples/louder
+    sha256: {louder}
     licence: MIT
     usage_policy: no medical advice
     provider: Elsewhere Ltd
@@ -31,7 +31,17 @@ bases:
 """
 
 
-def come_to_its_rows(project: Path, run: str) -> whole_run.Run:
+def amplify(folder: Path) -> None:
+    """Another model of the same form: all its weights but norms are larger."""
+    from safetensors.numpy import load_file, save_file
+
+    path = folder / "model.safetensors"
+    weights = load_file(path)
+    larger = {name: value if "norm" in name else value * 3 for name, value in weights.items()}
+    save_file(larger, path, metadata={"format": "pt"})
+
+
+def come_to_its_rows(project: Path, run: str) -> Run:
     """A run of the project, with its rows at the data gate."""
     made = create(project, run)
     for stage in DATA:
@@ -46,10 +56,10 @@ def come_to_its_rows(project: Path, run: str) -> whole_run.Run:
 def waiting_project(tmp_path_factory: pytest.TempPathFactory, checkouts: Checkouts) -> Path:
     """The run has asked its data gate, and nobody has decided."""
     project = checkouts.ready(tmp_path_factory.mktemp("compare") / "waiting")
-    lively = project / "examples" / "lively"
-    shutil.copytree(project / "examples" / "model", lively)
-    enliven(lively)
-    bases = BASES.format(plain=tree_digest(project / "examples" / "model"), lively=tree_digest(lively))
+    louder = project / "examples" / "louder"
+    shutil.copytree(project / "examples" / "model", louder)
+    amplify(louder)
+    bases = BASES.format(plain=tree_digest(project / "examples" / "model"), louder=tree_digest(louder))
     (project / "bases.yaml").write_text(bases)
     come_to_its_rows(project, whole_run.RUN)
     return project
@@ -60,8 +70,6 @@ def passed_project(tmp_path_factory: pytest.TempPathFactory, waiting_project: Pa
     """The run's data gate has passed. Tests copy it."""
     project = tmp_path_factory.mktemp("compare") / "passed"
     shutil.copytree(waiting_project, project, symlinks=True)
-    from tasks.runs.run import open_run
-
     whole_run.pass_gate(open_run(project, whole_run.RUN), "data")
     return project
 

@@ -18,6 +18,7 @@ from infra.docs import cli, code, schema
 from infra.docs.generated import PAGES
 from infra.docs.text import anchor
 from infra.prefect import variables
+from tasks.compare.candidates import Bases
 from tasks.core import config, yaml_text
 from tasks.core.config import Frozen
 from tasks.core.params.params import Params
@@ -188,6 +189,7 @@ SCHEMAS: dict[str, Callable[[dict[str, Any]], object]] = {
     "people": of_people,
     "cases": whole(Cases),
     "name": whole(Suite),
+    "bases": whole(Bases),
     "break_glass": lambda given: BreakGlass.model_validate(given["break_glass"]),
     "training": of_params,
     "schedules": whole(Deployments),

@@ -1,0 +1,48 @@
+"""What stands in for a checkout, with a state of its own: for stages that are to find nothing that was made before."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from tasks.core.files import copy_tree
+
+OWN = (".hallmark", ".git")
+"""What at the top of the checkout is not linked."""
+
+
+def fill(stand_in: Path, checkout: Path) -> None:
+    """Link to everything at the top of the checkout, as `base_model.folder` may name it, and have the models that it
+    has fetched. What is there already stays; a link that leads nowhere any more goes."""
+    for path in stand_in.iterdir():
+        if path.is_symlink() and not path.exists():
+            path.unlink()
+    for path in checkout.iterdir():
+        if path.name not in OWN and not (stand_in / path.name).exists():
+            (stand_in / path.name).symlink_to(path)
+    own = stand_in / ".hallmark" / "models"
+    own.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for path in _fetched(checkout):
+        if not (own / path.name).exists():
+            _give(path, own / path.name)
+
+
+def _fetched(checkout: Path) -> Iterator[Path]:
+    folder = checkout / ".hallmark" / "models"
+    return (path for path in (folder.iterdir() if folder.is_dir() else ()) if not path.name.startswith("."))
+
+
+def _give(model: Path, place: Path) -> None:
+    """The same files under another name: `base_model` keeps what it fetches in that folder, and a symbolic link there
+    is removed before it starts. Who reads a model compares its digest, whatever its files are called."""
+    if model.is_dir():
+        copy_tree(model, place, copy=_link)
+    else:
+        _link(model, place)
+
+
+def _link(source: Path, target: Path) -> None:
+    try:
+        os.link(source, target)
+    except OSError:  # another disk, or one without such links
+        shutil.copyfile(source, target)

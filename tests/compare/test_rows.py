@@ -1,0 +1,144 @@
+"""Which rows base models are compared on, and that none trains before its data gate."""
+
+import re
+import shutil
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from tasks.compare import rows
+from tasks.compare.rows import Chosen, Wanted
+from tasks.consent import withdrawals
+from tasks.core.errors import InputError, Refused, Unavailable
+from tasks.core.files import tree_digest, write_json
+from tasks.core.layout import Layout
+from tasks.core.record import read_table, write_table
+from tasks.gates import statement
+from tasks.ledger.ledger import open_ledger
+from tasks.runs.resolve import read_params
+from tasks.runs.run import installed_governance
+from tasks.stages.data.conversations import prompt_keys
+from tasks.trust import dsse, keys
+from tasks.trust.gate_statement import PREDICATE_TYPE, GateStatement, read_authority, require_gate
+from tests import in_process, whole_run
+from tests.checkouts import Checkouts
+
+pytestmark = pytest.mark.slow
+NOT_PASSED = "trains on the rows of run .*, and its data gate has not passed"
+
+
+def choose(project: Path, asked: int | None = None, trained_on: int | None = None) -> Chosen:
+    params, _ = read_params(project / "params.yaml", {})
+    ledger, governed = open_ledger(project / ".hallmark"), installed_governance(project, None)
+    return rows.choose(params, Layout(project), ledger, governed, Wanted(asked, trained_on))
+
+
+def split(project: Path) -> Path:
+    return project / ".hallmark" / "runs" / whole_run.RUN / "artefacts" / "split"
+
+
+def keys(table: pa.Table) -> set[str]:
+    return set(prompt_keys(table["messages"].combine_chunks()))
+
+
+def test_rows_are_of_the_training_side_and_no_prompt_is_asked_and_trained_on(
+    passed_project: Path, tmp_path: Path
+) -> None:
+    chosen = choose(passed_project, 12, 24)
+    chosen.write(tmp_path)
+    asked, trained_on = (read_table(tmp_path / f"{side}.parquet") for side in ("test", "train"))
+    assert (asked.num_rows, trained_on.num_rows, chosen.regions, chosen.demo) == (12, 24, ("eu",), False)
+    assert not keys(asked) & keys(trained_on)
+    side = {each: set(read_table(split(passed_project) / f"{each}.parquet")["record_id"].to_pylist()) for each in
+            ("train", "test")}  # fmt: skip
+    held = {*asked["record_id"].to_pylist(), *trained_on["record_id"].to_pylist()}
+    assert len(held) == 36 and held <= side["train"] and not held & side["test"]
+    assert choose(passed_project, 12, 24).sha256 == chosen.sha256 != choose(passed_project, 12, 23).sha256
+
+
+def test_a_prompt_that_stands_twice_is_held_out_whole(project: Path) -> None:
+    """By what the rows say, whatever the clusters of `deduplicate` are."""
+    params, _ = read_params(project / "params.yaml", {})
+    table = read_table(split(project) / "train.parquet")
+    twice = pa.concat_tables([table, renamed(table)])
+    write_table(twice, project / "twice.parquet")
+    clusters = pa.table({"record_id": pa.array([], pa.string()), "cluster": pa.array([], pa.string())})
+    records = rows.placed.read(project / "twice.parquet", clusters, params.data.seed)
+    asked, rest = rows._held_out(records, 11)
+    said = [keys(twice.take(pa.array(records.place[places]))) for places in (asked, rest)]
+    assert said[0] and said[1] and not said[0] & said[1]
+    assert (len(asked), len(rest)) == (11, twice.num_rows - 12), "the twin of the last that is asked is on no side"
+
+
+def renamed(table: pa.Table) -> pa.Table:
+    ids = pa.array([f"{name[:-1]}x" for name in table["record_id"].to_pylist()])
+    return table.set_column(table.schema.get_field_index("record_id"), table.schema.field("record_id"), ids)
+
+
+def test_without_numbers_a_third_is_asked_at_most(passed_project: Path) -> None:
+    chosen = choose(passed_project)
+    assert (len(chosen.asked), len(chosen.trained_on)) == (14, 30)
+
+
+@pytest.mark.parametrize(("asked", "trained_on", "words"), [(44, None, "--rows: "), (43, 2, "--train-rows 2: 1 rows"),
+                                                           (60, None, "--rows: 44 rows")])  # fmt: skip
+def test_more_rows_than_there_are_is_told(passed_project: Path, asked: int, trained_on: int, words: str) -> None:
+    with pytest.raises(InputError, match=re.escape(words)):
+        choose(passed_project, asked, trained_on)
+
+
+def test_before_the_data_gate_nothing_trains(waiting_project: Path) -> None:
+    with pytest.raises(Refused, match=NOT_PASSED):
+        choose(waiting_project)
+    told = in_process.hallmark(waiting_project, "compare", "bases.yaml", code=1)
+    assert "its data gate has not passed" in told and "hallmark gates list" in told
+    assert not (waiting_project / ".hallmark" / "compared").exists()
+
+
+def test_rows_that_are_not_those_that_passed_train_nothing(project: Path) -> None:
+    path = split(project) / "train.parquet"
+    changed = read_table(path).slice(1)
+    path.unlink()  # a link to the cache
+    write_table(changed, path)
+    with pytest.raises(Refused, match=f"{NOT_PASSED}.* is not the output that gate data let pass"):
+        choose(project)
+
+
+def test_a_statement_for_experiments_lets_no_governed_rows_train(waiting_project: Path, tmp_path: Path) -> None:
+    project = Path(shutil.copytree(waiting_project, tmp_path / "project", symlinks=True))
+    layout = Layout(project / ".hallmark" / "runs" / whole_run.RUN)
+    statement.write_experiment_gate(layout, "data", installed_governance(project, None))
+    with pytest.raises(Refused, match="is passed for experiments alone"):
+        choose(project)
+
+
+def test_an_authority_of_ones_own_lets_nothing_pass(waiting_project: Path, tmp_path: Path) -> None:
+    """The worktree says whose statements its stages take, and may be written to; a comparison asks governance."""
+    project = Path(shutil.copytree(waiting_project, tmp_path / "project", symlinks=True))
+    layout = Layout(project / ".hallmark" / "runs" / whole_run.RUN)
+    keys.create(tmp_path, "mine")
+    mine, subject = keys.signer(keys.load_private(tmp_path / "mine")), tree_digest(layout.stage("split"))
+    authority = read_authority(layout)
+    forged = authority.model_copy(update={"gate_public_keys": [mine.public_line]})
+    write_json(layout.authority, forged.model_dump(mode="json"))
+    claim = GateStatement(
+        gate="data", subject=subject, policy_sha256=authority.policy_sha256, verdict="passed", demo=False
+    )
+    dsse.write(layout.gate("data"), dsse.sign(dsse.statement(PREDICATE_TYPE, {"split": subject}, claim.said), mine))
+    require_gate(layout, "data")
+    with pytest.raises(Refused, match=NOT_PASSED):
+        choose(project)
+
+
+def test_a_source_that_was_withdrawn_trains_nothing(project: Path) -> None:
+    ledger, governed = open_ledger(project / ".hallmark"), installed_governance(project, None)
+    withdrawals.withdraw(ledger, governed, "messages", "data-owner", "a contract has ended")
+    with pytest.raises(Refused, match=r"may train nothing: .*messages"):
+        choose(project)
+
+
+def test_without_a_run_there_is_nothing_to_compare_on(tmp_path: Path, checkouts: Checkouts) -> None:
+    project = checkouts.ready(tmp_path / "project")
+    with pytest.raises(Unavailable, match=r"no run of use case tiny has come as far as its rows yet"):
+        choose(project)
