@@ -235,7 +235,7 @@ def _compared(candidate: Candidate, wish: Wish, found: Found) -> Compared:
             "parameters": made.parameters,
             "context": made.context,
             "longest_prompt": made.longest_prompt,
-            "training_bytes": made.training_bytes if wish.tuned else None,
+            "training_gb": made.training_gb if wish.tuned else None,
             "standings": {state: figures.standing(made, state, settings) for state in made.taken},
             "taken": made.taken,
             "trained": made.trained,

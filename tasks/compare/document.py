@@ -27,7 +27,7 @@ class Compared(Frozen):
     """Tokens; null where it was not asked, or states no limit."""
     longest_prompt: int | None = None
     """Tokens, by its own tokenizer."""
-    training_bytes: int | None = None
+    training_gb: float | None = None
     """What preflight says that a worker needs."""
     standings: dict[State, Standing] = {}
     taken: dict[State, Taken] = {}

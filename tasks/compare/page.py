@@ -15,7 +15,7 @@ TEMPLATES = Path(__file__).parent / "templates"
 
 def render(document: Document) -> str:
     pages = templates(TEMPLATES)
-    pages.filters |= {"score": score, "figure": figure, "points": points, "gib": gib}
+    pages.filters |= {"score": score, "figure": figure, "points": points}
     return pages.get_template("comparison.html").render(
         it=document,
         picture=picture.draw(document),
@@ -64,7 +64,3 @@ def figure(value: float | None, unit: str = "") -> str:
         return "–"
     text = f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
     return f"{text} {unit}".strip()
-
-
-def gib(size: int | None) -> str:
-    return "–" if size is None else f"{size / 2**30:.2f} GiB"

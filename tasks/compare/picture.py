@@ -8,6 +8,7 @@ from tasks.compare.document import Compared, Document
 from tasks.compare.outcome import State
 from tasks.stages.evaluate.intervals import Interval
 
+Scale = Callable[[float], float]
 WIDTH, HEIGHT = 1000, 420
 LEFT, RIGHT, TOP, BOTTOM = 60, 170, 20, 56
 """Margins: for figures on the left, names on the right and costs below."""
@@ -62,19 +63,20 @@ def draw(document: Document) -> Picture | None:
     costs = [cost for each in document.bases for state in each.standings if (cost := each.cost(state))]
     if not costs:
         return None
+    highest = max(each.quality(state).high for each in document.bases for state in each.standings)
     across, marks = _axis(min(costs), max(costs))
-    points = {each.name: list(_points(each, across)) for each in document.bases}
-    shares = (0.0, 0.25, 0.5, 0.75, 1.0)
+    up, shares = _shares(highest)
+    points = {each.name: list(_points(each, across, up)) for each in document.bases}
     return Picture(
         points=tuple(point for own in points.values() for point in own),
         labels=tuple(_labels([own[-1] for own in points.values() if own])),
         ways=tuple((own[0], own[1]) for own in points.values() if len(own) == 2),
         x=tuple(Tick(round(across(mark), 1), f"{mark:.3g}") for mark in marks),
-        y=tuple(Tick(_up(share), f"{share * 100:.0f}") for share in shares),
+        y=tuple(Tick(up(share), f"{share * 100:g}") for share in shares),
     )
 
 
-def _points(each: Compared, across: Callable[[float], float]) -> Iterator[Point]:
+def _points(each: Compared, across: Scale, up: Scale) -> Iterator[Point]:
     for state in each.standings:
         cost = each.cost(state)
         if cost:
@@ -83,9 +85,9 @@ def _points(each: Compared, across: Callable[[float], float]) -> Iterator[Point]
                 name=each.name,
                 state=state,
                 x=round(across(cost), 1),
-                y=_up(it.value),
-                low=_up(it.low),
-                high=_up(it.high),
+                y=up(it.value),
+                low=up(it.low),
+                high=up(it.high),
                 allowed=each.allowed,
                 title=f"{each.name}, {state.replace('_', '-')}: {_percent(it)} right, {cost:.3g} USD",
             )
@@ -104,11 +106,14 @@ def _labels(last: list[Point]) -> Iterator[Label]:
         yield Label(x=point.x + 14, y=y + 5, text=point.name, of=point)
 
 
-def _up(share: float) -> float:
-    return round(HEIGHT - BOTTOM - share * (HEIGHT - TOP - BOTTOM), 1)
+def _shares(highest: float) -> tuple[Scale, list[float]]:
+    """Where a share stands, and round shares along the axis, from 0 to the next quarter above the highest."""
+    quarters = max(1, math.ceil(highest * 4 - 1e-9))
+    marks = [number * quarters / 20 for number in range(6)]
+    return lambda share: round(HEIGHT - BOTTOM - share / marks[-1] * (HEIGHT - TOP - BOTTOM), 1), marks
 
 
-def _axis(least: float, most: float) -> tuple[Callable[[float], float], list[float]]:
+def _axis(least: float, most: float) -> tuple[Scale, list[float]]:
     """Where a cost stands, and round costs along the axis."""
     wide = WIDTH - LEFT - RIGHT
     if most / least < FAR:

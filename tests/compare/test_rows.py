@@ -38,7 +38,7 @@ def split(project: Path) -> Path:
     return project / ".hallmark" / "runs" / whole_run.RUN / "artefacts" / "split"
 
 
-def keys(table: pa.Table) -> set[str]:
+def prompts(table: pa.Table) -> set[str]:
     return set(prompt_keys(table["messages"].combine_chunks()))
 
 
@@ -49,7 +49,7 @@ def test_rows_are_of_the_training_side_and_no_prompt_is_asked_and_trained_on(
     chosen.write(tmp_path)
     asked, trained_on = (read_table(tmp_path / f"{side}.parquet") for side in ("test", "train"))
     assert (asked.num_rows, trained_on.num_rows, chosen.regions, chosen.demo) == (12, 24, ("eu",), False)
-    assert not keys(asked) & keys(trained_on)
+    assert not prompts(asked) & prompts(trained_on)
     side = {each: set(read_table(split(passed_project) / f"{each}.parquet")["record_id"].to_pylist()) for each in
             ("train", "test")}  # fmt: skip
     held = {*asked["record_id"].to_pylist(), *trained_on["record_id"].to_pylist()}
@@ -66,7 +66,7 @@ def test_a_prompt_that_stands_twice_is_held_out_whole(project: Path) -> None:
     clusters = pa.table({"record_id": pa.array([], pa.string()), "cluster": pa.array([], pa.string())})
     records = rows.placed.read(project / "twice.parquet", clusters, params.data.seed)
     asked, rest = rows._held_out(records, 11)
-    said = [keys(twice.take(pa.array(records.place[places]))) for places in (asked, rest)]
+    said = [prompts(twice.take(pa.array(records.place[places]))) for places in (asked, rest)]
     assert said[0] and said[1] and not said[0] & said[1]
     assert (len(asked), len(rest)) == (11, twice.num_rows - 12), "the twin of the last that is asked is on no side"
 
