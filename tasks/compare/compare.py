@@ -104,7 +104,7 @@ def compare(root: Path, wish: Wish, ledger: Ledger, governance: Governance, watc
                 _find(it, governance, found)
             else:
                 watcher.line(f"{each.name}: not opened, since {terms.licence.why}")
-    return _document(wish, chosen, found), found
+    return document_of(wish, chosen, found), found
 
 
 @dataclass(frozen=True)
@@ -188,7 +188,8 @@ def _bring(it: _Work, state: State) -> None:
     it.watcher.line(f"{it.name}: {WORDS[state]} done, {duration(time.monotonic() - began)}")
 
 
-def _document(wish: Wish, chosen: Chosen, found: Found) -> Document:
+def document_of(wish: Wish, chosen: Chosen, found: Found) -> Document:
+    """What was found, with figures, the best, and the others compared with it."""
     settings = wish.params.evaluation
     compared = [_compared(each, wish, found) for each in wish.candidates]
     best = _best(compared, wish.state)
