@@ -96,6 +96,7 @@ def test_before_the_data_gate_nothing_trains(waiting_project: Path) -> None:
     assert not (waiting_project / ".hallmark" / "compared").exists()
 
 
+@pytest.mark.attack(rights="worker", stopped="the gate's statement is about the digest of the rows that passed")
 def test_rows_that_are_not_those_that_passed_train_nothing(project: Path) -> None:
     path = split(project) / "train.parquet"
     changed = read_table(path).slice(1)
@@ -113,6 +114,9 @@ def test_a_statement_for_experiments_lets_no_governed_rows_train(waiting_project
         choose(project)
 
 
+@pytest.mark.attack(
+    rights="worker", stopped="a comparison asks governance whose gate statements count, not the worktree"
+)
 def test_an_authority_of_ones_own_lets_nothing_pass(waiting_project: Path, tmp_path: Path) -> None:
     """The worktree says whose statements its stages take, and may be written to; a comparison asks governance."""
     project = Path(shutil.copytree(waiting_project, tmp_path / "project", symlinks=True))
