@@ -14,6 +14,7 @@ SECONDS = {
     "tests/flows/test_another_machine.py": 148,
     "tests/reproduce/test_reproduce.py": 107,
     "tests/e2e/test_production.py": 98,
+    "tests/sweep/test_sweep.py": 95,
     "tests/compare/test_compare.py": 90,
     "tests/stages/train/test_resharded.py": 80,
     "tests/stages/train/test_invariance.py": 70,

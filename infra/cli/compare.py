@@ -47,7 +47,6 @@ def compare(
     """
     from tasks.compare import candidates, page  # these read tables and models
     from tasks.compare import compare as rules
-    from tasks.compare.place import FOLDER
     from tasks.compare.rows import Wanted
 
     if zero_shot_only and (steps or trained_on):
@@ -58,7 +57,7 @@ def compare(
     ledger, governed = open_ledger(root / ".hallmark"), installed_governance(root, None)
     with Screen(Terminal(stderr=True) if as_json else console) as screen:
         document, found = rules.compare(root, wish, ledger, governed, screen)
-    target = (out or root / ".hallmark" / FOLDER) / "comparison.html"
+    target = (out or root / ".hallmark" / rules.FOLDER) / "comparison.html"
     with shared.writable(target):
         write_bytes(target, page.render(document).encode())
     shared.print_json(document.model_dump(mode="json")) if as_json else _show(document, page.verdict(document))

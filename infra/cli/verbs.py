@@ -97,6 +97,7 @@ ALL: dict[str, Verb | Verbs] = {
     "trigger": Verb("trigger:trigger", "Say that an event happened, for which a run is asked.", "acts"),
     "doctor": Verb("doctor:doctor", "Say what is missing or out of date here, and what to type.", "itself"),
     "advise": Verb("advise:advise", "Say which approach fits a use case, and why.", "itself"),
+    "sweep": Verb("sweep:sweep", "Try training parameters on the rows of the last run.", "acts"),
     "compare": Verb("compare:compare", "Compare base models on the task, with costs and terms.", "acts"),
     "preflight": Verb("preflight:preflight", "Say if a training fits, how long it takes, its cost.", "itself"),
     "params": Verb("params:params", "Check a params file, or print its schema.", "itself"),

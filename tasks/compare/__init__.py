@@ -3,8 +3,6 @@
 candidates.py  the file that lists them
 allowed.py     what policy says of licence and region
 rows.py        which rows they are asked and trained on: never those of the test side, never before the data gate
-place.py       where that happens, and what is kept of it
-work.py        one stage of it, in the sandbox of stages
 outcome.py     what came of one base model
 figures.py     metrics with intervals, and paired differences
 compare.py     all of it in order; read this one first

@@ -9,17 +9,16 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Any
 
-from tasks.compare import allowed, figures, outcome, place, rows, work
+from tasks.compare import allowed, figures, outcome, rows
 from tasks.compare.allowed import Terms
 from tasks.compare.candidates import Candidate
 from tasks.compare.document import Compared, Document
 from tasks.compare.outcome import STATES, Outcome, State
-from tasks.compare.place import Place
 from tasks.compare.rows import Chosen, Wanted
 from tasks.core.errors import HallmarkError
-from tasks.core.files import read_json, write_json
+from tasks.core.files import canonical_json, read_json, sha256_bytes, write_json
 from tasks.core.layout import Layout
 from tasks.core.locks import turn
 from tasks.core.params.params import Params
@@ -27,27 +26,22 @@ from tasks.core.progress import duration
 from tasks.ledger.ledger import Ledger
 from tasks.policy.governance import Governance
 from tasks.runs import dvc
+from tasks.scratch import place, work
+from tasks.scratch.place import Place
+from tasks.scratch.work import Watcher
 from tasks.stages.evaluate.document import Comparison
 from tasks.stages.evaluate.metrics import table
 from tasks.stages.train.base import base_model
 from tasks.supervise import box
 
+FOLDER = "compared"
+"""Below `.hallmark/`. Of rows its outcomes hold the ids, and what was right."""
 WORDS: Mapping[State, str] = {"zero_shot": "zero-shot", "fine_tuned": "fine-tuned"}
 BRING: Mapping[State, tuple[str, ...]] = {
     "zero_shot": ("base_model", "predict@base"),
     "fine_tuned": ("tokenise", "train", "predict@candidate"),
 }
 """The stages that each state takes besides those before."""
-
-
-class Watcher(Protocol):
-    """Who is told how a comparison goes."""
-
-    def working(self, what: str, how: str = "") -> None:
-        """That is at work; `how` is its own word on how far it is."""
-
-    def line(self, text: str) -> None:
-        """Something has ended, in words."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +67,9 @@ class Wish:
         return params.model_copy(
             update={
                 "base_model": candidate.base,
-                "training": params.training.model_copy(update={"epochs": epochs}),
+                "training": params.training.model_copy(
+                    update={"epochs": epochs, "validate_steps": None, "patience": None}
+                ),
                 "evaluation": params.evaluation.model_copy(update={"base_rows": None}),
             }
         )
@@ -92,9 +88,9 @@ def compare(root: Path, wish: Wish, ledger: Ledger, governance: Governance, watc
     """Raises as `rows.choose`, and Unavailable where stages need a sandbox and there is none. What goes wrong with one
     base model does not keep the others."""
     boxed = box.wanted(governance.policy.environment)
-    with turn(root / ".hallmark" / f".{place.FOLDER}.lock", "another comparison is under way"):
+    with turn(root / ".hallmark" / f".{FOLDER}.lock", "another comparison is under way"):
         chosen = rows.choose(wish.params, Layout(root), ledger, governance, wish.rows)
-        at, codes, found = Place.of(root), place.codes(), Found()
+        at, codes, found = Place.of(root, FOLDER), place.codes(), Found()
         works = [_work(each, wish, chosen, at, codes, boxed, watcher) for each in wish.candidates]
         at.clear({it.key for it in works})
         for each, it in zip(wish.candidates, works, strict=True):
@@ -135,8 +131,18 @@ def _work(
     watcher: Watcher,
 ) -> _Work:
     params = wish.params_of(candidate, len(chosen.trained_on))
-    key = place.key(params, chosen, codes, wish.tuned)
+    key = key_of(params, chosen, codes, wish.tuned)
     return _Work(candidate.name, at, key, params, chosen, wish.tuned, boxed, watcher)
+
+
+def key_of(params: Params, chosen: Chosen, codes: Mapping[str, str], tuned: bool) -> str:
+    """Of all that decides an outcome; a licence changes no answer."""
+    sections = ("prompts", "training", "evaluation") if tuned else ("prompts", "evaluation")
+    decides: dict[str, Any] = {name: params.model_dump(mode="json")[name] for name in sections}
+    base = params.base_model.model_dump(mode="json", exclude={"licence"})
+    decides |= {"base": base, "rows": chosen.sha256, "tuned": tuned}
+    code = [codes[stage] for stages in BRING.values() for stage in stages]
+    return sha256_bytes(canonical_json({**decides, "code": code}))[:20]
 
 
 def _find(it: _Work, governance: Governance, found: Found) -> None:

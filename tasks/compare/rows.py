@@ -3,26 +3,23 @@
 The test side is for the evaluation gate. A base model that was chosen by it would look better there than it is.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from tasks.consent import consent, withdrawals
-from tasks.core.errors import InputError, Refused, Unavailable
+from tasks.core.errors import InputError
 from tasks.core.files import canonical_json, sha256_bytes, sha256_file
 from tasks.core.layout import Layout
 from tasks.core.params.params import Params
-from tasks.core.record import read_table, rows_at, write_table
+from tasks.core.record import VALIDATION, read_table, rows_at, write_table
 from tasks.ledger.ledger import Ledger
 from tasks.policy.governance import Governance
-from tasks.runs import foretold
+from tasks.scratch import source
 from tasks.sources.sources import load_resolved
 from tasks.stages.data.split import placed
 from tasks.stages.data.split.draw import draw
 from tasks.stages.data.split.placed import Places
-from tasks.trust.gate_statement import EXPERIMENT, GateStatement, read_authority, verify_gate
 
 ASKED, TRAINED_ON = 100, 200
 """Rows, where nobody says how many; a third of them at most are asked, where there are few."""
@@ -53,6 +50,7 @@ class Chosen:
         """As stage `split` leaves them: what is trained on, and what is asked in place of the test side."""
         for name, places in (("train", self.trained_on), ("test", self.asked)):
             write_table(rows_at(self.table, places), folder / f"{name}.parquet")
+        write_table(VALIDATION.empty_table(), folder / "validation.parquet")
 
     @property
     def sha256(self) -> str:
@@ -67,8 +65,8 @@ def choose(params: Params, layout: Layout, ledger: Ledger, governance: Governanc
     Raises Unavailable where there is no such run, Refused where its data gate has not passed or an owner has withdrawn
     a source, InputError for more rows than there are.
     """
-    run = _newest(params, layout)
-    statement = require_passed(run, ledger, governance)
+    run = source.newest(params, layout)
+    statement = source.require_passed(run, ledger, governance)
     table = run.stage("split") / "train.parquet"
     clusters = read_table(run.stage("deduplicate") / "clusters.parquet")
     records = placed.read(table, clusters, params.data.seed)
@@ -87,38 +85,6 @@ def choose(params: Params, layout: Layout, ledger: Ledger, governance: Governanc
         trained_on=records.place[trained_on],
         regions=tuple(sorted({item.source.region for item in load_resolved(run.sources).sources})),
     )
-
-
-def _newest(params: Params, layout: Layout) -> Layout:
-    for other in _split(params, layout):
-        return other
-    raise Unavailable(
-        f"no run of use case {params.use_case.name} has come as far as its rows yet; start one with `hallmark run`, "
-        "and let its data pass at the data gate"
-    )
-
-
-def _split(params: Params, layout: Layout) -> Iterator[Layout]:
-    for _, other, theirs in foretold.earlier(layout):
-        if theirs.use_case.name == params.use_case.name and (other.stage("split") / "result.json").is_file():
-            yield other
-
-
-def require_passed(run: Layout, ledger: Ledger, governance: Governance) -> GateStatement:
-    """The statement by which a run's rows may train, judged under the policy in force and by the gate's own keys: what
-    lies in a worktree does not say whose statements count. Raises Refused."""
-    name = run.root.name
-    if held := withdrawals.held_back(ledger, governance, consent.resolved(run)):
-        raise Refused(f"run {name} may train nothing: {held}")
-    try:
-        claim = verify_gate(run, "data", governance.gate_lines(ledger.now()), governance.policy.digest())
-    except Refused as error:
-        raise Refused(
-            f"a comparison trains on the rows of run {name}, and its data gate has not passed: {error}"
-        ) from None
-    if claim.verdict == "experiment" and read_authority(run).tier != EXPERIMENT:
-        raise Refused(f"the data gate of run {name} is passed for experiments alone; `hallmark run` asks it")
-    return claim
 
 
 def _held_out(records: placed.Placed, wanted: int | None) -> tuple[Places, Places]:

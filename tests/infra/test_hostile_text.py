@@ -179,7 +179,7 @@ AS_OWNER = ("--as", "data-owner")
 COMMANDS: dict[str, list[str]] = {
     "new": [TEXT, "--from", TEXT, "--prompt", TEXT],
     "status": [], "doctor": [], "params": ["--check", "params.yaml"], "preflight": [], "advise": [],
-    "compare": [TEXT],
+    "compare": [TEXT], "sweep": ["--over", TEXT],
     "resolve": ["--set", f"use_case.problem={TEXT}"],
     "backup": [TEXT],
     "restore": [TEXT],

@@ -1,26 +1,24 @@
-"""Where base models are fetched, asked and trained: worktrees with a state of their own.
+"""Where stages are tried: worktrees with a state of their own.
 
-    .hallmark/compared/                     stands in for the checkout: a link to everything at its top
-        outcomes/KEY.json                   of each base model that is done; of rows only their ids, and what was right
+    .hallmark/FOLDER/                       stands in for the checkout: a link to everything at its top
+        outcomes/KEY.json                   of each trial that is done
         .hallmark/                          its own checkpoints, tracking and fetched models
             keys/worker                     of its own, which no people.yaml has: what it signs counts nowhere
             models/                         what the checkout has fetched, and what is fetched here
-            runs/KEY/                       the worktree of a base model that is not done
+            runs/NAME/                      a worktree
 
-KEY is a digest of all that decides an outcome: base model, rows, parameters and code. So what is done is found again,
-and anything else is made anew.
+KEY is a digest of all that decides an outcome, so that what is done is found again, and anything else is made anew.
 """
 
 import shutil
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Protocol
 
 from ruamel.yaml import YAML
 
 import tasks
-from tasks.compare.rows import Chosen
 from tasks.core import code, files
 from tasks.core.layout import Layout
 from tasks.core.params.params import Params
@@ -31,13 +29,16 @@ from tasks.supervise import kept
 from tasks.trust import keys
 from tasks.trust.gate_statement import EXPERIMENT, Authority
 
-FOLDER = "compared"
-"""Below `.hallmark/`."""
 CODE = Path(tasks.__file__).parent
-STAGES = ("base_model", "tokenise", "train", "predict@base", "predict@candidate")
-"""Those that a comparison runs, by the name that DVC knows."""
 READY = "ready"
 """Of a worktree: written last."""
+
+
+class Rows(Protocol):
+    """Which rows a trial is about."""
+
+    def write(self, folder: Path) -> None:
+        """As stage `split` leaves them."""
 
 
 @dataclass(frozen=True)
@@ -47,8 +48,9 @@ class Place:
     root: Path
 
     @staticmethod
-    def of(checkout: Path) -> "Place":
-        place = Place(checkout / ".hallmark" / FOLDER)
+    def of(checkout: Path, folder: str) -> "Place":
+        """`folder`: its name below `.hallmark/`."""
+        place = Place(checkout / ".hallmark" / folder)
         place.root.mkdir(mode=0o700, parents=True, exist_ok=True)
         stand_in.fill(place.root, checkout)
         if not (place.state / "keys" / "worker").exists():
@@ -62,11 +64,11 @@ class Place:
     def outcome(self, key: str) -> Path:
         return self.root / "outcomes" / f"{key}.json"
 
-    def worktree(self, key: str) -> Layout:
-        return Layout(self.state / "runs" / key)
+    def worktree(self, name: str) -> Layout:
+        return Layout(self.state / "runs" / name)
 
     def clear(self, wanted: Collection[str]) -> None:
-        """Remove worktrees of comparisons that nobody goes on with, records that count nowhere, and checkpoints where
+        """Remove worktrees that nobody goes on with, records that count nowhere, and checkpoints where
         no worktree is left."""
         shutil.rmtree(self.state / kept.FOLDER, ignore_errors=True)
         left = list((self.state / "runs").glob("*"))
@@ -76,21 +78,12 @@ class Place:
             shutil.rmtree(self.state / "checkpoints", ignore_errors=True)
 
 
-def key(params: Params, chosen: Chosen, codes: Mapping[str, str], tuned: bool) -> str:
-    """Of all that decides an outcome; a licence changes no answer."""
-    sections = ("prompts", "training", "evaluation") if tuned else ("prompts", "evaluation")
-    decides: dict[str, Any] = {name: params.model_dump(mode="json")[name] for name in sections}
-    base = params.base_model.model_dump(mode="json", exclude={"licence"})
-    decides |= {"base": base, "rows": chosen.sha256, "tuned": tuned}
-    return files.sha256_bytes(files.canonical_json({**decides, "code": [codes[stage] for stage in STAGES]}))[:20]
-
-
 def codes() -> dict[str, str]:
     """The digest of each stage's code, as it is installed."""
     return code.of_stages(CODE.parent)
 
 
-def make(layout: Layout, params: Params, chosen: Chosen, governance: Governance) -> None:
+def make(layout: Layout, params: Params, rows: Rows, governance: Governance) -> None:
     """A worktree of the installed code, with the rows in place of a run's split; nothing where it is there already.
 
     Its gate file is that of work by hand: what is made of it can never be promoted. `rows.choose` has verified the
@@ -100,8 +93,7 @@ def make(layout: Layout, params: Params, chosen: Chosen, governance: Governance)
         return
     shutil.rmtree(layout.root, ignore_errors=True)
     shutil.copytree(CODE, layout.root / CODE.name, ignore=shutil.ignore_patterns("__pycache__"))
-    with layout.params.open("w") as file:
-        YAML().dump(params.model_dump(mode="json"), file)
+    put_params(layout, params)
     code.write(layout)
     files.write_json(layout.code, {"tree_sha256": code.digest(layout.root)})
     files.write_json(layout.champion, None)
@@ -114,6 +106,11 @@ def make(layout: Layout, params: Params, chosen: Chosen, governance: Governance)
     files.write_json(layout.authority, authority.model_dump(mode="json"))
     statement.write_experiment_gate(layout, "data", governance)
     with files.whole_folder(layout.stage("split")) as folder:
-        chosen.write(folder)
+        rows.write(folder)
         files.write_json(folder / "result.json", {"facts": {}})
     files.write_bytes(layout.root / READY, b"")
+
+
+def put_params(layout: Layout, params: Params) -> None:
+    with layout.params.open("w") as file:
+        YAML().dump(params.model_dump(mode="json"), file)

@@ -1,4 +1,4 @@
-"""One stage in the worktree of a base model: in the sandbox that stages of a run have, and by the same supervisor.
+"""One stage in a worktree of `place.py`: in the sandbox that stages of a run have, and by the same supervisor.
 
 Without DVC: nothing is cached, and what is there is not done again.
 """
@@ -6,6 +6,7 @@ Without DVC: nothing is cached, and what is there is not done again.
 import shutil
 import subprocess
 from collections.abc import Callable
+from typing import Protocol
 
 from tasks.core.layout import Layout
 from tasks.runs import dvc
@@ -13,6 +14,16 @@ from tasks.supervise import shell
 from tasks.supervise.box import BOXED
 
 Say = Callable[[str], None]
+
+
+class Watcher(Protocol):
+    """Who is told how trials go."""
+
+    def working(self, what: str, how: str = "") -> None:
+        """That is at work; `how` is its own word on how far it is."""
+
+    def line(self, text: str) -> None:
+        """Something has ended, in words."""
 
 
 def bring(layout: Layout, stage: str, boxed: bool, say: Say) -> None:
@@ -34,7 +45,7 @@ def bring(layout: Layout, stage: str, boxed: bool, say: Say) -> None:
 def _run(layout: Layout, stage: str, environment: dict[str, str], say: Say) -> tuple[list[str], int]:
     lines: list[str] = []
     with subprocess.Popen(
-        [shell.installed(), "-c", f"a comparison: {stage}"], cwd=layout.root, env=environment, text=True,
+        [shell.installed(), "-c", f"a trial: {stage}"], cwd=layout.root, env=environment, text=True,
         start_new_session=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         errors="replace",
     ) as process:  # fmt: skip

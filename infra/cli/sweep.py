@@ -1,0 +1,75 @@
+"""`hallmark sweep`"""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from infra.cli import shared
+from infra.cli.screen import Screen
+from infra.cli.shared import console
+from infra.cli.terminal import Terminal
+from tasks.core.errors import Refused
+from tasks.ledger.ledger import open_ledger
+from tasks.runs.resolve import read_params
+from tasks.runs.run import installed_governance
+
+
+def sweep(
+    over: Annotated[
+        list[str],
+        typer.Option("--over", metavar="KEY=VALUES", help="A training parameter: values with commas, or LOW..HIGH."),
+    ],
+    params: Annotated[Path | None, typer.Option("--params", metavar="FILE", help="Another params file.")] = None,
+    changes: shared.Changes = None,
+    trials: Annotated[
+        int | None,
+        typer.Option("--trials", min=1, metavar="N", help="Trials at most. [default: all combinations; 10 of a range]"),
+    ] = None,
+    whole: Annotated[bool, typer.Option("--whole", help="Stop no trial before its end.")] = False,
+    as_json: shared.Json = False,
+) -> None:
+    """Train with other parameters on the rows of the last run whose data gate has passed, and say which did best on its
+    validation rows.
+
+    After the second look at these rows, and after the sixth, a trial goes on only among the best third of those that
+    came as far. What is done is kept: after an interruption say it again. It opens no gate: start a run with what it
+    found.
+
+    Example: hallmark sweep --over training.learning_rate=0.0005,0.001,0.002 --over training.lora_rank=8,16
+    """
+    from tasks.sweep import space  # these read tables and models
+    from tasks.sweep import sweep as rules
+
+    root, given = shared.root(), shared.pairs(changes)
+    file = params or root / "params.yaml"
+    wish = rules.Wish(space.read(over), lambda more: read_params(file, {**given, **more})[0], trials, not whole)
+    ledger, governed = open_ledger(root / ".hallmark"), installed_governance(root, None)
+    with Screen(Terminal(stderr=True) if as_json else console) as screen:
+        document = rules.sweep(root, wish, ledger, governed, screen)
+    if as_json:
+        best = document.best.number if document.best else None
+        shared.print_json({**document.model_dump(mode="json"), "best": best})
+    else:
+        _show(document)
+    if document.best is None:
+        raise Refused(f"no trial came to an end; the first: {document.trials[0].failure}")
+
+
+def _show(document: Any) -> None:
+    keys = list(document.trials[0].changes)
+    table = Table("trial", *keys, "validation loss", "after step", "of", "seconds", "", box=None)
+    for it in document.ranked:
+        outcome = it.outcome
+        if outcome is None:
+            figures = ("", "", "", "", it.failure)
+        else:
+            best, seconds = outcome.best, "" if outcome.seconds is None else f"{outcome.seconds:.0f}"
+            steps = (f"{best['step']:,}", f"{outcome.points[-1]['step']:,}", seconds)
+            figures = (f"{best['validation_loss']:.4f}", *steps, "stopped early" if outcome.stopped else "")
+        table.add_row(str(it.number), *(it.changes[key] for key in keys), *figures)
+    console.print(table)
+    if document.best:
+        settings = " ".join(f"--set {key}={value}" for key, value in document.best.changes.items())
+        console.print(f"best: trial {document.best.number}; a run with it: hallmark run {settings}")

@@ -1,0 +1,45 @@
+"""Whose rows are tried on: those of the newest run of the use case, once its data gate has passed."""
+
+from collections.abc import Iterator
+
+from tasks.consent import consent, withdrawals
+from tasks.core.errors import Refused, Unavailable
+from tasks.core.layout import Layout
+from tasks.core.params.params import Params
+from tasks.ledger.ledger import Ledger
+from tasks.policy.governance import Governance
+from tasks.runs import foretold
+from tasks.trust.gate_statement import EXPERIMENT, GateStatement, read_authority, verify_gate
+
+
+def newest(params: Params, layout: Layout) -> Layout:
+    """The newest run of the use case that has rows. Raises Unavailable where there is none."""
+    for other in _split(params, layout):
+        return other
+    raise Unavailable(
+        f"no run of use case {params.use_case.name} has come as far as its rows yet; start one with `hallmark run`, "
+        "and let its data pass at the data gate"
+    )
+
+
+def _split(params: Params, layout: Layout) -> Iterator[Layout]:
+    for _, other, theirs in foretold.earlier(layout):
+        if theirs.use_case.name == params.use_case.name and (other.stage("split") / "result.json").is_file():
+            yield other
+
+
+def require_passed(run: Layout, ledger: Ledger, governance: Governance) -> GateStatement:
+    """The statement by which a run's rows may train, judged under the policy in force and by the gate's own keys: what
+    lies in a worktree does not say whose statements count. Raises Refused."""
+    name = run.root.name
+    if held := withdrawals.held_back(ledger, governance, consent.resolved(run)):
+        raise Refused(f"run {name} may train nothing: {held}")
+    try:
+        claim = verify_gate(run, "data", governance.gate_lines(ledger.now()), governance.policy.digest())
+    except Refused as error:
+        raise Refused(
+            f"these trainings are on the rows of run {name}, and its data gate has not passed: {error}"
+        ) from None
+    if claim.verdict == "experiment" and read_authority(run).tier != EXPERIMENT:
+        raise Refused(f"the data gate of run {name} is passed for experiments alone; `hallmark run` asks it")
+    return claim

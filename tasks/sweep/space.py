@@ -1,0 +1,73 @@
+"""Which parameters take which values: `KEY=VALUE,VALUE,…`, or `KEY=LOW..HIGH`."""
+
+import itertools
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tasks.core.errors import InputError
+from tasks.core.params.training import Training
+
+SECTION = "training."
+EXAMPLE = "--over training.learning_rate=0.0005,0.001,0.002 or --over training.learning_rate=0.0001..0.01"
+MOST = 1_000
+"""Combinations of listed values."""
+
+
+@dataclass(frozen=True)
+class Axis:
+    """A parameter, and either its values or the ends of a range."""
+
+    key: str
+    values: tuple[str, ...] = ()
+    low: float = 0.0
+    high: float = 0.0
+
+    def suggest(self, trial: Any) -> str:
+        """A value of it, by Optuna; between the ends of a range by its logarithm."""
+        if self.values:
+            return str(trial.suggest_categorical(self.key, self.values))
+        return f"{trial.suggest_float(self.key, self.low, self.high, log=True):.3g}"
+
+
+def read(given: Sequence[str]) -> list[Axis]:
+    """Raises InputError for what is neither, a key that no trial may change, and one that is named twice."""
+    axes = [_axis(text) for text in given]
+    keys = [axis.key for axis in axes]
+    if twice := sorted({key for key in keys if keys.count(key) > 1}):
+        raise InputError(f"--over names {', '.join(twice)} twice; name each parameter once, with all its values")
+    if (count := math.prod(max(1, len(axis.values)) for axis in axes)) > MOST:
+        raise InputError(f"--over: {count:,} combinations, and a sweep takes at most {MOST:,}; leave values out")
+    return axes
+
+
+def _axis(text: str) -> Axis:
+    key, equals, said = text.partition("=")
+    if not equals or not said:
+        raise InputError(f"--over {text}: expected KEY=VALUE,VALUE or KEY=LOW..HIGH, e.g. {EXAMPLE}")
+    if key.removeprefix(SECTION) not in Training.model_fields or not key.startswith(SECTION):
+        raise InputError(
+            f"--over {key}: expected a parameter of `training`, since all trials learn from the same rows; "
+            "`hallmark params --schema` lists them"
+        )
+    if ".." not in said:
+        values = tuple(value.strip() for value in said.split(","))
+        if len(set(values)) < len(values) or len(values) < 2 or not all(values):
+            raise InputError(f"--over {text}: expected two values or more, each once")
+        return Axis(key, values)
+    low, _, high = said.partition("..")
+    try:
+        axis = Axis(key, low=float(low), high=float(high))
+    except ValueError:
+        raise InputError(f"--over {text}: expected two numbers, e.g. {EXAMPLE}") from None
+    if not 0 < axis.low < axis.high < math.inf:
+        raise InputError(f"--over {text}: expected a low end above 0 and a high end above that")
+    return axis
+
+
+def corners(axes: Sequence[Axis]) -> Iterator[Mapping[str, str]]:
+    """Every combination of listed values and ends of ranges: where these are possible, so is what lies between."""
+    ends = [axis.values or (str(axis.low), str(axis.high)) for axis in axes]
+    for values in itertools.product(*ends):
+        yield dict(zip((axis.key for axis in axes), values, strict=True))

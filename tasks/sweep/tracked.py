@@ -1,0 +1,34 @@
+"""Each trial as an MLflow run. MLflow only shows: where it is away, the sweep goes on."""
+
+from collections.abc import Mapping
+
+from tasks.core.layout import Layout
+from tasks.stages.train import tracking
+from tasks.sweep.trial import Outcome
+
+TOGETHER = 250
+"""Points of a curve; MLflow takes a thousand figures at a time."""
+SWEEP, TRIAL = "hallmark.sweep", "hallmark.trial"
+"""Tags: the run whose rows they are; the number of the trial."""
+
+
+def track(layout: Layout, run: str, number: int, changes: Mapping[str, str], outcome: Outcome) -> None:
+    try:
+        _track(layout, run, number, changes, outcome)
+    except Exception as error:  # whatever tracking dies of, a sweep does not
+        print(f"tracking is away ({type(error).__name__}: {error}); trial {number} is not in MLflow", flush=True)
+
+
+def _track(layout: Layout, run: str, number: int, changes: Mapping[str, str], outcome: Outcome) -> None:
+    from mlflow import MlflowClient
+    from mlflow.entities import Param
+
+    client = MlflowClient(tracking.tracking_uri(layout))
+    key = tracking.experiment(client, f"{tracking.use_case(layout)} sweeps", layout)
+    tags = {SWEEP: run, TRIAL: str(number)}
+    made = client.create_run(key, tags=tags, run_name=f"{run} trial {number}").info.run_id
+    client.log_batch(made, params=[Param(name, value) for name, value in changes.items()])
+    for begin in range(0, len(outcome.points), TOGETHER):
+        client.log_batch(made, metrics=tracking.metrics(outcome.points[begin : begin + TOGETHER]))
+    client.log_metric(made, "best_validation_loss", outcome.best["validation_loss"])
+    client.set_terminated(made, "KILLED" if outcome.stopped else "FINISHED")

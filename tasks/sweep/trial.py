@@ -1,0 +1,89 @@
+"""One training, looked at while it goes on."""
+
+import shutil
+from collections.abc import Callable
+from typing import Any
+
+from tasks.core.config import Frozen
+from tasks.core.files import read_json
+from tasks.core.layout import Layout
+from tasks.core.params.params import Params
+from tasks.runs import dvc
+from tasks.scratch import place, work
+from tasks.stages.train import early_stopping, train, watch
+
+Working = Callable[[str], None]
+"""Is told the stage's own words on how far it is."""
+Looked = Callable[[float], bool]
+"""Is told the loss of each look in turn; True ends the training."""
+
+
+class Outcome(Frozen):
+    """What came of it."""
+
+    points: list[dict[str, Any]]
+    """Of the curve."""
+    stopped: bool
+    """Before its end, since others were better by then."""
+    seconds: float | None
+    tokens_per_second: float | None
+
+    @property
+    def looks(self) -> list[float]:
+        return [point[early_stopping.LOSS] for point in self.points if early_stopping.LOSS in point]
+
+    @property
+    def best(self) -> dict[str, Any]:
+        """The point of the lowest validation loss."""
+        lowest = early_stopping.best(self.points)
+        assert lowest, "every training looks at least once"
+        return lowest
+
+
+class _Stopped(Exception):
+    pass
+
+
+def run(layout: Layout, params: Params, boxed: bool, working: Working, looked: Looked) -> Outcome:
+    """Train in a worktree that has model and tokens. Raises the stage's own error."""
+    place.put_params(layout, params)
+    for path in layout.outputs("train", measures=True):
+        shutil.rmtree(path, ignore_errors=True)
+    wanted = train.Params(training=params.training, prompts=params.prompts)
+    kept = layout.kept("checkpoints", "train") / train.inputs_digest(wanted, layout)
+    told = 0
+
+    def say(line: str) -> None:
+        nonlocal told
+        if match := dvc.PROGRESS.match(line):
+            working(match["how"])
+        losses = _looks(kept)
+        for loss in losses[told:]:
+            told += 1
+            if looked(loss):
+                raise _Stopped
+
+    try:
+        work.bring(layout, "train", boxed, say)
+    except _Stopped:
+        points = [{name: point[name] for name in train.CURVE if name in point} for point in _record(kept)]
+        shutil.rmtree(kept, ignore_errors=True)
+        return Outcome(points=points, stopped=True, seconds=None, tokens_per_second=None)
+    facts = read_json(layout.measured("train") / "facts.json")["facts"]
+    outcome = Outcome(
+        points=read_json(layout.stage("train") / "curve.json"),
+        stopped=False,
+        seconds=facts["seconds"]["value"],
+        tokens_per_second=facts["tokens_per_second"]["value"],
+    )
+    for loss in outcome.looks[told:]:
+        looked(loss)
+    return outcome
+
+
+def _record(kept: Any) -> list[watch.Point]:
+    return watch.read_record(kept / "scratch" / "record.jsonl")
+
+
+def _looks(kept: Any) -> list[float]:
+    return [point[early_stopping.LOSS] for point in _record(kept) if early_stopping.LOSS in point]

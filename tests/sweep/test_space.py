@@ -1,0 +1,41 @@
+"""Which parameters a sweep takes, and what it refuses."""
+
+import pytest
+
+from tasks.core.errors import InputError
+from tasks.sweep import space
+
+
+def test_lists_and_ranges_are_told_apart_and_every_corner_is_checked() -> None:
+    axes = space.read(["training.lora_rank=8, 16", "training.learning_rate=1e-4..0.01"])
+    assert axes[0].values == ("8", "16") and (axes[1].low, axes[1].high) == (1e-4, 0.01)
+    assert [tuple(corner.values()) for corner in space.corners(axes)] == [
+        ("8", "0.0001"), ("8", "0.01"), ("16", "0.0001"), ("16", "0.01"),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        (["training.learning_rate"], "expected KEY=VALUE,VALUE or KEY=LOW..HIGH"),
+        (["training.learning_rate="], "expected KEY=VALUE,VALUE or KEY=LOW..HIGH"),
+        (["training.learning_rate=1e-3"], "expected two values or more, each once"),
+        (["training.lora_rank=8,8"], "expected two values or more, each once"),
+        (["training.lora_rank=8,"], "expected two values or more, each once"),
+        (["training.learning_rate=a..b"], "expected two numbers"),
+        (["training.learning_rate=0.1..0.01"], "a high end above that"),
+        (["training.learning_rate=0..1"], "a low end above 0"),
+        (["training.learning_rate=1..inf"], "a high end above that"),
+        (["training.rank=1,2"], "expected a parameter of `training`"),
+        (["data.seed=1,2"], "all trials learn from the same rows"),
+        (["learning_rate=1,2"], "expected a parameter of `training`"),
+        (["training.lora_rank=1,2", "training.lora_rank=3,4"], "names training.lora_rank twice"),
+        (
+            [f"training.{name}={','.join(map(str, range(1, 12)))}" for name in ("lora_rank", "seed", "epochs")],
+            "at most",
+        ),
+    ],
+)
+def test_what_cannot_be_is_refused_with_what_to_write(given: list[str], words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        space.read(given)

@@ -1,0 +1,133 @@
+"""Trainings with other parameters for real: the best is found, a poor one is stopped, and what is done is kept."""
+
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mlflow import MlflowClient
+
+from tasks.core.errors import InputError, Refused
+from tasks.core.files import read_json
+from tasks.core.layout import Layout
+from tasks.core.params import params as params_file
+from tasks.gates import statement
+from tasks.ledger.ledger import open_ledger
+from tasks.runs.run import installed_governance, open_run
+from tasks.stages.train import tracking
+from tasks.sweep import rows
+from tests import in_process, tiny_project, whole_run
+from tests.checkouts import Checkouts
+from tests.compare.conftest import come_to_its_rows
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+POOR = "1e-09"
+OVER = ("--over", f"training.learning_rate=0.01,0.005,{POOR}", "--set", "training.validate_steps=10")
+LONG = ("--set", "training.epochs=100")
+"""Enough that a training is looked at while it goes on."""
+
+
+@pytest.fixture(scope="module")
+def passed(tmp_path_factory: pytest.TempPathFactory, checkouts: Checkouts) -> Path:
+    """A checkout whose run has validation rows, and its data gate behind it."""
+    project = checkouts.ready(tmp_path_factory.mktemp("sweep") / "project")
+    file = project / "params.yaml"
+    file.write_text(file.read_text().replace("test_share: 0.2,", "test_share: 0.2, validation_share: 0.3,"))
+    tiny_project.commit(project, "validation rows")
+    come_to_its_rows(project, whole_run.RUN)
+    whole_run.pass_gate(open_run(project, whole_run.RUN), "data")
+    return project
+
+
+def interrupted(project: Path) -> None:
+    """Ctrl-C once the first trial is done."""
+    command = [Path(sys.executable).with_name("hallmark"), "sweep", *OVER, *LONG]
+    with subprocess.Popen(command, cwd=project, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+        assert process.stdout
+        told = next((line for line in process.stdout if line.startswith("trial 1 of 3")), "")
+        assert "done" in told
+        process.send_signal(signal.SIGINT)
+        process.stdout.read()
+        assert process.wait(60) != 0
+
+
+@pytest.fixture(scope="module")
+def swept(passed: Path) -> tuple[Path, Any]:
+    interrupted(passed)
+    return passed, tiny_project.hallmark_json(passed, "sweep", *OVER, *LONG)
+
+
+def test_the_best_is_found_and_a_poor_trial_is_stopped(swept: tuple[Path, Any]) -> None:
+    _, told = swept
+    first, _, poor = told["trials"]
+    assert told["best"] in (1, 2) and first["changes"] == {"training.learning_rate": "0.01"}
+    assert poor["changes"] == {"training.learning_rate": POOR} and poor["outcome"]["stopped"]
+    whole = first["outcome"]["points"]
+    assert [point["step"] for point in whole if "validation_loss" in point][:2] == [10, 20]
+    assert len(poor["outcome"]["points"]) < len(whole)
+    best = told["trials"][told["best"] - 1]["outcome"]["points"]
+    lowest = [min(point.get("validation_loss", 9) for point in it["outcome"]["points"]) for it in told["trials"]]
+    assert min(lowest) == min(point.get("validation_loss", 9) for point in best)
+
+
+def test_what_was_done_before_the_interruption_is_not_done_again(swept: tuple[Path, Any]) -> None:
+    project, told = swept
+    kept = [read_json(path) for path in (project / ".hallmark" / "swept" / "outcomes").glob("*.json")]
+    assert told["trials"][0]["outcome"] in kept
+    assert all(not each["stopped"] for each in kept)
+    output = in_process.hallmark(project, "sweep", *OVER, *LONG, "--trials", "1")
+    assert "was done before" in output and "hallmark run --set training.learning_rate=" in output
+
+
+def test_each_trial_is_a_run_of_mlflow(swept: tuple[Path, Any]) -> None:
+    project, told = swept
+    layout = Layout(project)
+    client = MlflowClient(tracking.tracking_uri(layout))
+    experiment = client.get_experiment_by_name("tiny sweeps")
+    runs = {it.data.tags["hallmark.trial"]: it for it in client.search_runs([experiment.experiment_id])}
+    assert set(runs) == {"1", "2", "3"}
+    assert runs["3"].info.status == "KILLED" and runs["1"].info.status == "FINISHED"
+    for number, it in runs.items():
+        trial = told["trials"][int(number) - 1]
+        assert it.data.params == trial["changes"]
+        least = min(point.get("validation_loss", 9) for point in trial["outcome"]["points"])
+        assert it.data.metrics["best_validation_loss"] == least
+
+
+def test_the_test_side_stays_unseen(swept: tuple[Path, Any]) -> None:
+    project, _ = swept
+    (worktree,) = (project / ".hallmark" / "swept" / ".hallmark" / "runs").iterdir()
+    assert {path.name for path in (worktree / "artefacts" / "split").glob("*.parquet")} == set(rows.FILES)
+
+
+def test_a_combination_that_cannot_be_is_told_before_anything_is_trained(passed: Path) -> None:
+    given = ("--over", "training.method=lora,full")
+    told = in_process.hallmark(passed, "sweep", *given, code=2)
+    assert "method full has no such settings" in told
+
+
+def choose(project: Path) -> rows.Rows:
+    params, governance = params_file.load(project / "params.yaml"), installed_governance(project, None)
+    return rows.choose(params, Layout(project), open_ledger(project / ".hallmark"), governance)
+
+
+def test_rows_whose_gate_has_not_passed_train_nothing(passed: Path, tmp_path: Path) -> None:
+    project = Path(shutil.copytree(passed, tmp_path / "project", symlinks=True))
+    run = open_run(project, whole_run.RUN)
+    run.layout.gate("data").unlink()
+    with pytest.raises(Refused, match="its data gate has not passed"):
+        choose(project)
+    statement.write_experiment_gate(run.layout, "data", installed_governance(project, None))
+    with pytest.raises(Refused, match="passed for experiments alone"):
+        choose(project)
+
+
+def test_a_run_without_validation_rows_says_what_to_set(tmp_path: Path, checkouts: Checkouts) -> None:
+    project = checkouts.ready(tmp_path / "project")
+    come_to_its_rows(project, whole_run.RUN)
+    whole_run.pass_gate(open_run(project, whole_run.RUN), "data")
+    with pytest.raises(InputError, match=r"has none; set data\.validation_share"):
+        choose(project)
