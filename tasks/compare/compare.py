@@ -235,7 +235,7 @@ def _compared(candidate: Candidate, wish: Wish, found: Found) -> Compared:
     failure = found.failures.get(candidate.name)
     if made is None:
         return about.model_copy(update={"left_out": str(failure) if failure else "its licence is not allowed"})
-    settings = wish.params.evaluation
+    settings, taken = wish.params.evaluation, {state: made.taken[state] for state in STATES if state in made.taken}
     return about.model_copy(
         update={
             "left_out": str(failure) if failure else None,
@@ -243,10 +243,10 @@ def _compared(candidate: Candidate, wish: Wish, found: Found) -> Compared:
             "context": made.context,
             "longest_prompt": made.longest_prompt,
             "training_gb": made.training_gb if wish.tuned else None,
-            "standings": {state: figures.standing(made, state, settings) for state in made.taken},
-            "taken": made.taken,
+            "standings": {state: figures.standing(made, state, settings) for state in taken},
+            "taken": taken,
             "trained": made.trained,
-            "learnt": figures.learnt(made, settings) if "fine_tuned" in made.taken else None,
+            "learnt": figures.learnt(made, settings) if "fine_tuned" in taken else None,
         }
     )
 

@@ -22,7 +22,7 @@ from tests.stages.evaluate.house import enliven
 from tests.stages.train.tiny_gguf import write_gguf
 from tests.tiny_project import commit, create
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
 FEW = ("--rows", "12", "--train-rows", "24", "--steps", "3")
 STATES = ["zero_shot", "fine_tuned"]
@@ -131,14 +131,14 @@ def test_one_that_goes_wrong_does_not_keep_the_others(project: Path, tmp_path: P
     enliven(lively)
     bases = (project / "bases.yaml").read_text().partition("  - name: louder")[0]
     bases += f"  - {{name: lively, folder: examples/lively, sha256: {tree_digest(lively)}, licence: MIT}}\n"
-    bases += f"  - {{name: other, folder: examples/louder, sha256: {'0' * 64}, licence: MIT}}\n"
+    bases += f"  - {{name: other, folder: examples/louder, sha256: {'a' * 64}, licence: MIT}}\n"
     (project / "bases.yaml").write_text(bases)
     document, said = of(project, code=1)
     plain, lively_told, other = document["bases"]
     assert document["best"] == "plain" and plain["left_out"] is None and list(plain["standings"]) == STATES
     assert list(lively_told["standings"]) == ["zero_shot"] and lively_told["trained"] is None
     assert "stage tokenise" in lively_told["left_out"]
-    assert other["standings"] == {} and "expected " + "0" * 64 in other["left_out"]
+    assert other["standings"] == {} and "expected " + "a" * 64 in other["left_out"]
     assert "hallmark: base model lively was not compared: stage tokenise" in said
     page = (tmp_path / "pages" / "comparison.html").read_text()
     assert "lively</b> was not asked to the end" in page
@@ -151,10 +151,12 @@ def test_a_model_that_was_fetched_needs_no_network_and_a_licence_that_policy_lis
     gguf = tmp_path / "model.gguf"
     write_gguf(project / "examples" / "model", gguf)
     sha256 = sha256_file(gguf)
-    gguf.rename(project / ".hallmark" / "models" / sha256)
+    models = project / ".hallmark" / "models"
+    models.mkdir(exist_ok=True)
+    gguf.rename(models / sha256)
     (project / "bases.yaml").write_text(
         f"bases:\n  - {{name: fetched, wheel: nobody-has-this==1.0, sha256: {sha256}, licence: Apache-2.0}}\n"
-        f"  - {{name: closed, folder: absent, sha256: {'0' * 64}, licence: MIT}}\n"
+        f"  - {{name: closed, folder: absent, sha256: {'a' * 64}, licence: MIT}}\n"
     )
     policy = project / "infra" / "governance" / "policy.yaml"
     policy.write_text(policy.read_text() + "base_models: {licences: [Apache-2.0], regions: [eu]}\n")
