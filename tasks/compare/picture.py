@@ -14,6 +14,7 @@ LEFT, RIGHT, TOP, BOTTOM = 60, 170, 20, 56
 """Margins: for figures on the left, names on the right and costs below."""
 FAR = 8.0
 """From this ratio of the highest to the lowest cost on, steps of the axis multiply."""
+MOST_MARKS = 10
 APART = 22.0
 """Between names that would cover each other."""
 
@@ -103,7 +104,7 @@ def _labels(last: list[Point]) -> Iterator[Label]:
     for point in sorted(last, key=lambda point: point.y):
         y = max(point.y, floor)
         floor = y + APART
-        yield Label(x=point.x + 14, y=y + 5, text=point.name, of=point)
+        yield Label(x=point.x + 12, y=y - 6, text=point.name, of=point)
 
 
 def _shares(highest: float) -> tuple[Scale, list[float]]:
@@ -121,11 +122,21 @@ def _axis(least: float, most: float) -> tuple[Scale, list[float]]:
         end = step * math.ceil(most / step + 1e-9)
         marks = [step * number for number in range(round(end / step) + 1)]
         return lambda cost: LEFT + wide * cost / end, marks
-    first, last = math.floor(math.log10(least)), math.ceil(math.log10(most) + 1e-9)
-    return (
-        lambda cost: LEFT + wide * (math.log10(cost) - first) / (last - first),
-        [10.0**power for power in range(first, last + 1)],
-    )
+    marks = _multiplied(least, most)
+    first, last = math.log10(marks[0]), math.log10(marks[-1])
+    return lambda cost: LEFT + wide * (math.log10(cost) - first) / (last - first), marks
+
+
+def _multiplied(least: float, most: float) -> list[float]:
+    """1, 2 and 5 times the powers of ten from at or below `least` to at or above `most`; of many the powers alone."""
+    powers = range(math.floor(math.log10(least)), math.ceil(math.log10(most) + 1e-9) + 1)
+    for factors in ((1, 2, 5), (1,)):
+        marks = [factor * 10.0**power for power in powers for factor in factors]
+        first = max(place for place, mark in enumerate(marks) if mark <= least * (1 + 1e-9))
+        last = min(place for place, mark in enumerate(marks) if mark >= most * (1 - 1e-9))
+        if last - first < MOST_MARKS:
+            break
+    return marks[first : last + 1]
 
 
 def _round(raw: float) -> float:

@@ -100,7 +100,8 @@ def test_what_policy_does_not_allow_is_never_the_best() -> None:
 
 
 @pytest.mark.parametrize(("costs", "marks"), [((0.011, 0.033), ["0", "0.01", "0.02", "0.03", "0.04"]),
-                                             ((0.0003, 0.2), ["0.0001", "0.001", "0.01", "0.1", "1"])])  # fmt: skip
+                                             ((0.003, 0.04), ["0.002", "0.005", "0.01", "0.02", "0.05"]),
+                                             ((0.0003, 2), ["0.0001", "0.001", "0.01", "0.1", "1", "10"])])  # fmt: skip
 def test_costs_stand_along_an_axis_that_holds_them(costs: tuple[float, float], marks: list[str]) -> None:
     told = compared({str(number): outcome(range(20), cost) for number, cost in enumerate(costs)})
     drawn = picture.draw(told)
