@@ -37,6 +37,8 @@ from tasks.supervise import box
 FOLDER = "compared"
 """Below `.hallmark/`. Of rows its outcomes hold the ids, and what was right."""
 WORDS: Mapping[State, str] = {"zero_shot": "zero-shot", "fine_tuned": "fine-tuned"}
+LOOKS = ("validate_steps", "patience")
+"""Parameters of training that ask for validation rows."""
 BRING: Mapping[State, tuple[str, ...]] = {
     "zero_shot": ("base_model", "predict@base"),
     "fine_tuned": ("tokenise", "train", "predict@candidate"),
@@ -60,16 +62,14 @@ class Wish:
         return "fine_tuned" if self.tuned else "zero_shot"
 
     def params_of(self, candidate: Candidate, trained_on: int) -> Params:
-        """Those of its stages: it answers every row as it is, too."""
+        """Those of its stages: it answers every row as it is, too, and no rows say when its training stops."""
         params = self.params
         per_epoch = -(-trained_on // params.training.global_batch_size)
-        epochs = 1.0 if self.steps is None else self.steps / per_epoch
+        short = {"epochs": 1.0 if self.steps is None else self.steps / per_epoch, **dict.fromkeys(LOOKS)}
         return params.model_copy(
             update={
                 "base_model": candidate.base,
-                "training": params.training.model_copy(
-                    update={"epochs": epochs, "validate_steps": None, "patience": None}
-                ),
+                "training": params.training.model_copy(update=short),
                 "evaluation": params.evaluation.model_copy(update={"base_rows": None}),
             }
         )

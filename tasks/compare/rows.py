@@ -47,7 +47,8 @@ class Chosen:
     """Where the run's sources lie."""
 
     def write(self, folder: Path) -> None:
-        """As stage `split` leaves them: what is trained on, and what is asked in place of the test side."""
+        """As stage `split` leaves them: what is trained on, what is asked in place of the test side, and nothing that
+        says which weights were best, since the steps are few."""
         for name, places in (("train", self.trained_on), ("test", self.asked)):
             write_table(rows_at(self.table, places), folder / f"{name}.parquet")
         write_table(VALIDATION.empty_table(), folder / "validation.parquet")
