@@ -84,6 +84,17 @@ def test_others_are_compared_with_the_best_on_the_same_rows_and_corrected_for_th
     assert "Shown to be worse: far." in said and "No difference is shown from near" in said
 
 
+def test_a_short_fine_tune_has_its_own_length_and_no_validation_rows() -> None:
+    params = house.params(**SETTINGS.model_dump())
+    longer = {"epochs": 9, "global_batch_size": 8, "patience": 2, "validate_steps": 5}
+    params = params.model_copy(update={"training": params.training.model_copy(update=longer)})
+    made = Candidate(name="a", folder="a", sha256="a" * 64, licence="MIT")
+    once, three = (Wish([made], params, steps=steps).params_of(made, trained_on=60) for steps in (None, 3))
+    assert (once.training.epochs, three.training.epochs * 8) == (1, 3), "60 rows are 8 steps"
+    assert (once.training.patience, once.training.validate_steps) == (None, None)
+    assert (once.base_model, once.evaluation.base_rows) == (made.base, None)
+
+
 def test_of_equals_the_cheaper_is_the_best() -> None:
     assert compared({"dear": outcome(range(9), 3), "cheap": outcome(range(9), 1)}).best == "cheap"
 
