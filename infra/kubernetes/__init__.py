@@ -1,5 +1,6 @@
-"""Manifests for Kubernetes.
+"""Hallmark on Kubernetes.
 
-run.yaml       the job of one flow run of a work pool
-training.yaml  a Ray cluster for trainings, whose pods reach no more than a stage does in its sandbox
+hallmark/                 a Helm chart: Prefect, MLflow, watch, console, worker, and a Ray cluster for trainings by KubeRay
+hallmark/files/run.yaml   the job of one flow run of a work pool, which `hallmark deploy` gives Prefect
+examples/                 values: GPUs, spot machines, Kueue, a shared disk, production
 """

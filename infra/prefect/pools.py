@@ -16,7 +16,7 @@ from tasks.occasions.pools import Pool
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
 
-JOB = Path(__file__).parents[1] / "kubernetes" / "run.yaml"
+JOB = Path(__file__).parents[1] / "kubernetes" / "hallmark" / "files" / "run.yaml"
 WORKER_TYPE = {"process": "process", "kubernetes": "kubernetes"}
 """As Prefect calls them."""
 NONE = {"type": "object", "properties": {}}

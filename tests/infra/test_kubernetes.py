@@ -1,58 +1,131 @@
-"""What the pods of a training reach on Kubernetes, as the manifests say. No cluster was at hand to try them on."""
+"""What pods and people reach on Kubernetes, as the chart says, with each set of values. No cluster was at hand."""
 
 import copy
 import lzma
 import os
+import re
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jsonschema
 import kubernetes_validate
 import pytest
+from ray._private.ray_constants import DEFAULT_PORT
 from ruamel.yaml import YAML
 
+from infra import tracking
+from infra.prefect import server
+from infra.prefect.pools import template
+from tasks.occasions.pools import Pool
 from tasks.stages.train.machines import member
+from tasks.stages.train.machines.cluster import STORE_BYTES
+from tests.helm import EXAMPLES, NAMESPACE, render
 from tests.tiny_project import ROOT
 
-FILE = ROOT / "infra" / "kubernetes" / "training.yaml"
 SHARED = Path(os.environ.get("HALLMARK_SHARED", ROOT.parent / "shared"))
 KUBERAY = SHARED / "schemas" / "kuberay" / "ray.io_rayclusters.yaml.xz"
-NAME = "hallmark-training"
-RUNNER = {"app.kubernetes.io/name": "hallmark-runner"}
+SETS: dict[str, tuple[str, ...]] = {
+    "nothing": (),
+    "gpu": ("gpu",),
+    "spot": ("spot",),
+    "kueue": ("kueue",),
+    "shared-disk": ("shared-disk",),
+    "production": ("production",),
+    "all": ("gpu", "spot", "kueue", "production"),
+    "all on a shared disk": ("spot", "shared-disk", "production"),
+}
+"""Names of values under infra/kubernetes/examples, the later before the earlier."""
+TRAINING = "hallmark-training"
+RUN = "20261127-141122-627bc5c0"
+SECRETS = {
+    "prefect": {"hallmark-prefect"},
+    "mlflow": {"hallmark-mlflow"},
+    "watch": {"hallmark-run"},
+    "console": {"hallmark-console", "hallmark-console-proxy"},
+    "worker": {"hallmark-run"},
+    "runner": {"hallmark-run"},
+    "head": set(),
+    "training": {"hallmark-training-storage"},
+}
+"""The secrets that each part may have."""
+TOKENS = {"worker": "worker", "head": "autoscaler"}
+"""The one container of a part that has its account's token."""
+ACCOUNTS = {"worker": "hallmark-worker", "head": "hallmark-training-head", "training": TRAINING}
+"""Of the others it is `hallmark`."""
 Manifest = dict[str, Any]
 
 
-def manifests() -> list[Manifest]:
-    return list(YAML(typ="safe").load_all(FILE.read_text()))
+@cache
+def rendered(which: str) -> list[Manifest]:
+    return render(*(EXAMPLES / f"{name}.yaml" for name in SETS[which]))
+
+
+def manifests(which: str) -> list[Manifest]:
+    """What the chart makes, and the job of a flow run."""
+    pool = Pool(type="kubernetes", image=f"registry.example/hallmark@sha256:{'0' * 64}", namespace=NAMESPACE)
+    return [*copy.deepcopy(rendered(which)), template(pool)["job_configuration"]["job_manifest"]]
 
 
 def of_kind(documents: list[Manifest], kind: str) -> list[Manifest]:
     return [document for document in documents if document["kind"] == kind]
 
 
-def pods(documents: list[Manifest]) -> Iterator[Manifest]:
-    """The pod templates of a Ray cluster."""
+class Pod(NamedTuple):
+    part: str
+    """As network.outside calls it."""
+    template: Manifest
+
+    @property
+    def spec(self) -> Manifest:
+        return dict(self.template["spec"])
+
+    @property
+    def containers(self) -> list[Manifest]:
+        return [*self.spec["containers"], *self.spec.get("initContainers", [])]
+
+
+def pods(documents: list[Manifest]) -> Iterator[Pod]:
+    """Every pod, a Ray cluster's as KubeRay completes them."""
+    for document in (*of_kind(documents, "Deployment"), *of_kind(documents, "Job")):
+        made = document["spec"]["template"]
+        yield Pod(made["metadata"]["labels"]["app.kubernetes.io/name"].removeprefix("hallmark-"), made)
     for cluster in of_kind(documents, "RayCluster"):
-        yield cluster["spec"]["headGroupSpec"]["template"]
-        yield from (group["template"] for group in cluster["spec"]["workerGroupSpecs"])
+        head = cluster["spec"]["headGroupSpec"]["template"]
+        if cluster["spec"]["enableInTreeAutoscaling"]:
+            given = {key: value for key, value in cluster["spec"]["autoscalerOptions"].items() if key in BESIDE}
+            beside = {"name": "autoscaler", "image": head["spec"]["containers"][0]["image"], **given}
+            head = head | {"spec": head["spec"] | {"containers": [*head["spec"]["containers"], beside]}}
+        yield Pod("head", head)
+        yield from (Pod("training", group["template"]) for group in cluster["spec"]["workerGroupSpecs"])
 
 
-def test_kubernetes_knows_every_field() -> None:
-    for document in manifests():
-        if document["apiVersion"] != "ray.io/v1":
-            kubernetes_validate.validate(document, kubernetes_validate.latest_version(), strict=True)
-    for pod in pods(manifests()):
-        alone = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "ray"} | pod["metadata"], "spec": pod["spec"]}
-        kubernetes_validate.validate(alone, kubernetes_validate.latest_version(), strict=True)
+BESIDE = ("securityContext", "resources", "env", "envFrom", "volumeMounts", "image")
+"""What KubeRay takes over from autoscalerOptions to the container that it puts beside the head's."""
+
+
+@pytest.mark.parametrize("which", SETS)
+def test_kubernetes_knows_every_field(which: str) -> None:
+    documents = [document for document in manifests(which) if document["apiVersion"] != "ray.io/v1"]
+    alone = [{"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "pod"} | pod.template["metadata"],
+              "spec": pod.spec} for pod in pods(manifests(which))]  # fmt: skip
+    for document in (*documents, *alone):
+        kubernetes_validate.validate(document, kubernetes_validate.latest_version(), strict=True)
+
+
+@cache
+def kuberay() -> jsonschema.Draft202012Validator:
+    definition = YAML(typ="safe").load(lzma.decompress(KUBERAY.read_bytes()))
+    schema = next(v["schema"]["openAPIV3Schema"] for v in definition["spec"]["versions"] if v["name"] == "v1")
+    return jsonschema.Draft202012Validator(closed(schema))
 
 
 @pytest.mark.skipif(not KUBERAY.exists(), reason="HALLMARK_SHARED/schemas/kuberay is not there")
-def test_kuberay_knows_every_field() -> None:
-    definition = YAML(typ="safe").load(lzma.decompress(KUBERAY.read_bytes()))
-    schema = next(v["schema"]["openAPIV3Schema"] for v in definition["spec"]["versions"] if v["name"] == "v1")
-    (cluster,) = of_kind(manifests(), "RayCluster")
-    jsonschema.validate(cluster, closed(schema))
+@pytest.mark.parametrize("which", SETS)
+def test_kuberay_knows_every_field(which: str) -> None:
+    (cluster,) = of_kind(manifests(which), "RayCluster")
+    kuberay().validate(cluster)
 
 
 def closed(schema: Any) -> Any:
@@ -71,9 +144,7 @@ def open_doors(documents: list[Manifest]) -> Iterator[str]:
     yield from _accounts(documents)
     yield from _networks(of_kind(documents, "NetworkPolicy"))
     for pod in pods(documents):
-        yield from _pod(pod["spec"])
-        if pod["metadata"]["labels"].get("app.kubernetes.io/name") != NAME:
-            yield "a pod has another label than the network policy selects"
+        yield from (f"{pod.part}: {said}" for said in _pod(pod))
     for cluster in of_kind(documents, "RayCluster"):
         if cluster["spec"].get("authOptions", {}).get("mode") != "token":
             yield "Ray asks for no token"
@@ -81,12 +152,26 @@ def open_doors(documents: list[Manifest]) -> Iterator[str]:
             yield "Ray's dashboard is on"
 
 
+ROLE = [
+    {"apiGroups": ["batch"], "resources": ["jobs"], "verbs": ["get", "list", "watch", "create", "delete"]},
+    {"apiGroups": [""], "resources": ["pods", "pods/log", "pods/status", "events"], "verbs": ["get", "list", "watch"]},
+]
+"""All that the worker may do, in its namespace."""
+
+
 def _accounts(documents: list[Manifest]) -> Iterator[str]:
     for document in documents:
-        if document["kind"] in ("Role", "ClusterRole", "RoleBinding", "ClusterRoleBinding", "Secret"):
-            yield f"there is a {document['kind']}"
-        if document["kind"] != "Namespace" and document["metadata"].get("namespace") != NAME:
-            yield f"a {document['kind']} is in another namespace"
+        kind, named = document["kind"], document["metadata"].get("name")
+        if kind in ("ClusterRole", "ClusterRoleBinding", "Secret"):
+            yield f"there is a {kind}"
+        if kind in ("Role", "RoleBinding") and named != "hallmark-worker":
+            yield f"there is a {kind} {named}"
+        if kind == "RoleBinding" and [subject["name"] for subject in document["subjects"]] != ["hallmark-worker"]:
+            yield "another than the worker is bound to its role"
+        if kind != "Namespace" and document["metadata"].get("namespace") not in (NAMESPACE, TRAINING):
+            yield f"a {kind} is in another namespace"
+    if any(role["rules"] != ROLE for role in of_kind(documents, "Role")):
+        yield "the worker may do more"
     for account in of_kind(documents, "ServiceAccount"):
         if account.get("automountServiceAccountToken") is not False:
             yield "the account's token is mounted"
@@ -96,26 +181,23 @@ def _accounts(documents: list[Manifest]) -> Iterator[str]:
 
 
 def _networks(policies: list[Manifest]) -> Iterator[str]:
-    shut = [p["spec"] for p in policies if p["spec"] == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}]
-    if not shut:
+    nothing = {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
+    if {p["metadata"]["namespace"] for p in policies if p["spec"] == nothing} != {NAMESPACE, TRAINING}:
         yield "nothing closes the network"
     for spec in (p["spec"] for p in policies):
         for rule, peers in (("ingress", "from"), ("egress", "to")):
-            for each in spec.get(rule, []):
+            for each in spec.get(rule) or []:
                 for peer in each.get(peers) or [{}]:
-                    if not peer.get("podSelector", {}).get("matchLabels") or "ipBlock" in peer:
+                    if not (peer.get("podSelector", {}).get("matchLabels") or peer.get("ipBlock", {}).get("cidr")):
                         yield f"{rule} {peers} whatever is there: {peer}"
-                elsewhere = [peer for peer in each.get(peers, []) if "namespaceSelector" in peer]
-                open_ports = {(port["port"], port.get("endPort")) for port in each.get("ports", [])}
-                runner = all(peer.get("podSelector", {}).get("matchLabels") == RUNNER for peer in elsewhere)
-                allowed = {(member.PORTS.start, member.PORTS.stop - 1)} if runner else {(53, None)}
-                if rule == "egress" and elsewhere and open_ports != allowed:
-                    yield "egress to another namespace than for names, or to the runner than for Ray"
 
 
-def _pod(spec: Manifest) -> Iterator[str]:
-    if spec.get("serviceAccountName") != NAME or spec.get("automountServiceAccountToken") is not False:
-        yield "the pod has an account's token"
+def _pod(pod: Pod) -> Iterator[str]:
+    spec = pod.spec
+    if spec.get("serviceAccountName") != ACCOUNTS.get(pod.part, "hallmark"):
+        yield "the pod has another account"
+    if spec.get("automountServiceAccountToken") is not False:
+        yield "the pod has its account's token"
     if spec.get("enableServiceLinks") is not False:
         yield "the pod is told of services"
     for name in ("hostNetwork", "hostPID", "hostIPC", "shareProcessNamespace"):
@@ -125,87 +207,242 @@ def _pod(spec: Manifest) -> Iterator[str]:
     if not (whole.get("runAsNonRoot") and whole.get("runAsUser") and whole.get("seccompProfile")):
         yield "the pod may run as root, or without a filter of system calls"
     for volume in spec["volumes"]:
-        if not volume.keys() <= {"name", "emptyDir", "persistentVolumeClaim"}:
-            yield f"volume {volume['name']} is of another kind"
-        if "emptyDir" in volume and "sizeLimit" not in volume["emptyDir"]:
-            yield f"volume {volume['name']} has no limit"
+        yield from _volume(pod, volume)
     claims = {volume["name"] for volume in spec["volumes"] if "persistentVolumeClaim" in volume}
-    for container in (*spec["containers"], *spec.get("initContainers", [])):
-        yield from _container(container, claims)
+    for container in pod.containers:
+        yield from (f"{container['name']}: {said}" for said in _container(pod, container, claims))
+
+
+def _volume(pod: Pod, volume: Manifest) -> Iterator[str]:
+    if "secret" in volume and volume["secret"]["secretName"] not in SECRETS[pod.part]:
+        yield f"volume {volume['name']} is another's secret"
+    if "projected" in volume and pod.part not in TOKENS:
+        yield "the pod has its account's token"
+    if not volume.keys() <= {"name", "emptyDir", "persistentVolumeClaim", "secret", "projected"}:
+        yield f"volume {volume['name']} is of another kind"
+    if "emptyDir" in volume and "sizeLimit" not in volume["emptyDir"]:
+        yield f"volume {volume['name']} has no limit"
 
 
 WRITTEN = "checkpoints"
 READ = tuple(f"runs/$(HALLMARK_RUN)/artefacts/{stage}" for stage in ("base_model", "tokenise"))
 
 
-def _container(container: Manifest, claims: set[str]) -> Iterator[str]:
+def _container(pod: Pod, container: Manifest, claims: set[str]) -> Iterator[str]:
     own = container.get("securityContext", {})
     if own.get("allowPrivilegeEscalation") is not False or own.get("privileged"):
-        yield "a container may gain privileges"
+        yield "it may gain privileges"
     if own.get("capabilities") != {"drop": ["ALL"]} or own.get("readOnlyRootFilesystem") is not True:
-        yield "a container has capabilities, or writes to its root"
+        yield "it has capabilities, or writes to its root"
     if "@sha256:" not in container["image"]:
         yield "the image is not named by its digest"
-    if not {"cpu", "memory", "ephemeral-storage"} <= container.get("resources", {}).get("limits", {}).keys():
-        yield "a container has no limits"
-    if container.get("envFrom") or any("valueFrom" in variable for variable in container.get("env", [])):
-        yield "a variable comes from elsewhere"
-    for mount in (each for each in container["volumeMounts"] if each["name"] in claims):
+    for kind in ("limits", "requests"):
+        if not {"cpu", "memory", "ephemeral-storage"} <= container.get("resources", {}).get(kind, {}).keys():
+            yield f"it has no {kind}"
+    refers = [each["secretRef"]["name"] for each in container.get("envFrom", [])]
+    refers += [each["valueFrom"]["secretKeyRef"]["name"] for each in container.get("env", []) if "valueFrom" in each]
+    if not set(refers) <= SECRETS[pod.part]:
+        yield "a variable comes from another's secret"
+    for mount in container["volumeMounts"]:
+        if mount["name"] == "kubernetes-token" and TOKENS.get(pod.part) != container["name"]:
+            yield "it has the account's token"
         place = mount.get("subPath") or mount.get("subPathExpr")
-        if place != WRITTEN and not (place in READ and mount.get("readOnly")):
+        of_state = pod.part in ("head", "training") and mount["name"] in claims
+        if of_state and place != WRITTEN and not (place in READ and mount.get("readOnly")):
             yield f"{mount['mountPath']} shows more of the state than a worker needs"
 
 
-def test_no_door_is_open() -> None:
-    assert list(open_doors(manifests())) == []
+@pytest.mark.parametrize("which", SETS)
+def test_no_door_is_open(which: str) -> None:
+    assert list(open_doors(manifests(which))) == []
+
+
+@pytest.mark.parametrize("which", SETS)
+def test_no_value_of_a_secret_is_rendered(which: str) -> None:
+    for pod in pods(manifests(which)):
+        for variable in (each for container in pod.containers for each in container.get("env", [])):
+            secret = re.search(r"TOKEN|PASSWORD|SECRET|_KEY|AUTH_STRING|CONNECTION_URL|STORE_URI", variable["name"])
+            assert not (secret and "value" in variable), variable
+
+
+Ports = frozenset[tuple[Any, ...]]
+RAY = (member.PORTS.start, member.PORTS.stop - 1)
+ANY: Ports = frozenset()
+TO_RAY = frozenset({(DEFAULT_PORT, None), RAY})
+WITHIN: dict[tuple[str, str], Ports] = {
+    **{(part, "prefect"): frozenset({(server.PORT, None)}) for part in ("watch", "worker", "runner")},
+    **{(part, "mlflow"): frozenset({(tracking.PORT, None)}) for part in ("watch", "runner")},
+    ("runner", "training"): TO_RAY,
+    ("training", "runner"): frozenset({RAY}),
+    ("training", "training"): ANY,
+}
+"""Which part asks which, on what ports."""
+
+
+def asked(policies: list[Manifest], rule: str, peers: str) -> dict[tuple[str, str], Ports]:
+    """Which part reaches which, as policies of one direction have it."""
+    found = dict[tuple[str, str], Ports]()
+    for spec in (policy["spec"] for policy in policies):
+        one = spec["podSelector"].get("matchLabels", {}).get("app.kubernetes.io/name", "").removeprefix("hallmark-")
+        for each in spec.get(rule) or []:
+            for peer in each[peers]:
+                label = peer.get("podSelector", {}).get("matchLabels", {}).get("app.kubernetes.io/name", "")
+                if label.startswith("hallmark-"):
+                    other = label.removeprefix("hallmark-")
+                    ports = frozenset((port["port"], port.get("endPort")) for port in each.get("ports", []))
+                    found[(one, other) if rule == "egress" else (other, one)] = ports
+    return found
+
+
+@pytest.mark.parametrize("which", SETS)
+def test_parts_reach_each_other_on_the_ports_that_the_code_uses(which: str) -> None:
+    policies = of_kind(manifests(which), "NetworkPolicy")
+    assert asked(policies, "ingress", "from") == asked(policies, "egress", "to") == WITHIN
+
+
+def test_what_lies_outside_is_reached_by_the_parts_that_are_named() -> None:
+    outside = YAML(typ="safe").load((EXAMPLES / "production.yaml").read_text())["network"]["outside"]
+    autoscaled = of_kind(manifests("all"), "NetworkPolicy")
+    for policy in autoscaled:
+        part = policy["metadata"]["name"]
+        ways = [(to["ipBlock"]["cidr"], each["ports"][0]["port"]) for each in policy["spec"].get("egress") or []
+                for to in each["to"] if "ipBlock" in to]  # fmt: skip
+        assert ways == [(o["to"]["ipBlock"]["cidr"], o["port"]) for o in outside if part in o["for"]], part
+    assert {policy["metadata"]["name"] for policy in autoscaled} >= {part for o in outside for part in o["for"]}
+
+
+def test_people_reach_the_pages_alone() -> None:
+    pages = YAML(typ="safe").load((EXAMPLES / "production.yaml").read_text())["network"]["pages"]
+    open_to = {
+        policy["metadata"]["name"]: each["ports"][0]["port"]
+        for policy in of_kind(manifests("production"), "NetworkPolicy")
+        for each in policy["spec"].get("ingress") or []
+        if pages in each["from"]
+    }
+    assert open_to == {"prefect": server.PORT, "mlflow": tracking.PORT, "console": 8443}
+
+
+@pytest.mark.parametrize("which", SETS)
+def test_ray_listens_on_the_ports_that_are_open(which: str) -> None:
+    (cluster,) = of_kind(manifests(which), "RayCluster")
+    single = {name: str(member.PORTS.start + place) for place, name in enumerate(member.SINGLE)}
+    last = {"min-worker-port": str(member.PORTS.start + len(single)), "max-worker-port": str(member.PORTS.stop - 1)}
+    for group in (cluster["spec"]["headGroupSpec"], *cluster["spec"]["workerGroupSpecs"]):
+        given = group["rayStartParams"]
+        assert given.items() >= (single | last | {"object-store-memory": str(STORE_BYTES)}).items()
+        (container,) = group["template"]["spec"]["containers"]
+        for probe in ("readinessProbe", "livenessProbe"):
+            assert str(container[probe]["httpGet"]["port"]) == single["dashboard-agent-listen-port"]
+
+
+@pytest.mark.parametrize("which", SETS)
+def test_a_service_leads_to_the_port_that_its_pod_names(which: str) -> None:
+    documents = manifests(which)
+    for service in of_kind(documents, "Service"):
+        selector = service["spec"]["selector"].items()
+        (pod,) = [pod for pod in pods(documents) if selector <= pod.template["metadata"]["labels"].items()]
+        named = {port["name"] for container in pod.containers for port in container.get("ports", [])}
+        assert {port["targetPort"] for port in service["spec"]["ports"]} <= named
+
+
+def test_a_machine_has_its_notice_before_it_goes() -> None:
+    (cluster,) = of_kind(manifests("spot"), "RayCluster")
+    for group, seconds in zip(cluster["spec"]["workerGroupSpecs"], (120, 25), strict=True):
+        spec = group["template"]["spec"]
+        (told,) = spec["containers"][0]["lifecycle"]["preStop"]["exec"]["command"][2:]
+        assert spec["terminationGracePeriodSeconds"] == seconds
+        assert f"--deadline-remaining-seconds {seconds} && sleep {seconds}" in told
+    head = cluster["spec"]["headGroupSpec"]["template"]["spec"]
+    assert "lifecycle" not in head["containers"][0]
+
+
+def test_gpus_machines_and_queue_are_as_values_say() -> None:
+    (cluster,) = of_kind(manifests("gpu"), "RayCluster")
+    (group,) = cluster["spec"]["workerGroupSpecs"]
+    spec = group["template"]["spec"]
+    assert (group["minReplicas"], group["maxReplicas"]) == (0, 4) and cluster["spec"]["enableInTreeAutoscaling"]
+    assert spec["containers"][0]["resources"]["limits"]["nvidia.com/gpu"] == 1
+    assert spec["nodeSelector"] and spec["tolerations"] and "hallmark-gpu@" in spec["containers"][0]["image"]
+    (queued,) = of_kind(manifests("kueue"), "RayCluster")
+    labels = queued["metadata"]["labels"]
+    assert (labels["kueue.x-k8s.io/queue-name"], labels["kueue.x-k8s.io/priority-class"]) == ("trainings", "nightly")
+    assert "annotations" not in queued["metadata"]  # only a cluster that changes its size is elastic
+    (both,) = of_kind(manifests("all"), "RayCluster")
+    assert both["metadata"]["annotations"] == {"kueue.x-k8s.io/elastic-job": "true"}
+
+
+def test_a_shared_disk_shows_one_run() -> None:
+    for pod in pods(manifests("shared-disk")):
+        mounts = [mount for container in pod.containers for mount in container["volumeMounts"]]
+        if pod.part == "training":
+            assert {"name": "HALLMARK_RUN", "value": RUN} in pod.containers[0]["env"]
+            shown = {m["mountPath"] for m in mounts if m["name"] == "state"}
+            read = {f"/srv/hallmark/.hallmark/runs/{RUN}/artefacts/{each}" for each in ("base_model", "tokenise")}
+            assert shown == {*read, "/srv/hallmark/.hallmark/checkpoints"} and "envFrom" not in pod.containers[0]
+        if pod.part == "head":
+            assert not [mount for mount in mounts if mount["name"] == "state"]
 
 
 Change = Callable[[list[Manifest]], object]
+WHERE = "all on a shared disk"
+"""Where all that can be opened is there."""
 
 
-def spec(documents: list[Manifest]) -> Manifest:
-    """Of the pods, which share one."""
-    found: Manifest = next(pods(documents))["spec"]
+def spec(documents: list[Manifest], part: str = "training") -> Manifest:
+    found: Manifest = next(pod.template["spec"] for pod in pods(documents) if pod.part == part)
     return found
 
 
 def policy(documents: list[Manifest]) -> Manifest:
-    found: Manifest = of_kind(documents, "NetworkPolicy")[1]["spec"]
-    return found
+    (found,) = [p["spec"] for p in of_kind(documents, "NetworkPolicy") if p["metadata"]["name"] == "training"]
+    return dict(found)
+
+
+def add_mount(documents: list[Manifest], **mount: object) -> None:
+    spec(documents)["containers"][0]["volumeMounts"].append({"name": "state", **mount})
 
 
 OPENED: dict[str, Change] = {
     "a token": lambda d: spec(d).pop("automountServiceAccountToken"),
     "the default account": lambda d: spec(d).pop("serviceAccountName"),
     "a secret": lambda d: spec(d)["volumes"].append({"name": "keys", "secret": {"secretName": "gate"}}),
+    "a token by hand": lambda d: spec(d, "watch")["volumes"].append({"name": "kubernetes-token", "projected": {}}),
+    "the autoscaler's token": lambda d: spec(d, "head")["containers"][0]["volumeMounts"].append(
+        {"name": "kubernetes-token", "mountPath": "/var/run/secrets/kubernetes.io/serviceaccount"}
+    ),
     "a folder of the node": lambda d: spec(d)["volumes"].append({"name": "node", "hostPath": {"path": "/"}}),
-    "all of the state": lambda d: spec(d)["containers"][0]["volumeMounts"].append(
-        {"name": "state", "mountPath": "/srv/hallmark/.hallmark"}
-    ),
-    "the keys": lambda d: spec(d)["containers"][0]["volumeMounts"].append(
-        {"name": "state", "mountPath": "/keys", "subPath": "keys", "readOnly": True}
-    ),
-    "other runs": lambda d: spec(d)["containers"][0]["volumeMounts"].append(
-        {"name": "state", "mountPath": "/runs", "subPath": "runs", "readOnly": True}
-    ),
+    "a volume without a limit": lambda d: spec(d)["volumes"].append({"name": "more", "emptyDir": {}}),
+    "all of the state": lambda d: add_mount(d, mountPath="/srv/hallmark/.hallmark"),
+    "the keys": lambda d: add_mount(d, mountPath="/keys", subPath="keys", readOnly=True),
+    "other runs": lambda d: add_mount(d, mountPath="/runs", subPath="runs", readOnly=True),
     "a model that is written": lambda d: spec(d)["containers"][0]["volumeMounts"][2].pop("readOnly"),
     "a variable of a secret": lambda d: spec(d)["containers"][0]["env"].append(
         {"name": "K", "valueFrom": {"secretKeyRef": {"name": "gate", "key": "key"}}}
     ),
+    "the runner's secret": lambda d: spec(d)["containers"][0].update(envFrom=[{"secretRef": {"name": "hallmark-run"}}]),
     "the node's network": lambda d: spec(d).update(hostNetwork=True),
-    "root": lambda d: spec(d)["securityContext"].pop("runAsNonRoot"),
+    "root": lambda d: spec(d, "prefect")["securityContext"].pop("runAsNonRoot"),
     "a privileged container": lambda d: spec(d)["containers"][0]["securityContext"].update(privileged=True),
-    "capabilities": lambda d: spec(d)["containers"][0]["securityContext"].pop("capabilities"),
+    "capabilities": lambda d: spec(d, "runner")["containers"][0]["securityContext"].pop("capabilities"),
+    "a root that is written": lambda d: spec(d, "runner")["initContainers"][0]["securityContext"].pop(
+        "readOnlyRootFilesystem"
+    ),
     "no filter of system calls": lambda d: spec(d)["securityContext"].pop("seccompProfile"),
-    "no limits": lambda d: spec(d)["containers"][0].pop("resources"),
+    "no limits": lambda d: spec(d, "mlflow")["containers"][0].pop("resources"),
     "an image by its tag": lambda d: spec(d)["containers"][0].update(image="hallmark:latest"),
-    "the internet": lambda d: policy(d)["egress"].append({"to": [{"ipBlock": {"cidr": "0.0.0.0/0"}}]}),
+    "an open autoscaler": lambda d: of_kind(d, "RayCluster")[0]["spec"]["autoscalerOptions"].pop("securityContext"),
     "everything": lambda d: policy(d)["egress"].append({}),
     "everybody": lambda d: policy(d)["ingress"].append({"from": [{"namespaceSelector": {}}]}),
-    "a database elsewhere": lambda d: policy(d)["egress"][2]["ports"].append({"protocol": "TCP", "port": 5432}),
-    "the runner's ledger": lambda d: policy(d)["egress"][1]["ports"].append({"protocol": "TCP", "port": 5432}),
     "no policy that closes": lambda d: d.remove(of_kind(d, "NetworkPolicy")[0]),
-    "a role": lambda d: d.append({"kind": "RoleBinding", "metadata": {"name": "r", "namespace": NAME}}),
+    "a role": lambda d: d.append(
+        {
+            "kind": "RoleBinding",
+            "metadata": {"name": "r", "namespace": NAMESPACE},
+            "subjects": [{"name": "hallmark-worker"}],
+        }
+    ),  # fmt: skip
+    "a wider role": lambda d: of_kind(d, "Role")[0]["rules"][0]["resources"].append("secrets"),
+    "another in the role": lambda d: of_kind(d, "RoleBinding")[0]["subjects"][0].update(name="hallmark"),
     "Ray without a token": lambda d: of_kind(d, "RayCluster")[0]["spec"].pop("authOptions"),
     "Ray's dashboard": lambda d: of_kind(d, "RayCluster")[0]["spec"]["headGroupSpec"]["rayStartParams"].clear(),
     "pods that are not restricted": lambda d: of_kind(d, "Namespace")[0]["metadata"].pop("labels"),
@@ -214,6 +451,23 @@ OPENED: dict[str, Change] = {
 
 @pytest.mark.parametrize("what", OPENED)
 def test_a_door_that_is_opened_shows(what: str) -> None:
-    documents = copy.deepcopy(manifests())
+    documents = manifests(WHERE)
     OPENED[what](documents)
     assert list(open_doors(documents))
+
+
+WAYS: dict[str, Change] = {
+    "a database elsewhere": lambda d: policy(d)["egress"][-1]["ports"].append({"protocol": "TCP", "port": 5432}),
+    "fewer ports of the runner": lambda d: policy(d)["egress"][-1]["ports"][0].update(endPort=20_099),
+    "the head for all": lambda d: policy(d)["ingress"][1].pop("ports"),
+    "the console for the runner": lambda d: policy(d)["egress"].append(
+        {"to": [{"podSelector": {"matchLabels": {"app.kubernetes.io/name": "hallmark-console"}}}]}
+    ),
+}
+
+
+@pytest.mark.parametrize("what", WAYS)
+def test_a_way_that_is_opened_shows(what: str) -> None:
+    policies = of_kind(manifests(WHERE), "NetworkPolicy")
+    WAYS[what](policies)
+    assert not asked(policies, "ingress", "from") == asked(policies, "egress", "to") == WITHIN

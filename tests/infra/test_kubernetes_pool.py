@@ -29,7 +29,9 @@ def test_the_pod_is_bounded_and_has_no_token() -> None:
     spec = job()["spec"]["template"]["spec"]
     (container,) = spec["containers"]
     assert spec["automountServiceAccountToken"] is False and spec["securityContext"]["runAsNonRoot"] is True
-    assert container["securityContext"] == {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
+    (git,) = spec["initContainers"]
+    shut = {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]}}
+    assert container["securityContext"] == git["securityContext"] == shut and git["image"] == IMAGE
     assert container["resources"]["limits"].keys() == {"cpu", "memory", "ephemeral-storage"}
     assert (container["image"], container["command"]) == (IMAGE, COMMAND)
 

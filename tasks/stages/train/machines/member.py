@@ -20,8 +20,8 @@ from tasks.core.errors import Unavailable
 STORE_BYTES = 80_000_000
 """Ray's object store here; the least that Ray takes."""
 PORTS, BLOCK = range(20_000, 21_000), 50
-"""Where the cluster's machines reach this one, and how many of them a training takes; infra/kubernetes/training.yaml
-opens them."""
+"""Where the cluster's machines reach this one, and how many of them a training takes; infra/kubernetes/hallmark opens
+them."""
 SINGLE = ("node-manager-port", "object-manager-port", "metrics-export-port", "dashboard-agent-grpc-port",
           "dashboard-agent-listen-port", "runtime-env-agent-port")  # fmt: skip
 NAMES, BEGIN = ("PATH", "HOME", "LANG", "TMPDIR", "LD_LIBRARY_PATH", "TZ"), ("RAY_", "GLOO_", "LC_")
