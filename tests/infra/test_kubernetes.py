@@ -19,7 +19,7 @@ from infra import tracking
 from infra.prefect import server
 from infra.prefect.pools import template
 from tasks.occasions.pools import Pool
-from tasks.stages.train.machines import member
+from tasks.stages.train.machines import member, notice
 from tasks.stages.train.machines.cluster import STORE_BYTES
 from tests.helm import EXAMPLES, NAMESPACE, render
 from tests.tiny_project import ROOT
@@ -349,9 +349,9 @@ def test_a_machine_has_its_notice_before_it_goes() -> None:
     (cluster,) = of_kind(manifests("spot"), "RayCluster")
     for group, seconds in zip(cluster["spec"]["workerGroupSpecs"], (120, 25), strict=True):
         spec = group["template"]["spec"]
-        (told,) = spec["containers"][0]["lifecycle"]["preStop"]["exec"]["command"][2:]
+        told = spec["containers"][0]["lifecycle"]["preStop"]["exec"]["command"]
+        assert told == ["python", "-I", "-m", notice.__name__, str(seconds)]
         assert spec["terminationGracePeriodSeconds"] == seconds
-        assert f"--deadline-remaining-seconds {seconds} && sleep {seconds}" in told
     head = cluster["spec"]["headGroupSpec"]["template"]["spec"]
     assert "lifecycle" not in head["containers"][0]
 
@@ -440,7 +440,7 @@ OPENED: dict[str, Change] = {
             "metadata": {"name": "r", "namespace": NAMESPACE},
             "subjects": [{"name": "hallmark-worker"}],
         }
-    ),  # fmt: skip
+    ),
     "a wider role": lambda d: of_kind(d, "Role")[0]["rules"][0]["resources"].append("secrets"),
     "another in the role": lambda d: of_kind(d, "RoleBinding")[0]["subjects"][0].update(name="hallmark"),
     "Ray without a token": lambda d: of_kind(d, "RayCluster")[0]["spec"].pop("authOptions"),

@@ -18,7 +18,9 @@ from pathlib import Path
 
 import pytest
 
+from tasks.stages.train.machines import notice
 from tests import object_store
+from tests.tiny_project import ROOT
 
 HUB, HEAD = "hub", "head"
 RELAY = """
@@ -40,15 +42,6 @@ async def main():
 asyncio.run(main())
 """
 """The store listens on loopback; this lets the other machines reach it."""
-DRAIN = """
-import subprocess, sys, ray
-from pathlib import Path
-ray.init(address=sys.argv[2], log_to_driver=False)
-[node] = [it["NodeID"] for it in ray.nodes() if it["NodeManagerAddress"] == sys.argv[1] and it["Alive"]]
-subprocess.run([Path(sys.executable).with_name("ray"), "drain-node", "--address", sys.argv[2], "--node-id", node,
-                "--reason", "DRAIN_NODE_REASON_PREEMPTION", "--reason-message", "spot", "--deadline-remaining-seconds",
-                "120"], check=True)
-"""
 PORT, STORE = 6379, 18085
 NOTICED = {"RAY_health_check_period_ms": "500", "RAY_health_check_timeout_ms": "1000",
            "RAY_health_check_failure_threshold": "4", "RAY_health_check_initial_delay_ms": "500"}  # fmt: skip
@@ -157,11 +150,9 @@ class Machines:
             time.sleep(0.2)
 
     def drain(self, machine: str) -> None:
-        """Give notice that it is taken away, as a cloud does."""
-        given = [sys.executable, "-c", DRAIN, self.addresses[machine], self.address]
-        inside = ["ip", "netns", "exec", self.namespace(HEAD), *given]
-        done = subprocess.run(inside, env=self.environment(), capture_output=True, text=True)
-        assert done.returncode == 0, done.stderr
+        """Give notice that it is taken away, as its pod does in the end."""
+        given = [sys.executable, "-m", notice.__name__, "120"]
+        self.spawn(machine, given, {"RAY_ADDRESS": self.address, "PYTHONPATH": str(ROOT)}, f"{machine}-notice.log")
 
     def cut_off(self, machine: str) -> None:
         """Nothing reaches it, and it reaches nothing: not even word that a connection has ended."""

@@ -53,13 +53,8 @@ spec:
       {{- end }}
       {{- if not $isHead }}
       lifecycle:
-        preStop:  # a machine is taken back: workers write a checkpoint and end, and with the last of them ends Ray here
-          exec:
-            command:
-              - sh
-              - -c
-              - ray drain-node --reason DRAIN_NODE_REASON_PREEMPTION --reason-message "the pod ends"
-                --deadline-remaining-seconds {{ $notice }} && sleep {{ $notice }}
+        preStop:  # workers write a checkpoint and end
+          exec: {command: [python, -I, -m, tasks.stages.train.machines.notice, {{ $notice | quote }}]}
       {{- end }}
       readinessProbe:
         httpGet: {path: /api/healthz, port: 20004}

@@ -1,0 +1,44 @@
+"""Tell the cluster at RAY_ADDRESS that this machine is taken away, and wait until its workers have gone:
+`python -I -m tasks.stages.train.machines.notice SECONDS`, so long before it is.
+
+A pod's last act (infra/kubernetes/hallmark). `ray drain-node` tells the same after 14 seconds, since it connects as a
+program does to find out which machine it is on; this takes one, of the 30 seconds that some clouds give.
+"""
+
+import os
+import sys
+import time
+from typing import Any
+
+import psutil
+
+REASON = "DRAIN_NODE_REASON_PREEMPTION"
+EVERY_SECONDS = 0.5
+
+
+def give(seconds: float) -> bool:
+    """Whether the workers went in time. Trainings learn of it within four steps, write a checkpoint and end them."""
+    from ray._raylet import GcsClient  # type: ignore[attr-defined]  # compiled
+    from ray.core.generated import autoscaler_pb2
+
+    until = time.time() + seconds
+    client = GcsClient(address=os.environ["RAY_ADDRESS"])
+    here = {address.address for card in psutil.net_if_addrs().values() for address in card}
+    mine = [name for name, node in _alive(client).items() if node.node_manager_address in here]
+    reason = autoscaler_pb2.DrainNodeReason.Value(REASON)
+    for name in mine:
+        client.drain_node(name.hex(), reason, "this machine is taken away", int(until * 1000))
+    while not (gone := _alive(client).keys().isdisjoint(mine)) and time.time() < until:
+        time.sleep(EVERY_SECONDS)
+    return gone
+
+
+def _alive(client: Any) -> dict[Any, Any]:
+    """Machines of the cluster, by their ids."""
+    from ray.core.generated import gcs_pb2
+
+    return {name: node for name, node in client.get_all_node_info().items() if node.state == gcs_pb2.GcsNodeInfo.ALIVE}
+
+
+if __name__ == "__main__":
+    sys.exit(0 if give(float(sys.argv[1])) else 1)

@@ -1,0 +1,133 @@
+"""What the chart starts, started: each container's command and environment, on a root that cannot be written, by nobody,
+in a network of its own. A container of Kubernetes has that and no more."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from infra import tracking
+from infra.console import server as console
+from infra.prefect import server
+from tests.checkouts import Checkouts
+from tests.helm import render
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(shutil.which("bwrap") is None, reason="bwrap is not there, which takes a container's place"),
+]
+ASK = """
+import json, subprocess, sys, time, urllib.error, urllib.request
+command, asked, said = json.loads(sys.argv[1]), json.loads(sys.argv[2]), sys.argv[3]
+process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+def status(url, host):
+    try:
+        return urllib.request.urlopen(urllib.request.Request(url, headers={"Host": host} if host else {}), timeout=9).status
+    except urllib.error.HTTPError as error:
+        return error.code
+    except OSError:
+        return None
+
+until = time.monotonic() + 240
+if said:
+    while said not in (line := process.stdout.readline()) and line:
+        pass
+    answers = [line]
+else:
+    while not status(*asked[0]) and process.poll() is None and time.monotonic() < until:
+        time.sleep(0.5)
+    answers = [status(*each) for each in asked]
+process.kill()
+print(json.dumps(answers))
+if not all(answers):
+    print(process.stdout.read(), file=sys.stderr)
+"""
+SIGN_IN = """[mlflow]
+default_permission = READ
+database_uri = sqlite:////tmp/users.db
+admin_username = hallmark
+authorization_function = mlflow.server.auth:authenticate_request_basic_auth
+grant_default_workspace_access = false
+"""
+
+
+def container(part: str) -> dict[str, Any]:
+    (found,) = [
+        each for each in render() if (each["kind"], each["metadata"]["name"]) == ("Deployment", f"hallmark-{part}")
+    ]
+    return dict(found["spec"]["template"]["spec"]["containers"][0])
+
+
+def answers(
+    part: str, secret: dict[str, str], asked: list[tuple[str, str]], mounts: dict[str, Path], said: str = ""
+) -> list[Any]:
+    """Start a part with what its secret holds, and ask it, with names of hosts; or wait until it says something.
+
+    `mounts`: what lies where, to read; what is called .git or .hallmark, to write as well."""
+    made = container(part)
+    given = {each["name"]: each["value"] for each in made["env"]} | secret
+    shut = ["bwrap", "--die-with-parent", "--unshare-user", "--uid", "10001", "--gid", "10001", "--unshare-net",
+            "--unshare-pid", "--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc", "--tmpfs", "/srv"]  # fmt: skip
+    own = [word for to, path in mounts.items() for word in (_bind(to), str(path), to)]
+    inside = [sys.executable, "-I", "-c", ASK, json.dumps(made["command"]), json.dumps(asked), said]
+    done = subprocess.run(
+        [*shut, "--tmpfs", "/tmp", *own, "--chdir", made["workingDir"], *inside], capture_output=True, text=True,
+        env=given | {"PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin"}, timeout=300,
+    )  # fmt: skip
+    assert done.returncode == 0 and not done.stderr, done.stdout + done.stderr
+    return list(json.loads(done.stdout))
+
+
+def _bind(to: str) -> str:
+    return "--bind" if to.endswith((".git", ".hallmark")) else "--ro-bind"
+
+
+def test_prefect_asks_for_its_secret() -> None:
+    at = f"http://127.0.0.1:{server.PORT}"
+    secret = {"PREFECT_API_DATABASE_CONNECTION_URL": "sqlite+aiosqlite:////tmp/prefect.db"}
+    given = secret | {"PREFECT_SERVER_API_AUTH_STRING": "hallmark:secret"}
+    assert answers("prefect", given, [(f"{at}/api/health", ""), (f"{at}/api/flows/x", ""), (at, "")], {}) == [
+        200,
+        401,
+        200,
+    ]
+
+
+def test_mlflow_asks_for_its_password_under_its_own_name(tmp_path: Path) -> None:
+    (tmp_path / "sign_in.ini").write_text(SIGN_IN)
+    at = f"http://127.0.0.1:{tracking.PORT}"
+    given = {"MLFLOW_BACKEND_STORE_URI": "sqlite:////tmp/mlflow.db", "MLFLOW_DEFAULT_ARTIFACT_ROOT": "s3://artifacts/",
+             "MLFLOW_FLASK_SERVER_SECRET_KEY": "secret", "MLFLOW_AUTH_ADMIN_PASSWORD": "a long password",
+             "MLFLOW_AUTH_CONFIG_PATH": "/srv/mlflow/sign_in.ini"}  # fmt: skip
+    asked = [
+        (f"{at}/health", "10.1.2.3:5000"),
+        (at, f"hallmark-mlflow.hallmark.svc:{tracking.PORT}"),
+        (at, "evil.example"),
+    ]
+    assert answers("mlflow", given, asked, {"/srv/mlflow": tmp_path}) == [200, 401, 403]
+
+
+@pytest.fixture
+def mounts(tmp_path: Path, checkouts: Checkouts) -> dict[str, Path]:
+    """The checkout as a pod has it."""
+    project = checkouts.ready(tmp_path / "project")
+    return {
+        "/srv/hallmark": project,
+        "/srv/hallmark/.hallmark": project / ".hallmark",
+        "/srv/hallmark/.git": project / ".git",
+    }
+
+
+def test_the_console_shows_its_entrance(mounts: dict[str, Path]) -> None:
+    at = f"http://127.0.0.1:{console.PORT}"
+    assert answers("console", {}, [(f"{at}/sign-in", "")], mounts) == [200]
+
+
+def test_the_watch_watches(mounts: dict[str, Path]) -> None:
+    (said,) = answers("watch", {}, [], mounts, said="this process watches")
+    assert "this process watches" in said
