@@ -1,5 +1,5 @@
-"""What the chart starts, started: each container's command and environment, on a root that cannot be written, by nobody,
-in a network of its own. A container of Kubernetes has that and no more."""
+"""What the chart starts, started: each container's command and environment, not as root, on a root that cannot be
+written, in a network of its own."""
 
 import json
 import shutil
@@ -26,8 +26,9 @@ command, asked, said = json.loads(sys.argv[1]), json.loads(sys.argv[2]), sys.arg
 process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 def status(url, host):
+    request = urllib.request.Request(url, headers={"Host": host} if host else {})
     try:
-        return urllib.request.urlopen(urllib.request.Request(url, headers={"Host": host} if host else {}), timeout=9).status
+        return urllib.request.urlopen(request, timeout=9).status
     except urllib.error.HTTPError as error:
         return error.code
     except OSError:

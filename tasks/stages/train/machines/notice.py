@@ -1,8 +1,8 @@
 """Tell the cluster at RAY_ADDRESS that this machine is taken away, and wait until its workers have gone:
 `python -I -m tasks.stages.train.machines.notice SECONDS`, so long before it is.
 
-A pod's last act (infra/kubernetes/hallmark). `ray drain-node` tells the same after 14 seconds, since it connects as a
-program does to find out which machine it is on; this takes one, of the 30 seconds that some clouds give.
+A pod's last act (infra/kubernetes/hallmark). `ray drain-node` tells the same after five seconds, since it connects as a
+program does to find out which machine it is on, and then does not wait; this takes one, of the 30 that some clouds give.
 """
 
 import os
@@ -25,7 +25,7 @@ def give(seconds: float) -> bool:
     client = GcsClient(address=os.environ["RAY_ADDRESS"])
     here = {address.address for card in psutil.net_if_addrs().values() for address in card}
     mine = [name for name, node in _alive(client).items() if node.node_manager_address in here]
-    reason = autoscaler_pb2.DrainNodeReason.Value(REASON)
+    reason = autoscaler_pb2.DrainNodeReason.Value(REASON)  # type: ignore[attr-defined]  # made at run time
     for name in mine:
         client.drain_node(name.hex(), reason, "this machine is taken away", int(until * 1000))
     while not (gone := _alive(client).keys().isdisjoint(mine)) and time.time() < until:
@@ -37,7 +37,8 @@ def _alive(client: Any) -> dict[Any, Any]:
     """Machines of the cluster, by their ids."""
     from ray.core.generated import gcs_pb2
 
-    return {name: node for name, node in client.get_all_node_info().items() if node.state == gcs_pb2.GcsNodeInfo.ALIVE}
+    alive = gcs_pb2.GcsNodeInfo.ALIVE  # type: ignore[attr-defined]  # made at run time
+    return {name: node for name, node in client.get_all_node_info().items() if node.state == alive}
 
 
 if __name__ == "__main__":
