@@ -1,1 +1,1 @@
-"""Whatever a person starts or that keeps running, and where: the command line, Prefect, governance files."""
+"""Whatever a person starts or that keeps running, and where: the command line, Prefect, Kubernetes, governance."""

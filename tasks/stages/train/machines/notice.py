@@ -2,7 +2,7 @@
 `python -I -m tasks.stages.train.machines.notice SECONDS`, so long before it is.
 
 A pod's last act (infra/kubernetes/hallmark). `ray drain-node` tells the same after five seconds, since it connects as a
-program does to find out which machine it is on, and then does not wait; this takes one, of the 30 that some clouds give.
+program does to find out which machine it is on. This takes one, of the 30 seconds that some clouds give.
 """
 
 import os
