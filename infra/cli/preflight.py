@@ -14,6 +14,9 @@ from tasks.core.errors import Refused
 def preflight(
     params: Annotated[Path | None, typer.Option("--params", metavar="FILE", help="Another params file.")] = None,
     changes: shared.Changes = None,
+    calibrate: Annotated[
+        bool, typer.Option("--calibrate", help="Train for some seconds on this machine, and go by that speed.")
+    ] = False,
     as_json: shared.Json = False,
 ) -> None:
     """Say whether the training fits, how long it takes and what it costs, before a device is taken. Exits with 1 where
@@ -23,7 +26,7 @@ def preflight(
     """
     from tasks.runs import foretold  # reads a model, which takes a second
 
-    told = foretold.look(shared.root(), params, shared.pairs(changes))
+    told = foretold.look(shared.root(), params, shared.pairs(changes), calibrate)
     if as_json:
         shared.print_json(foretold.document(told))
     else:

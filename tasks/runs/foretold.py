@@ -3,6 +3,7 @@
 import os
 import tempfile
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,9 +16,8 @@ from tasks.core.params import params as params_file
 from tasks.core.params.params import Params
 from tasks.runs import journal, resolve
 from tasks.stages.train.base import base_model, origins
-from tasks.stages.train.preflight import estimate, shape, workload
+from tasks.stages.train.preflight import calibrate, estimate, shape, workload
 from tasks.stages.train.preflight.estimate import GIB, Estimate
-from tasks.stages.train.preflight.shape import Shape
 from tasks.stages.train.preflight.speed import Measured
 
 LOOKED_AT = 20
@@ -34,26 +34,38 @@ class Foretold:
     """Where the rows were counted; empty where nobody has tokenised any yet."""
 
 
-def look(root: Path, file: Path | None, changes: Mapping[str, str]) -> Foretold:
-    """Raises InputError for wrong parameters, Unavailable where the base model has to be fetched and cannot be."""
+def look(root: Path, file: Path | None, changes: Mapping[str, str], calibrating: bool = False) -> Foretold:
+    """`calibrating`: train for some seconds, to know how fast it is; not where it would not fit.
+
+    Raises InputError for wrong parameters, Unavailable where the base model has to be fetched and cannot be, or where
+    the calibration got nowhere."""
     params, _ = resolve.read_params(file or root / "params.yaml", changes)
     layout = Layout(root)
-    model = read_shape(params, layout)
-    rows, run, measured = _earlier(params, layout)
-    work = workload.of(rows, params.training, model.context) if rows else None
-    told = estimate.of(params.training, model, params.resources, layout.state, work, measured)
+    with model_folder(params, layout) as folder:
+        model = shape.read(folder)
+        rows, run, measured = _earlier(params, layout)
+        work = workload.of(rows, params.training, model.context) if rows else None
+        told = estimate.of(params.training, model, params.resources, layout.state, work, measured)
+        if calibrating and told.fits is not False:
+            progress.announce("preflight", f"training for {calibrate.SECONDS:.0f} seconds")
+            with tempfile.TemporaryDirectory(dir=layout.state) as aside:
+                found = calibrate.of(params.training, model, folder, rows, run, Path(aside))
+            told = estimate.of(params.training, model, params.resources, layout.state, work, measured, found)
     return Foretold(base_model.describe(params.base_model), told, run)
 
 
-def read_shape(params: Params, layout: Layout) -> Shape:
-    """Of the base model, which is fetched where it is not here yet, and brought into form where that takes it."""
+@contextmanager
+def model_folder(params: Params, layout: Layout) -> Iterator[Path]:
+    """The base model, which is fetched where it is not here yet, and brought into form where that takes it."""
     base = params.base_model
     for _, other in _alike(params, layout):
         if (other.stage("base_model") / "result.json").is_file():
-            return shape.read(other.stage("base_model") / "model")
+            yield other.stage("base_model") / "model"
+            return
     fetched = origins.fetch(base, layout)
     if fetched.is_dir():
-        return shape.read(fetched)
+        yield fetched
+        return
     os.environ.setdefault(
         "DS_ACCELERATOR", "cpu"
     )  # or DeepSpeed, which transformers imports, warns that there is no GPU
@@ -62,7 +74,7 @@ def read_shape(params: Params, layout: Layout) -> Shape:
     progress.announce("preflight", "reading the base model")
     with tempfile.TemporaryDirectory(dir=layout.state) as aside:
         convert.from_gguf(fetched, Path(aside) / "model")
-        return shape.read(Path(aside) / "model")
+        yield Path(aside) / "model"
 
 
 def _earlier(params: Params, layout: Layout) -> tuple[Path | None, str, Measured | None]:
@@ -146,6 +158,7 @@ def lines(told: Foretold) -> Iterator[str]:
     yield f"a worker needs {needs:.2f} GiB and has {has}: {verdict}"
     yield f"disk: {it.disk / GIB:.2f} GiB of checkpoints and weights; {it.disk_free / GIB:.0f} GiB are free"
     if it.workload is None:
+        yield f"{it.speed.tokens_per_second:,.0f} tokens a second and worker, {it.speed.source}"
         yield "tokens, hours and cost show once a run with these prompts and this base model has tokenised its rows"
         return
     work = it.workload

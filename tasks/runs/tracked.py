@@ -22,12 +22,13 @@ from tasks.stages.train.tracking import RUN
 from tasks.trust.stage_record import CODE, SignedRecord
 
 TRAIN = "train"
-STATED = {
-    "train": ("artefacts/train/result.json", "train."),
-    "evaluate": ("artefacts/evaluate/result.json", "evaluate."),
-    "predict@candidate": ("measured/predict/candidate/facts.json", "measured.predict."),
-}
-"""Which file of a stage states figures, and how their names begin, as gates name them."""
+STATED = (
+    ("train", "artefacts/train/result.json", "train."),
+    ("train", "measured/train/facts.json", "measured.train."),
+    ("evaluate", "artefacts/evaluate/result.json", "evaluate."),
+    ("predict@candidate", "measured/predict/candidate/facts.json", "measured.predict."),
+)
+"""Which files of a stage state figures, and how their names begin, as gates name them."""
 SECTIONS = ("training", "data", "evaluation", "base_model", "prompts")
 MOST = 500
 """Characters of a value that is shown; MLflow takes no more of a parameter everywhere."""
@@ -98,7 +99,7 @@ def _tags(known: Journal, tier: str, commit: str, records: Mapping[str, SignedRe
 
 def _figures(layout: Layout, records: Mapping[str, SignedRecord]) -> Iterator[tuple[str, float]]:
     """Every figure, and the ends of its interval."""
-    for stage, (name, prefix) in STATED.items():
+    for stage, name, prefix in STATED:
         if (said := _signed(layout, records.get(stage), name)) is None:
             continue
         for fact, it in facts.parse(said["facts"]).items():

@@ -21,6 +21,8 @@ validation.py   the loss over rows that no step learns from
 early_stopping.py  when they are looked at, which look was best, when to stop
 export.py       the trained weights as PEFT or Hugging Face folder, the same bytes every time
 shares.py       where the wall time goes
+effort.py       what a step took of the devices: fill, and model FLOPs utilisation
+devices.py      what a device can do at most
 watch.py        follows the record while it grows: progress lines, tracking
 tracking.py     MLflow; where it is away, training goes on
 """

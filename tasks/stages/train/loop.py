@@ -14,6 +14,7 @@ from tasks.core.errors import Refused, Unavailable
 from tasks.core.params.training import Training
 from tasks.stages.train import builders, early_stopping, export, validation
 from tasks.stages.train import engine as engines
+from tasks.stages.train.effort import Effort
 from tasks.stages.train.job import Job
 from tasks.stages.train.keeping import away
 from tasks.stages.train.keeping.home import Home
@@ -42,22 +43,19 @@ def train(job: Job) -> None:
     """Train from the newest checkpoint, or from the start, to the end, and export the weights."""
     home = away.of(job)
     job, training = home.job, home.job.training
-    torch.set_num_threads(training.threads)
-    torch.use_deterministic_algorithms(True, warn_only=training.device == "gpu")  # some GPU kernels have no such form
-    # Filling memory that is written before it is read took 9 % of a step.
-    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # torch stubs lack it
+    prepare(training)
     checkpoint = home.newest()
     engine = loaded(job, checkpoint)
     order = Order(on_disk.read(job.rows), training)
     within_memory(partial(prove_layout, engine, order), 0, training)
     curve = resume(engine, home, checkpoint)
     home.begin(curve)
-    first, shares = True, Shares(engine.device)
+    first, shares, effort = True, Shares(engine.device), Effort(job)
     with watchdog.guarded(home.stack(distributed.get_rank()), training.hang_seconds) as dog:
         for number in range(len(curve), order.steps):
             if early_stopping.over(curve, training.patience):
                 break
-            began = time.monotonic()
+            began, took = time.monotonic(), {}
             if number in job.skipped:
                 point = left_out(order, number, curve)
             else:
@@ -66,12 +64,13 @@ def train(job: Job) -> None:
                 point = within_memory(partial(take_step, engine, order, number, watched, shares), number, training)
                 require_sane(point, curve, order)
                 first = False
+                took = effort.of(order, number, time.monotonic() - began)
             curve.append(point)
-            seconds = time.monotonic() - began
+            seconds, held = time.monotonic() - began, peak_bytes(engine.device)
             if early_stopping.due(order, len(curve)):
                 dog.fed(builders.FIRST_STEP)
                 look(engine, home, order, curve, shares, dog)
-            home.tell({**point, "seconds": seconds})
+            home.tell({**point, **took, "peak_bytes": held, "seconds": seconds})
             if number % STEPS_SORTED == 0:
                 order.examples.release()
             last = len(curve) == order.steps or early_stopping.over(curve, training.patience)
@@ -91,7 +90,15 @@ def train(job: Job) -> None:
         home.take_best()
     else:
         export.write(engine, job.model, training, job.output)
-    home.finish({"peak_bytes": peak_bytes(engine.device), "seconds": shares.seconds})
+    home.finish({"peak_bytes": peak_bytes(engine.device), "seconds": shares.seconds, "mfu_of": effort.source})
+
+
+def prepare(training: Training) -> None:
+    """Make torch compute as the parameters say, and the same every time."""
+    torch.set_num_threads(training.threads)
+    torch.use_deterministic_algorithms(True, warn_only=training.device == "gpu")  # some GPU kernels have no such form
+    # Filling memory that is written before it is read took 9 % of a step.
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # torch stubs lack it
 
 
 def peak_bytes(device: Any) -> int:

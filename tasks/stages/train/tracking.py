@@ -37,7 +37,7 @@ class Tracker:
         self._attempt(lambda: self._start(params, tags))
 
     def log(self, points: list[dict[str, Any]]) -> None:
-        """Send points of the curve: loss, learning rate, gradient norm and, where timed, tokens per second."""
+        """Send points of the curve: loss, learning rate, gradient norm and, where timed, what each step took."""
         new = [point for point in points if point["step"] > self._logged]
         if self.run_id and new:
             self._attempt(lambda: self._client.log_batch(self.run_id, metrics=metrics(new)))
@@ -116,6 +116,11 @@ def metrics(points: list[dict[str, Any]]) -> list[Any]:
             values[early_stopping.LOSS] = point[early_stopping.LOSS]
         if point.get("seconds"):
             values |= {"tokens_per_second": point["tokens"] / point["seconds"], "step_seconds": point["seconds"]}
+        if point.get("positions"):
+            values["fill"] = point["tokens"] / point["positions"]
+        if "peak_bytes" in point:
+            values["peak_memory_gb"] = point["peak_bytes"] / 1e9
+        values |= {name: point[name] for name in ("mfu", "seconds_lost") if name in point}
         out += [Metric(name, value, now, point["step"]) for name, value in values.items()]
     return out
 

@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import time
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 from tasks.core import facts, processor
@@ -91,6 +92,12 @@ class Timing:
     """Tokens of whole rows, while stepping; 0 if a checkpoint held every step."""
     peak_memory_gb: float
     """Of the largest worker; on a GPU of its memory."""
+    fill: float | None
+    """Share of the computed positions that hold a token; None if a checkpoint held every step."""
+    mfu: float | None
+    """Model FLOPs utilisation (`preflight/operations.py`), while stepping; None where the device's peak is unknown."""
+    mfu_of: str
+    """Where the device's peak comes from, in words."""
     shares: dict[str, float]
     """Of `seconds`, by what the first worker waited for (`shares.py`), and `failures` and `other`: Ray's start, loading
     and writing the weights. Of a training that went on, those of the steps since."""
@@ -102,6 +109,8 @@ class Timing:
             "seconds": Fact(value=round(self.seconds, 1), unit="s"),
             "tokens_per_second": Fact(value=round(self.tokens_per_second, 1), unit="tokens/s"),
             "peak_memory_gb": Fact(value=round(self.peak_memory_gb, 2), unit="GB", note="of the largest worker"),
+            **({} if self.fill is None else {"fill": Fact(value=round(self.fill, 4), note=FILL)}),
+            **({} if self.mfu is None else {"mfu": Fact(value=round(self.mfu, 4), note=f"{MFU} {self.mfu_of}")}),
             **{
                 f"time_{part}": Fact(value=round(share, 4), note="share of `seconds`")
                 for part, share in self.shares.items()
@@ -109,6 +118,10 @@ class Timing:
             "failures": Fact(value=len(self.failures), note="workers lost or memory too small; it went on each time"),
             "seconds_lost": Fact(value=round(sum(each.seconds for each in self.failures), 1), unit="s", note="to them"),
         }
+
+
+FILL = "share of the computed positions that hold a token; the others are padding, or wait for another worker"
+MFU = "operations that the model needs (PaLM, appendix B; less for frozen weights), over the peak by"
 
 
 class Params(Frozen):
@@ -205,7 +218,8 @@ def execute(
         folder.mkdir()
     checkpoints.require_room(job.checkpoints)
     steps = Order(examples, job.training).steps
-    plan = watch.Plan(steps, job.training.model_dump(), tags)
+    lost = partial(seconds_lost, job.checkpoints)
+    plan = watch.Plan(steps, job.training.model_dump(), tags, lost)
     storage = place.named() if cluster.cluster_address() else None
     job = sent.off(job, storage)
     announce("train", "starting Ray, then loading the model on its workers")
@@ -279,7 +293,13 @@ def measure(
     took = [read_json(path) for path in sorted(job.scratch.glob("worker-*.json"))]
     peak = max(each["peak_bytes"] for each in took) / 1e9
     shares = shares_of(seconds, took[0]["seconds"], sum(each.seconds for each in failures))
-    return Timing(seconds, watch.speed(curve), peak, shares, tuple(failures), mlflow_run)
+    speed, fill, mfu = watch.speed(curve), watch.fill(curve), watch.mfu(curve)
+    return Timing(seconds, speed, peak, fill, mfu, took[0]["mfu_of"] or "", shares, tuple(failures), mlflow_run)
+
+
+def seconds_lost(checkpoints: Path) -> float:
+    """To failures so far."""
+    return sum(each.seconds for each in attempts.read(checkpoints))
 
 
 def shares_of(seconds: float, parts: dict[str, float], lost: float) -> dict[str, float]:

@@ -2,7 +2,7 @@
 
 import json
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +24,8 @@ class Plan:
     steps: int
     params: Mapping[str, Any]
     tags: Mapping[str, str]
+    lost: Callable[[], float] = float
+    """Seconds that failures have cost so far."""
 
 
 @contextmanager
@@ -76,7 +78,8 @@ class Follower:
         announce_count("train", len(points), self.plan.steps, standing(points, self.plan.steps))
         if len(points) == self.plan.steps and not self.ended.is_set():
             announce("train", f"saving the weights after {len(points)} steps")
-        self.tracker.log(points[self.done :])
+        lost = self.plan.lost()
+        self.tracker.log([{**point, "seconds_lost": lost} for point in points[self.done :]])
         self.done = len(points)
 
 
@@ -113,3 +116,17 @@ def speed(points: list[Point]) -> float:
     timed = [point for point in points if "seconds" in point]
     seconds = sum(point["seconds"] for point in timed)
     return float(sum(point["tokens"] for point in timed) / seconds) if seconds else 0.0
+
+
+def fill(points: list[Point]) -> float | None:
+    """Tokens over positions that were computed; None where nobody counted them."""
+    counted = [point for point in points if "positions" in point]
+    positions = sum(point["positions"] for point in counted)
+    return float(sum(point["tokens"] for point in counted) / positions) if positions else None
+
+
+def mfu(points: list[Point]) -> float | None:
+    """Model FLOPs utilisation over the points that have it."""
+    known = [point for point in points if "mfu" in point]
+    seconds = sum(point["seconds"] for point in known)
+    return float(sum(point["mfu"] * point["seconds"] for point in known) / seconds) if seconds else None

@@ -189,7 +189,8 @@ def test_where_a_trainings_time_went_is_a_bar_of_its_parts(tmp_path: Path) -> No
     layout = house.evaluated(tmp_path)
     shares = {"forward": 0.3, "backward": 0.45, "optimizer": 0.05, "data": 0.0002, "failures": 0.0, "other": 0.1998}
     stated = {f"time_{name}": {"value": share} for name, share in shares.items()}
-    write_json(layout.measured("train") / "facts.json", {"facts": stated})
+    took = {"tokens_per_second": {"value": 1234.4}, "fill": {"value": 0.97}, "seconds_lost": {"value": 3}}
+    write_json(layout.measured("train") / "facts.json", {"facts": stated | took})
     parts = charts.time_bar({name: Fact(value=it["value"]) for name, it in stated.items()})
     assert [(part.name, part.start, part.width) for part in parts] == [
         ("forward", 0, 30), ("backward", 30, 45), ("optimizer", 75, 5), ("other", 80, 19.98),
@@ -198,4 +199,5 @@ def test_where_a_trainings_time_went_is_a_bar_of_its_parts(tmp_path: Path) -> No
     report.write_report(layout, *house.sections())
     html = (layout.root / "measured" / "report.html").read_text()
     assert "Where the time went" in html and "backward, with the exchange of gradients <b>45.0 %</b>" in html
+    assert "1,234 tokens a second · 97.0% of the computed positions hold a token · 3 s lost to failures" in html
     assert "Where the time went" not in (layout.stage("evaluate") / "report.html").read_text()

@@ -1,6 +1,7 @@
 """What is foretold of a training: whether it fits, what would make it fit, steps, hours and cost."""
 
 import dataclasses
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -8,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from tasks.core.errors import InputError
+from tasks.core.errors import InputError, Unavailable
 from tasks.core.params.resources import Resources
 from tasks.stages.train import loop, watch
 from tasks.stages.train.job import Job
-from tasks.stages.train.preflight import estimate, shape, speed, workload
+from tasks.stages.train.preflight import calibrate, estimate, shape, speed, workload
 from tasks.stages.train.preflight.estimate import Estimate
 from tasks.stages.train.preflight.speed import Measured
 from tests.stages.train.conftest import training
@@ -76,6 +77,36 @@ def test_a_speed_says_where_it_comes_from(tiny: Path) -> None:
         assert "assumed" in speed.of(training(**other), model, Resources(), measured).source
     slower = speed.of(training(gradient_checkpointing=True), model, Resources(), None)
     assert slower.tokens_per_second < speed.of(training(), model, Resources(), None).tokens_per_second
+
+
+@pytest.mark.slow
+def test_a_speed_is_calibrated_by_real_steps(
+    tiny: Path, folder24: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(calibrate, "SECONDS", 1.0)
+    model, wanted = shape.read(tiny), training(workers=2, micro_batch_tokens=200)
+    found = calibrate.of(wanted, model, tiny, folder24, "r1", tmp_path)
+    assert found.steps >= 1 and found.seconds >= 1 and 10 < found.tokens_per_second < 1e6
+    it = speed.of(wanted, model, Resources(tokens_per_second=7), None, found)
+    assert it.tokens_per_second == found.tokens_per_second
+    assert re.match(r"calibrated on this machine: \d+ steps in \d+ s, one worker alone, on rows of run r1$", it.source)
+
+
+@pytest.mark.usefixtures("alone")
+def test_where_nobody_has_tokenised_rows_they_are_made_up(job: Callable[..., Job], tmp_path: Path) -> None:
+    calibrate.make_up(tmp_path / "rows", 48, 259)
+    made = dataclasses.replace(job(global_batch_size=16), rows=tmp_path / "rows")
+    told = calibrate.measure(made, 0.0)
+    assert (told["steps"], told["tokens"]) == (1, 16 * 48) and told["seconds"] > 0
+
+
+@pytest.mark.slow
+def test_a_calibration_that_gets_nowhere_says_why(tiny: Path, folder24: Path, tmp_path: Path) -> None:
+    broken = tmp_path / "model"
+    shutil.copytree(tiny, broken)
+    (broken / "config.json").write_text("{}")
+    with pytest.raises(Unavailable, match=r"the calibration got through no step \(exit code 1\): .*leave --calibrate out"):
+        calibrate.of(training(), shape.read(tiny), broken, folder24, "r1", tmp_path)
 
 
 def test_what_fits_needs_no_change(tiny: Path, folder24: Path) -> None:

@@ -249,7 +249,11 @@ def test_the_stage_from_rows_to_adapter(whole: Whole) -> None:
     facts = read_json(measured / "facts.json")
     shares = {name: fact["value"] for name, fact in facts["facts"].items() if name.startswith("time_")}
     others = {name for name, fact in facts["facts"].items() if name not in shares}
-    assert others == {"seconds", "tokens_per_second", "peak_memory_gb", "failures", "seconds_lost"}
+    assert others == {
+        "seconds", "tokens_per_second", "peak_memory_gb", "fill", "mfu", "failures", "seconds_lost"
+    }  # fmt: skip
+    assert 0 < facts["facts"]["mfu"]["value"] < 1 and "measured on this CPU" in facts["facts"]["mfu"]["note"]
+    assert 0.5 < facts["facts"]["fill"]["value"] <= 1
     assert {name.removeprefix("time_") for name in shares} == set(charts.PARTS)
     assert sum(shares.values()) == pytest.approx(1, abs=0.01)
     assert min(shares["time_forward"], shares["time_backward"], shares["time_optimizer"]) > 0
@@ -259,6 +263,7 @@ def test_the_stage_from_rows_to_adapter(whole: Whole) -> None:
     assert tracked.info.status == "FINISHED"
     assert tracked.data.metrics["validation_loss"] == looks[STEPS]
     assert tracked.data.tags["hallmark.data"] == train.data_digest(ready)
+    assert tracked.data.metrics.keys() >= {"mfu", "fill", "peak_memory_gb", "gradient_norm", "seconds_lost"}
     kept = ready.kept("checkpoints", "train")
     assert [path.suffix for path in kept.iterdir()] == [".lock"], "checkpoints have done"
 

@@ -101,6 +101,27 @@ def test_a_training_is_tracked_to_its_end(tmp_path: Path, fails: bool, status: s
     assert run.info.artifact_uri.startswith((tmp_path / ".hallmark").as_uri())
 
 
+def test_mlflow_shows_what_the_steps_took(tmp_path: Path) -> None:
+    """Where a checkpoint held a step, or a device's peak is unknown, it shows what there is."""
+    took = {"positions": 125, "peak_bytes": 2e9, "mfu": 0.25, "grad_norm": 0.5}
+    points = [{key: value for key, value in POINTS[0].items() if key != "seconds"}, {**POINTS[1], **took}]
+    lost = iter([0.0, 12.5])
+    layout, record = Layout(tmp_path), tmp_path / "record.jsonl"
+    follower = watch.Follower(record, watch.Plan(8, {}, {}, lambda: next(lost)), Tracker(layout, "tiny"))
+    follower.tracker.start({}, {})
+    for upto in (1, 2):
+        put(record, points[:upto])
+        follower.report()
+    client, run = MlflowClient(tracking_uri(layout)), str(follower.tracker.run_id)
+
+    def curve(name: str) -> list[tuple[int, float]]:
+        return [(point.step, point.value) for point in client.get_metric_history(run, name)]
+
+    assert curve("seconds_lost") == [(1, 0), (2, 12.5)]
+    assert curve("fill") == [(2, 0.8)] and curve("mfu") == [(2, 0.25)] and curve("gradient_norm") == [(2, 0.5)]
+    assert curve("peak_memory_gb") == [(2, 2)] and curve("tokens_per_second") == [(2, 200)]
+
+
 def test_in_a_run_the_curve_joins_the_runs_own_and_says_no_step_twice(tmp_path: Path) -> None:
     """As after a kill: a training that goes on reports its curve from the first step again."""
     layout = Layout(tmp_path / ".hallmark" / "runs" / "20260303-0300")

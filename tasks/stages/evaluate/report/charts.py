@@ -141,6 +141,21 @@ def time_bar(measured: Facts) -> tuple[Part, ...]:
     return tuple(parts)
 
 
+TAKEN = {
+    "tokens_per_second": "{:,.0f} tokens a second",
+    "fill": "{:.1%} of the computed positions hold a token",
+    "mfu": "{:.1%} model FLOPs utilisation",
+    "peak_memory_gb": "{:.1f} GB at most on a worker",
+    "seconds_lost": "{:,.0f} s lost to failures",
+}
+"""What a training took besides, as it is said."""
+
+
+def taken(measured: Facts) -> tuple[str, ...]:
+    """In words; only what was measured."""
+    return tuple(words.format(measured[name].value) for name, words in TAKEN.items() if name in measured)
+
+
 @dataclass(frozen=True)
 class Cell:
     x: int

@@ -51,6 +51,7 @@ def render(contents: Contents) -> str:
         repeats=data_section.repeats(contents.account.flows),
         curve=charts.loss_curve(contents.account.curve),
         time=charts.time_bar(contents.trained),
+        taken=charts.taken(contents.trained),
         map=charts.heat_map(contents.examples),
     )
 

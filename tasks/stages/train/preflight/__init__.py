@@ -1,8 +1,10 @@
 """Before a device is taken: does it fit, how long does it take, what does it cost.
 
-shape.py     what a model is made of, read from the headers of its files
-memory.py    bytes on each device, by what they are for
-workload.py  rows, tokens and steps, from the rows as they are
-speed.py     tokens a second, and where that figure comes from
-estimate.py  all of it together, and what change would make it fit; read this one first
+shape.py       what a model is made of, read from the headers of its files
+memory.py      bytes on each device, by what they are for
+workload.py    rows, tokens and steps, from the rows as they are
+operations.py  what tokens cost to compute, at least
+speed.py       tokens a second, and where that figure comes from
+calibrate.py   that figure from some real steps
+estimate.py    all of it together, and what change would make it fit; read this one first
 """

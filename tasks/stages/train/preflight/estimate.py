@@ -13,6 +13,7 @@ from tasks.core.errors import InputError
 from tasks.core.params.resources import Resources
 from tasks.core.params.training import Training
 from tasks.stages.train.preflight import memory, speed
+from tasks.stages.train.preflight.calibrate import Calibrated
 from tasks.stages.train.preflight.memory import ADAM, FP32, Memory
 from tasks.stages.train.preflight.shape import Shape
 from tasks.stages.train.preflight.speed import Measured, Speed
@@ -69,6 +70,7 @@ def of(
     folder: Path,
     workload: Workload | None,
     measured: Measured | None = None,
+    calibrated: Calibrated | None = None,
 ) -> Estimate:
     """`folder`: on the disk of the checkpoints."""
     trained, width = shape.trained(training), memory.BYTES[training.precision]
@@ -82,7 +84,7 @@ def of(
         disk=(checkpoints.KEPT + 1) * state + 2 * trained * width,  # the best weights until now, and the result
         disk_free=shutil.disk_usage(folder).free,
         workload=workload,
-        speed=speed.of(training, shape, resources, measured),
+        speed=speed.of(training, shape, resources, measured, calibrated),
         price_per_hour=resources.price_per_hour,
     )
 

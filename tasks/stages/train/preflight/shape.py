@@ -24,6 +24,8 @@ class Shape:
     inner: int
     """Width of the feed-forward layer."""
     heads: int
+    queries: int
+    """Width of the queries of all heads of a layer."""
     vocabulary: int
     context: int | None
     """Tokens, at most; None where the model states no limit."""
@@ -72,12 +74,14 @@ def read(folder: Path) -> Shape:
     text = config.get("text_config", config)
     try:
         hidden = int(_any(text, "hidden_size", "n_embd", "d_model"))
+        heads = int(_any(text, "num_attention_heads", "n_head"))
         return Shape(
             weights=weights,
             layers=int(_any(text, "num_hidden_layers", "n_layer", "num_layers")),
             hidden=hidden,
             inner=int(text.get("intermediate_size") or text.get("n_inner") or 4 * hidden),
-            heads=int(_any(text, "num_attention_heads", "n_head")),
+            heads=heads,
+            queries=heads * int(text.get("head_dim") or hidden // heads),
             vocabulary=int(_any(text, "vocab_size")),
             context=text.get("max_position_embeddings") or text.get("n_positions"),
         )

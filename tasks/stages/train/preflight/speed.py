@@ -6,6 +6,8 @@ from tasks.core import processor
 from tasks.core.params import methods
 from tasks.core.params.resources import Resources
 from tasks.core.params.training import Training
+from tasks.stages.train.preflight import operations
+from tasks.stages.train.preflight.calibrate import Calibrated
 from tasks.stages.train.preflight.shape import Shape
 
 GPU = 3.5e14
@@ -15,9 +17,6 @@ CPU = {"bf16": 3.0e10, "fp32": 1.5e10}
 docs/decisions), and in fp32."""
 WITHOUT_BF16 = 3e8
 """The same in bf16 where the processor has no instructions for it."""
-BACK = {methods.WHOLE: 4, methods.ADAPTER: 2}
-"""Operations a weight and token of the way back; the way forward takes 2 (Kaplan et al., 2020). LoRA computes no
-gradient of the base's weights."""
 
 
 @dataclass(frozen=True)
@@ -38,17 +37,27 @@ class Measured:
     training: Training
 
 
-def of(training: Training, shape: Shape, resources: Resources, measured: Measured | None) -> Speed:
-    """What is given, else what was measured here, else an assumption."""
+def of(
+    training: Training,
+    shape: Shape,
+    resources: Resources,
+    measured: Measured | None,
+    calibrated: Calibrated | None = None,
+) -> Speed:
+    """What was calibrated just now, else what is given, else what was measured here, else an assumption."""
+    if calibrated:
+        alone = ", one worker alone" if training.workers > 1 else ""
+        how = f"{calibrated.steps} steps in {calibrated.seconds:.0f} s{alone}, on {calibrated.rows}"
+        return Speed(calibrated.tokens_per_second, f"calibrated on this machine: {how}")
     if resources.tokens_per_second:
         return Speed(resources.tokens_per_second, "resources.tokens_per_second of the parameters")
     if measured and measured.tokens_per_second and _alike(measured.training, training):
         return Speed(measured.tokens_per_second / measured.training.workers, f"measured here, in run {measured.run}")
     each = GPU if training.device == "gpu" else _of_a_thread(training) * training.threads
-    forward = 4 if training.gradient_checkpointing else 2
-    operations = (forward + BACK[methods.of(training.method).form]) * shape.parameters
-    what = f"{each / 1e12:g} TFLOPS a worker, {operations / 1e9:.2g} GFLOP a token"
-    return Speed(each / operations, f"assumed ({what}); set resources.tokens_per_second once it is measured")
+    forward = operations.FORWARD * (2 if training.gradient_checkpointing else 1)
+    needed = (forward + operations.BACK[methods.of(training.method).form]) * shape.parameters
+    what = f"{each / 1e12:g} TFLOPS a worker, {needed / 1e9:.2g} GFLOP a token"
+    return Speed(each / needed, f"assumed ({what}); --calibrate measures it on this machine")
 
 
 def _of_a_thread(training: Training) -> float:

@@ -95,9 +95,14 @@ def size(lengths: npt.NDArray[np.int64], group: Places, is_packed: bool) -> int:
     return int(lengths[group].sum() if is_packed else lengths[group].max(initial=0) * len(group))
 
 
+def computed(lengths: npt.NDArray[np.int64], passes: Passes, is_packed: bool) -> int:
+    """Positions of a step: its tokens, padding, and what workers wait for the one with the longest pass."""
+    return sum(
+        max(size(lengths, group, is_packed) for group in passes.of(forward)) * passes.workers
+        for forward in range(passes.count)
+    )
+
+
 def waste(lengths: npt.NDArray[np.int64], passes: Passes, is_packed: bool) -> float:
-    """Share of positions that hold no token: padding, and what workers wait for the one with the longest pass."""
-    computed = 0
-    for forward in range(passes.count):
-        computed += max(size(lengths, group, is_packed) for group in passes.of(forward)) * passes.workers
-    return 1 - int(lengths.sum()) / computed
+    """Share of positions that hold no token."""
+    return 1 - int(lengths.sum()) / computed(lengths, passes, is_packed)

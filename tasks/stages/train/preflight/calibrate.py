@@ -1,0 +1,118 @@
+"""Some real steps of the training that is asked for, on this machine: how many tokens a second a worker takes.
+
+They are taken in a process of its own, with the threads and the environment of a worker, which may run out of memory.
+"""
+
+import json
+import os
+import shlex
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tasks.core.errors import HallmarkError, Unavailable
+from tasks.core.files import read_json, write_json
+from tasks.core.params.training import Training
+from tasks.stages.train import builders
+from tasks.stages.train.job import Job
+from tasks.stages.train.preflight.shape import Shape
+from tasks.stages.train.rows import examples
+from tasks.stages.train.rows.examples import Origin, Writer
+from tasks.stages.train.rows.rendering import Example
+
+SECONDS = 15.0
+"""For how long steps are taken, once the first is done; a step that has begun ends."""
+MADE_UP = 64
+"""Rows that are made up where there are none."""
+FOLDERS = ("checkpoints", "output", "scratch")
+ASKED, TOLD = "asked.json", "told.json"
+
+
+@dataclass(frozen=True)
+class Calibrated:
+    tokens_per_second: float
+    """Of one worker."""
+    steps: int
+    seconds: float
+    rows: str
+    """On which rows, in words."""
+
+
+def of(training: Training, shape: Shape, model: Path, rows: Path | None, run: str, aside: Path) -> Calibrated:
+    """Train a while in the empty folder `aside`, on `rows` of `run`, or where nobody has tokenised any on rows that are
+    made up. Raises Unavailable where it does not get through a step."""
+    alone = training.model_copy(update={"workers": 1, "least_workers": None})
+    words = f"rows of run {run}"
+    if rows is None:
+        length = min(training.max_length, shape.context or training.max_length)
+        rows, words = aside / "rows", f"made-up rows of {length:,} tokens"
+        make_up(rows, length, shape.vocabulary)
+    asked = {"training": alone.model_dump(mode="json"), "model": str(model), "rows": str(rows), "seconds": SECONDS}
+    write_json(aside / ASKED, asked)
+    command = [*shlex.split(builders.worker_python()), __file__, str(aside.resolve())]
+    environment = {**os.environ, **builders.worker_environment(alone)}
+    ended = subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    if ended.returncode or not (aside / TOLD).is_file():
+        last = next((line for line in reversed(ended.stderr.splitlines()) if line.strip()), "nothing was said")
+        raise Unavailable(
+            f"the calibration got through no step (exit code {ended.returncode}): {last.strip()}; leave --calibrate out, "
+            "or ask for a training that this machine can do"
+        )
+    told = read_json(aside / TOLD)
+    return Calibrated(told["tokens"] / told["seconds"], told["steps"], told["seconds"], words)
+
+
+def make_up(folder: Path, length: int, vocabulary: int) -> None:
+    """Rows of `length` tokens, half of them targets."""
+    folder.mkdir()
+    with Writer(folder, vocabulary) as writer:
+        for row in range(MADE_UP):
+            writer.add(Example([(row * 7919 + place) % vocabulary for place in range(length)], length // 2))
+        nothing = "0" * 64
+        writer.finish(Origin(data=nothing, prompts=nothing, model=nothing))
+
+
+def measure(job: Job, seconds: float) -> dict[str, Any]:
+    """Steps, tokens and seconds of this process, which is the only worker; the first step is not counted."""
+    from tasks.stages.train import loop
+    from tasks.stages.train.rows.order import Order
+
+    loop.prepare(job.training)
+    engine, order = loop.loaded(job, None), Order(examples.read(job.rows), job.training)
+    loop.take_step(engine, order, 0)
+    steps = tokens = 0
+    began = time.monotonic()
+    while not steps or time.monotonic() - began < seconds:
+        steps += 1
+        tokens += int(loop.take_step(engine, order, steps % order.steps)["tokens"])
+    return {"steps": steps, "tokens": tokens, "seconds": time.monotonic() - began}
+
+
+def main(aside: Path) -> int:
+    """`python -I tasks/stages/start.py .../calibrate.py FOLDER`: do what `asked.json` in it asks."""
+    from torch import distributed
+
+    asked = json.loads((aside / ASKED).read_text())
+    for name in FOLDERS:
+        (aside / name).mkdir()
+    folders = (aside / name for name in FOLDERS)
+    job = Job(Training.model_validate(asked["training"]), Path(asked["model"]), Path(asked["rows"]), *folders)
+    os.environ.update(RANK="0", WORLD_SIZE="1", LOCAL_RANK="0", LOCAL_WORLD_SIZE="1")
+    backend = "nccl" if job.training.device == "gpu" else "gloo"
+    distributed.init_process_group(backend, init_method=f"file://{aside / 'meeting'}", rank=0, world_size=1)
+    try:
+        told = measure(job, asked["seconds"])
+    except HallmarkError as error:
+        print(error, file=sys.stderr)
+        return error.exit_code
+    finally:
+        distributed.destroy_process_group()
+    write_json(aside / TOLD, told)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1])))

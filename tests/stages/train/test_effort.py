@@ -1,0 +1,109 @@
+"""What a step takes of its devices: operations as torch counts them, peaks by name, fill, and none where nobody knows."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from tasks.stages.train import devices, loop, watch
+from tasks.stages.train import engine as engines
+from tasks.stages.train.effort import Effort
+from tasks.stages.train.job import Job
+from tasks.stages.train.preflight import operations, shape
+from tasks.stages.train.rows.batches import collate
+from tasks.stages.train.rows.examples import Examples
+from tasks.stages.train.rows.order import Order
+from tests.stages.train.conftest import training
+
+MakeJob = Callable[..., Job]
+FULL = {"method": "full", "lora_rank": None, "lora_alpha": None}
+
+
+@pytest.mark.usefixtures("alone")
+@pytest.mark.parametrize("changes", [FULL, {}, {"lora_rank": 64}, {"lora_targets": ["q_proj", "down_proj"]}], ids=str)
+def test_operations_are_those_that_torch_counts(
+    job: MakeJob, tiny: Path, rows24: Examples, changes: dict[str, Any]
+) -> None:
+    """A row at a time, so that nothing is padded or shared. torch leaves out what the first layer need not hand on."""
+    made = job(attention="eager", **changes)
+    engine, rows = engines.start(made), [0, 4, 17]
+    with FlopCounterMode(display=False) as counter:
+        for row in rows:
+            engine.module(collate(rows24, [row])).backward()
+    needed = operations.of(made.training, shape.read(tiny))
+    assert needed
+    assert needed.of(rows24.lengths(rows), rows24.targets(rows)) == pytest.approx(counter.get_total_flops(), rel=0.06)
+
+
+def test_a_frozen_model_takes_two_thirds(tiny: Path) -> None:
+    model = shape.read(tiny)
+    full, lora = operations.of(training(**FULL), model), operations.of(training(lora_rank=1), model)
+    assert full and lora
+    assert lora.target / full.target == pytest.approx(2 / 3)
+    assert lora.token / full.token == pytest.approx(2 / 3, rel=0.03)
+    assert lora.pair == full.pair
+
+
+def test_of_a_mixture_of_experts_nothing_is_said(tiny: Path) -> None:
+    made = shape.read(tiny)
+    mixed = replace(made, weights={**made.weights, "model.layers.0.mlp.experts.0.up_proj.weight": (256, 96)})
+    assert operations.of(training(), mixed) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "precision", "tera"),
+    [("NVIDIA H100 80GB HBM3", "bf16", 989.4), ("NVIDIA H100 PCIe", "bf16", 756), ("NVIDIA A10", "fp32", 31.2)],
+)
+def test_a_peak_goes_by_the_whole_name(name: str, precision: str, tera: float) -> None:
+    peak = devices.listed(name, precision)
+    assert peak.operations == tera * 1e12 and name in peak.source
+
+
+@pytest.mark.parametrize("name", ["NVIDIA A10G", "NVIDIA GeForce RTX 4090", "NVIDIA H100 80GB HBM3 MIG 1g.10gb", ""])
+def test_no_peak_is_guessed(name: str) -> None:
+    assert devices.listed(name, "bf16").operations is None
+
+
+@pytest.mark.usefixtures("alone")
+def test_where_no_peak_is_known_the_other_figures_are_told(
+    job: MakeJob, rows24: Examples, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(devices, "of", lambda _: devices.listed("a new one", "bf16"))
+    made = job()
+    effort = Effort(made)
+    assert set(effort.of(Order(rows24, made.training), 0, 1.0)) == {"positions"}
+    assert effort.source is None
+
+
+@pytest.mark.usefixtures("alone")
+@pytest.mark.parametrize("layout", ["padded", "packed"])
+def test_a_training_tells_what_each_step_took(job: MakeJob, rows24: Examples, layout: str) -> None:
+    made = job(layout=layout, order="shuffled")
+    loop.train(made)
+    points = watch.read_record(made.record)
+    order = Order(rows24, made.training)
+    for number, point in enumerate(points):
+        lengths = rows24.lengths(order.step(number))
+        wide = int(lengths.sum() if layout == "packed" else lengths.max() * len(lengths))
+        assert point["positions"] == wide
+        assert point["peak_bytes"] > 1e8 and 0 < point["mfu"] < 1
+    assert watch.fill(points) == 1 if layout == "packed" else 0.4 < watch.fill(points) < 0.99
+    assert 0 < watch.mfu(points) < 1
+
+
+def test_figures_of_steps_that_nobody_timed_are_left_out() -> None:
+    told = [{"tokens": 90, "positions": 100, "mfu": 0.2, "seconds": 1}, {"tokens": 10, "positions": 100, "seconds": 9}]
+    assert watch.fill([{"tokens": 7}, *told]) == 0.5
+    assert watch.mfu(told) == 0.2
+    assert watch.fill([{"tokens": 7}]) is None and watch.mfu([{"tokens": 7}]) is None
+
+
+def test_a_processor_is_measured() -> None:
+    torch.set_num_threads(1)
+    peak = devices.of(training())
+    assert peak.operations and 1e9 < peak.operations < 1e13
+    assert "measured on this CPU" in peak.source
