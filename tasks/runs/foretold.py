@@ -15,8 +15,9 @@ from tasks.core.layout import Layout
 from tasks.core.params import params as params_file
 from tasks.core.params.params import Params
 from tasks.runs import journal, resolve
+from tasks.stages.train import calibrate
 from tasks.stages.train.base import base_model, origins
-from tasks.stages.train.preflight import calibrate, estimate, shape, workload
+from tasks.stages.train.preflight import estimate, shape, workload
 from tasks.stages.train.preflight.estimate import GIB, Estimate
 from tasks.stages.train.preflight.speed import Measured
 

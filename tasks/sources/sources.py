@@ -17,7 +17,8 @@ from tasks.sources.protection import Category, Protection, Term
 
 
 class Mapping(Frozen):
-    """Which columns of a source become which part of a record. Either `messages`, or `prompt` and `response`."""
+    """Which columns of a source become which part of a record. Either `messages`, or `prompt` and `response`, or
+    `text`."""
 
     prompt: str | None = None
     """Column with the user's text."""
@@ -25,6 +26,9 @@ class Mapping(Frozen):
     """Column with the target text; or a mapping of JSON field to column, whose values make one JSON object."""
     messages: str | None = None
     """Column with a list of {role, content} turns; the last one is the target."""
+    text: str | None = None
+    """Column with a plain text, for continued pretraining: its task has a `text_window` in params.yaml: prompts. Rules
+    and expectations take it for the prompt of a record without a target."""
     kind: str | None = None
     """Column with answer, refuse, escalate or clarify."""
     language: str | None = None
@@ -58,8 +62,9 @@ class Mapping(Frozen):
     def _one_form(self) -> Self:
         pair = self.prompt is not None and self.response is not None
         either = self.prompt is not None or self.response is not None
-        if pair == (self.messages is not None) or (either and not pair):
-            raise ValueError("map either `messages`, or both `prompt` and `response`")
+        forms = (pair, self.messages is not None, self.text is not None)
+        if sum(forms) != 1 or (either and not pair):
+            raise ValueError("map either `messages`, or both `prompt` and `response`, or `text`")
         return self
 
     def columns(self) -> set[str]:

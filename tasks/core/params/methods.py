@@ -44,6 +44,10 @@ class Method:
     """The base model is read in 4 bits a weight (NF4, arXiv:2305.14314), for which bitsandbytes must be installed."""
 
 
+TEXTS = ("continued_pretraining",)
+"""Values of `use_case.approach` that train every token of plain texts, by any of these methods; the others train
+answers alone."""
+
 LOW_RANK: Mapping[str, int | str | None] = {
     "lora_rank": None,
     "lora_alpha": None,

@@ -44,6 +44,27 @@ class Params(Frozen):
             )
         return training
 
+    @field_validator("training")
+    @classmethod
+    def _of_texts(cls, training: Training, before: ValidationInfo) -> Training:
+        """Texts are trained where the approach says so, in windows that a row may have."""
+        if not {"use_case", "prompts"} <= before.data.keys():
+            return training
+        approach = before.data["use_case"].approach
+        windows = {task: prompt.text_window for task, prompt in before.data["prompts"].items() if prompt.text_window}
+        if (approach in methods.TEXTS) != bool(windows):
+            named = f"{', '.join(windows)} has one" if windows else "none has one"
+            raise ValueError(
+                f"use_case.approach {' or '.join(methods.TEXTS)} goes with a task whose prompt has a text_window: the "
+                f"approach is {approach}, and of the prompts {named}"
+            )
+        if too_long := [task for task, window in windows.items() if window > training.max_length]:
+            raise ValueError(
+                f"prompts.{too_long[0]}.text_window {windows[too_long[0]]} is more than training.max_length "
+                f"{training.max_length}: raise that, or lower the window"
+            )
+        return training
+
 
 def load(path: Path) -> Params:
     """Read params.yaml. Raises InputError naming every mistake with its line."""

@@ -29,7 +29,7 @@ class Asking(Frozen):
     """Holds nothing that differs between machines."""
 
     system: dict[str, str]
-    """By task, the system turn that comes before the user's; empty for none."""
+    """By task, the system turn that comes before the user's; empty for none. A task of plain texts asks nothing."""
     decoding: Decoding
     dtype: Literal["float32", "bfloat16"]
     """torch's name of the precision of the weights that answered; an adapter was merged in float32 before."""
@@ -42,7 +42,7 @@ def describe(layout: Layout, prompts: Prompts, evaluation: Evaluation) -> Asking
     if stop is None:
         raise InputError(f"package: {path} does not say which tokens end a turn; run the stage predict@candidate again")
     return Asking(
-        system={task: prompt.system for task, prompt in prompts.items()},
+        system={task: prompt.system for task, prompt in prompts.items() if prompt.text_window is None},
         decoding=Decoding(max_new_tokens=evaluation.max_new_tokens, eos_token_id=stop),
         dtype=DTYPES[evaluation.precision],
     )

@@ -7,6 +7,8 @@ models.py      which model that is; a champion's bytes are checked before anythi
 decode.py      greedy decoding in batches
 speed.py       latency, throughput and cost of predicting; measured, not digested
 
+reading.py     how well models foretell held-out texts
+
 evaluate.py    stage: the answers of all models, judged, compared and written up
 answers.py     what is a right answer, and what a well-formed one
 intervals.py   every figure with its interval, every comparison with its test

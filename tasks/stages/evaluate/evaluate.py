@@ -4,14 +4,14 @@ Writes artefacts/evaluate/: metrics.json (`tasks.stages.evaluate.document.Metric
 (`tasks.stages.evaluate.examples.table`), report.html, and result.json with the facts that gates judge.
 """
 
-from tasks.core import facts, record
+from tasks.core import facts, record, texts
 from tasks.core.config import Frozen
 from tasks.core.facts import Fact, Facts
 from tasks.core.files import whole_folder, write_bytes, write_json
 from tasks.core.layout import Layout
 from tasks.core.params.evaluation import Evaluation
 from tasks.core.params.use_case import UseCase
-from tasks.stages.evaluate import examples, scoring
+from tasks.stages.evaluate import examples, reading, scoring
 from tasks.stages.evaluate.document import Metrics
 from tasks.stages.evaluate.metrics import table
 from tasks.stages.evaluate.report import account, report
@@ -29,7 +29,9 @@ def run(params: Params, layout: Layout) -> Metrics:
     """Judge artefacts/predict/*/ against artefacts/split/test.parquet. Raises InputError where they don't fit."""
     rows = examples.collect(layout, params.evaluation)
     figures = scoring.compute(rows, params.evaluation)
-    stated = facts_of(figures)
+    held_out = record.read_table(layout.stage("split") / "test.parquet", ["record_id", "messages"]).to_pylist()
+    plain = [row for row in held_out if texts.is_text(row)]
+    stated = facts_of(figures) | reading.facts(layout, plain, params.evaluation)
     contents = Contents(params.use_case, params.evaluation, figures, stated, rows, account.read(layout), measured=None)
     with whole_folder(layout.stage("evaluate")) as folder:
         write_json(folder / "metrics.json", figures.model_dump(mode="json"))

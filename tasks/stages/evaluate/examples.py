@@ -6,7 +6,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from tasks.core import record
+from tasks.core import record, texts
 from tasks.core.errors import InputError
 from tasks.core.files import read_json
 from tasks.core.layout import Layout
@@ -51,10 +51,12 @@ def collect(layout: Layout, settings: Evaluation) -> list[Example]:
     """Join the test rows with the predictions of every model. Raises InputError where they are of other rows."""
     split = layout.stage("split")
     train = record.read_table(split / "train.parquet").select(["record_id", "messages"]).to_pylist()
-    rows = record.read_table(split / "test.parquet").to_pylist()
+    rows = [row for row in record.read_table(split / "test.parquet").to_pylist() if not texts.is_text(row)]
     if not rows:
-        raise InputError(f"{split / 'test.parquet'} has no rows; raise data.test_share or data.test_rows")
-    target = target_of(settings, _targets(train), _targets(rows))
+        raise InputError(f"{split / 'test.parquet'} has no conversation; raise data.test_share or data.test_rows")
+    trained = _targets([row for row in train if not texts.is_text(row)])
+    # Where nothing but texts is trained, what is well-formed shows in the test rows alone.
+    target = target_of(settings, trained or _targets(rows), _targets(rows))
     answers = {
         which: _answers(layout, which, rows_for(which, rows, settings)) for which in MODELS if _present(layout, which)
     }

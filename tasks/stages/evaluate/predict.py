@@ -1,17 +1,18 @@
 """Stage `predict@WHICH`: one model's greedy answers to the held-out rows.
 
 Writes artefacts/predict/WHICH/predictions.parquet and measured/predict/WHICH/facts.json. A champion that does not
-exist answers nothing: an empty table and `{"present": false}`.
+exist answers nothing: an empty table and `{"present": false}`. Plain texts are not answered: `reading.FILE` says how
+well each is foretold, where there are any.
 """
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pyarrow as pa
 
-from tasks.core import facts, processor, prompts, record
+from tasks.core import facts, processor, prompts, record, texts
 from tasks.core.config import Frozen
 from tasks.core.facts import Fact, Facts
 from tasks.core.files import whole_folder, write_json
@@ -19,7 +20,7 @@ from tasks.core.layout import Layout
 from tasks.core.params.evaluation import Evaluation
 from tasks.core.params.prompts import Prompts
 from tasks.core.progress import Progress, announce
-from tasks.stages.evaluate import models, speed
+from tasks.stages.evaluate import models, reading, speed
 from tasks.stages.evaluate.contenders import Which
 from tasks.stages.evaluate.decode import Decoder, Generated, Limits, Tokens, answer_all, stop_tokens
 from tasks.stages.evaluate.sample import rows_for
@@ -47,6 +48,8 @@ class Predictions:
     stop: frozenset[int]
     """Tokens that ended a turn."""
     measured: Facts
+    texts: pa.Table | None = None
+    """Of `reading.SCHEMA`, in the order of the test rows; None where none is a plain text."""
 
 
 class Params(Frozen):
@@ -62,7 +65,9 @@ def run(params: Params, layout: Layout, which: Which) -> Predictions:
     Errors: see `tasks.stages.evaluate.models.locate`.
     """
     located = models.locate(layout, which)
-    rows = rows_for(which, record.read_table(layout.stage("split") / "test.parquet").to_pylist(), params.evaluation)
+    held_out = record.read_table(layout.stage("split") / "test.parquet").to_pylist()
+    plain = [row for row in held_out if texts.is_text(row)]
+    rows = rows_for(which, [row for row in held_out if not texts.is_text(row)], params.evaluation)
     if located is None:
         result = Predictions(False, SCHEMA.empty_table(), frozenset(), {})
     else:
@@ -71,7 +76,11 @@ def run(params: Params, layout: Layout, which: Which) -> Predictions:
             print(warning, flush=True)
         # Nobody serves the base model, and nothing is judged by its latency where it is asked less than the others.
         alone = which != "base" or params.evaluation.base_rows is None
-        result = predict(*models.load(located, params.evaluation), rows, params, f"predict@{which}", alone)
+        model, tokenizer = models.load(located, params.evaluation)
+        result = predict(model, tokenizer, rows, params, f"predict@{which}", alone)
+        if plain:
+            read = reading.measure(model, tokenizer, plain, params.prompts, f"predict@{which}")
+            result = replace(result, texts=read)
     _write(result, layout, which)
     return result
 
@@ -135,6 +144,8 @@ def _write(result: Predictions, layout: Layout, which: Which) -> None:
         write_json(folder / "facts.json", {"facts": facts.dump(result.measured)})
     with whole_folder(layout.stage(name)) as folder:
         record.write_table(result.table, folder / "predictions.parquet")
+        if result.texts is not None:
+            record.write_table(result.texts, folder / reading.FILE)
         stop = {"stop_token_ids": sorted(result.stop)} if result.present else {}
         write_json(folder / "result.json", {"present": result.present, "facts": facts.dump(_facts(result)), **stop})
 

@@ -23,6 +23,7 @@ export.py       the trained weights as PEFT or Hugging Face folder, the same byt
 shares.py       where the wall time goes
 effort.py       what a step took of the devices: fill, and model FLOPs utilisation
 devices.py      what a device can do at most
+calibrate.py    some steps before a training is asked for, to know how fast it is
 watch.py        follows the record while it grows: progress lines, tracking
 tracking.py     MLflow; where it is away, training goes on
 """

@@ -4,7 +4,6 @@ from typing import Any
 
 from torch import distributed
 
-from tasks.core.params.training import Training
 from tasks.stages.train import devices
 from tasks.stages.train.devices import Peak
 from tasks.stages.train.job import Job
@@ -22,8 +21,8 @@ class Effort:
         self._operations = operations.of(job.training, shape.read(job.model))
 
     def of(self, order: Order, number: int, seconds: float) -> dict[str, Any]:
-        """Of step `number`: `positions` that all workers computed, and `mfu`, where it is known. Beside the record of the
-        curve, for they depend on the machines."""
+        """Of step `number`: `positions` that all workers computed, and `mfu`, where it is known. Beside the curve, for
+        they depend on the machines."""
         rows = order.step(number)
         lengths, workers = order.examples.lengths(rows), distributed.get_world_size()
         plan = passes.plan(lengths, self.training, workers)
@@ -47,5 +46,5 @@ def together(own: Peak) -> Peak:
     distributed.all_gather_object(peaks, own)
     unknown = [peak for peak in peaks if peak.operations is None]
     if unknown:
-        return unknown[0]  # type: ignore[no-any-return]
+        return Peak(None, unknown[0].source)
     return Peak(sum(peak.operations for peak in peaks), ", ".join(sorted({peak.source for peak in peaks})))

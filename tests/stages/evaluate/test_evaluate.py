@@ -118,7 +118,7 @@ def test_a_split_without_test_rows_is_refused(tmp_path: Path) -> None:
     layout = house.evaluated(tmp_path, rows=1)
     house.write_split(layout, [])
     house.write_answers(layout, {"base": house.right, "candidate": house.right})
-    with pytest.raises(InputError, match="has no rows"):
+    with pytest.raises(InputError, match="has no conversation"):
         evaluate.run(house.params(), layout)
 
 

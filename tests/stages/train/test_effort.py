@@ -1,4 +1,4 @@
-"""What a step takes of its devices: operations as torch counts them, peaks by name, fill, and none where nobody knows."""
+"""What a step takes of its devices: operations as torch counts them, peaks by name, fill; none where nobody knows."""
 
 from collections.abc import Callable
 from dataclasses import replace

@@ -1,6 +1,7 @@
 """The same training under other passes, layouts, ZeRO stages and workers: the same loss at every step."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from safetensors.torch import load_file
 
 from tasks.stages.train import early_stopping, loop, watch
 from tasks.stages.train.job import Job
+from tests.stages.train import plain_texts
 from tests.stages.train.spawn import Workers
 
 pytestmark = pytest.mark.usefixtures("alone")
@@ -117,3 +119,16 @@ def test_two_workers_take_the_steps_of_one(made: MakeJob, pair: Workers, changes
         assert ours.keys() == theirs.keys()
         for name, weight in ours.items():
             torch.testing.assert_close(theirs[name], weight, rtol=0.05, atol=2e-3)
+
+
+@pytest.mark.slow
+def test_two_workers_learn_from_plain_texts_what_one_does(
+    job: MakeJob, pair: Workers, tiny: Path, tmp_path: Path
+) -> None:
+    rows = plain_texts.put_tokens(tiny, tmp_path / "tokens")
+    changes = {"method": "qlora", "zero_stage": 2}
+    one = replace(job("one", **SETTINGS, **changes), rows=rows)
+    two = replace(job("two", workers=2, layout="packed", **SETTINGS, **changes), rows=rows)
+    wanted = alone(one)
+    pair.train(two)
+    assert losses(two) == pytest.approx(wanted, abs=LARGEST)

@@ -11,9 +11,9 @@ import pytest
 
 from tasks.core.errors import InputError, Unavailable
 from tasks.core.params.resources import Resources
-from tasks.stages.train import loop, watch
+from tasks.stages.train import calibrate, loop, watch
 from tasks.stages.train.job import Job
-from tasks.stages.train.preflight import calibrate, estimate, shape, speed, workload
+from tasks.stages.train.preflight import estimate, shape, speed, workload
 from tasks.stages.train.preflight.estimate import Estimate
 from tasks.stages.train.preflight.speed import Measured
 from tests.stages.train.conftest import training
@@ -105,7 +105,7 @@ def test_a_calibration_that_gets_nowhere_says_why(tiny: Path, folder24: Path, tm
     broken = tmp_path / "model"
     shutil.copytree(tiny, broken)
     (broken / "config.json").write_text("{}")
-    with pytest.raises(Unavailable, match=r"the calibration got through no step \(exit code 1\): .*leave --calibrate out"):
+    with pytest.raises(Unavailable, match=r"got through no step \(exit code 1\): .*leave --calibrate out"):
         calibrate.of(training(), shape.read(tiny), broken, folder24, "r1", tmp_path)
 
 

@@ -72,6 +72,12 @@ def _check_tasks(resolved: ResolvedSources, params: Params) -> None:
                 f"source {item.source.id}: its task {task!r} is not in params.yaml: prompts, which has "
                 f"{', '.join(sorted(params.prompts))}; add it there or correct `constants.task` in sources.yaml"
             )
+        if (item.source.mapping.text is None) != (params.prompts[task].text_window is None):
+            has = "has no" if params.prompts[task].text_window is None else "has a"
+            raise InputError(
+                f"source {item.source.id}: `mapping.text` goes with a task of plain texts, and prompts.{task} of "
+                f"params.yaml {has} text_window; map `text`, or set text_window to null"
+            )
 
 
 def _vault(resolved: ResolvedSources, layout: Layout) -> Vault:

@@ -53,6 +53,9 @@ def _messages(row: dict[str, Any], source: Source, notes: Counter[str]) -> list[
     mapping = source.mapping
     if mapping.messages is not None:
         return _chat(row.get(mapping.messages), mapping.messages, notes)
+    if mapping.text is not None:
+        text = _text(row.get(mapping.text), mapping.text, notes)
+        return [{"role": "user", "content": text}, {"role": "assistant", "content": ""}]
     assert mapping.prompt is not None and mapping.response is not None  # Mapping's own rule
     prompt = _text(row.get(mapping.prompt), mapping.prompt, notes)
     if isinstance(mapping.response, str):

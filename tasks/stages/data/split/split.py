@@ -77,6 +77,8 @@ class Side:
     """Of the prompt keys, each once."""
     clusters: set[int]
     labels: set[str]
+    answers: int
+    """Records with a target: all but plain texts."""
 
 
 class Params(Frozen):
@@ -107,6 +109,11 @@ def run(params: Params, layout: Layout) -> Split:
         # Read back, so that the figures are about what training will read.
         train, test = (_read_back(folder / f"{side}.parquet", clusters, params) for side in sides)
         kept, rules = train.rows + test.rows, divided.removed["rule"].to_pylist()
+        if not test.answers:
+            raise InputError(
+                "split: none of the test records is a conversation, and plain texts do not show what a model answers; "
+                "add a source of conversations with `constants.split: test`"
+            )
         counts = count("split", len(records), kept, rules, divided.not_drawn.num_rows)
         result = _result(train, test, len(divided.validation), counts, params.data)
         made = manifest(layout, folder, result.counts, params.data)
@@ -161,16 +168,18 @@ def _write(path: Path, places: Places, target: Path) -> None:
 
 def _read_back(path: Path, clusters: pa.Table, params: Params) -> Side:
     ids = pq.read_table(path, columns=["record_id"])["record_id"]
-    prompts, labels = [], set[str]()
+    prompts, labels, answers = [], set[str](), 0
     for batch in batches(path, ["messages"], placed.BATCH):
         messages = batch.column("messages")
         prompts.append(lots(prompt_keys(messages), params.data.seed))
+        answers += sum(bool(target) for target in targets(messages).to_pylist())
         labels |= {_label(target, params.evaluation) for target in targets(messages).unique().to_pylist()}
     return Side(
         rows=len(ids),
         prompts=np.unique(np.concatenate(prompts)),
         clusters=set(cluster_of(ids, clusters).tolist()) - {APART},
         labels=labels,
+        answers=answers,
     )
 
 

@@ -5,6 +5,5 @@ memory.py      bytes on each device, by what they are for
 workload.py    rows, tokens and steps, from the rows as they are
 operations.py  what tokens cost to compute, at least
 speed.py       tokens a second, and where that figure comes from
-calibrate.py   that figure from some real steps
 estimate.py    all of it together, and what change would make it fit; read this one first
 """

@@ -13,10 +13,9 @@ from tasks.core.errors import InputError
 from tasks.core.params.resources import Resources
 from tasks.core.params.training import Training
 from tasks.stages.train.preflight import memory, speed
-from tasks.stages.train.preflight.calibrate import Calibrated
 from tasks.stages.train.preflight.memory import ADAM, FP32, Memory
 from tasks.stages.train.preflight.shape import Shape
-from tasks.stages.train.preflight.speed import Measured, Speed
+from tasks.stages.train.preflight.speed import Calibrated, Measured, Speed
 from tasks.stages.train.preflight.workload import Workload
 from tasks.stages.train.recovery import checkpoints
 
@@ -78,7 +77,7 @@ def of(
     return Estimate(
         training=training,
         shape=shape,
-        memory=memory.of(training, shape, largest_pass(training, workload)),
+        memory=_memory(training, shape, workload),
         has=_given(resources.memory_gib) or device_memory(training),
         host_has=_given(resources.host_memory_gib) or psutil.virtual_memory().total,
         disk=(checkpoints.KEPT + 1) * state + 2 * trained * width,  # the best weights until now, and the result
@@ -87,6 +86,11 @@ def of(
         speed=speed.of(training, shape, resources, measured, calibrated),
         price_per_hour=resources.price_per_hour,
     )
+
+
+def _memory(training: Training, shape: Shape, workload: Workload | None) -> Memory:
+    share = workload.target_share if workload else memory.HALF
+    return memory.of(training, shape, largest_pass(training, workload), share)
 
 
 def largest_pass(training: Training, workload: Workload | None) -> int:
@@ -130,7 +134,7 @@ def remedies(estimate: Estimate) -> Mapping[str, Any] | None:
             changed = Training.model_validate({**estimate.training.model_dump(), **changes})
         except ValidationError:
             continue  # the method has no such form
-        needs = memory.of(changed, estimate.shape, largest_pass(changed, work))
+        needs = _memory(changed, estimate.shape, work)
         if _fit(changed, needs, estimate.has, estimate.host_has):
             return changes
     return None

@@ -43,8 +43,12 @@ class Memory:
         return sum(getattr(self, field.name) for field in fields(self) if field.name != "host")
 
 
-def of(training: Training, shape: Shape, tokens: int) -> Memory:
-    """`tokens`: of the largest pass."""
+HALF = 0.5
+"""Share of the tokens that the loss is on, at most in most data; in plain texts it is on all."""
+
+
+def of(training: Training, shape: Shape, tokens: int, target_share: float = HALF) -> Memory:
+    """`tokens`: of the largest pass. `target_share`: of them, that the loss is on; counted as no less than HALF."""
     stage, width, workers = training.zero_stage, BYTES[training.precision], training.workers
     trained, frozen = shape.trained(training), shape.frozen(training)
     parted = [1 if stage < since else workers for since in (1, 2, 3)]  # optimizer, gradients, weights
@@ -61,7 +65,7 @@ def of(training: Training, shape: Shape, tokens: int) -> Memory:
         weights=0 if offloaded and stage == 3 else weights,
         gradients=0 if offloaded else gradients,
         optimizer=0 if offloaded else optimizer,
-        activations=_activations(training, shape, tokens, width),
+        activations=_activations(training, shape, tokens, width, max(HALF, target_share)),
         buffers=buffers,
         host=host,
     )
@@ -76,11 +80,10 @@ def _gradients(trained: int, stage: int, width: int) -> int:
     return trained * FP32
 
 
-def _activations(training: Training, shape: Shape, tokens: int, width: int) -> int:
+def _activations(training: Training, shape: Shape, tokens: int, width: int, target_share: float) -> int:
     layer = tokens * (10 * shape.hidden + 4 * shape.inner) * width
     kept = shape.layers * (tokens * shape.hidden * width if training.gradient_checkpointing else layer)
     wide = min(tokens, training.max_length)
     scores = 2 * shape.heads * wide * tokens * width if training.attention == "eager" else 0
-    # Logits stand at the targets alone; half of the tokens is more than most data has.
-    logits = 3 * (tokens // 2) * shape.vocabulary * FP32
+    logits = 3 * round(tokens * target_share) * shape.vocabulary * FP32  # they stand at the targets alone
     return kept + (layer if training.gradient_checkpointing else 0) + scores * shape.layers + logits

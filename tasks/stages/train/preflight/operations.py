@@ -1,11 +1,12 @@
 """Floating-point operations that a training needs at least, whatever way it is computed.
 
-The formula is that of Chowdhery et al., "PaLM: Scaling Language Modeling with Pathways", 2022, appendix B: a weight takes
-2 operations a token forward and 4 back, and attention takes 12 a layer, each for the width of its queries and the tokens
-of its row, of which causal attention could leave out half. Operations that are made twice to save memory count once.
+The formula is that of Chowdhery et al., "PaLM: Scaling Language Modeling with Pathways", 2022, appendix B: a weight
+takes 2 operations a token forward and 4 back, and attention takes 12 a layer, each for the width of its queries and the
+tokens of its row, of which causal attention could leave out half. Operations that are made twice to save memory count
+once.
 
-Here it counts less where less is needed: of the way back, a frozen weight takes the 2 for the gradient of its input, and
-not the 2 for its own, so that LoRA needs two thirds of full fine-tuning; the output head works on targets alone; the input
+Here it counts less where less is needed. On the way back a frozen weight takes the 2 for the gradient of its input, and
+not the 2 for its own, so LoRA needs two thirds of full fine-tuning. The output head works on targets alone. The input
 embedding is looked up.
 """
 

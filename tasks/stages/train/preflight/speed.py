@@ -7,7 +7,6 @@ from tasks.core.params import methods
 from tasks.core.params.resources import Resources
 from tasks.core.params.training import Training
 from tasks.stages.train.preflight import operations
-from tasks.stages.train.preflight.calibrate import Calibrated
 from tasks.stages.train.preflight.shape import Shape
 
 GPU = 3.5e14
@@ -35,6 +34,18 @@ class Measured:
     """Of all its workers."""
     run: str
     training: Training
+
+
+@dataclass(frozen=True)
+class Calibrated:
+    """What some steps took just now: `train/calibrate.py`."""
+
+    tokens_per_second: float
+    """Of one worker."""
+    steps: int
+    seconds: float
+    rows: str
+    """On which rows, in words."""
 
 
 def of(

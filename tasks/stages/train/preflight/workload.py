@@ -27,6 +27,8 @@ class Workload:
     """Tokens of the largest pass, padding included."""
     waste: float
     """Share of positions that hold no token."""
+    target_share: float
+    """Share of the tokens that the loss is on."""
     longest: int
     """Tokens of the longest row."""
     too_long: int
@@ -51,6 +53,7 @@ def of(folder: Path, training: Training, context: int | None) -> Workload:
         passes=float(np.mean([plan.count for _, plan in plans])),
         largest=max(passes.size(sizes, group, training.packed) for sizes, plan in plans for group in plan.groups),
         waste=float(np.mean([passes.waste(sizes, plan, training.packed) for sizes, plan in plans])),
+        target_share=float(rows.targets().sum() / lengths.sum()),
         longest=int(lengths.max()),
         too_long=int((lengths > most).sum()),
     )

@@ -1,7 +1,7 @@
 """Rows on their way to the model: as tokens in files, in the order of the steps, as tensors.
 
 tokenise.py   stage: the training rows as tokens, once for all trainings on them
-rendering.py  one conversation as tokens, with the target marked by the tokenizer's own template
+rendering.py  one record as tokens, with the target marked by the tokenizer's own template; a text in windows
 examples.py   many of them in files that workers read where they need them
 proof.py      every row in the files, against what serving will ask
 order.py      the rows of each optimizer step

@@ -1,10 +1,10 @@
-"""Every row as it lies in the files, against what serving will make of the same conversation."""
+"""Every row as it lies in the files, against what serving will make of the same conversation, or against its text."""
 
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tasks.core import record
+from tasks.core import record, texts
 from tasks.core.errors import Refused
 from tasks.core.params.prompts import Prompt
 from tasks.core.prompts import chat
@@ -19,14 +19,48 @@ def prove(examples: Examples, table: Path, prompts: Mapping[str, Prompt], tokeni
     """Raises Refused for the first row that is wrong, with its tokens and what to do."""
     count = 0
     for row in (it for part in record.batches(table, COLUMNS) for it in part.to_pylist()):
-        if count < len(examples):
+        wrong, used, window = "", 1, texts.window_of(row, prompts)
+        if window is not None:
+            used, wrong = text_fault(examples, count, texts.text_of(row), tokenizer, window)
+        elif count < len(examples):
             tokens = examples.row(count).tolist()
             wrong = fault(tokens, int(examples.starts[count]), *chat(row, prompts), tokenizer, stops)
-            if wrong:
-                raise Refused(f"row {count + 1} (record {row['record_id']}): {wrong}")
-        count += 1
+        if wrong:
+            raise Refused(f"row {count + 1} (record {row['record_id']}): {wrong}")
+        count += used
     if count != len(examples):
         raise Refused(f"expected the tokens of {count} rows, found those of {len(examples)}; run stage tokenise again")
+
+
+def text_fault(examples: Examples, first: int, text: str, tokenizer: Any, most: int) -> tuple[int, str]:
+    """How many rows, from `first` on, a text takes, and what is wrong with one of them, in words.
+
+    Goes by what rows have, not by how they were cut: their targets end to end are the text, each has one token of
+    context, which is the token before, and none has more than `most`."""
+    wanted = [*texts.plain(text, tokenizer), tokenizer.eos_token_id]
+    trained: list[int] = []
+    before, place = examples.row(first)[:1].tolist() if first < len(examples) else [], first
+    if before and before[0] not in (tokenizer.bos_token_id, tokenizer.eos_token_id):
+        return 1, f"its text begins after {shown(tokenizer, before, 0)}, and not after a special token; report it"
+    while len(trained) < len(wanted) and place < len(examples):
+        tokens, start = examples.row(place).tolist(), int(examples.starts[place])
+        more = f" in window {place - first + 1} of its text"
+        if start != 1 or tokens[:1] != before:
+            return 1, f"the loss begins at token {start + 1}{more}, or its context is not the token before; report it"
+        if not 2 <= len(tokens) <= most:
+            return 1, f"there are {len(tokens)} tokens{more}, and text_window is {most}; run stage tokenise again"
+        trained.extend(tokens[1:])
+        before, place = tokens[-1:], place + 1
+    if trained != wanted[: len(trained)] or (len(trained) < len(wanted) and place < len(examples)):
+        at = next(
+            (at for at, pair in enumerate(zip(trained, wanted, strict=False)) if pair[0] != pair[1]), len(trained)
+        )
+        return 1, (
+            f"what is trained is not its text: {shown(tokenizer, trained, at)} instead of "
+            f"{shown(tokenizer, wanted, at)}; run stage tokenise again"
+        )
+    missing = len(wanted) - len(trained)
+    return place - first + -(-missing // (most - 1)), ""
 
 
 def fault(

@@ -1,24 +1,37 @@
-"""One conversation as tokens, with the target marked.
+"""One record as tokens, with the target marked: a conversation, or the windows of a plain text.
 
 The loss is on the target turn alone, its stop token included. Where the target starts is found by rendering the
 conversation twice with the tokenizer's own chat template, up to the target and whole.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tasks.core import texts
 from tasks.core.errors import InputError
 from tasks.core.files import read_json
-from tasks.core.prompts import Turn
+from tasks.core.params.prompts import Prompt
+from tasks.core.prompts import Turn, chat
 
 
 @dataclass(frozen=True)
 class Example:
     tokens: list[int]
-    """Prompt and target; the last one is the stop token."""
+    """Prompt and target; the last one is the stop token, except in a text that goes on in another window."""
     start: int
     """Where the target starts in `tokens`."""
+
+
+def examples_of(
+    record: Mapping[str, Any], prompts: Mapping[str, Prompt], tokenizer: Any, stops: set[int]
+) -> list[Example]:
+    """A record: one example of a conversation, one or more of a text, which have a token of context each."""
+    window = texts.window_of(record, prompts)
+    if window is None:
+        return [render(*chat(record, prompts), tokenizer, stops)]
+    return [Example(tokens, start=1) for tokens in texts.windows(texts.text_of(record), tokenizer, window)]
 
 
 def render(turns: list[Turn], target: str, tokenizer: Any, stops: set[int]) -> Example:

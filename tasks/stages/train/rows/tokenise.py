@@ -19,10 +19,9 @@ from tasks.core.files import canonical_json, read_json, sha256_bytes, sha256_fil
 from tasks.core.layout import Layout
 from tasks.core.params.prompts import Prompt, Prompts
 from tasks.core.progress import Progress, announce
-from tasks.core.prompts import chat
 from tasks.stages.train.rows import examples, proof
 from tasks.stages.train.rows.examples import Origin, Writer
-from tasks.stages.train.rows.rendering import Example, render, stop_tokens
+from tasks.stages.train.rows.rendering import Example, examples_of, stop_tokens
 from tasks.trust.gate_statement import require_gate
 
 ROWS = 1_000
@@ -31,6 +30,7 @@ ROWS = 1_000
 
 class Result(Frozen):
     rows: int
+    """Of a plain text each window is one."""
     validation_rows: int
     """Of these rows: no step learns from them."""
     tokens: int
@@ -62,20 +62,23 @@ class Params(Frozen):
 
 
 def run(params: Params, layout: Layout) -> Result:
-    """Tokenise. Raises Refused without the data gate and for a row that is not what serving will ask, InputError for no
-    rows or a template that cannot be used."""
+    """Tokenise. Raises Refused without the data gate and for a row that is not what serving will ask or not the
+    tokens of its text, InputError for no rows or a template that cannot be used."""
     require_gate(layout, "data")
     announce("tokenise", "reading the rows")
     model, split = layout.stage("base_model") / "model", layout.stage("split")
-    table, validation = split / "train.parquet", places_of(split)
+    table, aside = split / "train.parquet", set(places_of(split))
     from transformers import AutoTokenizer
 
     tokenizer = AutoTokenizer.from_pretrained(model)
     stops = stop_tokens(tokenizer, model)
     with whole_folder(layout.stage("tokenise")) as folder:
+        validation = list[int]()
         with Writer(folder, len(tokenizer)) as writer:
-            for example in rendered(table, params.prompts, tokenizer, stops):
-                writer.add(example)
+            for place, made in enumerate(rendered(table, params.prompts, tokenizer, stops)):
+                validation += range(writer.count, writer.count + len(made)) if place in aside else ()
+                for example in made:
+                    writer.add(example)
             writer.finish(origin(layout, params.prompts), validation)
         if not writer.count:
             raise InputError("no row is left to train on; artefacts/split/result.json says where they went")
@@ -92,12 +95,12 @@ def run(params: Params, layout: Layout) -> Result:
     return result
 
 
-def rendered(table: Path, prompts: Mapping[str, Prompt], tokenizer: Any, stops: set[int]) -> Iterator[Example]:
-    """Every row of a table of `tasks.core.record.SCHEMA`, in its order."""
+def rendered(table: Path, prompts: Mapping[str, Prompt], tokenizer: Any, stops: set[int]) -> Iterator[list[Example]]:
+    """What each record of a table of `tasks.core.record.SCHEMA` is made of, in its order."""
     progress, done = Progress("tokenise", pq.read_metadata(table).num_rows), 0
     for part in record.batches(table, ["task", "messages"], ROWS):
         for row in part.to_pylist():
-            yield render(*chat(row, prompts), tokenizer, stops)
+            yield examples_of(row, prompts, tokenizer, stops)
         done += part.num_rows
         progress.tell(done)
 

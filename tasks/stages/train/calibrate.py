@@ -9,7 +9,6 @@ import shlex
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from tasks.core.params.training import Training
 from tasks.stages.train import builders
 from tasks.stages.train.job import Job
 from tasks.stages.train.preflight.shape import Shape
+from tasks.stages.train.preflight.speed import Calibrated
 from tasks.stages.train.rows import examples
 from tasks.stages.train.rows.examples import Origin, Writer
 from tasks.stages.train.rows.rendering import Example
@@ -27,18 +27,7 @@ SECONDS = 15.0
 """For how long steps are taken, once the first is done; a step that has begun ends."""
 MADE_UP = 64
 """Rows that are made up where there are none."""
-FOLDERS = ("checkpoints", "output", "scratch")
 ASKED, TOLD = "asked.json", "told.json"
-
-
-@dataclass(frozen=True)
-class Calibrated:
-    tokens_per_second: float
-    """Of one worker."""
-    steps: int
-    seconds: float
-    rows: str
-    """On which rows, in words."""
 
 
 def of(training: Training, shape: Shape, model: Path, rows: Path | None, run: str, aside: Path) -> Calibrated:
@@ -58,8 +47,8 @@ def of(training: Training, shape: Shape, model: Path, rows: Path | None, run: st
     if ended.returncode or not (aside / TOLD).is_file():
         last = next((line for line in reversed(ended.stderr.splitlines()) if line.strip()), "nothing was said")
         raise Unavailable(
-            f"the calibration got through no step (exit code {ended.returncode}): {last.strip()}; leave --calibrate out, "
-            "or ask for a training that this machine can do"
+            f"the calibration got through no step (exit code {ended.returncode}): {last.strip()}; leave --calibrate "
+            "out, or ask for a training that this machine can do"
         )
     told = read_json(aside / TOLD)
     return Calibrated(told["tokens"] / told["seconds"], told["steps"], told["seconds"], words)
@@ -96,10 +85,14 @@ def main(aside: Path) -> int:
     from torch import distributed
 
     asked = json.loads((aside / ASKED).read_text())
-    for name in FOLDERS:
-        (aside / name).mkdir()
-    folders = (aside / name for name in FOLDERS)
-    job = Job(Training.model_validate(asked["training"]), Path(asked["model"]), Path(asked["rows"]), *folders)
+    job = Job(
+        training=Training.model_validate(asked["training"]),
+        model=Path(asked["model"]),
+        rows=Path(asked["rows"]),
+        checkpoints=aside,
+        output=aside,
+        scratch=aside,
+    )
     os.environ.update(RANK="0", WORLD_SIZE="1", LOCAL_RANK="0", LOCAL_WORLD_SIZE="1")
     backend = "nccl" if job.training.device == "gpu" else "gloo"
     distributed.init_process_group(backend, init_method=f"file://{aside / 'meeting'}", rank=0, world_size=1)

@@ -1,0 +1,126 @@
+"""Held-out plain texts: each model's perplexity over them, and its ratio to others'; conversations beside them."""
+
+import math
+from typing import Any
+
+import pyarrow as pa
+import pytest
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from tasks.core import facts, record, texts
+from tasks.core.errors import InputError
+from tasks.core.files import read_json
+from tasks.core.layout import Layout
+from tasks.core.params.prompts import Prompt
+from tasks.stages.evaluate import evaluate, predict, reading
+from tasks.stages.evaluate.contenders import Which
+from tests.stages.evaluate import house
+
+WINDOW = 32
+
+
+def params(**evaluation: Any) -> Any:
+    made = house.params(**evaluation)
+    return made.model_copy(update={"prompts": {**made.prompts, "wiki": Prompt(text_window=WINDOW)}})
+
+
+def document(number: int) -> dict[str, Any]:
+    said = f"Page {number}. " + f"Branch {number % 4} opens at {7 + number % 3}. " * (1 + number % 3)
+    turns = [{"role": "user", "content": said.strip()}, {"role": "assistant", "content": ""}]
+    return house.row(200 + number, task="wiki", messages=turns)
+
+
+@pytest.fixture
+def mixed(layout: Layout) -> Layout:
+    """Conversations and texts among one another on the test side, and nothing but texts on the other."""
+    test = [made for number in range(6) for made in (document(number), house.row(number))]
+    house.write_split(layout, test, [document(number) for number in range(20, 26)])
+    return layout
+
+
+def run(layout: Layout, which: Which, **evaluation: Any) -> None:
+    predict.run(params(**evaluation), layout, which)
+
+
+def test_a_texts_loss_is_that_of_transformers(mixed: Layout) -> None:
+    run(mixed, "base")
+    table = record.read_table(mixed.stage("predict/base") / reading.FILE).to_pylist()
+    assert [row["record_id"] for row in table] == [document(number)["record_id"] for number in range(6)]
+    folder = mixed.stage("base_model") / "model"
+    model, tokenizer = AutoModelForCausalLM.from_pretrained(folder), AutoTokenizer.from_pretrained(folder)
+    for number, row in enumerate(table):
+        cut = [torch.tensor([it]) for it in texts.windows(texts.text_of(document(number)), tokenizer, WINDOW)]
+        with torch.no_grad():
+            wanted = sum(float(model(it, labels=it).loss) * (it.shape[1] - 1) for it in cut)
+        assert row["loss"] == pytest.approx(wanted, rel=1e-4)
+        assert row["tokens"] == len(texts.text_of(document(number)).encode()) + 1
+    answered = record.read_table(mixed.stage("predict/base") / "predictions.parquet")["record_id"].to_pylist()
+    assert answered == [house.row(number)["record_id"] for number in range(6)], "texts are not asked"
+
+
+def test_perplexities_and_their_ratio_are_facts(mixed: Layout) -> None:
+    house.write_adapter(mixed.stage("base_model") / "model", mixed.stage("train") / "adapter")
+    (mixed.root / "inputs").mkdir(exist_ok=True)
+    mixed.champion.write_text("null")
+    for which in ("base", "candidate", "champion"):
+        run(mixed, which)
+    rows = [document(number) for number in range(6)]
+    stated = reading.facts(mixed, rows, params().evaluation)
+    assert stated.keys() == {"texts", "perplexity", "perplexity_of_base", "perplexity_ratio_to_base"}
+    for name, which in (("perplexity", "candidate"), ("perplexity_of_base", "base")):
+        table = record.read_table(mixed.stage(f"predict/{which}") / reading.FILE)
+        loss, tokens = (sum(table[part].to_pylist()) for part in ("loss", "tokens"))
+        assert stated[name].value == pytest.approx(math.exp(loss / tokens), rel=1e-5)
+        assert stated[name].low < stated[name].value < stated[name].high
+    ratio = stated["perplexity"].value / stated["perplexity_of_base"].value
+    assert stated["perplexity_ratio_to_base"].value == pytest.approx(ratio, rel=1e-5)
+    assert stated["texts"].value == 6
+
+
+def answered(layout: Layout) -> None:
+    """What stage `predict` would have left of the conversations."""
+    rows = [house.row(number) for number in range(6)]
+    whole = record.read_table(layout.stage("split") / "test.parquet")
+    house.write_split(layout, rows)
+    house.write_answers(layout, {"base": lambda _: "no", "candidate": house.right})
+    record.write_table(whole, layout.stage("split") / "test.parquet")
+
+
+def put_losses(layout: Layout, which: Which, tokens: list[int], losses: list[float]) -> None:
+    ids = [document(number)["record_id"] for number in range(len(tokens))]
+    table = [{"record_id": name, "tokens": n, "loss": x} for name, n, x in zip(ids, tokens, losses, strict=True)]
+    path = layout.stage(f"predict/{which}") / reading.FILE
+    record.write_table(pa.Table.from_pylist(table, schema=reading.SCHEMA), path)
+
+
+def test_the_stage_states_them_beside_the_figures_of_conversations(mixed: Layout) -> None:
+    answered(mixed)
+    tokens = [10, 20, 30, 40, 50, 60]
+    put_losses(mixed, "candidate", tokens, [10.0, 22.0, 27.0, 44.0, 50.0, 57.0])
+    put_losses(mixed, "base", [11, *tokens[1:]], [20.0, 44.0, 54.0, 88.0, 100.0, 114.0])
+    card, evaluation = house.sections()
+    evaluate.run(evaluate.Params(evaluation=evaluation, use_case=card), mixed)
+    stated = facts.parse(read_json(mixed.stage("evaluate") / "result.json")["facts"])
+    assert stated["exact_match"].value == 1 and stated["test_rows"].value == 6 and stated["format_adherence"].value == 1
+    assert stated["perplexity"].value == pytest.approx(math.e ** (210 / 210), rel=1e-5)
+    assert "perplexity_ratio_to_base" not in stated, "their tokens are not the same"
+
+
+def test_losses_of_other_texts_are_refused(mixed: Layout) -> None:
+    put_losses(mixed, "candidate", [10, 20], [1.0, 2.0])
+    with pytest.raises(InputError, match=r"does not hold the texts of the test split; run the stage predict@candidate"):
+        reading.facts(mixed, [document(number) for number in range(6)], params().evaluation)
+
+
+def test_texts_alone_do_not_show_what_a_model_answers(mixed: Layout) -> None:
+    house.write_split(mixed, [document(1)])
+    card, evaluation = house.sections()
+    with pytest.raises(InputError, match="has no conversation"):
+        evaluate.run(evaluate.Params(evaluation=evaluation, use_case=card), mixed)
+
+
+def test_without_texts_nothing_is_read_or_stated(layout: Layout) -> None:
+    run(layout, "base")
+    assert not (layout.stage("predict/base") / reading.FILE).exists()
+    assert reading.facts(layout, [], params().evaluation) == {}

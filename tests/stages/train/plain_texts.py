@@ -1,0 +1,46 @@
+"""Plain texts and conversations, as a table and as tokens."""
+
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from tasks.core import record
+from tasks.core.params.prompts import Prompt
+from tasks.stages.train.rows.rendering import Example, examples_of, stop_tokens
+from tests.stages.train.conftest import PROMPTS, make_rows, put_rows
+
+WINDOW = 64
+BOTH = {**PROMPTS, "wiki": Prompt(text_window=WINDOW)}
+SETTINGS = {"global_batch_size": 10, "epochs": 2, "learning_rate": 1e-3}
+
+
+def document(number: int) -> dict[str, Any]:
+    """A text of a few windows, in which much comes again."""
+    said = [f"Account {number * place % 7} is kept in branch {place % 3}." for place in range(1, 3 + number % 4)]
+    turns = [{"role": "user", "content": " ".join(said)}, {"role": "assistant", "content": ""}]
+    return {"task": "wiki", "messages": turns}
+
+
+ROWS = [document(3), make_rows(1)[0], document(1), document(2), make_rows(2)[1]]
+
+
+def put_table(folder: Path, rows: list[dict[str, Any]]) -> Path:
+    """The rows as stage `split` leaves them."""
+    empty = {field.name: None for field in record.SCHEMA}
+    listed = [{**empty, **row, "record_id": f"r{number}"} for number, row in enumerate(rows)]
+    record.write_table(pa.Table.from_pylist(listed, schema=record.SCHEMA), folder / "rows.parquet")
+    return folder / "rows.parquet"
+
+
+def rendered(tiny: Path, rows: list[dict[str, Any]]) -> list[Example]:
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(tiny)
+    stops = stop_tokens(tokenizer, tiny)
+    return [made for row in rows for made in examples_of(row, BOTH, tokenizer, stops)]
+
+
+def put_tokens(tiny: Path, folder: Path) -> Path:
+    """Eight texts and four conversations, as stage `tokenise` leaves them."""
+    return put_rows(folder, rendered(tiny, [document(number) for number in range(8)] + make_rows(4)))

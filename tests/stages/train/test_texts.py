@@ -1,0 +1,211 @@
+"""Continued pretraining: every token of a text is trained once, in windows, by the machinery of all trainings."""
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from safetensors.torch import load_file
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from tasks.core import texts
+from tasks.core.errors import InputError, Refused
+from tasks.core.params.prompts import Prompt
+from tasks.stages.train import loop, watch
+from tasks.stages.train.job import Job
+from tasks.stages.train.rows import examples, proof, tokenise
+from tasks.stages.train.rows.rendering import Example, examples_of, stop_tokens
+from tests.stages.train.conftest import make_rows, put_rows, training
+from tests.stages.train.plain_texts import BOTH, ROWS, SETTINGS, WINDOW, document, put_table, put_tokens, rendered
+
+END, START = "<|im_end|>", "<|im_start|>"
+FULL = {"method": "full", "lora_rank": None, "lora_alpha": None}
+MakeJob = Callable[..., Job]
+
+
+@pytest.fixture(scope="module")
+def tokenizer(tiny: Path) -> Any:
+    return AutoTokenizer.from_pretrained(tiny)
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(text=st.text(alphabet=st.characters(codec="utf-8"), min_size=1, max_size=300), most=st.integers(16, 80))
+def test_every_token_is_predicted_once_and_windows_are_even(tokenizer: Any, text: str, most: int) -> None:
+    made = texts.windows(text, tokenizer, most)
+    predicted = [token for window in made for token in window[1:]]
+    assert predicted == [*texts.plain(text, tokenizer), tokenizer.eos_token_id]
+    assert tokenizer.decode(predicted[:-1]) == text
+    assert [window[0] for window in made] == [tokenizer.eos_token_id, *(window[-1] for window in made[:-1])]
+    sizes = [len(window) for window in made]
+    assert max(sizes) <= most and min(sizes) >= 2 and max(sizes) - min(sizes) <= 1
+
+
+@pytest.mark.parametrize(("tokens", "sizes"), [(62, [64]), (63, [33, 33]), (64, [33, 34]), (126, [43, 43, 44])])
+def test_a_text_is_cut_where_it_must_be(tokenizer: Any, tokens: int, sizes: list[int]) -> None:
+    """The tiny tokenizer has a token a byte: with its end a text of 62 fills a window of 64 behind its context."""
+    assert [len(window) for window in texts.windows("x" * tokens, tokenizer, WINDOW)] == sizes
+
+
+def test_what_looks_like_a_special_token_is_text(tokenizer: Any) -> None:
+    (window,) = texts.windows(f"a{END}b", tokenizer, WINDOW)
+    assert window.count(tokenizer.eos_token_id) == 2 and tokenizer.decode(window[1:-1]) == f"a{END}b"
+
+
+def test_a_text_begins_as_the_tokenizer_begins_texts(tiny: Path) -> None:
+    from tokenizers.processors import TemplateProcessing
+
+    other = AutoTokenizer.from_pretrained(tiny)
+    begins = (START, other.convert_tokens_to_ids(START))
+    other.backend_tokenizer.post_processor = TemplateProcessing(single=f"{START} $A", special_tokens=[begins])
+    assert other("ab")["input_ids"][0] == other.bos_token_id
+    (window,) = texts.windows("ab", other, WINDOW)
+    assert window[0] == other.bos_token_id and len(window) == 4
+
+
+def test_without_an_end_of_sequence_no_text_is_cut(tiny: Path) -> None:
+    other = AutoTokenizer.from_pretrained(tiny)
+    other.eos_token = None
+    with pytest.raises(InputError, match="no end-of-sequence token, so no text would end"):
+        texts.windows("ab", other, WINDOW)
+
+
+def test_a_conversation_beside_texts_stays_one(tokenizer: Any, tiny: Path) -> None:
+    stops = stop_tokens(tokenizer, tiny)
+    (chat,) = examples_of(make_rows(1)[0], BOTH, tokenizer, stops)
+    assert tokenizer.decode(chat.tokens[chat.start :]) == f"cards{END}"
+    assert {made.start for made in examples_of(document(3), BOTH, tokenizer, stops)} == {1}
+
+
+def late(made: Example) -> Example:
+    return dataclasses.replace(made, start=2)
+
+
+def other(made: Example) -> Example:
+    return dataclasses.replace(made, tokens=[*made.tokens[:5], made.tokens[5] ^ 1, *made.tokens[6:]])
+
+
+def shorter(made: Example) -> Example:
+    return dataclasses.replace(made, tokens=made.tokens[:-1])
+
+
+FAULTS: dict[str, tuple[Callable[[list[Example]], list[Example]], str]] = {
+    "a token is not trained": (lambda it: [it[0], late(it[1]), *it[2:]], "the loss begins at token 3 in window 2"),
+    "its context is trained": (
+        lambda it: [dataclasses.replace(it[0], start=0), *it[1:]], "begins at token 1 in window 1"),
+    "a token is another": (lambda it: [other(it[0]), *it[1:]], "what is trained is not its text"),
+    "a token is lost": (lambda it: [it[0], shorter(it[1]), *it[2:]], "not its text|not the token before"),
+    "a window is lost": (lambda it: [it[0], *it[2:]], "its context is not the token before"),
+    "a window is there twice": (lambda it: [it[0], it[0], *it[1:]], "its context is not the token before"),
+    "two windows are one": (
+        lambda it: [Example([*it[0].tokens, *it[1].tokens[1:]], 1), *it[2:]], "104 tokens in window 1"),
+    "it begins in the middle": (lambda it: [Example(it[0].tokens[1:], 1), *it[1:]], "not after a special token"),
+}  # fmt: skip
+
+
+def test_the_stage_takes_windows_of_texts_and_conversations_in_their_order(
+    tiny: Path, tokenizer: Any, tmp_path: Path
+) -> None:
+    table, stops = put_table(tmp_path, ROWS), stop_tokens(tokenizer, tiny)
+    made = list(tokenise.rendered(table, BOTH, tokenizer, stops))
+    assert len(made) == len(ROWS) and sum(made, []) == rendered(tiny, ROWS)
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_fault_in_a_texts_tokens_is_found(tiny: Path, tokenizer: Any, tmp_path: Path, fault: str) -> None:
+    table, made, (plant, words) = put_table(tmp_path, ROWS), rendered(tiny, ROWS), FAULTS[fault]
+    stops = stop_tokens(tokenizer, tiny)
+    proof.prove(examples.read(put_rows(tmp_path / "right", made)), table, BOTH, tokenizer, stops)
+    with pytest.raises(Refused, match=rf"row 1 \(record r0\): .*({words})"):
+        proof.prove(examples.read(put_rows(tmp_path / "wrong", plant(made))), table, BOTH, tokenizer, stops)
+
+
+def test_texts_that_are_missing_at_the_end_are_found(tiny: Path, tokenizer: Any, tmp_path: Path) -> None:
+    rows = [document(1), document(3)]
+    table, made = put_table(tmp_path, rows), rendered(tiny, rows)
+    count, stops = len(made), stop_tokens(tokenizer, tiny)
+    for left in (made[:-1], [*made, made[-1]], made[:1]):
+        with pytest.raises(Refused, match=rf"expected the tokens of {count} rows, found those of {len(left)}"):
+            proof.prove(examples.together(left), table, BOTH, tokenizer, stops)
+
+
+@pytest.fixture
+def text_job(job: MakeJob, tiny: Path, tmp_path: Path) -> MakeJob:
+    """A training on texts and conversations."""
+    folder = put_tokens(tiny, tmp_path / "tokens")
+    return lambda name, **changes: dataclasses.replace(job(name, **{**SETTINGS, **changes}), rows=folder)
+
+
+def losses(job: Job) -> list[float]:
+    return [point["loss"] for point in watch.read_record(job.record)]
+
+
+@pytest.mark.usefixtures("alone")
+def test_no_way_to_compute_changes_what_texts_teach(text_job: MakeJob) -> None:
+    plain = text_job("plain")
+    loop.train(plain)
+    for number, changes in enumerate((
+        {"layout": "packed", "micro_batch_tokens": 300},
+        {"zero_stage": 3, "gradient_checkpointing": True, "micro_batch_tokens": 100},
+    )):  # fmt: skip
+        made = text_job(f"other{number}", **changes)
+        loop.train(made)
+        assert losses(made) == pytest.approx(losses(plain), abs=1e-5), changes
+
+
+class Killed(Exception):
+    pass
+
+
+@pytest.mark.usefixtures("alone")
+def test_a_training_on_texts_goes_on_exactly(text_job: MakeJob, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole, cut = text_job("whole", checkpoint_steps=2), text_job("cut", checkpoint_steps=2)
+    loop.train(whole)
+    real = loop.take_step
+
+    def step(engine: Any, order: Any, number: int, *rest: Any) -> Any:
+        if number == 3:
+            raise Killed
+        return real(engine, order, number, *rest)
+
+    monkeypatch.setattr(loop, "take_step", step)
+    with pytest.raises(Killed):
+        loop.train(cut)
+    monkeypatch.setattr(loop, "take_step", real)
+    loop.train(cut)
+    assert losses(cut) == losses(whole)
+    for name, weight in load_file(whole.output / "adapter_model.safetensors").items():
+        assert torch.equal(load_file(cut.output / "adapter_model.safetensors")[name], weight)
+
+
+@pytest.mark.usefixtures("alone")
+def test_the_loss_of_a_text_that_was_held_out_falls(text_job: MakeJob, tiny: Path, tokenizer: Any) -> None:
+    """By transformers' own loss, of a text whose words come in other orders in those that were trained."""
+    made = text_job("full", epochs=10, learning_rate=3e-3, **FULL)
+    loop.train(made)
+    held_out = texts.windows(texts.text_of(document(11)), tokenizer, WINDOW)
+
+    def loss(folder: Path) -> float:
+        model = AutoModelForCausalLM.from_pretrained(folder).eval()
+        with torch.no_grad():
+            each = [float(model(torch.tensor([it]), labels=torch.tensor([it])).loss) * (len(it) - 1) for it in held_out]
+        return sum(each) / sum(len(it) - 1 for it in held_out)
+
+    before, after = loss(tiny), loss(made.output)
+    assert after < 0.6 * before, (before, after)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [({"system": "Be kind.", "text_window": 64}, "a text has no system turn"), ({"text_window": 3}, "greater than")],
+)
+def test_impossible_prompts_are_refused(changes: dict[str, Any], words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        Prompt(**changes)
+
+
+def test_settings_allow_texts_with_every_method() -> None:
+    assert [training(**changes).method for changes in ({}, {"method": "qlora"}, FULL)] == ["lora", "qlora", "full"]
