@@ -45,8 +45,12 @@ def advise(root: Path, file: Path | None, changes: Mapping[str, str]) -> Advice:
         )
     ranked = opinions.all_of(data)
     costs: dict[str, Estimate] = {}
+    plain = any(prompt.text_window for prompt in params.prompts.values())
     for opinion in ranked:
-        if method := opinions.method_of(opinion.approach):
+        if plain:  # no other approach goes with such prompts
+            if opinion.approach in methods.TEXTS:
+                costs[opinion.approach] = foretold.look(root, file, changes).estimate
+        elif method := opinions.method_of(opinion.approach):
             settings = {**changes, **_as(opinion.approach, method, params.training)}
             costs[opinion.approach] = foretold.look(root, file, settings).estimate
     return Advice(data, ranked, params.use_case.approach, costs)

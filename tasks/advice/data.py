@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from tasks.core import record
+from tasks.core import record, texts
 from tasks.core.files import read_json
 from tasks.core.layout import Layout
 
@@ -24,6 +24,8 @@ class Data:
     """Prompts."""
     run: str
     """Whose training rows these are."""
+    texts: int = 0
+    """Rows that are plain texts, without an answer."""
 
     @property
     def closed(self) -> bool:
@@ -36,17 +38,18 @@ def of(layout: Layout, run: str) -> Data | None:
     table = layout.stage("split") / "train.parquet"
     if not table.is_file() or not layout.sources.is_file():
         return None
-    answers, chars, rows, tasks = set[int](), 0, 0, set[str]()
+    answers, chars, rows, plain, tasks = set[int](), 0, 0, 0, set[str]()
     for part in record.batches(table, ["task", "messages"]):
         for row in part.to_pylist():
             answer = row["messages"][-1]["content"]
             rows, chars = rows + 1, chars + len(answer)
             tasks.add(row["task"])
+            plain += texts.is_text(row)
             if len(answers) < MOST_TARGETS:
                 answers.add(hash(answer))
     if not rows:
         return None
-    return Data(rows, len(answers), chars / rows, _refresh(layout.sources), len(tasks), run)
+    return Data(rows, len(answers), chars / max(1, rows - plain), _refresh(layout.sources), len(tasks), run, plain)
 
 
 def _refresh(sources: Path) -> int:

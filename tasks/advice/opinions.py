@@ -28,7 +28,8 @@ def all_of(data: Data) -> list[Opinion]:
     """Of every approach, the one with most points first; of equals the cheaper one."""
     opinions = []
     for approach, rule in RULES.items():
-        told = tuple(rule(data))
+        unfit = data.texts == data.rows and approach not in methods.TEXTS
+        told = ((-2, "the rows are plain texts, without answers"),) if unfit else tuple(rule(data))
         opinions.append(Opinion(approach, sum(points for points, _ in told), tuple(words for _, words in told)))
     return sorted(opinions, key=lambda opinion: -opinion.points)
 
@@ -68,7 +69,10 @@ def _full(data: Data) -> Reasons:
 
 
 def _pretraining(data: Data) -> Reasons:
-    yield -2, "the rows are questions with answers; it takes texts, and millions of words of them"
+    if data.texts:
+        yield 2, f"{data.texts:,} of {data.rows:,} rows are plain texts"
+    else:
+        yield -2, "the rows are questions with answers; it takes texts, and millions of words of them"
 
 
 RULES: Mapping[Approach, Callable[[Data], Reasons]] = {

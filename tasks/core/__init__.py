@@ -22,6 +22,7 @@ record.py     one row of a dataset
 facts.py      figures that stages state and gates judge
 progress.py   how far a stage is
 prompts.py    a record as the chat that a model sees
+texts.py      a record as a plain text, in windows
 database.py   SQLite or Postgres, whose writers take turns
 migrations.py which schema a database has, and how an older one is brought forward
 payload/      what a release says of itself

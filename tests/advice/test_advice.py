@@ -8,6 +8,8 @@ import pytest
 
 from tasks.advice import advise, opinions
 from tasks.advice.data import Data
+from tasks.core.errors import InputError
+from tasks.core.params import methods
 from tasks.core.params import params as params_file
 from tasks.core.params.use_case import Approach
 
@@ -59,10 +61,23 @@ def test_the_card_gets_the_approach_and_its_reasons_and_keeps_its_comments(tmp_p
 
 
 @pytest.mark.parametrize("before", ["lora", "full_fine_tuning"])
-@pytest.mark.parametrize("approach", get_args(Approach))
+@pytest.mark.parametrize("approach", [it for it in get_args(Approach) if it not in methods.TEXTS])
 def test_what_is_written_for_an_approach_is_a_valid_file(tmp_path: Path, approach: Approach, before: Approach) -> None:
     file = tmp_path / "params.yaml"
     file.write_bytes((Path(__file__).parents[2] / "params.yaml").read_bytes())
     advise.write(file, advise.Advice(TONE, [opinions.Opinion(before, 1, ())], "lora", {}))
     advise.write(file, advise.Advice(TONE, [opinions.Opinion(approach, 1, ('a "reason": good',))], "lora", {}))
     assert params_file.load(file).use_case.approach == approach
+
+
+def test_plain_texts_are_for_continued_pretraining(tmp_path: Path) -> None:
+    for rows in (replace(INTENTS, answers=0, answer_chars=0, texts=900), replace(TONE, texts=3000)):
+        assert best(rows).approach == "continued_pretraining"
+        assert f"{rows.texts:,} of {rows.rows:,} rows are plain texts" in best(rows).reasons
+    only = opinions.all_of(replace(INTENTS, answers=0, answer_chars=0, texts=900))
+    assert {it.reasons for it in only[1:]} == {("the rows are plain texts, without answers",)}
+    file = tmp_path / "params.yaml"
+    file.write_bytes((Path(__file__).parents[2] / "params.yaml").read_bytes())
+    chosen = opinions.Opinion("continued_pretraining", 1, ())
+    with pytest.raises(InputError, match="goes with a task whose prompt has a text_window"):
+        advise.write(file, advise.Advice(TONE, [chosen], "lora", {}))

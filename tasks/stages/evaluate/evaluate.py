@@ -11,7 +11,7 @@ from tasks.core.files import whole_folder, write_bytes, write_json
 from tasks.core.layout import Layout
 from tasks.core.params.evaluation import Evaluation
 from tasks.core.params.use_case import UseCase
-from tasks.stages.evaluate import examples, reading, scoring
+from tasks.stages.evaluate import examples, perplexity, scoring
 from tasks.stages.evaluate.document import Metrics
 from tasks.stages.evaluate.metrics import table
 from tasks.stages.evaluate.report import account, report
@@ -31,7 +31,7 @@ def run(params: Params, layout: Layout) -> Metrics:
     figures = scoring.compute(rows, params.evaluation)
     held_out = record.read_table(layout.stage("split") / "test.parquet", ["record_id", "messages"]).to_pylist()
     plain = [row for row in held_out if texts.is_text(row)]
-    stated = facts_of(figures) | reading.facts(layout, plain, params.evaluation)
+    stated = facts_of(figures) | perplexity.facts(layout, plain, params.evaluation)
     contents = Contents(params.use_case, params.evaluation, figures, stated, rows, account.read(layout), measured=None)
     with whole_folder(layout.stage("evaluate")) as folder:
         write_json(folder / "metrics.json", figures.model_dump(mode="json"))

@@ -1,7 +1,7 @@
 """Stage `predict@WHICH`: one model's greedy answers to the held-out rows.
 
 Writes artefacts/predict/WHICH/predictions.parquet and measured/predict/WHICH/facts.json. A champion that does not
-exist answers nothing: an empty table and `{"present": false}`. Plain texts are not answered: `reading.FILE` says how
+exist answers nothing: an empty table and `{"present": false}`. Plain texts are not answered: texts.parquet says how
 well each is foretold, where there are any.
 """
 
@@ -145,7 +145,7 @@ def _write(result: Predictions, layout: Layout, which: Which) -> None:
     with whole_folder(layout.stage(name)) as folder:
         record.write_table(result.table, folder / "predictions.parquet")
         if result.texts is not None:
-            record.write_table(result.texts, folder / reading.FILE)
+            record.write_table(result.texts, folder / reading.file_of(layout, which).name)
         stop = {"stop_token_ids": sorted(result.stop)} if result.present else {}
         write_json(folder / "result.json", {"present": result.present, "facts": facts.dump(_facts(result)), **stop})
 

@@ -13,7 +13,7 @@ from tasks.core.errors import InputError
 from tasks.core.files import read_json
 from tasks.core.layout import Layout
 from tasks.core.params.prompts import Prompt
-from tasks.stages.evaluate import evaluate, predict, reading
+from tasks.stages.evaluate import evaluate, perplexity, predict, reading
 from tasks.stages.evaluate.contenders import Which
 from tests.stages.evaluate import house
 
@@ -45,7 +45,7 @@ def run(layout: Layout, which: Which, **evaluation: Any) -> None:
 
 def test_a_texts_loss_is_that_of_transformers(mixed: Layout) -> None:
     run(mixed, "base")
-    table = record.read_table(mixed.stage("predict/base") / reading.FILE).to_pylist()
+    table = record.read_table(reading.file_of(mixed, "base")).to_pylist()
     assert [row["record_id"] for row in table] == [document(number)["record_id"] for number in range(6)]
     folder = mixed.stage("base_model") / "model"
     model, tokenizer = AutoModelForCausalLM.from_pretrained(folder), AutoTokenizer.from_pretrained(folder)
@@ -66,10 +66,10 @@ def test_perplexities_and_their_ratio_are_facts(mixed: Layout) -> None:
     for which in ("base", "candidate", "champion"):
         run(mixed, which)
     rows = [document(number) for number in range(6)]
-    stated = reading.facts(mixed, rows, params().evaluation)
+    stated = perplexity.facts(mixed, rows, params().evaluation)
     assert stated.keys() == {"texts", "perplexity", "perplexity_of_base", "perplexity_ratio_to_base"}
     for name, which in (("perplexity", "candidate"), ("perplexity_of_base", "base")):
-        table = record.read_table(mixed.stage(f"predict/{which}") / reading.FILE)
+        table = record.read_table(reading.file_of(mixed, which))
         loss, tokens = (sum(table[part].to_pylist()) for part in ("loss", "tokens"))
         assert stated[name].value == pytest.approx(math.exp(loss / tokens), rel=1e-5)
         assert stated[name].low < stated[name].value < stated[name].high
@@ -90,7 +90,7 @@ def answered(layout: Layout) -> None:
 def put_losses(layout: Layout, which: Which, tokens: list[int], losses: list[float]) -> None:
     ids = [document(number)["record_id"] for number in range(len(tokens))]
     table = [{"record_id": name, "tokens": n, "loss": x} for name, n, x in zip(ids, tokens, losses, strict=True)]
-    path = layout.stage(f"predict/{which}") / reading.FILE
+    path = reading.file_of(layout, which)
     record.write_table(pa.Table.from_pylist(table, schema=reading.SCHEMA), path)
 
 
@@ -110,7 +110,7 @@ def test_the_stage_states_them_beside_the_figures_of_conversations(mixed: Layout
 def test_losses_of_other_texts_are_refused(mixed: Layout) -> None:
     put_losses(mixed, "candidate", [10, 20], [1.0, 2.0])
     with pytest.raises(InputError, match=r"does not hold the texts of the test split; run the stage predict@candidate"):
-        reading.facts(mixed, [document(number) for number in range(6)], params().evaluation)
+        perplexity.facts(mixed, [document(number) for number in range(6)], params().evaluation)
 
 
 def test_texts_alone_do_not_show_what_a_model_answers(mixed: Layout) -> None:
@@ -122,5 +122,5 @@ def test_texts_alone_do_not_show_what_a_model_answers(mixed: Layout) -> None:
 
 def test_without_texts_nothing_is_read_or_stated(layout: Layout) -> None:
     run(layout, "base")
-    assert not (layout.stage("predict/base") / reading.FILE).exists()
-    assert reading.facts(layout, [], params().evaluation) == {}
+    assert not reading.file_of(layout, "base").exists()
+    assert perplexity.facts(layout, [], params().evaluation) == {}

@@ -1,0 +1,63 @@
+"""Perplexity over held-out plain texts, with its interval, from what `predict` measured of each (`reading.py`)."""
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from tasks.core import record
+from tasks.core.errors import InputError
+from tasks.core.facts import Fact, Facts
+from tasks.core.layout import Layout
+from tasks.core.params.evaluation import Evaluation
+from tasks.stages.evaluate import intervals, reading
+from tasks.stages.evaluate.contenders import MODELS, Which
+
+Row = Mapping[str, Any]
+
+
+def facts(layout: Layout, rows: Sequence[Row], settings: Evaluation) -> Facts:
+    """The candidate's perplexity over `rows`, which are texts, and its ratio to the base model's and the champion's;
+    none without such rows. A ratio is left out where two models' tokens are not the same."""
+    if not rows:
+        return {}
+    read = {which: table for which in MODELS if (table := _read(layout, which, rows)) is not None}
+    tokens = {which: table["tokens"].to_numpy().astype(np.float64) for which, table in read.items()}
+    losses = {which: table["loss"].to_numpy() for which, table in read.items()}
+    means = {which: partial(_mean, losses[which], tokens[which]) for which in read}
+    samples = intervals.bootstrap(means, len(rows), settings.bootstrap_samples, settings.seed)
+    note = f"exp of the loss per token of {len(rows):,} held-out texts; interval by bootstrap over texts"
+    stated = {
+        "texts": Fact(value=len(rows), unit="rows", note="held-out plain texts"),
+        "perplexity": _figure(samples["candidate"], settings, note),
+    }
+    for which in read.keys() - {"candidate"}:
+        stated[f"perplexity_of_{which}"] = _figure(samples[which], settings, note)
+        if np.array_equal(tokens[which], tokens["candidate"]):
+            apart, words = samples["candidate"] - samples[which], "below 1 the candidate is better; the same bootstrap"
+            stated[f"perplexity_ratio_to_{which}"] = _figure(apart, settings, f"{words} for both")
+    return stated
+
+
+def _mean(losses: Any, tokens: Any, drawn: Any) -> Any:
+    """[samples] loss per token, by how often each text is drawn in each."""
+    return (drawn @ losses) / (drawn @ tokens)
+
+
+def _figure(losses: Any, settings: Evaluation, note: str) -> Fact:
+    """The first of `losses` is that of the rows as they are, the others those of bootstrap samples."""
+    value, *drawn = np.exp(losses)
+    return Fact(**intervals.percentiles(value, np.array(drawn), settings.confidence).model_dump(), note=note)
+
+
+def _read(layout: Layout, which: Which, rows: Sequence[Row]) -> pa.Table | None:
+    """None for a model that is not there. Raises InputError where it read other texts."""
+    path = reading.file_of(layout, which)
+    if not path.is_file():
+        return None
+    table = record.read_table(path)
+    if table["record_id"].to_pylist() != [row["record_id"] for row in rows]:
+        raise InputError(f"{path} does not hold the texts of the test split; run the stage predict@{which} again")
+    return table
