@@ -61,7 +61,7 @@ def make_up(folder: Path, length: int, vocabulary: int) -> None:
         for row in range(MADE_UP):
             writer.add(Example([(row * 7919 + place) % vocabulary for place in range(length)], length // 2))
         nothing = "0" * 64
-        writer.finish(Origin(data=nothing, prompts=nothing, model=nothing))
+        writer.finish(Origin(data=nothing, validation=nothing, prompts=nothing, model=nothing))
 
 
 def measure(job: Job, seconds: float) -> dict[str, Any]:
