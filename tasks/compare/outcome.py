@@ -107,7 +107,7 @@ def _rows(layout: Layout, states: Mapping[State, Which], settings: Evaluation) -
     expected = {
         side: {row["record_id"]: row["messages"][-1]["content"] for row in rows} for side, rows in sides.items()
     }
-    target = target_of(settings, expected["train"], expected["test"])
+    target = target_of(settings, expected["train"] or expected["test"], expected["test"])
     said = {state: _said(layout, which) for state, which in states.items()}
 
     def answer(state: State, record_id: str) -> Answer:

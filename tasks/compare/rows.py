@@ -7,20 +7,23 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from tasks.core.errors import InputError
 from tasks.core.files import canonical_json, sha256_bytes, sha256_file
 from tasks.core.layout import Layout
 from tasks.core.params.params import Params
-from tasks.core.record import VALIDATION, read_table, rows_at, write_table
+from tasks.core.record import VALIDATION, batches, read_table, rows_at, write_table
 from tasks.ledger.ledger import Ledger
 from tasks.policy.governance import Governance
 from tasks.scratch import source
 from tasks.sources.sources import load_resolved
+from tasks.stages.data.conversations import targets
 from tasks.stages.data.split import placed
 from tasks.stages.data.split.draw import draw
 from tasks.stages.data.split.placed import Places
 
+Mask = npt.NDArray[np.bool_]
 ASKED, TRAINED_ON = 100, 200
 """Rows, where nobody says how many; a third of them at most are asked, where there are few."""
 
@@ -71,7 +74,7 @@ def choose(params: Params, layout: Layout, ledger: Ledger, governance: Governanc
     table = run.stage("split") / "train.parquet"
     clusters = read_table(run.stage("deduplicate") / "clusters.parquet")
     records = placed.read(table, clusters, params.data.seed)
-    asked, rest = _held_out(records, wanted.asked)
+    asked, rest = _held_out(records, answered(table)[records.place], wanted.asked)
     trained_on = draw(records, rest, TRAINED_ON if wanted.trained_on is None else wanted.trained_on)
     if wanted.trained_on is not None and len(trained_on) < wanted.trained_on:
         raise InputError(
@@ -88,13 +91,19 @@ def choose(params: Params, layout: Layout, ledger: Ledger, governance: Governanc
     )
 
 
-def _held_out(records: placed.Placed, wanted: int | None) -> tuple[Places, Places]:
-    """The rows that are asked, and those that share no prompt with one of them. Raises InputError where a side would
-    be empty."""
+def answered(table: Path) -> Mask:
+    """Of each row of a table, whether it has an answer: all but plain texts, which say nothing of a model's answers."""
+    parts = (targets(batch.column("messages")).to_pylist() for batch in batches(table, ["messages"]))
+    return np.array([bool(target) for part in parts for target in part], bool)
+
+
+def _held_out(records: placed.Placed, able: Mask, wanted: int | None) -> tuple[Places, Places]:
+    """The rows that are asked, of those that are `able`, and those that share no prompt with one of them. Raises
+    InputError where a side would be empty."""
     every = np.arange(len(records))
-    asked = draw(records, every, min(ASKED, max(1, len(every) // 3)) if wanted is None else wanted)
+    asked = draw(records, every[able], min(ASKED, max(1, len(every) // 3)) if wanted is None else wanted)
     rest = every[~np.isin(records.lot, records.lot[asked])]
-    if not len(rest) or (wanted is not None and len(asked) < wanted):
+    if not len(asked) or not len(rest) or (wanted is not None and len(asked) < wanted):
         raise InputError(
             f"--rows: {len(asked)} rows asked of the {len(every)} of the training side leave {len(rest)} with other "
             "prompts to train on; give a lower number"

@@ -4,7 +4,9 @@ import re
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from tasks.compare import rows
@@ -65,10 +67,27 @@ def test_a_prompt_that_stands_twice_is_held_out_whole(project: Path) -> None:
     write_table(twice, project / "twice.parquet")
     clusters = pa.table({"record_id": pa.array([], pa.string()), "cluster": pa.array([], pa.string())})
     records = rows.placed.read(project / "twice.parquet", clusters, params.data.seed)
-    asked, rest = rows._held_out(records, 11)
+    asked, rest = rows._held_out(records, np.ones(len(records), bool), 11)
     said = [prompts(twice.take(pa.array(records.place[places]))) for places in (asked, rest)]
     assert said[0] and said[1] and not said[0] & said[1]
     assert (len(asked), len(rest)) == (11, twice.num_rows - 12), "the twin of the last that is asked is on no side"
+
+
+def test_plain_texts_are_trained_on_and_not_asked(project: Path) -> None:
+    params, _ = read_params(project / "params.yaml", {})
+    path = split(project) / "train.parquet"
+    made = read_table(path).to_pylist()
+    for number, row in enumerate(made):
+        row["messages"][-1]["content"] *= number % 2
+    table = project / "texts.parquet"
+    write_table(pa.Table.from_pylist(made, schema=pq.read_schema(path)), table)
+    clusters = pa.table({"record_id": pa.array([], pa.string()), "cluster": pa.array([], pa.string())})
+    records, able = rows.placed.read(table, clusters, params.data.seed), rows.answered(table)
+    assert able.tolist() == [number % 2 == 1 for number in range(len(made))]
+    asked, rest = rows._held_out(records, able[records.place], 10)
+    assert len(asked) == 10 and able[records.place[asked]].all() and not able[records.place[rest]].all()
+    with pytest.raises(InputError, match="--rows: 0 rows asked"):
+        rows._held_out(records, np.zeros(len(records), bool), None)
 
 
 def renamed(table: pa.Table) -> pa.Table:
