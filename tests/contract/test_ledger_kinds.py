@@ -24,9 +24,9 @@ def constants(path: Path) -> set[str]:
     return found
 
 
-FILES = ("bin", "json", "jsonl", "txt", "html", "db", "lock", "yaml", "bundle", "sig")
-OTHERS = {"hallmark.release", "hallmark.run", "table.records_with_protected_text"}
-"""Texts that look like a kind: a subject of statements, a tag in MLflow, and an expectation."""
+FILES = ("bin", "json", "jsonl", "txt", "html", "db", "lock", "yaml", "bundle", "sig", "parquet")
+OTHERS = {"hallmark.release", "hallmark.run", "hallmark.sweep", "hallmark.trial", "table.records_with_protected_text"}
+"""Texts that look like a kind: a subject of statements, tags in MLflow, and an expectation."""
 
 
 def recorded() -> set[str]:
