@@ -27,7 +27,7 @@ from tests import in_process, whole_run
 from tests.checkouts import Checkouts
 
 pytestmark = pytest.mark.slow
-NOT_PASSED = "trains on the rows of run .*, and its data gate has not passed"
+NOT_PASSED = "on the rows of run .*, and its data gate has not passed"
 
 
 def choose(project: Path, asked: int | None = None, trained_on: int | None = None) -> Chosen:
