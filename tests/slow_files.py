@@ -46,6 +46,8 @@ SECONDS = {
     "tests/stages/data/test_hostile_sources.py": 26,
     "tests/stages/data/test_bounds.py": 25,
     "tests/registry/test_agreed.py": 25,
+    "tests/stages/train/test_texts.py": 25,
+    "tests/stages/train/test_preflight.py": 25,
     "tests/stages/data/test_s3.py": 23,
     "tests/console/test_access.py": 22,
     "tests/flows/test_occasions.py": 22,
