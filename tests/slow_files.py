@@ -133,7 +133,6 @@ SECONDS = {
     "tests/inquiry/test_lineage.py": 4,
     "tests/stages/data/test_orders.py": 4,
     "tests/occasions/test_taking.py": 4,
-    "tests/stages/train/test_preflight.py": 4,
     "tests/infra/test_copied.py": 3,
     "tests/infra/test_private.py": 3,
     "tests/registry/test_standard_forms.py": 3,
