@@ -28,6 +28,7 @@ SECONDS = {
     "tests/flows/test_withdrawal.py": 44,
     "tests/stages/train/test_storage.py": 40,
     "tests/compare/test_rows.py": 40,
+    "tests/stages/train/test_validation.py": 40,
     "tests/registry/test_crash.py": 39,
     "tests/registry/test_kills.py": 36,
     "tests/boundary/test_inside.py": 36,
