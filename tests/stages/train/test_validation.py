@@ -22,6 +22,7 @@ from tasks.stages.train.rows import examples as on_disk
 from tasks.stages.train.rows.examples import Examples
 from tasks.stages.train.rows.order import Order
 from tasks.stages.train.storage.desk import SAID
+from tasks.stages.train.train import CURVE
 from tests.stages.train.conftest import VALIDATING, put_rows, rendered, training
 from tests.stages.train.test_loop import Killed, killed_after
 
@@ -42,9 +43,7 @@ def made(job: MakeJob, folder: Path) -> MakeJob:
 
 
 def curve(job: Job) -> list[dict[str, Any]]:
-    return [
-        {name: value for name, value in point.items() if name != "seconds"} for point in watch.read_record(job.record)
-    ]
+    return [{name: point[name] for name in CURVE if name in point} for point in watch.read_record(job.record)]
 
 
 def looks(job: Job) -> dict[int, float]:
