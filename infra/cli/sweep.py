@@ -1,5 +1,6 @@
 """`hallmark sweep`"""
 
+import shlex
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -53,6 +54,11 @@ def sweep(
         shared.print_json({**document.model_dump(mode="json"), "best": best})
     else:
         _show(document)
+    if document.best and not as_json:
+        asked = ["hallmark", "run", *(("--params", str(params)) if params else ())]
+        for key, value in {**given, **document.best.changes}.items():
+            asked += ["--set", f"{key}={value}"]
+        console.print(f"best: trial {document.best.number}; a run with it: {shlex.join(asked)}")
     if document.best is None:
         raise Refused(f"no trial came to an end; the first: {document.trials[0].failure}")
 
@@ -70,6 +76,5 @@ def _show(document: Any) -> None:
             figures = (f"{best['validation_loss']:.4f}", *steps, "stopped early" if outcome.stopped else "")
         table.add_row(str(it.number), *(it.changes[key] for key in keys), *figures)
     console.print(table)
-    if document.best:
-        settings = " ".join(f"--set {key}={value}" for key, value in document.best.changes.items())
-        console.print(f"best: trial {document.best.number}; a run with it: hallmark run {settings}")
+    demo = ", whose data demo identities let pass" if document.demo else ""
+    console.print(f"on the rows of run {document.run}{demo}")

@@ -79,7 +79,10 @@ def test_what_was_done_before_the_interruption_is_not_done_again(swept: tuple[Pa
     assert told["trials"][0]["outcome"] in kept
     assert all(not each["stopped"] for each in kept)
     output = in_process.hallmark(project, "sweep", *OVER, *LONG, "--trials", "1")
-    assert "was done before" in output and "hallmark run --set training.learning_rate=" in output
+    assert (
+        "was done before" in output
+        and "hallmark run --set training.validate_steps=10 --set training.epochs=100 --set training.l" in output
+    )
 
 
 def test_each_trial_is_a_run_of_mlflow(swept: tuple[Path, Any]) -> None:

@@ -6,6 +6,7 @@ Needs root, iproute2 and the store of HALLMARK_SHARED.
 """
 
 import os
+import shlex
 import shutil
 import signal
 import socket
@@ -116,7 +117,7 @@ class Machines:
         join = as_head if first else [f"--address={self.address}", f"--num-cpus={cpus}"]
         ray = [Path(sys.executable).with_name("ray"), "start", "--block", f"--node-ip-address={self.net}.{self._count}",
                "--object-store-memory=100000000", *join]  # fmt: skip
-        command = ray if first else ["unshare", "-m", "sh", "-c", 'mount -t tmpfs tmpfs /tmp && exec "$@"', "sh", *ray]
+        command = ray if first else ["unshare", "-m", "sh", "-c", f'{own_tmp()} && exec "$@"', "sh", *ray]
         self.spawn(machine, command, self.keys | {"HALLMARK_TRAINING_CACHE": f"/tmp/cache-{machine}"}, f"{machine}.log")
         self.wait_for(f"{machine}.log", "Ray runtime started")
 
@@ -171,6 +172,17 @@ class Machines:
         self.kill(machine)
         subprocess.run(["ip", "netns", "del", self.namespace(machine)], capture_output=True)
         shutil.rmtree(self.hosts(self.namespace(machine)), ignore_errors=True)
+
+
+def own_tmp() -> str:
+    """Shell commands for a /tmp of a machine's own, in which a checkout that lies below /tmp still shows."""
+    if not ROOT.is_relative_to("/tmp"):
+        return "mount -t tmpfs tmpfs /tmp"
+    here = shlex.quote(f"/mnt/{ROOT.relative_to('/tmp')}")
+    return (
+        f"mount -t tmpfs tmpfs /mnt && mkdir -p {here} && mount --bind {shlex.quote(str(ROOT))} {here} "
+        "&& mount --move /mnt /tmp"
+    )
 
 
 @contextmanager
