@@ -15,6 +15,7 @@ from infra.console import server as console
 from infra.prefect import server
 from tests.checkouts import Checkouts
 from tests.helm import render
+from tests.tiny_project import ROOT
 
 pytestmark = [
     pytest.mark.slow,
@@ -74,10 +75,11 @@ def answers(
     given = {each["name"]: each["value"] for each in made["env"]} | secret
     shut = ["bwrap", "--die-with-parent", "--unshare-user", "--uid", "10001", "--gid", "10001", "--unshare-net",
             "--unshare-pid", "--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc", "--tmpfs", "/srv"]  # fmt: skip
+    shown = ["--ro-bind", str(ROOT), str(ROOT)]  # it may lie below /tmp
     own = [word for to, path in mounts.items() for word in (_bind(to), str(path), to)]
     inside = [sys.executable, "-I", "-c", ASK, json.dumps(made["command"]), json.dumps(asked), said]
     done = subprocess.run(
-        [*shut, "--tmpfs", "/tmp", *own, "--chdir", made["workingDir"], *inside], capture_output=True, text=True,
+        [*shut, "--tmpfs", "/tmp", *shown, *own, "--chdir", made["workingDir"], *inside], capture_output=True, text=True,
         env=given | {"PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin"}, timeout=300,
     )  # fmt: skip
     assert done.returncode == 0 and not done.stderr, done.stdout + done.stderr

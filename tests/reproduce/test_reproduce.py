@@ -54,7 +54,7 @@ def test_it_stands_apart_and_reads_what_stages_need(checkout: Repository) -> Non
         assert layout.params.read_text() == "committed: true\n"
         assert layout.state != checkout.root / ".hallmark"
         assert layout.locate("data/not-committed.csv").read_text() == "a\n"
-        assert sorted(path.name for path in layout.state.iterdir()) == ["keys", "releases", "runs"]
+        assert sorted(path.name for path in layout.state.iterdir()) == ["keys", "models", "releases", "runs"]
         held = sorted(path.name for path in (layout.state / "keys").iterdir())
         assert held == ["vault", "worker", "worker.pub"], "a worker's own, since the checkout has none"
         assert (layout.state / "releases" / "tiny-1").is_dir()
