@@ -41,7 +41,7 @@ def compare(
     policy allows them.
 
     Each is asked the same rows as it is and after a short fine-tune, on the training side of the last run whose data
-    gate has passed. What is done is kept: after an interruption say it again. It advises, and opens no gate.
+    gate has passed. Finished base models are kept: after an interruption say it again. It advises, and opens no gate.
 
     Example: hallmark compare bases.yaml --rows 60 --steps 20
     """

@@ -31,12 +31,12 @@ def sweep(
     whole: Annotated[bool, typer.Option("--whole", help="Stop no trial before its end.")] = False,
     as_json: shared.Json = False,
 ) -> None:
-    """Train with other parameters on the rows of the last run whose data gate has passed, and say which did best on its
-    validation rows.
+    """Train with other parameters on the rows of the last run, whose data gate must have passed, and say which did best
+    on its validation rows.
 
     After the second look at these rows, and after the sixth, a trial goes on only among the best third of those that
-    came as far. What is done is kept: after an interruption say it again. It opens no gate: start a run with what it
-    found.
+    came as far. Finished trials are kept: after an interruption say it again. It opens no gate: start a run with what
+    it found.
 
     Example: hallmark sweep --over training.learning_rate=0.0005,0.001,0.002 --over training.lora_rank=8,16
     """

@@ -7,6 +7,7 @@ import shutil
 import time
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from tasks.compare.candidates import Candidate
 from tasks.compare.document import Compared, Document
 from tasks.compare.outcome import STATES, Outcome, State
 from tasks.compare.rows import Chosen, Wanted
-from tasks.core.errors import HallmarkError
+from tasks.core.errors import HallmarkError, InputError
 from tasks.core.files import canonical_json, read_json, sha256_bytes, write_json
 from tasks.core.layout import Layout
 from tasks.core.locks import turn
@@ -31,6 +32,7 @@ from tasks.scratch.place import Place
 from tasks.scratch.work import Watcher
 from tasks.stages.evaluate.document import Comparison
 from tasks.stages.evaluate.metrics import table
+from tasks.stages.train import versions
 from tasks.stages.train.base import base_model
 from tasks.supervise import box
 
@@ -87,6 +89,11 @@ class Found:
 def compare(root: Path, wish: Wish, ledger: Ledger, governance: Governance, watcher: Watcher) -> tuple[Document, Found]:
     """Raises as `rows.choose`, and Unavailable where stages need a sandbox and there is none. What goes wrong with one
     base model does not keep the others."""
+    if wish.steps is not None and any(prompt.text_window for prompt in wish.params.prompts.values()):
+        raise InputError(
+            "--steps counts rows, and plain texts have as many as a base model's tokenizer makes of them; leave it "
+            "out, and say how many texts with --train-rows"
+        )
     boxed = box.wanted(governance.policy.environment)
     with turn(root / ".hallmark" / f".{FOLDER}.lock", "another comparison is under way"):
         chosen = rows.choose(wish.params, Layout(root), ledger, governance, wish.rows)
@@ -142,7 +149,7 @@ def key_of(params: Params, chosen: Chosen, codes: Mapping[str, str], tuned: bool
     base = params.base_model.model_dump(mode="json", exclude={"licence"})
     decides |= {"base": base, "rows": chosen.sha256, "tuned": tuned}
     code = [codes[stage] for stages in BRING.values() for stage in stages]
-    return sha256_bytes(canonical_json({**decides, "code": code}))[:20]
+    return sha256_bytes(canonical_json({**decides, "code": code, "libraries": versions.of_here().libraries}))[:20]
 
 
 def _find(it: _Work, governance: Governance, found: Found) -> None:
@@ -152,8 +159,9 @@ def _find(it: _Work, governance: Governance, found: Found) -> None:
     except HallmarkError as error:
         found.failures[it.name] = error
         it.watcher.line(f"{it.name}: {error}")
-        if (it.layout.stage("predict/base") / "result.json").is_file():
-            found.outcomes[it.name] = outcome.read(it.layout, it.params)
+        with suppress(HallmarkError):
+            if (it.layout.stage("predict/base") / "result.json").is_file():
+                found.outcomes[it.name] = outcome.read(it.layout, it.params)
 
 
 def _kept(it: _Work) -> Outcome | None:

@@ -104,8 +104,9 @@ def _answered(layout: Layout, which: Which) -> bool:
 def _rows(layout: Layout, states: Mapping[State, Which], settings: Evaluation) -> list[Row]:
     """Each asked row with the answers to it, judged as stage `evaluate` judges them."""
     sides = {side: read_table(layout.stage("split") / f"{side}.parquet").to_pylist() for side in ("train", "test")}
-    expected = {
-        side: {row["record_id"]: row["messages"][-1]["content"] for row in rows} for side, rows in sides.items()
+    expected = {  # plain texts have no target
+        side: {row["record_id"]: target for row in rows if (target := row["messages"][-1]["content"])}
+        for side, rows in sides.items()
     }
     target = target_of(settings, expected["train"] or expected["test"], expected["test"])
     said = {state: _said(layout, which) for state, which in states.items()}

@@ -189,6 +189,14 @@ def whole_folder(target: Path, mode: int | None = None) -> Iterator[Path]:
         shutil.rmtree(aside, ignore_errors=True)
 
 
+def link(source: Path, target: Path) -> None:
+    """The same file under another name; a copy where the disk has no such links, or is another one."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)
+
+
 def copy_tree(source: Path, target: Path, copy: Callable[[Path, Path], object] = shutil.copyfile) -> None:
     """Copy a folder's files into `target`, file by file with `copy`. Permissions are those of what is made here, not
     the source's: a model folder that everybody may enter does not open the state that it is copied to."""

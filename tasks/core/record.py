@@ -48,8 +48,8 @@ QUARANTINE = pa.schema(
     ]
 )
 
-VALIDATION = pa.schema([("record_id", pa.string())])
-"""Of the training records that no step learns from."""
+VALIDATION = pa.schema([("record_id", pa.string()), ("place", pa.int64())])
+"""Of the training records that no step learns from: `place` is where each stands in the training table, ascending."""
 
 ROW_GROUP = 50_000
 """Rows written together, however they came, so that the same rows give the same bytes."""

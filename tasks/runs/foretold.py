@@ -20,6 +20,7 @@ from tasks.stages.train.base import base_model, origins
 from tasks.stages.train.preflight import estimate, shape, workload
 from tasks.stages.train.preflight.estimate import GIB, Estimate
 from tasks.stages.train.preflight.speed import Measured
+from tasks.stages.train.rows import examples
 
 LOOKED_AT = 20
 """Runs, the newest first."""
@@ -83,7 +84,7 @@ def _earlier(params: Params, layout: Layout) -> tuple[Path | None, str, Measured
     rows, run, measured = None, "", None
     for name, other in _alike(params, layout):
         folder = other.stage("tokenise")
-        if rows is None and (folder / "result.json").is_file():
+        if rows is None and all((folder / file).is_file() for file in examples.FILES):  # else of an earlier version
             rows, run = folder, name
         facts = other.measured("train") / "facts.json"
         if measured is None and facts.is_file():

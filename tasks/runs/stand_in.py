@@ -1,11 +1,9 @@
-"""What stands in for a checkout, with a state of its own: for stages that are to find nothing that was made before."""
+"""A folder that stands in for a checkout, with a state of its own: stages find nothing there that was made before."""
 
-import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from tasks.core.files import copy_tree
+from tasks.core.files import copy_tree, link
 
 OWN = (".hallmark", ".git")
 """What at the top of the checkout is not linked."""
@@ -34,15 +32,8 @@ def _fetched(checkout: Path) -> Iterator[Path]:
 
 def _give(model: Path, place: Path) -> None:
     """The same files under another name: `base_model` keeps what it fetches in that folder, and a symbolic link there
-    is removed before it starts. Who reads a model compares its digest, whatever its files are called."""
+    is removed before it starts. Every reader of a model compares its digest."""
     if model.is_dir():
-        copy_tree(model, place, copy=_link)
+        copy_tree(model, place, copy=link)
     else:
-        _link(model, place)
-
-
-def _link(source: Path, target: Path) -> None:
-    try:
-        os.link(source, target)
-    except OSError:  # another disk, or one without such links
-        shutil.copyfile(source, target)
+        link(model, place)

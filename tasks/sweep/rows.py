@@ -1,13 +1,12 @@
 """The rows of a sweep: those that the last run trains on, with its validation rows."""
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow.parquet as pq
 
 from tasks.core.errors import InputError
-from tasks.core.files import sha256_file
+from tasks.core.files import link, sha256_file
 from tasks.core.layout import Layout
 from tasks.core.params.params import Params
 from tasks.ledger.ledger import Ledger
@@ -30,7 +29,7 @@ class Rows:
 
     def write(self, folder: Path) -> None:
         for name in FILES:
-            os.link(self.split / name, folder / name)
+            link(self.split / name, folder / name)
 
     def digests(self) -> list[str]:
         return [sha256_file(self.split / name) for name in FILES]
@@ -41,7 +40,8 @@ def choose(params: Params, layout: Layout, ledger: Ledger, governance: Governanc
     run = source.newest(params, layout)
     statement = source.require_passed(run, ledger, governance)
     split = run.stage("split")
-    if not pq.read_metadata(split / "validation.parquet").num_rows:
+    validation = split / "validation.parquet"
+    if not validation.is_file() or not pq.read_metadata(validation).num_rows:  # a run of an earlier version has none
         raise InputError(
             f"a sweep goes by the loss on the validation rows, and run {run.root.name} has none; set "
             "data.validation_share in params.yaml, and let a run with it pass its data gate"

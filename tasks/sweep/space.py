@@ -11,6 +11,8 @@ from tasks.core.params.training import Training
 
 SECTION = "training."
 EXAMPLE = "--over training.learning_rate=0.0005,0.001,0.002 or --over training.learning_rate=0.0001..0.01"
+WHEN = ("validate_steps", "patience")
+"""Parameters that say when a training is looked at."""
 MOST = 1_000
 """Combinations of listed values."""
 
@@ -23,12 +25,25 @@ class Axis:
     values: tuple[str, ...] = ()
     low: float = 0.0
     high: float = 0.0
+    whole: bool = False
+    """Both ends are whole numbers, and so is all between them."""
 
     def suggest(self, trial: Any) -> str:
         """A value of it, by Optuna; between the ends of a range by its logarithm."""
         if self.values:
             return str(trial.suggest_categorical(self.key, self.values))
+        if self.whole:
+            return str(trial.suggest_int(self.key, round(self.low), round(self.high), log=True))
         return f"{trial.suggest_float(self.key, self.low, self.high, log=True):.3g}"
+
+    @property
+    def tried(self) -> tuple[str, ...]:
+        """Listed values; of a range its ends, and one between."""
+        if self.values:
+            return self.values
+        if self.whole:
+            return str(round(self.low)), str(round(self.high))
+        return tuple(f"{value:.3g}" for value in (self.low, math.sqrt(self.low * self.high), self.high))
 
 
 def read(given: Sequence[str]) -> list[Axis]:
@@ -51,6 +66,8 @@ def _axis(text: str) -> Axis:
             f"--over {key}: expected a parameter of `training`, since all trials learn from the same rows; "
             "`hallmark params --schema` lists them"
         )
+    if key.removeprefix(SECTION) in WHEN:
+        raise InputError(f"--over {key}: all trials are looked at alike; set it with --set")
     if ".." not in said:
         values = tuple(value.strip() for value in said.split(","))
         if len(set(values)) < len(values) or len(values) < 2 or not all(values):
@@ -58,7 +75,7 @@ def _axis(text: str) -> Axis:
         return Axis(key, values)
     low, _, high = said.partition("..")
     try:
-        axis = Axis(key, low=float(low), high=float(high))
+        axis = Axis(key, low=float(low), high=float(high), whole=low.strip().isdigit() and high.strip().isdigit())
     except ValueError:
         raise InputError(f"--over {text}: expected two numbers, e.g. {EXAMPLE}") from None
     if not 0 < axis.low < axis.high < math.inf:
@@ -67,7 +84,6 @@ def _axis(text: str) -> Axis:
 
 
 def corners(axes: Sequence[Axis]) -> Iterator[Mapping[str, str]]:
-    """Every combination of listed values and ends of ranges: where these are possible, so is what lies between."""
-    ends = [axis.values or (str(axis.low), str(axis.high)) for axis in axes]
-    for values in itertools.product(*ends):
+    """Every combination of listed values, and of what `Axis.tried` has of ranges."""
+    for values in itertools.product(*(axis.tried for axis in axes)):
         yield dict(zip((axis.key for axis in axes), values, strict=True))

@@ -23,6 +23,7 @@ from tasks.policy.governance import Governance
 from tasks.scratch import place, work
 from tasks.scratch.place import Place
 from tasks.scratch.work import Watcher
+from tasks.stages.train import versions
 from tasks.supervise import box
 from tasks.sweep import rows, space, tracked, trial
 from tasks.sweep.space import Axis
@@ -71,8 +72,9 @@ class Document(Frozen):
 
     @property
     def best(self) -> Trial | None:
+        """Of those that came to their end."""
         first = self.ranked[0]
-        return first if first.outcome else None
+        return first if first.outcome and not first.outcome.stopped else None
 
 
 def _rank(it: Trial) -> tuple[int, float]:
@@ -86,26 +88,36 @@ def sweep(root: Path, wish: Wish, ledger: Ledger, governance: Governance, watche
     import optuna
 
     params, *_ = [wish.params_with(corner) for corner in space.corners(wish.axes)]
+    governance.policy.base_models.require(params.base_model.licence)
     boxed = box.wanted(governance.policy.environment)
     with turn(root / ".hallmark" / f".{FOLDER}.lock", "another sweep is under way"):
         chosen = rows.choose(params, Layout(root), ledger, governance)
-        house = _House(Place.of(root, FOLDER), chosen, boxed, watcher, root, wish)
+        house = _House(Place.of(root, FOLDER), chosen, boxed, watcher, Layout(root), wish, params.use_case.name)
         house.prepare(params, governance)
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         seed = params.training.seed % 2**32
-        study = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=seed), pruner=_pruner(wish.halving))
-        count = _enqueue(study, wish, seed)
-        made = [house.made(study, number, count) for number in range(1, count + 1)]
+        study = _study(wish.halving, seed)
+        count, made = _enqueue(study, wish, seed), list[Trial]()
+        for number in range(1, count + 1):
+            made.append(house.made(study, number, count))
+            if made[-1].failure:
+                study = _without_failures(study, wish.halving, seed + number)
     return Document(use_case=params.use_case.name, run=chosen.run, demo=chosen.demo, trials=made)
 
 
-def _pruner(halving: bool) -> Any:
+def _study(halving: bool, seed: int) -> Any:
     import optuna
 
-    pruners = optuna.pruners
-    return (
-        pruners.SuccessiveHalvingPruner(min_resource=FIRST, reduction_factor=THIRD) if halving else pruners.NopPruner()
-    )
+    halves = optuna.pruners.SuccessiveHalvingPruner(min_resource=FIRST, reduction_factor=THIRD)
+    pruner = halves if halving else optuna.pruners.NopPruner()
+    return optuna.create_study(sampler=optuna.samplers.TPESampler(seed=seed), pruner=pruner)
+
+
+def _without_failures(study: Any, halving: bool, seed: int) -> Any:
+    """A study that knows the other trials alone: Optuna would go on comparing with what a failed one had reached."""
+    fresh = _study(halving, seed)
+    fresh.add_trials([each for each in study.get_trials() if each.state != _state("FAIL")])
+    return fresh
 
 
 def _enqueue(study: Any, wish: Wish, seed: int) -> int:
@@ -126,8 +138,9 @@ class _House:
     rows: rows.Rows
     boxed: bool
     watcher: Watcher
-    root: Path
+    checkout: Layout
     wish: Wish
+    use_case: str
 
     @property
     def layout(self) -> Layout:
@@ -137,7 +150,8 @@ class _House:
         """Model and tokens, for all trials; made anew where rows, model, prompts or code are others."""
         given = {name: params.model_dump(mode="json")[name] for name in ("base_model", "prompts")}
         codes = place.codes()
-        common = _digest({**given, "rows": self.rows.digests(), "code": [codes[stage] for stage in (*BEFORE, "train")]})
+        code = {"code": [codes[stage] for stage in (*BEFORE, "train")], "libraries": versions.of_here().libraries}
+        common = _digest({**given, **code, "rows": self.rows.digests()})
         mark = self.layout.root / "common"
         self.place.clear([self.layout.root.name] if mark.is_file() and mark.read_text() == common else [])
         place.make(self.layout, params, self.rows, governance)
@@ -162,7 +176,7 @@ class _House:
             return Trial(number=number, changes=changes, outcome=None, failure=str(error))
         study.tell(asked, None if outcome.stopped else outcome.best["validation_loss"], state=_state_of(outcome))
         if fresh:
-            tracked.track(Layout(self.root), self.rows.run, number, changes, outcome)
+            tracked.track(self.checkout, self.use_case, self.rows.run, number, changes, outcome)
         how = "stopped early" if outcome.stopped else "done" if fresh else "was done before"
         took = f", {duration(time.monotonic() - began)}" if fresh else ""
         self.watcher.line(f"{what}: validation loss {outcome.best['validation_loss']:.4f}, {how}{took}")
@@ -180,8 +194,7 @@ class _House:
 
         common = (self.layout.root / "common").read_text()
         kept = self.place.outcome(_digest({"training": params.training.model_dump(mode="json"), "common": common}))
-        if kept.is_file():
-            outcome = Outcome.model_validate(read_json(kept))
+        if outcome := _kept(kept):
             for loss in outcome.looks:
                 looked(loss)
             return outcome, False
@@ -190,6 +203,13 @@ class _House:
         if not outcome.stopped:  # that depends on what the others were
             write_json(kept, outcome.model_dump(mode="json"))
         return outcome, True
+
+
+def _kept(path: Path) -> Outcome | None:
+    try:
+        return Outcome.model_validate(read_json(path)) if path.is_file() else None
+    except ValueError:  # of another version
+        return None
 
 
 def _digest(value: Any) -> str:

@@ -12,19 +12,19 @@ SWEEP, TRIAL = "hallmark.sweep", "hallmark.trial"
 """Tags: the run whose rows they are; the number of the trial."""
 
 
-def track(layout: Layout, run: str, number: int, changes: Mapping[str, str], outcome: Outcome) -> None:
+def track(layout: Layout, use_case: str, run: str, number: int, changes: Mapping[str, str], outcome: Outcome) -> None:
     try:
-        _track(layout, run, number, changes, outcome)
+        _track(layout, use_case, run, number, changes, outcome)
     except Exception as error:  # whatever tracking dies of, a sweep does not
         print(f"tracking is away ({type(error).__name__}: {error}); trial {number} is not in MLflow", flush=True)
 
 
-def _track(layout: Layout, run: str, number: int, changes: Mapping[str, str], outcome: Outcome) -> None:
+def _track(layout: Layout, use_case: str, run: str, number: int, changes: Mapping[str, str], outcome: Outcome) -> None:
     from mlflow import MlflowClient
     from mlflow.entities import Param
 
     client = MlflowClient(tracking.tracking_uri(layout))
-    key = tracking.experiment(client, f"{tracking.use_case(layout)} sweeps", layout)
+    key = tracking.experiment(client, f"{use_case} sweeps", layout)
     tags = {SWEEP: run, TRIAL: str(number)}
     made = client.create_run(key, tags=tags, run_name=f"{run} trial {number}").info.run_id
     client.log_batch(made, params=[Param(name, value) for name, value in changes.items()])

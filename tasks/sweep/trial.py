@@ -30,7 +30,7 @@ class Outcome(Frozen):
 
     @property
     def looks(self) -> list[float]:
-        return [point[early_stopping.LOSS] for point in self.points if early_stopping.LOSS in point]
+        return looks_of(self.points)
 
     @property
     def best(self) -> dict[str, Any]:
@@ -51,14 +51,14 @@ def run(layout: Layout, params: Params, boxed: bool, working: Working, looked: L
         shutil.rmtree(path, ignore_errors=True)
     wanted = train.Params(training=params.training, prompts=params.prompts)
     kept = layout.kept("checkpoints", "train") / train.inputs_digest(wanted, layout)
-    told = 0
+    told, points = 0, list[watch.Point]()
 
     def say(line: str) -> None:
-        nonlocal told
+        nonlocal told, points
         if match := dvc.PROGRESS.match(line):
             working(match["how"])
-        losses = _looks(kept)
-        for loss in losses[told:]:
+        points = _record(kept) or points  # a training that ended has taken its record away
+        for loss in looks_of(points)[told:]:
             told += 1
             if looked(loss):
                 raise _Stopped
@@ -66,7 +66,7 @@ def run(layout: Layout, params: Params, boxed: bool, working: Working, looked: L
     try:
         work.bring(layout, "train", boxed, say)
     except _Stopped:
-        points = [{name: point[name] for name in train.CURVE if name in point} for point in _record(kept)]
+        points = [{name: point[name] for name in train.CURVE if name in point} for point in points]
         shutil.rmtree(kept, ignore_errors=True)
         return Outcome(points=points, stopped=True, seconds=None, tokens_per_second=None)
     facts = read_json(layout.measured("train") / "facts.json")["facts"]
@@ -85,5 +85,5 @@ def _record(kept: Any) -> list[watch.Point]:
     return watch.read_record(kept / "scratch" / "record.jsonl")
 
 
-def _looks(kept: Any) -> list[float]:
-    return [point[early_stopping.LOSS] for point in _record(kept) if early_stopping.LOSS in point]
+def looks_of(points: list[watch.Point]) -> list[float]:
+    return [point[early_stopping.LOSS] for point in points if early_stopping.LOSS in point]

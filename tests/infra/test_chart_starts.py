@@ -78,8 +78,9 @@ def answers(
     shown = ["--ro-bind", str(ROOT), str(ROOT)]  # it may lie below /tmp
     own = [word for to, path in mounts.items() for word in (_bind(to), str(path), to)]
     inside = [sys.executable, "-I", "-c", ASK, json.dumps(made["command"]), json.dumps(asked), said]
+    command = [*shut, "--tmpfs", "/tmp", *shown, *own, "--chdir", made["workingDir"], *inside]
     done = subprocess.run(
-        [*shut, "--tmpfs", "/tmp", *shown, *own, "--chdir", made["workingDir"], *inside], capture_output=True, text=True,
+        command, capture_output=True, text=True,
         env=given | {"PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin"}, timeout=300,
     )  # fmt: skip
     assert done.returncode == 0 and not done.stderr, done.stdout + done.stderr

@@ -1,5 +1,6 @@
 """Which parameters a sweep takes, and what it refuses."""
 
+import optuna
 import pytest
 
 from tasks.core.errors import InputError
@@ -9,9 +10,15 @@ from tasks.sweep import space
 def test_lists_and_ranges_are_told_apart_and_every_corner_is_checked() -> None:
     axes = space.read(["training.lora_rank=8, 16", "training.learning_rate=1e-4..0.01"])
     assert axes[0].values == ("8", "16") and (axes[1].low, axes[1].high) == (1e-4, 0.01)
-    assert [tuple(corner.values()) for corner in space.corners(axes)] == [
-        ("8", "0.0001"), ("8", "0.01"), ("16", "0.0001"), ("16", "0.01"),
-    ]  # fmt: skip
+    corners = [tuple(corner.values()) for corner in space.corners(axes)]
+    assert corners == [(rank, rate) for rank in ("8", "16") for rate in ("0.0001", "0.001", "0.01")]
+
+
+def test_a_range_between_whole_numbers_gives_whole_numbers() -> None:
+    (axis,) = space.read(["training.lora_rank=8..64"])
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=1))
+    values = [int(axis.suggest(study.ask())) for _ in range(20)]
+    assert axis.tried == ("8", "64") and len(set(values)) > 5 and min(values) >= 8 and max(values) <= 64
 
 
 @pytest.mark.parametrize(
@@ -26,6 +33,7 @@ def test_lists_and_ranges_are_told_apart_and_every_corner_is_checked() -> None:
         (["training.learning_rate=0.1..0.01"], "a high end above that"),
         (["training.learning_rate=0..1"], "a low end above 0"),
         (["training.learning_rate=1..inf"], "a high end above that"),
+        (["training.patience=1,2"], "all trials are looked at alike"),
         (["training.rank=1,2"], "expected a parameter of `training`"),
         (["data.seed=1,2"], "all trials learn from the same rows"),
         (["learning_rate=1,2"], "expected a parameter of `training`"),

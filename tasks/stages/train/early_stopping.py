@@ -29,7 +29,7 @@ def best(curve: Curve) -> dict[str, Any] | None:
 
 def over(curve: Curve, patience: int | None) -> bool:
     """Whether the last `patience` looks were all no better than one before."""
-    lowest = best(curve)
+    lowest = best(curve) if patience is not None else None
     if patience is None or lowest is None:
         return False
     return sum(LOSS in point for point in curve[lowest["step"] :]) >= patience

@@ -57,6 +57,7 @@ def load_model(job: Job) -> Any:
         job.model,
         dtype=dtype,
         attn_implementation=attention,
+        use_safetensors=True,
         quantization_config=builders.quantization_config(training),
     )
     del sharded

@@ -70,6 +70,7 @@ def train(job: Job) -> None:
             if early_stopping.due(order, len(curve)):
                 dog.fed(builders.FIRST_STEP)
                 look(engine, home, order, curve, shares, dog)
+                took["look_seconds"] = time.monotonic() - began - seconds
             home.tell({**point, **took, "peak_bytes": held, "seconds": seconds})
             if number % STEPS_SORTED == 0:
                 order.examples.release()
@@ -210,7 +211,10 @@ def look(
             raise diverged(number, f"makes that of the validation rows {loss}", order.step(number))
         curve[-1][early_stopping.LOSS] = loss
         if early_stopping.best(curve) is curve[-1]:
-            export.write(engine, home.job.model, order.training, home.fresh_best())
+            dog.fed(builders.FIRST_STEP)
+            folder = home.fresh_best()
+            with checkpoints.writing(home.job.scratch):
+                export.write(engine, home.job.model, order.training, folder)
 
 
 def resume(engine: Any, home: Home, checkpoint: Checkpoint | None) -> list[dict[str, Any]]:

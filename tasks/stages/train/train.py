@@ -280,11 +280,17 @@ def summarise(curve: list[watch.Point], params: Params, rows: int) -> Result:
         skipped_steps=sum(point["targets"] == 0 for point in curve),
         rows=rows,
         tokens=sum(point["tokens"] for point in curve),
-        epochs=params.training.epochs,
+        epochs=epochs_of(len(curve), params.training, rows),
         final_loss=round(sum(p["loss"] * p["targets"] for p in last) / max(1, sum(p["targets"] for p in last)), 6),
         best_step=lowest["step"] if lowest else None,
         validation_loss=lowest[early_stopping.LOSS] if lowest else None,
     )
+
+
+def epochs_of(steps: int, training: Training, rows: int) -> float:
+    """Those that were asked for, or of a training that stopped early those that it took."""
+    an_epoch = -(-rows // training.global_batch_size)
+    return training.epochs if steps >= round(training.epochs * an_epoch) else round(steps / an_epoch, 4)
 
 
 def measure(

@@ -97,9 +97,14 @@ def whole_lines(file: Path) -> list[str]:
 def standing(points: list[Point], steps: int) -> str:
     """`loss 0.412 330 tok/s eta 4m10s`; speed and time remaining go by the last 50 steps."""
     recent = [point for point in points if "seconds" in point][-50:]
-    each = sum(point["seconds"] for point in recent) / max(1, len(recent))
+    each = seconds(recent) / max(1, len(recent))
     left = duration((steps - len(points)) * each)
     return f"{losses(points)} {speed(recent):.0f} tok/s eta {left}"
+
+
+def seconds(points: list[Point]) -> float:
+    """That these steps took, as far as this process took them, with looks at the validation rows."""
+    return sum(point.get("seconds", 0.0) + point.get("look_seconds", 0.0) for point in points)
 
 
 def losses(points: list[Point]) -> str:

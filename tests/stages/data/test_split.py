@@ -232,9 +232,12 @@ def fifty(**fields: Any) -> list[dict[str, Any]]:
 
 
 def test_what_split_writes(run: Run) -> None:
-    result = run.split(fifty(), train_rows=30, test_rows=5, test_share=0.3)
+    result = run.split(fifty(), train_rows=30, test_rows=5, test_share=0.3, validation_share=0.2)
+    validation = run.records_of("split", "validation")
+    assert 0 < len(validation) == result.validation_rows < 30
     train, test = run.records_of("split", "train"), run.records_of("split", "test")
     assert (len(train), len(test)) == (result.train_rows, result.test_rows) == (30, 5)
+    assert [train[it["place"]]["record_id"] for it in validation] == [it["record_id"] for it in validation]
     assert (result.counts.quarantined, result.counts.not_drawn) == ({}, 15)
     assert run.records_of("split", "quarantine") == []
     assert {item["rule"] for item in run.records_of("split", "not_drawn")} == {"not_drawn"}

@@ -77,7 +77,7 @@ def prepare(root: Path, tiny: Path) -> Layout:
     empty = {field.name: None for field in record.SCHEMA}
     rows = [{**empty, **row, "record_id": f"r{place}", "task": "triage"} for place, row in enumerate(make_rows(28))]
     record.write_table(pa.Table.from_pylist(rows, schema=record.SCHEMA), layout.stage("split") / "train.parquet")
-    validating = pa.table([[f"r{place}" for place in VALIDATING]], schema=record.VALIDATION)
+    validating = pa.table([[f"r{place}" for place in VALIDATING], VALIDATING], schema=record.VALIDATION)
     record.write_table(validating, layout.stage("split") / "validation.parquet")
     write_json(layout.stages, {"train": "0" * 64})
     open_gate(layout)
@@ -173,10 +173,12 @@ def test_looks_at_rows_that_are_not_there_are_refused(ready: Layout) -> None:
         train.run(params_file.load(ready.params), ready)
 
 
-def test_validation_rows_of_another_table_are_refused(ready: Layout) -> None:
-    record.write_table(pa.table([["r1", "x"]], schema=record.VALIDATION), ready.stage("split") / "validation.parquet")
+@pytest.mark.parametrize("places", [[1, 28], [-1], [3, 1], [2, 2]], ids=str)
+def test_validation_rows_of_another_table_are_refused(ready: Layout, places: list[int]) -> None:
+    table = pa.table([[f"r{place}" for place in places], places], schema=record.VALIDATION)
+    record.write_table(table, ready.stage("split") / "validation.parquet")
     statement.write_experiment_gate(ready, "data", governance.load(ready.root / "governance", ready.state))
-    with pytest.raises(Refused, match="1 validation rows are not among the training rows"):
+    with pytest.raises(Refused, match="names rows that the training table has not"):
         tokenise.run(params_file.load(ready.params), ready)
 
 

@@ -22,7 +22,7 @@ from tasks.stages.train.rows import examples as on_disk
 from tasks.stages.train.rows.examples import Examples
 from tasks.stages.train.rows.order import Order
 from tasks.stages.train.storage.desk import SAID
-from tasks.stages.train.train import CURVE
+from tasks.stages.train.train import CURVE, epochs_of
 from tests.stages.train.conftest import VALIDATING, put_rows, rendered, training
 from tests.stages.train.test_loop import Killed, killed_after
 
@@ -130,6 +130,8 @@ def test_a_training_that_gets_no_better_stops(made: MakeJob) -> None:
     seen = looks(job)
     *_, best, _, last = seen
     assert last < 150 and seen[best] == min(seen.values())
+    assert epochs_of(last, job.training, 18) == round(last / 5, 4)
+    assert epochs_of(150, job.training, 18) == 30
 
 
 @pytest.mark.parametrize("killed", [3, 5, 9, 11])

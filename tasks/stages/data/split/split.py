@@ -2,7 +2,7 @@
 near-identical one.
 
     artefacts/split/train.parquet, test.parquet   tasks.core.record.SCHEMA, in the order of `placed.Placed`
-    artefacts/split/validation.parquet            record_id of the training records that no step learns from
+    artefacts/split/validation.parquet            tasks.core.record.VALIDATION
     artefacts/split/quarantine.parquet            rule prompt_in_test
     artefacts/split/not_drawn.parquet             the same columns: records that data.train_rows and test_rows left over
     artefacts/split/manifest.json                 what the dataset is made of
@@ -101,8 +101,7 @@ def run(params: Params, layout: Layout) -> Split:
         for side, there in sides.items():
             announce("split", f"writing {len(there):,} {side} records")
             _write(path, records.place[there], folder / f"{side}.parquet")
-        validating = records.record_id.take(pa.array(divided.validation))
-        write_table(pa.table([validating], schema=VALIDATION), folder / "validation.parquet")
+        write_table(_validation(records, divided), folder / "validation.parquet")
         write_table(of_records(divided.removed, layout), folder / "quarantine.parquet")
         write_table(of_records(divided.not_drawn, layout), folder / "not_drawn.parquet")
         announce("split", "counting what training will read")
@@ -136,6 +135,11 @@ def divide(records: Placed, data: Data) -> Divided:
         over.append(_removed(records, left, NOT_DRAWN, reason, pa.nulls(len(left), pa.string())))
     validation = kept[TRAIN][sides.validates[kept[TRAIN]]]
     return Divided(kept, removed, pa.concat_tables(over), validation)
+
+
+def _validation(records: Placed, divided: Divided) -> pa.Table:
+    places = np.flatnonzero(np.isin(divided.sides[TRAIN], divided.validation, assume_unique=True))
+    return pa.table([records.record_id.take(pa.array(divided.validation)), places], schema=VALIDATION)
 
 
 def _removed(records: Placed, positions: Places, rule: str, reason: str, winner: pa.Array) -> pa.Table:

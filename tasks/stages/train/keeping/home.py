@@ -1,7 +1,6 @@
 """Checkpoints, record and weights of a training whose workers all see one disk."""
 
 import json
-import os
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import Any
 
 from torch import distributed
 
-from tasks.core.files import write_json
+from tasks.core.files import copy_tree, link, write_json
 from tasks.stages.train.job import Job
 from tasks.stages.train.recovery import checkpoints, watchdog
 from tasks.stages.train.recovery.checkpoints import Checkpoint
@@ -136,4 +135,4 @@ class Home:
 def linked(folder: Path, target: Path) -> None:
     """The files of a folder are in another one of the same disk as well, in place of what that had."""
     shutil.rmtree(target, ignore_errors=True)
-    shutil.copytree(folder, target, copy_function=os.link)
+    copy_tree(folder, target, copy=link)

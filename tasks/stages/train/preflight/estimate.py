@@ -10,9 +10,10 @@ import psutil
 from pydantic import ValidationError
 
 from tasks.core.errors import InputError
+from tasks.core.params import methods
 from tasks.core.params.resources import Resources
 from tasks.core.params.training import Training
-from tasks.stages.train.preflight import memory, speed
+from tasks.stages.train.preflight import memory, operations, speed
 from tasks.stages.train.preflight.memory import ADAM, FP32, Memory
 from tasks.stages.train.preflight.shape import Shape
 from tasks.stages.train.preflight.speed import Calibrated, Measured, Speed
@@ -20,8 +21,6 @@ from tasks.stages.train.preflight.workload import Workload
 from tasks.stages.train.recovery import checkpoints
 
 GIB = 1 << 30
-FORWARD = 1 / 3
-"""Of the work of a token that is learnt from: a look goes forward alone."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +52,8 @@ class Estimate:
     def hours(self) -> float | None:
         if self.workload is None:
             return None
-        tokens = self.workload.tokens + self.workload.looked_at * FORWARD
+        forward = operations.FORWARD / (operations.FORWARD + operations.BACK[methods.of(self.training.method).form])
+        tokens = self.workload.tokens + self.workload.looked_at * forward
         return tokens / (self.speed.tokens_per_second * self.training.workers) / 3600
 
     @property
@@ -80,7 +80,7 @@ def of(
         memory=_memory(training, shape, workload),
         has=_given(resources.memory_gib) or device_memory(training),
         host_has=_given(resources.host_memory_gib) or psutil.virtual_memory().total,
-        disk=(checkpoints.KEPT + 1) * state + 2 * trained * width,  # the best weights until now, and the result
+        disk=(checkpoints.KEPT + 1) * (state + trained * width),  # each with the best weights of its time
         disk_free=shutil.disk_usage(folder).free,
         workload=workload,
         speed=speed.of(training, shape, resources, measured, calibrated),

@@ -118,7 +118,7 @@ def clear(job: Job) -> None:
 def failure(job: Job, reason: str, seconds: float, skipped: int | None) -> Failure:
     """What this attempt did beyond its last checkpoint is lost, and the time that no step was taken."""
     points = watch.read_record(job.record)
-    useful = sum(point.get("seconds", 0.0) for point in points[: kept_steps(job)])
+    useful = watch.seconds(points[: kept_steps(job)])
     lost = round(max(0.0, seconds - useful), 1)
     return Failure(reason, len(points), lost, job.training.micro_batch_tokens, skipped)
 

@@ -3,12 +3,13 @@
 Writes artefacts/tokenise/ with the files of `examples.py` and `result.json`. A table of any size is read bit by bit.
 """
 
+from array import array
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow.compute as pc
+import numpy.typing as npt
 import pyarrow.parquet as pq
 
 from tasks.core import facts, record
@@ -67,16 +68,19 @@ def run(params: Params, layout: Layout) -> Result:
     require_gate(layout, "data")
     announce("tokenise", "reading the rows")
     model, split = layout.stage("base_model") / "model", layout.stage("split")
-    table, aside = split / "train.parquet", set(places_of(split))
+    table, aside = split / "train.parquet", places_of(split)
     from transformers import AutoTokenizer
 
     tokenizer = AutoTokenizer.from_pretrained(model)
     stops = stop_tokens(tokenizer, model)
     with whole_folder(layout.stage("tokenise")) as folder:
-        validation = list[int]()
+        validation, upcoming = array("q"), iter(aside)
+        next_aside = next(upcoming, None)
         with Writer(folder, len(tokenizer)) as writer:
             for place, made in enumerate(rendered(table, params.prompts, tokenizer, stops)):
-                validation += range(writer.count, writer.count + len(made)) if place in aside else ()
+                if place == next_aside:
+                    validation.extend(range(writer.count, writer.count + len(made)))
+                    next_aside = next(upcoming, None)
                 for example in made:
                     writer.add(example)
             writer.finish(origin(layout, params.prompts), validation)
@@ -105,16 +109,12 @@ def rendered(table: Path, prompts: Mapping[str, Prompt], tokenizer: Any, stops: 
         progress.tell(done)
 
 
-def places_of(split: Path) -> list[int]:
-    """Where in the training table the rows stand that validate. Raises Refused where some are not there."""
-    wanted = record.read_table(split / "validation.parquet")["record_id"].combine_chunks()
-    places, begin = list[int](), 0
-    for part in record.batches(split / "train.parquet", ["record_id"]):
-        found = pc.is_in(part["record_id"], value_set=wanted).to_numpy(zero_copy_only=False)
-        places += (np.flatnonzero(found) + begin).tolist()
-        begin += part.num_rows
-    if len(places) != len(wanted):
-        raise Refused(f"{len(wanted) - len(places)} validation rows are not among the training rows; run stage split")
+def places_of(split: Path) -> npt.NDArray[np.int64]:
+    """Ascending: where in the training table the rows stand that validate. Raises Refused for places it has not."""
+    rows = pq.read_metadata(split / "train.parquet").num_rows
+    places: npt.NDArray[np.int64] = record.read_table(split / "validation.parquet", ["place"])["place"].to_numpy()
+    if len(places) and (places[0] < 0 or places[-1] >= rows or (np.diff(places) <= 0).any()):
+        raise Refused(f"{split / 'validation.parquet'} names rows that the training table has not; run stage split")
     return places
 
 
