@@ -1,6 +1,6 @@
 """The base models of a file, one after the other: fetched, asked as they are, fine-tuned shortly, asked again.
 
-What is done is kept, so that an interrupted comparison goes on where it was.
+Finished ones are kept, so that an interrupted comparison goes on where it was.
 """
 
 import shutil

@@ -30,7 +30,7 @@ def windows(text: str, tokenizer: Any, most: int) -> list[list[int]]:
     Every token of the text is predicted once, and after the last one the tokenizer's end of sequence. The context of
     the first window is what the tokenizer begins a text with, or else its end of sequence, which in pretraining stands
     before each text; that of any other is the last token of the window before. The windows are of even length, so that
-    none is left with a word or two. What looks like a special token is read as the characters that it has. Raises
+    none is left with a word or two. The name of a special token in a text is read as its characters. Raises
     InputError where the tokenizer has no end of sequence.
     """
     if tokenizer.eos_token_id is None:

@@ -1,4 +1,4 @@
-"""All trials, one after the other. What is done is kept, so that an interrupted sweep goes on where it was.
+"""All trials, one after the other. Finished ones are kept, so that an interrupted sweep goes on where it was.
 
 Optuna says which values a trial takes, and which trials are stopped early: asynchronous successive halving (Li et al.,
 "A System for Massively Parallel Hyperparameter Tuning", MLSys 2020), by the looks at the validation rows.
