@@ -94,7 +94,7 @@ def alone_in(job: Job) -> list[object]:
     if shutil.which("bwrap") is None:
         return []
     seen = ["--ro-bind", "/", "/", "--proc", "/proc", "--dev", "/dev", "--tmpfs", "/dev/shm", "--tmpfs", "/tmp"]
-    reads = [word for path in (job.model, job.rows, job.scratch.parents[1]) for word in ("--ro-bind", path, path)]
+    reads = [word for path in (ROOT, job.model, job.rows, job.scratch.parents[1]) for word in ("--ro-bind", path, path)]
     writes = [word for path in (job.checkpoints, job.output, job.scratch) for word in ("--bind", path, path)]
     apart = ["--unshare-user", "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--cap-drop", "ALL"]
     return ["bwrap", "--die-with-parent", *apart, *seen, *reads, *writes]
