@@ -20,6 +20,7 @@ from tasks.stages.train.job import Job
 from tasks.stages.train.storage.desk import stored
 from tests.stages.train import three_machines
 from tests.stages.train.three_machines import HEAD, Machines
+from tests.tiny_project import ROOT
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
 MakeJob = Callable[..., Job]
