@@ -17,7 +17,7 @@ HEAD = Markup("""\
 
 
 STYLES = Path(__file__).parent / "styles"
-"""`colours.css`, which every page includes."""
+"""`colours.css`, which every page includes, and `tables.css`, for pages with tables of figures."""
 
 
 def templates(folder: Path) -> jinja2.Environment:

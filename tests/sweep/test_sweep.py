@@ -18,7 +18,8 @@ from tasks.gates import statement
 from tasks.ledger.ledger import open_ledger
 from tasks.runs.run import installed_governance, open_run
 from tasks.stages.train import tracking
-from tasks.sweep import rows, sweep
+from tasks.sweep import rows, study
+from tasks.sweep.document import Document, Trial
 from tasks.sweep.trial import Outcome
 from tests import in_process, tiny_project, whole_run
 from tests.checkouts import Checkouts
@@ -113,29 +114,29 @@ def test_a_combination_that_cannot_be_is_told_before_anything_is_trained(passed:
     assert "method full has no such settings" in told
 
 
-def trial_of(number: int, losses: list[float], stopped: bool = False) -> sweep.Trial:
+def trial_of(number: int, losses: list[float], stopped: bool = False) -> Trial:
     points = [{"step": at + 1, "loss": 1.0, "validation_loss": loss} for at, loss in enumerate(losses)]
     outcome = Outcome(points=points, stopped=stopped, seconds=None, tokens_per_second=None)
-    return sweep.Trial(number=number, changes={}, outcome=outcome if losses else None, failure=None if losses else "no")
+    return Trial(number=number, changes={}, outcome=outcome if losses else None, failure=None if losses else "no")
 
 
 def test_the_best_came_to_its_end() -> None:
     given = [trial_of(1, []), trial_of(2, [0.1], stopped=True), trial_of(3, [0.4, 0.3]), trial_of(4, [0.2, 0.5])]
-    told = sweep.Document(use_case="tiny", run="one", demo=False, trials=given)
+    told = Document(use_case="tiny", run="one", demo=False, trials=given)
     assert [it.number for it in told.ranked] == [4, 3, 2, 1] and told.best == given[3]
-    assert sweep.Document(use_case="tiny", run="one", demo=False, trials=given[:2]).best is None
+    assert Document(use_case="tiny", run="one", demo=False, trials=given[:2]).best is None
 
 
 def test_others_are_not_compared_with_a_trial_that_failed() -> None:
-    study = sweep._study(halving=True, seed=1)
-    study.enqueue_trial({"rate": 2.0})
-    failed = study.ask()
+    asking = study.new(halving=True, seed=1)
+    asking.enqueue_trial({"rate": 2.0})
+    failed = asking.ask()
     for step in (1, 2):
         failed.report(0.001, step)
         assert not failed.should_prune()
-    study.tell(failed, state=sweep._state("FAIL"))
-    study = sweep._without_failures(study, halving=True, seed=2)
-    next_one = study.ask()
+    asking.tell(failed, state=study.state("FAIL"))
+    asking = study.without_failures(asking, halving=True, seed=2)
+    next_one = asking.ask()
     next_one.report(0.5, 1)
     next_one.report(0.4, 2)
     assert not next_one.should_prune()

@@ -255,6 +255,12 @@ def test_what_split_writes(run: Run) -> None:
     assert (manifest["settings"]["test_share"], manifest["settings"]["near_duplicates.jaccard"]) == (0.3, 0.85)
 
 
+@pytest.mark.parametrize(("share", "validate"), [(1e-9, 0), (0.999, 30)])
+def test_rows_that_all_validate_or_none_are_refused(run: Run, share: float, validate: int) -> None:
+    with pytest.raises(InputError, match=f"{validate} of 30 training records validate.*data.validation_share"):
+        run.split(fifty(), train_rows=30, validation_share=share)
+
+
 def test_a_training_record_whose_prompt_is_in_the_fixed_test_set_is_quarantined(run: Run) -> None:
     later, first = (record("Where is  MY card?", number=number, split=TEST) for number in (102, 100))
     run.split([*fifty(split=TRAIN), later, first, record("where is my card?", number=101, split=TRAIN)])

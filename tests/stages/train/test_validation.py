@@ -1,5 +1,6 @@
 """Rows that no step learns from say which weights were best, and when to stop."""
 
+import shutil
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -97,6 +98,11 @@ def test_ten_looks_are_taken_where_nothing_is_said(made: MakeJob) -> None:
     assert sum(early_stopping.due(order, step) for step in range(1, order.steps + 1)) == 10
 
 
+def test_the_last_step_is_looked_at_too(made: MakeJob) -> None:
+    order = Order(on_disk.read(made().rows), training(epochs=4, validate_steps=7))
+    assert [step for step in range(1, order.steps + 1) if early_stopping.due(order, step)] == [7, 14, 20]
+
+
 def test_looking_changes_no_step(made: MakeJob) -> None:
     often, once = (made(name, validate_steps=steps, lora_dropout=0.5) for name, steps in (("often", 1), ("once", 5)))
     for job in (often, once):
@@ -141,6 +147,8 @@ def test_it_ends_with_the_same_best_wherever_it_was_killed(made: MakeJob, killed
     with pytest.MonkeyPatch.context() as patch, pytest.raises(Killed):
         patch.setattr(Home, "tell", killed_after(killed))
         loop.train(cut)
+    shutil.rmtree(cut.scratch)  # as the stage does that goes on
+    cut.scratch.mkdir()
     loop.train(cut)
     assert curve(cut) == curve(whole)
     assert tree_digest(cut.output) == tree_digest(whole.output)
