@@ -1,5 +1,6 @@
 """What is tried again, how often, and what ends at once; a worker that hangs says where."""
 
+import json
 import subprocess
 import sys
 import time
@@ -16,8 +17,9 @@ from tasks.core.files import write_json
 from tasks.core.params.training import Training
 from tasks.stages.train import loop, watch
 from tasks.stages.train.job import Job
-from tasks.stages.train.recovery import attempts, watchdog
+from tasks.stages.train.recovery import attempts, checkpoints, watchdog
 from tasks.stages.train.recovery.attempts import MachinesChange, OutOfMemory, WorkersLost
+from tasks.stages.train.recovery.checkpoints import Checkpoint
 
 MakeJob = Callable[..., Job]
 ROOT = Path(__file__).parents[3]
@@ -54,6 +56,18 @@ def test_machines_that_come_and_go_with_notice_are_no_failures(job: MakeJob) -> 
     train, tokens = failing(*[MachinesChange("a machine is taken away after step 4")] * 3, None)
     failures = attempts.until_done(job(max_failures=0), train)
     assert len(failures) == 3 and len(tokens) == 4
+
+
+def test_lost_are_the_seconds_that_no_checkpoint_holds(job: MakeJob) -> None:
+    """A look at the validation rows is work too, and that of a checkpoint's steps is not lost."""
+    made = job()
+    points = [{"step": step, "loss": 1.0, "seconds": 10.0, "look_seconds": 5.0} for step in (1, 2, 3)]
+    made.record.write_text("".join(json.dumps(point) + "\n" for point in points))
+    assert attempts.failure(made, "a worker was lost", 60.0, None).seconds == 60
+    written = checkpoints.aside(made.checkpoints, 2)
+    checkpoints.empty(written)
+    checkpoints.commit(written, Checkpoint(written, 2, points[:2], 1, {}))
+    assert attempts.failure(made, "a worker was lost", 60.0, None).seconds == 60 - 2 * 15
 
 
 def test_what_a_person_has_to_mend_ends_it_at_once(job: MakeJob) -> None:

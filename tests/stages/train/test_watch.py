@@ -32,6 +32,8 @@ class Deaf(Tracker):
 def test_the_progress_line_says_where_training_stands() -> None:
     assert watch.standing(POINTS, 8) == "loss 0.250 200 tok/s eta 2s"
     assert watch.standing(POINTS, 1000) == "loss 0.250 200 tok/s eta 8m18s"
+    looked_at = [POINTS[0], {**POINTS[1], "look_seconds": 3.0, "validation_loss": 0.5}, *POINTS[2:]]
+    assert watch.standing(looked_at, 8) == "loss 0.250 validation 0.500, best 0.500 after step 2, 200 tok/s eta 5s"
 
 
 def test_the_last_step_is_not_the_end_of_the_work(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
