@@ -5,14 +5,18 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from tasks.compare import allowed, figures, page, picture
+from tasks.compare import outcome as compare_outcome
 from tasks.compare.candidates import Candidate
 from tasks.compare.compare import Found, Wish, document_of
 from tasks.compare.document import Document
 from tasks.compare.outcome import Answer, Outcome, Row, Taken
 from tasks.compare.rows import Chosen
+from tasks.core import record
+from tasks.core.layout import Layout
 from tasks.core.params.evaluation import Evaluation
 from tasks.policy.policy import BaseModels
 from tasks.stages.evaluate.intervals import Pairs, mcnemar_p, paired_gain, wilson
@@ -55,6 +59,24 @@ def compared(outcomes: dict[str, Outcome], licences: dict[str, str] | None = Non
     found = Found(outcomes=outcomes)
     found.terms = {each.name: allowed.terms(each, policy, ["eu"]) for each in candidates}
     return document_of(Wish(candidates, house.params(**SETTINGS.model_dump())), CHOSEN, found)
+
+
+def test_plain_texts_among_the_rows_that_are_trained_have_no_answer_to_judge(tmp_path: Path) -> None:
+    layout = Layout(tmp_path)
+    empty = {field.name: None for field in record.SCHEMA}
+    says = {"train": ["", '{"intent": "a"}'], "test": ['{"intent": "a"}']}
+    for side, targets in says.items():
+        rows = [
+            {**empty, "record_id": f"{side}{at}", "messages": [{"role": "assistant", "content": target}]}
+            for at, target in enumerate(targets)
+        ]
+        table = pa.Table.from_pylist(rows, schema=record.SCHEMA)
+        record.write_table(table, layout.stage("split") / f"{side}.parquet")
+    answers = pa.table({"record_id": ["test0"], "answer": ['{"intent": "a"}']})
+    record.write_table(answers, layout.stage("predict/base") / "predictions.parquet")
+    settings = SETTINGS.model_copy(update={"target": "json"})
+    (row,) = compare_outcome._rows(layout, {"zero_shot": "base"}, settings)
+    assert row.said["zero_shot"].right and row.label == "a"
 
 
 def test_scores_are_those_of_an_evaluation_over_all_rows_and_by_language() -> None:

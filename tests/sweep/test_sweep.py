@@ -4,22 +4,26 @@ import shutil
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from mlflow import MlflowClient
 
+from infra.cli.screen import Screen
 from tasks.core.errors import InputError, Refused
 from tasks.core.files import read_json
 from tasks.core.layout import Layout
 from tasks.core.params import params as params_file
 from tasks.gates import statement
 from tasks.ledger.ledger import open_ledger
+from tasks.policy.policy import BaseModels
 from tasks.runs.run import installed_governance, open_run
 from tasks.stages.train import tracking
-from tasks.sweep import rows, study
+from tasks.sweep import rows, space, study
 from tasks.sweep.document import Document, Trial
+from tasks.sweep.sweep import Wish, sweep
 from tasks.sweep.trial import Outcome
 from tests import in_process, tiny_project, whole_run
 from tests.checkouts import Checkouts
@@ -145,6 +149,15 @@ def test_others_are_not_compared_with_a_trial_that_failed() -> None:
 def choose(project: Path) -> rows.Rows:
     params, governance = params_file.load(project / "params.yaml"), installed_governance(project, None)
     return rows.choose(params, Layout(project), open_ledger(project / ".hallmark"), governance)
+
+
+def test_a_base_model_whose_licence_policy_does_not_list_is_not_opened(passed: Path) -> None:
+    governance = installed_governance(passed, None)
+    strict = governance.policy.model_copy(update={"base_models": BaseModels(licences=["MIT"])})
+    params = params_file.load(passed / "params.yaml")
+    wish = Wish(space.read(["training.lora_rank=2,4"]), lambda _: params)
+    with pytest.raises(Refused, match=r"base_model\.licence: policy lists MIT"):
+        sweep(passed, wish, open_ledger(passed / ".hallmark"), replace(governance, policy=strict), Screen(None))
 
 
 def test_rows_whose_gate_has_not_passed_train_nothing(passed: Path, tmp_path: Path) -> None:
