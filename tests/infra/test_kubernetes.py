@@ -1,42 +1,25 @@
-"""What pods and people reach on Kubernetes, as the chart says, with each set of values. No cluster was at hand."""
+"""What pods may do on Kubernetes, as the chart says it with each set of values. No cluster was at hand."""
 
-import copy
 import lzma
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import jsonschema
 import kubernetes_validate
 import pytest
-from ray._private.ray_constants import DEFAULT_PORT
 from ruamel.yaml import YAML
 
-from infra import tracking
-from infra.prefect import server
-from infra.prefect.pools import template
-from tasks.occasions.pools import Pool
-from tasks.stages.train.machines import member, notice
-from tasks.stages.train.machines.cluster import STORE_BYTES
-from tests.helm import EXAMPLES, NAMESPACE, render
+from tasks.stages.train.machines import notice
+from tests.chart import SETS, WHERE, Change, Manifest, Pod, manifests, of_kind, pods, spec_of, training_policy
+from tests.helm import NAMESPACE
 from tests.tiny_project import ROOT
 
 SHARED = Path(os.environ.get("HALLMARK_SHARED", ROOT.parent / "shared"))
 KUBERAY = SHARED / "schemas" / "kuberay" / "ray.io_rayclusters.yaml.xz"
-SETS: dict[str, tuple[str, ...]] = {
-    "nothing": (),
-    "gpu": ("gpu",),
-    "spot": ("spot",),
-    "kueue": ("kueue",),
-    "shared-disk": ("shared-disk",),
-    "production": ("production",),
-    "all": ("gpu", "spot", "kueue", "production"),
-    "all on a shared disk": ("spot", "shared-disk", "production"),
-}
-"""Names of values under infra/kubernetes/examples, the later before the earlier."""
 TRAINING = "hallmark-training"
 RUN = "20261127-141122-627bc5c0"
 SECRETS = {
@@ -54,55 +37,6 @@ TOKENS = {"worker": "worker", "head": "autoscaler"}
 """The one container of a part that has its account's token."""
 ACCOUNTS = {"worker": "hallmark-worker", "head": "hallmark-training-head", "training": TRAINING}
 """Of the others it is `hallmark`."""
-Manifest = dict[str, Any]
-
-
-@cache
-def rendered(which: str) -> list[Manifest]:
-    return render(*(EXAMPLES / f"{name}.yaml" for name in SETS[which]))
-
-
-def manifests(which: str) -> list[Manifest]:
-    """What the chart makes, and the job of a flow run."""
-    pool = Pool(type="kubernetes", image=f"registry.example/hallmark@sha256:{'0' * 64}", namespace=NAMESPACE)
-    return [*copy.deepcopy(rendered(which)), template(pool)["job_configuration"]["job_manifest"]]
-
-
-def of_kind(documents: list[Manifest], kind: str) -> list[Manifest]:
-    return [document for document in documents if document["kind"] == kind]
-
-
-class Pod(NamedTuple):
-    part: str
-    """As network.outside calls it."""
-    template: Manifest
-
-    @property
-    def spec(self) -> Manifest:
-        return dict(self.template["spec"])
-
-    @property
-    def containers(self) -> list[Manifest]:
-        return [*self.spec["containers"], *self.spec.get("initContainers", [])]
-
-
-def pods(documents: list[Manifest]) -> Iterator[Pod]:
-    """Every pod, a Ray cluster's as KubeRay completes them."""
-    for document in (*of_kind(documents, "Deployment"), *of_kind(documents, "Job")):
-        made = document["spec"]["template"]
-        yield Pod(made["metadata"]["labels"]["app.kubernetes.io/name"].removeprefix("hallmark-"), made)
-    for cluster in of_kind(documents, "RayCluster"):
-        head = cluster["spec"]["headGroupSpec"]["template"]
-        if cluster["spec"]["enableInTreeAutoscaling"]:
-            given = {key: value for key, value in cluster["spec"]["autoscalerOptions"].items() if key in BESIDE}
-            beside = {"name": "autoscaler", "image": head["spec"]["containers"][0]["image"], **given}
-            head = head | {"spec": head["spec"] | {"containers": [*head["spec"]["containers"], beside]}}
-        yield Pod("head", head)
-        yield from (Pod("training", group["template"]) for group in cluster["spec"]["workerGroupSpecs"])
-
-
-BESIDE = ("securityContext", "resources", "env", "envFrom", "volumeMounts", "image")
-"""What KubeRay takes over from autoscalerOptions to the container that it puts beside the head's."""
 
 
 @pytest.mark.parametrize("which", SETS)
@@ -265,86 +199,6 @@ def test_no_value_of_a_secret_is_rendered(which: str) -> None:
             assert not (secret and "value" in variable), variable
 
 
-Ports = frozenset[tuple[Any, ...]]
-RAY = (member.PORTS.start, member.PORTS.stop - 1)
-ANY: Ports = frozenset()
-TO_RAY = frozenset({(DEFAULT_PORT, None), RAY})
-WITHIN: dict[tuple[str, str], Ports] = {
-    **{(part, "prefect"): frozenset({(server.PORT, None)}) for part in ("watch", "worker", "runner")},
-    **{(part, "mlflow"): frozenset({(tracking.PORT, None)}) for part in ("watch", "runner")},
-    ("runner", "training"): TO_RAY,
-    ("training", "runner"): frozenset({RAY}),
-    ("training", "training"): ANY,
-}
-"""Which part asks which, on what ports."""
-
-
-def asked(policies: list[Manifest], rule: str, peers: str) -> dict[tuple[str, str], Ports]:
-    """Which part reaches which, as policies of one direction have it."""
-    found = dict[tuple[str, str], Ports]()
-    for spec in (policy["spec"] for policy in policies):
-        one = spec["podSelector"].get("matchLabels", {}).get("app.kubernetes.io/name", "").removeprefix("hallmark-")
-        for each in spec.get(rule) or []:
-            for peer in each[peers]:
-                label = peer.get("podSelector", {}).get("matchLabels", {}).get("app.kubernetes.io/name", "")
-                if label.startswith("hallmark-"):
-                    other = label.removeprefix("hallmark-")
-                    ports = frozenset((port["port"], port.get("endPort")) for port in each.get("ports", []))
-                    found[(one, other) if rule == "egress" else (other, one)] = ports
-    return found
-
-
-@pytest.mark.parametrize("which", SETS)
-def test_parts_reach_each_other_on_the_ports_that_the_code_uses(which: str) -> None:
-    policies = of_kind(manifests(which), "NetworkPolicy")
-    assert asked(policies, "ingress", "from") == asked(policies, "egress", "to") == WITHIN
-
-
-def test_what_lies_outside_is_reached_by_the_parts_that_are_named() -> None:
-    outside = YAML(typ="safe").load((EXAMPLES / "production.yaml").read_text())["network"]["outside"]
-    autoscaled = of_kind(manifests("all"), "NetworkPolicy")
-    for policy in autoscaled:
-        part = policy["metadata"]["name"]
-        ways = [(to["ipBlock"]["cidr"], each["ports"][0]["port"]) for each in policy["spec"].get("egress") or []
-                for to in each["to"] if "ipBlock" in to]  # fmt: skip
-        assert ways == [(o["to"]["ipBlock"]["cidr"], o["port"]) for o in outside if part in o["for"]], part
-    assert {policy["metadata"]["name"] for policy in autoscaled} >= {part for o in outside for part in o["for"]}
-
-
-def test_people_reach_the_pages_alone() -> None:
-    pages = YAML(typ="safe").load((EXAMPLES / "production.yaml").read_text())["network"]["pages"]
-    open_to = {
-        policy["metadata"]["name"]: each["ports"][0]["port"]
-        for policy in of_kind(manifests("production"), "NetworkPolicy")
-        for each in policy["spec"].get("ingress") or []
-        if pages in each["from"]
-    }
-    assert open_to == {"prefect": server.PORT, "mlflow": tracking.PORT, "console": 8443}
-
-
-@pytest.mark.parametrize("which", SETS)
-def test_ray_listens_on_the_ports_that_are_open(which: str) -> None:
-    (cluster,) = of_kind(manifests(which), "RayCluster")
-    single = {name: str(member.PORTS.start + place) for place, name in enumerate(member.SINGLE)}
-    last = {"min-worker-port": str(member.PORTS.start + len(single)), "max-worker-port": str(member.PORTS.stop - 1)}
-    for group in (cluster["spec"]["headGroupSpec"], *cluster["spec"]["workerGroupSpecs"]):
-        given = group["rayStartParams"]
-        assert given.items() >= (single | last | {"object-store-memory": str(STORE_BYTES)}).items()
-        (container,) = group["template"]["spec"]["containers"]
-        for probe in ("readinessProbe", "livenessProbe"):
-            assert str(container[probe]["httpGet"]["port"]) == single["dashboard-agent-listen-port"]
-
-
-@pytest.mark.parametrize("which", SETS)
-def test_a_service_leads_to_the_port_that_its_pod_names(which: str) -> None:
-    documents = manifests(which)
-    for service in of_kind(documents, "Service"):
-        selector = service["spec"]["selector"].items()
-        (pod,) = [pod for pod in pods(documents) if selector <= pod.template["metadata"]["labels"].items()]
-        named = {port["name"] for container in pod.containers for port in container.get("ports", [])}
-        assert {port["targetPort"] for port in service["spec"]["ports"]} <= named
-
-
 def test_a_machine_has_its_notice_before_it_goes() -> None:
     (cluster,) = of_kind(manifests("spot"), "RayCluster")
     for group, seconds in zip(cluster["spec"]["workerGroupSpecs"], (120, 25), strict=True):
@@ -383,56 +237,43 @@ def test_a_shared_disk_shows_one_run() -> None:
             assert not [mount for mount in mounts if mount["name"] == "state"]
 
 
-Change = Callable[[list[Manifest]], object]
-WHERE = "all on a shared disk"
-"""Where all that can be opened is there."""
-
-
-def spec(documents: list[Manifest], part: str = "training") -> Manifest:
-    found: Manifest = next(pod.template["spec"] for pod in pods(documents) if pod.part == part)
-    return found
-
-
-def policy(documents: list[Manifest]) -> Manifest:
-    (found,) = [p["spec"] for p in of_kind(documents, "NetworkPolicy") if p["metadata"]["name"] == "training"]
-    return dict(found)
-
-
 def add_mount(documents: list[Manifest], **mount: object) -> None:
-    spec(documents)["containers"][0]["volumeMounts"].append({"name": "state", **mount})
+    spec_of(documents)["containers"][0]["volumeMounts"].append({"name": "state", **mount})
 
 
 OPENED: dict[str, Change] = {
-    "a token": lambda d: spec(d).pop("automountServiceAccountToken"),
-    "the default account": lambda d: spec(d).pop("serviceAccountName"),
-    "a secret": lambda d: spec(d)["volumes"].append({"name": "keys", "secret": {"secretName": "gate"}}),
-    "a token by hand": lambda d: spec(d, "watch")["volumes"].append({"name": "kubernetes-token", "projected": {}}),
-    "the autoscaler's token": lambda d: spec(d, "head")["containers"][0]["volumeMounts"].append(
+    "a token": lambda d: spec_of(d).pop("automountServiceAccountToken"),
+    "the default account": lambda d: spec_of(d).pop("serviceAccountName"),
+    "a secret": lambda d: spec_of(d)["volumes"].append({"name": "keys", "secret": {"secretName": "gate"}}),
+    "a token by hand": lambda d: spec_of(d, "watch")["volumes"].append({"name": "kubernetes-token", "projected": {}}),
+    "the autoscaler's token": lambda d: spec_of(d, "head")["containers"][0]["volumeMounts"].append(
         {"name": "kubernetes-token", "mountPath": "/var/run/secrets/kubernetes.io/serviceaccount"}
     ),
-    "a folder of the node": lambda d: spec(d)["volumes"].append({"name": "node", "hostPath": {"path": "/"}}),
-    "a volume without a limit": lambda d: spec(d)["volumes"].append({"name": "more", "emptyDir": {}}),
+    "a folder of the node": lambda d: spec_of(d)["volumes"].append({"name": "node", "hostPath": {"path": "/"}}),
+    "a volume without a limit": lambda d: spec_of(d)["volumes"].append({"name": "more", "emptyDir": {}}),
     "all of the state": lambda d: add_mount(d, mountPath="/srv/hallmark/.hallmark"),
     "the keys": lambda d: add_mount(d, mountPath="/keys", subPath="keys", readOnly=True),
     "other runs": lambda d: add_mount(d, mountPath="/runs", subPath="runs", readOnly=True),
-    "a model that is written": lambda d: spec(d)["containers"][0]["volumeMounts"][2].pop("readOnly"),
-    "a variable of a secret": lambda d: spec(d)["containers"][0]["env"].append(
+    "a model that is written": lambda d: spec_of(d)["containers"][0]["volumeMounts"][2].pop("readOnly"),
+    "a variable of a secret": lambda d: spec_of(d)["containers"][0]["env"].append(
         {"name": "K", "valueFrom": {"secretKeyRef": {"name": "gate", "key": "key"}}}
     ),
-    "the runner's secret": lambda d: spec(d)["containers"][0].update(envFrom=[{"secretRef": {"name": "hallmark-run"}}]),
-    "the node's network": lambda d: spec(d).update(hostNetwork=True),
-    "root": lambda d: spec(d, "prefect")["securityContext"].pop("runAsNonRoot"),
-    "a privileged container": lambda d: spec(d)["containers"][0]["securityContext"].update(privileged=True),
-    "capabilities": lambda d: spec(d, "runner")["containers"][0]["securityContext"].pop("capabilities"),
-    "a root that is written": lambda d: spec(d, "runner")["initContainers"][0]["securityContext"].pop(
+    "the runner's secret": lambda d: spec_of(d)["containers"][0].update(
+        envFrom=[{"secretRef": {"name": "hallmark-run"}}]
+    ),
+    "the node's network": lambda d: spec_of(d).update(hostNetwork=True),
+    "root": lambda d: spec_of(d, "prefect")["securityContext"].pop("runAsNonRoot"),
+    "a privileged container": lambda d: spec_of(d)["containers"][0]["securityContext"].update(privileged=True),
+    "capabilities": lambda d: spec_of(d, "runner")["containers"][0]["securityContext"].pop("capabilities"),
+    "a root that is written": lambda d: spec_of(d, "runner")["initContainers"][0]["securityContext"].pop(
         "readOnlyRootFilesystem"
     ),
-    "no filter of system calls": lambda d: spec(d)["securityContext"].pop("seccompProfile"),
-    "no limits": lambda d: spec(d, "mlflow")["containers"][0].pop("resources"),
-    "an image by its tag": lambda d: spec(d)["containers"][0].update(image="hallmark:latest"),
+    "no filter of system calls": lambda d: spec_of(d)["securityContext"].pop("seccompProfile"),
+    "no limits": lambda d: spec_of(d, "mlflow")["containers"][0].pop("resources"),
+    "an image by its tag": lambda d: spec_of(d)["containers"][0].update(image="hallmark:latest"),
     "an open autoscaler": lambda d: of_kind(d, "RayCluster")[0]["spec"]["autoscalerOptions"].pop("securityContext"),
-    "everything": lambda d: policy(d)["egress"].append({}),
-    "everybody": lambda d: policy(d)["ingress"].append({"from": [{"namespaceSelector": {}}]}),
+    "everything": lambda d: training_policy(d)["egress"].append({}),
+    "everybody": lambda d: training_policy(d)["ingress"].append({"from": [{"namespaceSelector": {}}]}),
     "no policy that closes": lambda d: d.remove(of_kind(d, "NetworkPolicy")[0]),
     "a role": lambda d: d.append(
         {
@@ -454,20 +295,3 @@ def test_a_door_that_is_opened_shows(what: str) -> None:
     documents = manifests(WHERE)
     OPENED[what](documents)
     assert list(open_doors(documents))
-
-
-WAYS: dict[str, Change] = {
-    "a database elsewhere": lambda d: policy(d)["egress"][-1]["ports"].append({"protocol": "TCP", "port": 5432}),
-    "fewer ports of the runner": lambda d: policy(d)["egress"][-1]["ports"][0].update(endPort=20_099),
-    "the head for all": lambda d: policy(d)["ingress"][1].pop("ports"),
-    "the console for the runner": lambda d: policy(d)["egress"].append(
-        {"to": [{"podSelector": {"matchLabels": {"app.kubernetes.io/name": "hallmark-console"}}}]}
-    ),
-}
-
-
-@pytest.mark.parametrize("what", WAYS)
-def test_a_way_that_is_opened_shows(what: str) -> None:
-    policies = of_kind(manifests(WHERE), "NetworkPolicy")
-    WAYS[what](policies)
-    assert not asked(policies, "ingress", "from") == asked(policies, "egress", "to") == WITHIN

@@ -1,0 +1,86 @@
+"""What the chart makes of each set of values, as tests look at it."""
+
+import copy
+from collections.abc import Callable, Iterator
+from functools import cache
+from typing import Any, NamedTuple
+
+from infra.prefect.pools import template
+from tasks.occasions.pools import Pool
+from tests.helm import EXAMPLES, NAMESPACE, render
+
+SETS: dict[str, tuple[str, ...]] = {
+    "nothing": (),
+    "gpu": ("gpu",),
+    "spot": ("spot",),
+    "kueue": ("kueue",),
+    "shared-disk": ("shared-disk",),
+    "production": ("production",),
+    "all": ("gpu", "spot", "kueue", "production"),
+    "all on a shared disk": ("spot", "shared-disk", "production"),
+}
+"""Names of values under infra/kubernetes/examples, the later before the earlier."""
+Manifest = dict[str, Any]
+
+
+@cache
+def rendered(which: str) -> list[Manifest]:
+    return render(*(EXAMPLES / f"{name}.yaml" for name in SETS[which]))
+
+
+def manifests(which: str) -> list[Manifest]:
+    """What the chart makes, and the job of a flow run."""
+    pool = Pool(type="kubernetes", image=f"registry.example/hallmark@sha256:{'0' * 64}", namespace=NAMESPACE)
+    return [*copy.deepcopy(rendered(which)), template(pool)["job_configuration"]["job_manifest"]]
+
+
+def of_kind(documents: list[Manifest], kind: str) -> list[Manifest]:
+    return [document for document in documents if document["kind"] == kind]
+
+
+class Pod(NamedTuple):
+    part: str
+    """As network.outside calls it."""
+    template: Manifest
+
+    @property
+    def spec(self) -> Manifest:
+        return dict(self.template["spec"])
+
+    @property
+    def containers(self) -> list[Manifest]:
+        return [*self.spec["containers"], *self.spec.get("initContainers", [])]
+
+
+def pods(documents: list[Manifest]) -> Iterator[Pod]:
+    """Every pod, a Ray cluster's as KubeRay completes them."""
+    for document in (*of_kind(documents, "Deployment"), *of_kind(documents, "Job")):
+        made = document["spec"]["template"]
+        yield Pod(made["metadata"]["labels"]["app.kubernetes.io/name"].removeprefix("hallmark-"), made)
+    for cluster in of_kind(documents, "RayCluster"):
+        head = cluster["spec"]["headGroupSpec"]["template"]
+        if cluster["spec"]["enableInTreeAutoscaling"]:
+            given = {key: value for key, value in cluster["spec"]["autoscalerOptions"].items() if key in BESIDE}
+            beside = {"name": "autoscaler", "image": head["spec"]["containers"][0]["image"], **given}
+            head = head | {"spec": head["spec"] | {"containers": [*head["spec"]["containers"], beside]}}
+        yield Pod("head", head)
+        yield from (Pod("training", group["template"]) for group in cluster["spec"]["workerGroupSpecs"])
+
+
+BESIDE = ("securityContext", "resources", "env", "envFrom", "volumeMounts", "image")
+"""What KubeRay takes over from autoscalerOptions to the container that it puts beside the head's."""
+
+
+Change = Callable[[list[Manifest]], object]
+WHERE = "all on a shared disk"
+"""Where all that can be opened is there."""
+
+
+def spec_of(documents: list[Manifest], part: str = "training") -> Manifest:
+    found: Manifest = next(pod.template["spec"] for pod in pods(documents) if pod.part == part)
+    return found
+
+
+def training_policy(documents: list[Manifest]) -> Manifest:
+    (found,) = [p["spec"] for p in of_kind(documents, "NetworkPolicy") if p["metadata"]["name"] == "training"]
+    return dict(found)
