@@ -16,6 +16,7 @@ from tasks.stages.train.job import Job
 from tasks.stages.train.preflight import estimate, shape, speed, workload
 from tasks.stages.train.preflight.estimate import Estimate
 from tasks.stages.train.preflight.speed import Measured
+from tasks.stages.train.rows import examples as on_disk
 from tests.stages.train.conftest import training
 
 MIB = 1 / 1024
@@ -67,6 +68,17 @@ def test_hours_and_cost_follow_from_tokens_speed_and_price(tiny: Path, folder24:
     assert it.cost == pytest.approx(it.hours * 2.0)
     two = told(tiny, folder24, measured=measured, epochs=30, workers=2)
     assert two.hours == pytest.approx(it.hours / 2) and two.cost == pytest.approx(it.cost)
+
+
+def test_looks_at_the_validation_rows_take_time_and_no_steps(tiny: Path, folder28: Path) -> None:
+    rows = on_disk.read(folder28)
+    measured = Measured(tokens_per_second=200.0, run="r1", training=training())
+    asked = told(tiny, folder28, measured=measured, epochs=2, validate_steps=4)
+    looks, tokens = 3, int(rows.lengths(rows.validation).sum())  # of 12 steps
+    assert asked.workload and (asked.workload.steps, asked.workload.looked_at) == (12, looks * tokens)
+    learnt = int(rows.lengths().sum()) - tokens
+    assert asked.workload.tokens == 2 * learnt
+    assert asked.hours == pytest.approx((2 * learnt + looks * tokens / 2) / 200 / 3600)  # LoRA: half is forward
 
 
 def test_a_speed_says_where_it_comes_from(tiny: Path) -> None:
