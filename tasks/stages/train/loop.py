@@ -27,7 +27,7 @@ from tasks.stages.train.recovery.divergence import diverged, left_out, require_s
 from tasks.stages.train.rows import examples as on_disk
 from tasks.stages.train.rows import passes
 from tasks.stages.train.rows.batches import all_share, collate
-from tasks.stages.train.rows.order import STEPS_SORTED, Order, Rows
+from tasks.stages.train.rows.order import Order, Rows
 from tasks.stages.train.shares import Shares
 from tasks.stages.train.target_loss import can_share_prefix
 
@@ -72,8 +72,7 @@ def train(job: Job) -> None:
                 look(engine, home, order, curve, shares, dog)
                 took["look_seconds"] = time.monotonic() - began - seconds
             home.tell({**point, **took, "peak_bytes": held, "seconds": seconds})
-            if number % STEPS_SORTED == 0:
-                order.examples.release()
+            order.examples.release()  # the system maps 64 KB around each row that is looked at
             last = len(curve) == order.steps or early_stopping.over(curve, training.patience)
             due = last or len(curve) % training.checkpoint_steps == 0
             change = None if last else home.change(len(curve), due)

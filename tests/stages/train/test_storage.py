@@ -3,6 +3,7 @@
 import os
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -242,6 +243,25 @@ def test_a_training_with_a_storage_goes_on_from_what_is_sound_in_it(
     assert tree_digest(cut.output) == tree_digest(whole.output)
     assert (cut.scratch / SAID).exists() is (damage != "none")
     assert {path.name for path in Path(store.where).iterdir()} == {trees.SHARED}
+
+
+@pytest.mark.usefixtures("alone")
+def test_best_weights_in_several_checkpoints_are_sent_once(
+    job: MakeJob, store: Place, folder28: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put, names = Place.put, []
+
+    def told(place: Place, files: Any, again: bool = True) -> None:
+        names.extend(name for name, _ in files)
+        put(place, files, again)
+
+    monkeypatch.setattr(Place, "put", told)
+    # The weights of the look after step 3 are in the checkpoints of steps 3, 4 and 5.
+    loop.train(away := away_of(job("once", rows=folder28, validate_steps=3, checkpoint_steps=1), store))
+    sent.fetch(away)
+    weights = f"{away.afar.name}/{tree_manifest(away.output)['adapter_config.json']}"  # type: ignore[union-attr]
+    assert names.count(weights) == 2  # in a checkpoint, and as the result
+    assert max(Counter(names).values()) == 2
 
 
 def test_a_bucket_that_is_not_there_is_an_input_error(

@@ -42,6 +42,8 @@ class Away(Home):
     def __init__(self, job: Job, afar: Afar) -> None:
         self.afar, self.place = afar, Place(afar.place)
         self._upload: Upload | None = None
+        self.lies_there: frozenset[str] = frozenset()
+        """Digests of what this worker stored for the newest checkpoint. The best weights are in many of them."""
         self._telling: list[Any] = []
         shared: list[Any] = [self.tell_desk("arrive") if distributed.get_rank() == 0 else None]
         distributed.broadcast_object_list(shared)
@@ -191,7 +193,9 @@ class Upload(threading.Thread):
     def _store(self) -> None:
         rank, size = distributed.get_rank(), distributed.get_world_size()
         part = part_of(self.path, rank)
-        trees.put(self.home.place, self.home.afar.name, self.path, part)
+        fresh = {name: digest for name, digest in part.items() if digest not in self.home.lies_there}
+        trees.put(self.home.place, self.home.afar.name, self.path, fresh)
+        self.home.lies_there = frozenset(part.values())
         old = self.home.tell_desk("part", self.home.attempt, self.step, rank, size, part)
         if old:
             self.home.place.remove(*(f"{self.home.afar.name}/{digest}" for digest in old))
