@@ -37,7 +37,7 @@ import yaml
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
-from tasks.stages.train.machines.cluster import PREFIX  # noqa: E402
+from tasks.stages.cluster.connection import PREFIX  # noqa: E402
 from tests import planted_identifiers, tiny_project  # noqa: E402
 from tests.byte_search import Findings, Planted, search_folder  # noqa: E402
 from tests.planted_identifiers import UNLISTED, Identifier  # noqa: E402

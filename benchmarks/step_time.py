@@ -186,8 +186,8 @@ def as_stage(folder: Path) -> None:
     """`--stage FOLDER`: what DVC starts; trains on Ray, watched and tracked, as `train.execute` does."""
     from ray.train.torch import TorchTrainer
 
+    from tasks.stages.cluster import connection
     from tasks.stages.train import builders, watch
-    from tasks.stages.train.machines import cluster
     from tasks.stages.train.tracking import Tracker
 
     bench = Bench.read(folder)
@@ -200,7 +200,7 @@ def as_stage(folder: Path) -> None:
         run_config=builders.run_config(folder / "ray"),
     )
     with (
-        cluster.running(training),
+        connection.running(builders.crew(training)),
         watch.watching(bench.job.record, plan, Tracker(bench.layout, "step-time")),
     ):
         trainer.fit()
@@ -366,9 +366,9 @@ def main() -> None:
 def with_environment() -> None:
     """Start again with the workers' environment, which OpenMP reads as the process begins."""
     from tasks.core.params.training import Training
-    from tasks.stages.train.builders import worker_environment
+    from tasks.stages.train.builders import crew
 
-    wanted = worker_environment(Training()) | {"HALLMARK_BENCH": "1"}
+    wanted = crew(Training()).environment | {"HALLMARK_BENCH": "1"}
     sys.exit(subprocess.run([sys.executable, *sys.argv], env=os.environ | wanted).returncode)
 
 

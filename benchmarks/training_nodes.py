@@ -99,7 +99,7 @@ def one(machines: Any, folder: Path, model: Path, rows: Path, victim: str, step:
     """A training in which a machine is killed once so many steps are done."""
     from benchmarks.training_exact import job
     from tasks.stages.train import watch
-    from tasks.stages.train.storage.desk import stored
+    from tasks.stages.train.desk import stored
     from tests.stages.train import test_three_machines as driven
 
     made = replace(job(folder, model, rows, **SETTINGS), notices=True)

@@ -265,9 +265,9 @@ def fetch(folder: Path) -> None:
 
 def measure(folder: Path, per_round: int, rounds: int, threads: int, names: list[str]) -> dict[str, list[float]]:
     """Tokens per second of each contender in each round."""
-    from tasks.stages.train.builders import worker_environment
+    from tasks.stages.train.builders import crew
 
-    environment = os.environ | worker_environment(training()) | {
+    environment = os.environ | crew(training()).environment | {
         "OMP_NUM_THREADS": str(threads), "PYTHONPATH": f"{ROOT}:{folder / 'trl'}", "HF_DATASETS_OFFLINE": "1",
         "HF_HOME": str(folder / "hf"), "PYTHONWARNINGS": "ignore",
     }  # fmt: skip

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from tasks.stages.train.storage import place
+from tasks.stages.cluster.storage import place
 
 
 class Variable(NamedTuple):

@@ -30,9 +30,9 @@ from tasks.runs import dvc
 from tasks.scratch import place, work
 from tasks.scratch.place import Place
 from tasks.scratch.work import Watcher
+from tasks.stages.cluster import versions
 from tasks.stages.evaluate.document import Comparison
 from tasks.stages.evaluate.metrics import table
-from tasks.stages.train import versions
 from tasks.stages.train.base import base_model
 from tasks.supervise import box
 

@@ -8,5 +8,6 @@ lists them.
     data/        sources to a training and a test set
     train/       the base model, fine-tuned
     evaluate/    is it better, and by how much?
+    cluster/     work that is spread over machines, whichever stage's it is
     package/     what a release consists of, fixed so that people can decide on exactly that
 """

@@ -17,7 +17,8 @@ from tasks.policy.governance import Governance
 from tasks.scratch import place, work
 from tasks.scratch.place import Place
 from tasks.scratch.work import Watcher
-from tasks.stages.train import early_stopping, versions
+from tasks.stages.cluster import versions
+from tasks.stages.train import early_stopping
 from tasks.supervise import box
 from tasks.sweep import rows, space, study, tracked, trial
 from tasks.sweep.document import Document, Trial

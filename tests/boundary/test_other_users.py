@@ -14,7 +14,7 @@ import pytest
 from infra import ports
 from infra.prefect import access
 from tasks.core import files
-from tasks.stages.train.machines import cluster
+from tasks.stages.cluster import connection
 from tests.in_process import hallmark
 from tests.private_state import open_to_others
 from tests.registry.conftest import empty_registry, founded_once, own_services  # noqa: F401
@@ -149,10 +149,10 @@ def test_a_name_that_another_user_took_in_tmp_leads_nowhere(tmp_path: Path, left
     victim = tmp_path / "victim"
     victim.mkdir()
     (victim / "work").write_text("of the owner")
-    place = Path(f"/tmp/{cluster.PREFIX}999999999-{os.getpid()}")
+    place = Path(f"/tmp/{connection.PREFIX}999999999-{os.getpid()}")
     words = {"a link": ("ln", "-s", str(victim)), "a folder": ("mkdir",), "a file": ("touch",)}[left]
     assert as_nobody(*words, str(place)).returncode == 0
-    folder = Path(cluster.own_folder())
+    folder = Path(connection.own_folder())
     try:
         assert (victim / "work").read_text() == "of the owner"
         assert folder.stat().st_uid == os.getuid() and folder.stat().st_mode & 0o777 == 0o700

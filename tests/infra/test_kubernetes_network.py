@@ -8,8 +8,8 @@ from ruamel.yaml import YAML
 
 from infra import tracking
 from infra.prefect import server
-from tasks.stages.train.machines import member
-from tasks.stages.train.machines.cluster import STORE_BYTES
+from tasks.stages.cluster import member
+from tasks.stages.cluster.connection import STORE_BYTES
 from tests.chart import SETS, WHERE, Change, Manifest, manifests, of_kind, pods, training_policy
 from tests.helm import EXAMPLES
 

@@ -8,8 +8,8 @@ import pytest
 from ray.autoscaler._private.util import prepare_config, validate_config
 from ruamel.yaml import YAML
 
-from tasks.stages.train.machines import member
-from tasks.stages.train.machines.cluster import STORE_BYTES
+from tasks.stages.cluster import member
+from tasks.stages.cluster.connection import STORE_BYTES
 from tests.helm import CHART
 from tests.tiny_project import ROOT
 

@@ -5,16 +5,15 @@ rows/           stage: the rows as tokens; then their order, and how they lie in
 preflight/      does it fit, how long does it take, what does it cost
 proof/          what is shown to be right before a training counts
 recovery/       checkpoints, and what outlives lost machines
-storage/        what lies between machines without a common disk
 keeping/        where checkpoints, record and weights lie while it trains
-machines/       Ray
+machines/       those that train
 
 train.py        stage: from tokens to an adapter; read this one first
 builders.py     the only place that turns parameters into objects of PEFT, DeepSpeed and Ray
 handling.py     how each training method prepares a model and writes its weights
 target_loss.py  the model with its loss on the target alone, nothing computed that the loss does not need
 job.py          what a worker needs
-versions.py     of libraries, the same on every machine
+desk.py         whom workers without a common disk tell: the record, and which checkpoints are whole
 engine.py       the model inside a DeepSpeed engine
 loop.py         what every worker does: steps, checkpoints, the record of the curve
 validation.py   the loss over rows that no step learns from

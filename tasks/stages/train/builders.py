@@ -1,9 +1,6 @@
 """Parameters into objects of PEFT, DeepSpeed, Ray and the learning rate; nowhere else."""
 
 import math
-import os
-import shlex
-import sys
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from tasks.core.errors import InputError
 from tasks.core.params import methods
 from tasks.core.params.training import Training
+from tasks.stages.cluster.crew import Crew
 
 if TYPE_CHECKING:
     import torch
@@ -125,16 +123,19 @@ def learning_rate(training: Training, step: int, steps: int) -> float:
     return training.learning_rate * left[training.schedule]
 
 
-def needs(training: Training) -> dict[str, float]:
-    """What a worker takes of a machine, as Ray counts it."""
-    return {"CPU": training.threads, **({"GPU": 1} if training.device == "gpu" else {})}
+def crew(training: Training) -> Crew:
+    """The workers: what each takes of a machine, fixed threads, reproducible kernels."""
+    own = {"DS_ACCELERATOR": "cuda" if training.device == "gpu" else "cpu"}
+    return Crew("training", training.workers, training.threads, training.device == "gpu", own)
 
 
 def scaling_config(training: Training, workers: int) -> "ScalingConfig":
     """Workers and what each takes of the machine."""
     from ray.train import ScalingConfig
 
-    return ScalingConfig(num_workers=workers, use_gpu=training.device == "gpu", resources_per_worker=needs(training))
+    return ScalingConfig(
+        num_workers=workers, use_gpu=training.device == "gpu", resources_per_worker=crew(training).needs
+    )
 
 
 def run_config(folder: Path) -> "RunConfig":
@@ -157,27 +158,3 @@ def torch_config(training: Training, patience: float = 0) -> "TorchConfig":
     from ray.train.torch import TorchConfig
 
     return TorchConfig(timeout_s=round(training.hang_seconds * FIRST_STEP + patience))
-
-
-START = Path(__file__).parents[1] / "start.py"
-
-
-def worker_python(sent: bool = False) -> str:
-    """What Ray starts a worker by, as a shell reads it: like a stage, with the code of this worktree alone. `sent`: the
-    code was, and lies in the folder that a worker starts in."""
-    start = START.relative_to(START.parents[2]) if sent else START
-    return shlex.join([sys.executable, "-I", str(start)])
-
-
-def worker_environment(training: Training) -> dict[str, str]:
-    """Environment variables of the workers: fixed threads, reproducible kernels."""
-    return {
-        "DS_ACCELERATOR": "cuda" if training.device == "gpu" else "cpu",
-        "OMP_NUM_THREADS": str(training.threads),
-        # Threads that wait for each other give up their core soon. By default they spin, and one busy neighbour on two
-        # cores slows training fifteenfold; like this it is halved, and a quiet machine loses a tenth.
-        "GOMP_SPINCOUNT": os.environ.get("GOMP_SPINCOUNT", "1000"),
-        "CUBLAS_WORKSPACE_CONFIG": ":4096:8",
-        "TOKENIZERS_PARALLELISM": "false",
-        "HF_HUB_OFFLINE": "1",
-    }

@@ -15,6 +15,7 @@ from typing import Any
 from tasks.core.errors import HallmarkError, Unavailable
 from tasks.core.files import read_json, write_json
 from tasks.core.params.training import Training
+from tasks.stages.cluster.crew import python
 from tasks.stages.train import builders
 from tasks.stages.train.job import Job
 from tasks.stages.train.preflight.shape import Shape
@@ -41,8 +42,8 @@ def of(training: Training, shape: Shape, model: Path, rows: Path | None, run: st
         make_up(rows, length, shape.vocabulary)
     asked = {"training": alone.model_dump(mode="json"), "model": str(model), "rows": str(rows), "seconds": SECONDS}
     write_json(aside / ASKED, asked)
-    command = [*shlex.split(builders.worker_python()), __file__, str(aside.resolve())]
-    environment = {**os.environ, **builders.worker_environment(alone)}
+    command = [*shlex.split(python()), __file__, str(aside.resolve())]
+    environment = {**os.environ, **builders.crew(alone).environment}
     ended = subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True)
     if ended.returncode or not (aside / TOLD).is_file():
         last = next((line for line in reversed(ended.stderr.splitlines()) if line.strip()), "nothing was said")

@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from tasks.core.params.training import Training
-from tasks.stages.train import versions
-from tasks.stages.train.storage.desk import MORE, RECORD
-from tasks.stages.train.storage.trees import Tree
-from tasks.stages.train.versions import Versions
+from tasks.stages.cluster import versions
+from tasks.stages.cluster.storage.trees import Tree
+from tasks.stages.cluster.versions import Versions
+from tasks.stages.train.desk import MORE, RECORD
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Afar:
     model: Tree
     rows: Tree
     desk: Any = None
-    """Ray's handle of `storage/desk.py` on the machine that started the training."""
+    """Ray's handle of `desk.py` on the machine that started the training."""
 
 
 @dataclass(frozen=True)

@@ -30,10 +30,12 @@ from tasks.core.params.prompts import Prompts
 from tasks.core.params.resources import Resources
 from tasks.core.params.training import Training
 from tasks.core.progress import announce
-from tasks.stages.train import early_stopping, tracking, versions, watch
+from tasks.stages.cluster import connection, versions
+from tasks.stages.cluster.storage import place
+from tasks.stages.train import builders, early_stopping, tracking, watch
 from tasks.stages.train.job import Job
 from tasks.stages.train.keeping import sent
-from tasks.stages.train.machines import cluster
+from tasks.stages.train.machines import fitting
 from tasks.stages.train.preflight import estimate, shape, workload
 from tasks.stages.train.recovery import attempts, checkpoints
 from tasks.stages.train.recovery.attempts import Failure
@@ -41,7 +43,6 @@ from tasks.stages.train.rows import examples as on_disk
 from tasks.stages.train.rows import tokenise
 from tasks.stages.train.rows.examples import Examples
 from tasks.stages.train.rows.order import Order
-from tasks.stages.train.storage import place
 from tasks.trust.gate_statement import require_gate
 
 
@@ -151,7 +152,7 @@ def run(params: Params, layout: Layout) -> Result:
             checkpoints=kept,
             output=kept / "weights",
             scratch=kept / "scratch",
-            notices=cluster.cluster_address() is not None,
+            notices=connection.address() is not None,
         )
         with whole_folder(layout.stage("train")) as output:
             job, failures = execute(job, examples, layout, tracker, tags(params, layout, inputs))
@@ -204,7 +205,7 @@ def require_validation(training: Training, examples: Examples) -> None:
 def require_room(params: Params, layout: Layout) -> None:
     """Raises InputError where the training cannot fit on this machine, before a device is taken; of a cluster's
     machines nothing is known here."""
-    if cluster.cluster_address() is None:
+    if connection.address() is None:
         work, model = workload.of(layout.stage("tokenise"), params.training, None), shape.read(model_folder(layout))
         estimate.require(estimate.of(params.training, model, Resources(), layout.state, work))
 
@@ -220,11 +221,14 @@ def execute(
     steps = Order(examples, job.training).steps
     lost = partial(seconds_lost, job.checkpoints)
     plan = watch.Plan(steps, job.training.model_dump(), tags, lost)
-    storage = place.named() if cluster.cluster_address() else None
+    storage = place.named() if connection.address() else None
     job = sent.off(job, storage)
     announce("train", "starting Ray, then loading the model on its workers")
-    with cluster.running(job.training, apart=storage is not None), watch.watching(job.record, plan, tracker):
-        failures = attempts.until_done(job, cluster.fit)
+    with (
+        connection.running(builders.crew(job.training), apart=storage is not None),
+        watch.watching(job.record, plan, tracker),
+    ):
+        failures = attempts.until_done(job, fitting.fit)
     sent.fetch(job)
     done = watch.read_record(job.record)
     if len(done) != steps and not early_stopping.over(done, job.training.patience):

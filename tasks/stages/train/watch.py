@@ -10,7 +10,7 @@ from typing import Any
 
 from tasks.core.progress import announce, announce_count, duration
 from tasks.stages.train import early_stopping
-from tasks.stages.train.storage.desk import SAID
+from tasks.stages.train.desk import SAID
 from tasks.stages.train.tracking import Tracker
 
 Point = dict[str, Any]

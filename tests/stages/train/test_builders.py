@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from tasks.stages.cluster import crew
 from tasks.stages.train import builders
 from tests.stages.train.conftest import training
 
@@ -77,7 +78,7 @@ def test_ray_gives_each_worker_its_threads_and_gpu(device: Any, gpu: bool) -> No
 
 
 def test_workers_have_their_threads_and_start_as_a_stage_does() -> None:
-    environment = builders.worker_environment(training(threads=3))
+    environment = builders.crew(training(threads=3)).environment
     assert environment["OMP_NUM_THREADS"] == "3"
     assert not any(name.startswith("PYTHON") for name in environment)
-    assert builders.worker_python().endswith(" -I " + str(Path(builders.__file__).parents[1] / "start.py"))
+    assert crew.python().endswith(" -I " + str(Path(crew.__file__).parents[1] / "start.py"))

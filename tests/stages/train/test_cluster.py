@@ -13,10 +13,12 @@ import pytest
 
 from tasks.core.errors import InputError, Unavailable
 from tasks.core.params.training import Training
+from tasks.stages.cluster import connection, member
+from tasks.stages.cluster import head as head_of_ray
+from tasks.stages.cluster.storage import place
+from tasks.stages.train import builders
 from tasks.stages.train.job import Job
-from tasks.stages.train.machines import cluster, member
-from tasks.stages.train.machines import head as head_of_ray
-from tasks.stages.train.storage import place
+from tasks.stages.train.machines import fitting
 
 TOKEN = "0123456789abcdef0123456789abcdef"
 JOIN = """
@@ -24,9 +26,10 @@ import sys
 from pathlib import Path
 from tasks.core.errors import HallmarkError
 from tasks.core.params.training import Training
-from tasks.stages.train.machines import cluster, member
+from tasks.stages.cluster import connection
+from tasks.stages.train import builders
 try:
-    with cluster.running(Training(threads=1)):
+    with connection.running(builders.crew(Training(threads=1))):
         exec(sys.argv[1])
 except HallmarkError as error:
     print(error)
@@ -48,7 +51,7 @@ import subprocess, sys, os
 print({WITHOUT!r})
 there = ray.get_runtime_context().gcs_address
 environment = {{name: value for name, value in os.environ.items() if not name.startswith("RAY_")}}
-other = f"from tasks.stages.train.machines import head; head.require({{there!r}})"
+other = f"from tasks.stages.cluster import head; head.require({{there!r}})"
 print(subprocess.run([sys.executable, "-c", other], env=environment, capture_output=True, text=True).stderr)
 """
 
@@ -76,7 +79,7 @@ def head(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
                "--include-dashboard=false", "--object-store-memory=80000000", f"--ray-client-server-port={free_port()}",
                f"--dashboard-agent-listen-port={free_port()}"]  # fmt: skip
     settings = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": TOKEN, "RAY_USAGE_STATS_ENABLED": "0", "HOME": str(home),
-                "RAY_TMPDIR": f"/tmp/hm-head-{os.getpid()}", **cluster.LOOPBACK}  # fmt: skip
+                "RAY_TMPDIR": f"/tmp/hm-head-{os.getpid()}", **connection.LOOPBACK}  # fmt: skip
     with (home / "log").open("w") as log:
         process = subprocess.Popen(command, env=os.environ | settings, stdout=log, stderr=log)
     deadline = time.monotonic() + 90
@@ -117,7 +120,7 @@ def test_a_cluster_that_asks_for_a_token_says_what_to_set(
     head: str, tmp_path: Path, given: dict[str, str], code: int, words: str
 ) -> None:
     began = time.monotonic()
-    told = join(tmp_path, RAY_ADDRESS=head, **cluster.LOOPBACK, **given)
+    told = join(tmp_path, RAY_ADDRESS=head, **connection.LOOPBACK, **given)
     assert (told.returncode, words in told.stdout) == (code, True), told
     assert "does not answer" not in told.stdout and TOKEN not in told.stdout
     assert code == 0 or time.monotonic() - began < 15, "Ray itself tries for 20 s"
@@ -157,13 +160,13 @@ def test_a_worker_that_is_gone_is_lost_and_one_that_ray_ended_for_its_memory_is_
 
     job = Job(Training(), tmp_path, tmp_path, tmp_path, tmp_path, tmp_path)
     gone = Failed(RayActorError(error_msg=DEATH))
-    assert cluster.short(gone, job) is None
-    assert str(cluster.lost(gone, job, 1)) == "worker 0 of 1 was lost"
+    assert fitting.short(gone, job) is None
+    assert str(fitting.lost(gone, job, 1)) == "worker 0 of 1 was lost"
     ended = Failed(RuntimeError("ray.exceptions.OutOfMemoryError: the node is running low on memory"))
-    assert "for want of memory, in passes of 4096 tokens" in str(cluster.short(ended, job))
-    assert cluster.lost(Failed(ValueError("a fault in the code")), job, 2) is None
+    assert "for want of memory, in passes of 4096 tokens" in str(fitting.short(ended, job))
+    assert fitting.lost(Failed(ValueError("a fault in the code")), job, 2) is None
     neighbour = Failed(RuntimeError("[gloo] Connection closed by peer [127.0.0.1]:1"))
-    assert cluster.lost(neighbour, job, 2) is not None
+    assert fitting.lost(neighbour, job, 2) is not None
 
 
 def test_a_raylet_of_the_stages_own_inherits_no_keys(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -198,7 +201,7 @@ with places.asked(two, [2, 1]) as asked:
 def test_a_training_begins_with_as_many_workers_as_have_room(head: str, tmp_path: Path) -> None:
     """The head has one CPU. Two places that are wanted together are not given one by one."""
     settings = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": TOKEN}
-    told = join(tmp_path, PLACES, RAY_ADDRESS=head, **cluster.LOOPBACK, **settings)
+    told = join(tmp_path, PLACES, RAY_ADDRESS=head, **connection.LOOPBACK, **settings)
     assert told.returncode == 0, told.stderr
     assert "room for 1 1" in told.stdout and "together 1" in told.stdout
 
@@ -207,7 +210,7 @@ def test_gpus_that_are_not_there_are_told_before_anything_waits_for_them(monkeyp
     import ray
 
     monkeypatch.setattr(ray, "cluster_resources", lambda: {"CPU": 2.0, "GPU": 1.0})
-    cluster.require_devices(Training(device="gpu"))
-    cluster.require_devices(Training(workers=4))
+    connection.require_devices(builders.crew(Training(device="gpu")))
+    connection.require_devices(builders.crew(Training(workers=4)))
     with pytest.raises(InputError, match="workers 2 on device gpu needs as many GPUs, and this machine has 1"):
-        cluster.require_devices(Training(device="gpu", workers=2))
+        connection.require_devices(builders.crew(Training(device="gpu", workers=2)))

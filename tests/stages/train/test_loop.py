@@ -15,11 +15,11 @@ from transformers import AutoModelForCausalLM
 from tasks.core.errors import InputError
 from tasks.core.files import read_json, tree_digest
 from tasks.stages.train import builders, loop, watch
+from tasks.stages.train.desk import SAID
 from tasks.stages.train.job import Job
 from tasks.stages.train.keeping.home import Home
 from tasks.stages.train.rows.examples import Examples
 from tasks.stages.train.rows.order import Order
-from tasks.stages.train.storage.desk import SAID
 from tests.stages.train.conftest import training
 
 pytestmark = pytest.mark.usefixtures("alone")

@@ -14,14 +14,14 @@ import s3fs
 
 from tasks.core.errors import InputError, Refused, Unavailable
 from tasks.core.files import tree_digest, tree_manifest
+from tasks.stages.cluster.storage import node, place, trees
+from tasks.stages.cluster.storage.place import Place
 from tasks.stages.train import loop, watch
+from tasks.stages.train.desk import SAID, Desk, stored
 from tasks.stages.train.job import Job
 from tasks.stages.train.keeping import sent
 from tasks.stages.train.keeping.away import Away
 from tasks.stages.train.recovery.checkpoints import KEPT
-from tasks.stages.train.storage import node, place, trees
-from tasks.stages.train.storage.desk import SAID, Desk, stored
-from tasks.stages.train.storage.place import Place
 from tests import object_store
 from tests.stages.train.test_loop import Killed, killed_after
 

@@ -16,8 +16,8 @@ from typing import Any, NamedTuple
 import pytest
 
 from tasks.stages.train import loop, watch
+from tasks.stages.train.desk import stored
 from tasks.stages.train.job import Job
-from tasks.stages.train.storage.desk import stored
 from tests.stages.train import three_machines
 from tests.stages.train.three_machines import HEAD, Machines
 from tests.tiny_project import ROOT
@@ -38,14 +38,16 @@ DRIVER = """
 import json, pickle, sys
 from dataclasses import asdict
 from pathlib import Path
-from tasks.stages.train.machines import cluster, places
+from tasks.stages.cluster import connection
+from tasks.stages.train import builders
+from tasks.stages.train.machines import fitting, places
 from tasks.stages.train.recovery import attempts
 from tasks.stages.train.keeping import sent
-from tasks.stages.train.storage import place
+from tasks.stages.cluster.storage import place
 places.GROW_SECONDS = 3.0
 job = sent.off(pickle.loads(Path(sys.argv[1]).read_bytes()), place.named())
-with cluster.running(job.training, apart=True):
-    failures = attempts.until_done(job, cluster.fit)
+with connection.running(builders.crew(job.training), apart=True):
+    failures = attempts.until_done(job, fitting.fit)
 sent.fetch(job)
 sent.remove(job)
 print("failures", json.dumps([asdict(each) for each in failures]), flush=True)

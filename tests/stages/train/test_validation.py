@@ -16,13 +16,13 @@ from transformers import AutoModelForCausalLM
 
 from tasks.core.files import read_json, tree_digest
 from tasks.stages.train import early_stopping, loop, watch
+from tasks.stages.train.desk import SAID
 from tasks.stages.train.job import Job
 from tasks.stages.train.keeping.home import Home
 from tasks.stages.train.recovery import checkpoints
 from tasks.stages.train.rows import examples as on_disk
 from tasks.stages.train.rows.examples import Examples
 from tasks.stages.train.rows.order import Order
-from tasks.stages.train.storage.desk import SAID
 from tasks.stages.train.train import CURVE, epochs_of
 from tests.stages.train.conftest import VALIDATING, put_rows, rendered, training
 from tests.stages.train.test_loop import Killed, killed_after

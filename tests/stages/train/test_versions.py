@@ -3,7 +3,7 @@
 import pytest
 
 from tasks.core.errors import InputError
-from tasks.stages.train import versions
+from tasks.stages.cluster import versions
 
 
 def test_a_machine_with_another_version_is_named() -> None:

@@ -9,7 +9,7 @@ from mlflow import MlflowClient
 
 from tasks.core.layout import Layout
 from tasks.stages.train import watch
-from tasks.stages.train.storage.desk import SAID
+from tasks.stages.train.desk import SAID
 from tasks.stages.train.tracking import Tracker, tracking_uri
 
 POINTS = [

@@ -17,14 +17,14 @@ from torch import distributed
 
 from tasks.core.errors import Refused
 from tasks.core.files import read_json, sha256_file, tree_manifest, write_json
+from tasks.stages.cluster.storage import node, trees
+from tasks.stages.cluster.storage.place import PATIENCE_SECONDS, Place
+from tasks.stages.cluster.storage.trees import Tree
+from tasks.stages.train.desk import Desk, Stored
 from tasks.stages.train.job import Afar, Job
 from tasks.stages.train.keeping.home import Home
 from tasks.stages.train.recovery import checkpoints, watchdog
 from tasks.stages.train.recovery.checkpoints import Checkpoint
-from tasks.stages.train.storage import node, trees
-from tasks.stages.train.storage.desk import Desk, Stored
-from tasks.stages.train.storage.place import PATIENCE_SECONDS, Place
-from tasks.stages.train.storage.trees import Tree
 
 OF_A_RANK = re.compile(r"zero_pp_rank_(\d+)_")
 """In the name of a file that one worker alone writes and reads; the first writes the others."""

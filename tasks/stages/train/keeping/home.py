@@ -9,10 +9,10 @@ from typing import Any
 from torch import distributed
 
 from tasks.core.files import copy_tree, link, write_json
+from tasks.stages.train.desk import SAID
 from tasks.stages.train.job import Job
 from tasks.stages.train.recovery import checkpoints, watchdog
 from tasks.stages.train.recovery.checkpoints import Checkpoint
-from tasks.stages.train.storage.desk import SAID
 
 BEST = "best"
 """Folder of the best weights, in a checkpoint and in the scratch folder."""

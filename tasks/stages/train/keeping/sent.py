@@ -1,7 +1,6 @@
 """On the machine that starts a training whose machines have no disk in common: what is sent off, and fetched after."""
 
 import secrets
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -9,18 +8,16 @@ from pathlib import Path
 from typing import Any
 
 from tasks.core.files import read_json, tree_manifest, write_json
-from tasks.core.progress import Progress, announce
+from tasks.core.progress import announce
+from tasks.stages.cluster.storage import trees
+from tasks.stages.cluster.storage.place import Place
+from tasks.stages.train.desk import WEIGHTS, Desk, stored
 from tasks.stages.train.job import Afar, Job
 from tasks.stages.train.recovery.checkpoints import KEPT
 from tasks.stages.train.rows import examples
-from tasks.stages.train.storage import trees
-from tasks.stages.train.storage.desk import WEIGHTS, Desk, stored
-from tasks.stages.train.storage.place import Place
 
 NAME = "storage.json"
 """File beside the checkpoints: the storage, and what the training is called there."""
-CODE = Path(__file__).parents[3]
-"""`tasks/` of this worktree."""
 
 
 def off(job: Job, place: Place | None) -> Job:
@@ -30,18 +27,8 @@ def off(job: Job, place: Place | None) -> Job:
     model, rows = tree_manifest(job.model), dict.fromkeys((*examples.FILES, examples.INDEX), "")
     rows = {name: digest for name, digest in tree_manifest(job.rows).items() if name in rows}
     for folder, tree, what in ((job.model, model, "the model"), (job.rows, rows, "the rows")):
-        announce("train", f"storing {what} in {place.where}")
-        put(place, folder, tree, what)
+        trees.share(place, folder, tree, "train", what)
     return replace(job, afar=Afar(place.where, name_of(job.checkpoints, place), model, rows))
-
-
-def put(place: Place, folder: Path, tree: trees.Tree, what: str) -> None:
-    sizes = {name: (folder / name).stat().st_size for name in tree}
-    progress, done = Progress("train", sum(sizes.values()) // 1_000_000, "MB"), 0
-    for name, digest in tree.items():
-        trees.put(place, trees.SHARED, folder, {name: digest})
-        done += sizes[name]
-        progress.tell(done // 1_000_000, f"of {what}")
 
 
 def name_of(checkpoints: Path, place: Place) -> str:
@@ -91,15 +78,3 @@ def remove(job: Job) -> None:
     """Take away what only the training needed. Once its outputs are whole: until then it could go on from there."""
     if job.afar:
         Place(job.afar.place).remove(job.afar.name)
-
-
-def code(folder: Path) -> Path:
-    """A copy of `tasks/` alone, sources only, for machines that do not see this one's disk."""
-    shutil.copytree(
-        CODE, folder / CODE.name, ignore=lambda at, names: [it for it in names if not _needed(Path(at, it))]
-    )
-    return folder
-
-
-def _needed(path: Path) -> bool:
-    return path.suffix == ".py" or (path.is_dir() and path.name != "__pycache__")

@@ -97,7 +97,7 @@ def asked(training: Training, together: list[int]) -> Iterator[Places]:
     """Places for so many workers at a time, asked of Ray, and given back with the block."""
     from ray.util import placement_group, remove_placement_group
 
-    groups = [placement_group([builders.needs(training)] * workers) for workers in together]
+    groups = [placement_group([builders.crew(training).needs] * workers) for workers in together]
     try:
         yield Places(groups)
     finally:

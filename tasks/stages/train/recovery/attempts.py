@@ -12,9 +12,9 @@ from tasks.core.errors import NO_SUCH_DOCUMENT, HallmarkError, InputError, Refus
 from tasks.core.files import read_json, write_json
 from tasks.core.progress import announce
 from tasks.stages.train import watch
+from tasks.stages.train.desk import stored
 from tasks.stages.train.job import Job
 from tasks.stages.train.recovery import checkpoints
-from tasks.stages.train.storage.desk import stored
 
 LEAST = 16
 """Tokens of a pass; the parameters allow no less."""

@@ -12,7 +12,7 @@ from typing import Any
 
 from tasks.core.errors import NO_SUCH_DOCUMENT
 from tasks.core.files import read_json, write_json
-from tasks.stages.train.storage.trees import Tree, require_inside
+from tasks.stages.cluster.storage.trees import Tree, require_inside
 
 RECORD, SAID, MORE, WEIGHTS = "record.jsonl", "said.txt", "more", "weights.json"
 """Files in the scratch folder: a line of JSON for each step; lines for a person; there is room for more workers; the

@@ -7,7 +7,8 @@ from pathlib import Path, PurePosixPath
 
 from tasks.core.errors import Refused
 from tasks.core.files import sha256_file
-from tasks.stages.train.storage.place import Place
+from tasks.core.progress import Progress, announce
+from tasks.stages.cluster.storage.place import Place
 
 SHARED = "trees"
 """Files that any training may use again lie below this."""
@@ -19,6 +20,17 @@ Tree = Mapping[str, str]
 def put(place: Place, below: str, folder: Path, tree: Tree) -> None:
     """Store the files of a tree. Of what any training may use those that are there already stay."""
     place.put(_pairs(below, tree, folder), again=below != SHARED)
+
+
+def share(place: Place, folder: Path, tree: Tree, stage: str, what: str) -> None:
+    """Store what any stage may use again. `stage` and `what` are what progress lines call it."""
+    announce(stage, f"storing {what} in {place.where}")
+    sizes = {name: (folder / name).stat().st_size for name in tree}
+    progress, done = Progress(stage, sum(sizes.values()) // 1_000_000, "MB"), 0
+    for name, digest in tree.items():
+        put(place, SHARED, folder, {name: digest})
+        done += sizes[name]
+        progress.tell(done // 1_000_000, f"of {what}")
 
 
 def get(place: Place, below: str, tree: Tree, folder: Path) -> None:

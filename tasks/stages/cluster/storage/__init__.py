@@ -3,5 +3,4 @@
 place.py    the storage: S3, or a folder that every machine mounts
 trees.py    a folder as digests of its files, which lie in the storage under these names
 node.py     what a machine of the cluster keeps of it on its own disk
-desk.py     on the machine that starts the training: the record, and which checkpoints are whole
 """

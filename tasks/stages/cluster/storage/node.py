@@ -9,9 +9,9 @@ from pathlib import Path
 from tasks.core.errors import InputError
 from tasks.core.files import canonical_json, sha256_bytes, tree_manifest, whole_folder
 from tasks.core.locks import attempt, turn
-from tasks.stages.train.storage import trees
-from tasks.stages.train.storage.place import Place
-from tasks.stages.train.storage.trees import Tree
+from tasks.stages.cluster.storage import trees
+from tasks.stages.cluster.storage.place import Place
+from tasks.stages.cluster.storage.trees import Tree
 
 SETTING = "HALLMARK_TRAINING_CACHE"
 TREES, WORK = "trees", "work"

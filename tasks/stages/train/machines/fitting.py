@@ -1,0 +1,87 @@
+"""The workers of one attempt: Ray Train starts them, and says what became of them."""
+
+from typing import Any
+
+from tasks.core.errors import HallmarkError, Unavailable
+from tasks.stages.cluster.storage.place import PATIENCE_SECONDS
+from tasks.stages.train import builders
+from tasks.stages.train.job import Job
+from tasks.stages.train.keeping import sent
+from tasks.stages.train.machines import places
+from tasks.stages.train.recovery import watchdog
+from tasks.stages.train.recovery.attempts import MachinesChange, OutOfMemory, WorkersLost
+
+
+def fit(job: Job) -> None:
+    """Train on all workers. Raises the workers' HallmarkError, WorkersLost where some are gone, Ray's error where one
+    fails otherwise."""
+    from ray.train import ControllerError, TrainingFailedError
+    from ray.train.torch import TorchTrainer
+
+    from tasks.stages.train.loop import work  # imports torch
+
+    workers = places.wait_for(job.training)
+    try:
+        with sent.at_the_desk(job) as given, places.looked_for(job, workers):
+            TorchTrainer(
+                work,
+                train_loop_config={"job": given},
+                scaling_config=builders.scaling_config(job.training, workers),
+                run_config=builders.run_config(job.scratch),
+                torch_config=builders.torch_config(job.training, PATIENCE_SECONDS if job.afar else 0),
+            ).fit()
+    except ControllerError as error:
+        needs = builders.crew(job.training).needs_in_words
+        why = f"Ray could not start {workers} workers with what each needs ({needs}): {last_line(error)}"
+        if places.elastic(job.training):  # a machine went as they started
+            raise WorkersLost(why) from None
+        raise Unavailable(f"{why}; start the machines, or lower training.workers") from None
+    except TrainingFailedError as error:
+        raise (stated(error) or taken_back(error) or short(error, job) or lost(error, job, workers) or error) from None
+    except SystemExit:  # Ray Train's answer to Ctrl-C, with exit code 0
+        raise KeyboardInterrupt from None
+
+
+def taken_back(error: Any) -> MachinesChange | None:
+    """Where Ray ended a training since a machine was taken away, before the workers could themselves."""
+    from ray.train.v2.api.exceptions import PreemptionError
+
+    return MachinesChange("a machine was taken away") if isinstance(error, PreemptionError) else None
+
+
+def stated(error: Any) -> HallmarkError | None:
+    """The HallmarkError among the workers' errors, if there is one."""
+    causes = [getattr(failure, "cause", failure) for failure in getattr(error, "worker_failures", {}).values()]
+    return next((cause for cause in causes if isinstance(cause, HallmarkError)), None)
+
+
+def last_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[-1][:300]
+
+
+def short(error: Any, job: Job) -> OutOfMemory | None:
+    """Where Ray ended a worker for its memory. The system's own end of it looks like any other loss."""
+    if "OutOfMemoryError" not in str(error):
+        return None
+    return OutOfMemory(f"a worker was ended for want of memory, in passes of {job.training.micro_batch_tokens} tokens")
+
+
+def lost(error: Any, job: Job, workers: int) -> WorkersLost | None:
+    """Where workers died, were cut off or hung: what is known of it. None where their own code failed."""
+    from ray.exceptions import RayActorError
+    from ray.train.v2._internal.exceptions import WorkerHealthCheckFailedError, WorkerHealthCheckTimeoutError
+
+    gone = (RayActorError, WorkerHealthCheckFailedError, WorkerHealthCheckTimeoutError)
+    failures = getattr(error, "worker_failures", {})
+    dead = {rank: failure for rank, failure in failures.items() if isinstance(failure, gone)}
+    if not dead and not (failures and all(_of_another(failure) for failure in failures.values())):
+        return None
+    where = watchdog.stacks(job.scratch)
+    told = f"; it took no step for {job.training.hang_seconds} s, and stood at {where}" if where else ""
+    return WorkersLost(f"worker {', '.join(map(str, sorted(dead or failures)))} of {workers} was lost{told}")
+
+
+def _of_another(failure: Any) -> bool:
+    """gloo and NCCL say that the connection to another worker broke, or that they waited too long."""
+    words = str(failure)
+    return any(said in words for said in ("Connection closed by peer", "Connection reset", "Timed out", "NCCL"))
