@@ -57,7 +57,7 @@ def contenders(folder: Path, texts: list[str], system: str) -> dict[str, Callabl
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    from tasks.stages.evaluate.decode import Decoder, Limits, answer_all, by_length
+    from tasks.stages.evaluate.decode import Decoder, Limits, answer_all, by_length, shared_prefix
 
     model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.bfloat16).eval()
     tokenizer = AutoTokenizer.from_pretrained(folder, padding_side="left")
@@ -66,8 +66,9 @@ def contenders(folder: Path, texts: list[str], system: str) -> dict[str, Callabl
     stop = {tokenizer.eos_token_id, *(tokenizer.encode(mark, add_special_tokens=False)[0] for mark in (",", ".", "\n"))}
 
     def ours() -> int:
-        decoder = Decoder(model, prompts, Limits(frozenset(stop), NEW_TOKENS))
-        return sum(len(said.tokens) for said in answer_all(decoder, prompts, BATCH, lambda _: None))
+        decoder = Decoder(model, shared_prefix(prompts), Limits(frozenset(stop), NEW_TOKENS))
+        said = answer_all(lambda batches: enumerate(map(decoder.answer, batches)), prompts, BATCH, lambda _: None)
+        return sum(len(each.tokens) for each in said)
 
     @torch.inference_mode()
     def generate() -> int:

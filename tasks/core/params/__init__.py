@@ -7,7 +7,8 @@ data.py        what is kept of the sources, and how it is split
 base_model.py  where the model to fine-tune comes from
 methods.py     the table of training methods
 training.py    how it is fine-tuned
-evaluation.py  how its answers are judged
+evaluation.py  how it is asked, and its answers judged
+vllm.py        what vLLM cannot serve
 resources.py   machines that train, and their price
 params.py      all sections together
 """

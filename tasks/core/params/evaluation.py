@@ -26,6 +26,12 @@ class Evaluation(Frozen):
     """Where answers are computed."""
     threads: Annotated[int, Field(ge=1)] = 2
     """CPU threads; the same number gives the same answers."""
+    workers: Annotated[int, Field(ge=1)] = 1
+    """Processes that answer, each with the model and on GPUs with one of its own: by Ray, here or on the cluster at
+    RAY_ADDRESS. It decides no answer. 1: the stage's own process, without Ray."""
+    engine: Literal["transformers", "vllm"] = "transformers"
+    """What computes the answers. `vllm`: on GPUs that have vLLM installed. It rounds at other places, so compare models
+    that the same one has asked."""
     confidence: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
     """Coverage of every interval."""
     bootstrap_samples: Annotated[int, Field(ge=100)] = 2000
@@ -33,7 +39,7 @@ class Evaluation(Frozen):
     seed: int = 17
     """Of the bootstrap and of the sample for the base model."""
     price_per_hour: Annotated[float, Field(ge=0)] = 0.10
-    """USD for an hour of the machine that serves, to compute cost per 1,000 requests."""
+    """USD for an hour of a machine that serves, which one worker is, to compute cost per 1,000 requests."""
 
     @model_validator(mode="after")
     def _field(self) -> Self:
@@ -41,4 +47,10 @@ class Evaluation(Frozen):
             raise ValueError(
                 "label_field names a field of a JSON answer: set it with target json, only with target json"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _on_a_gpu(self) -> Self:
+        if self.engine == "vllm" and self.device == "cpu":
+            raise ValueError("engine vllm answers on GPUs alone here: set device to gpu, or engine to transformers")
         return self

@@ -6,7 +6,7 @@ from pydantic import ValidationInfo, field_validator
 
 from tasks.core import config
 from tasks.core.config import Frozen
-from tasks.core.params import methods
+from tasks.core.params import methods, vllm
 from tasks.core.params.base_model import BaseModelParams
 from tasks.core.params.data import Data
 from tasks.core.params.evaluation import Evaluation
@@ -64,6 +64,17 @@ class Params(Frozen):
                 f"{training.max_length}: raise that, or lower the window"
             )
         return training
+
+    @field_validator("evaluation")
+    @classmethod
+    def _can_be_answered(cls, evaluation: Evaluation, before: ValidationInfo) -> Evaluation:
+        """The engine serves what the training leaves."""
+        training = before.data.get("training")
+        if not training or evaluation.engine != "vllm" or not methods.of(training.method).form.needs_base:
+            return evaluation
+        if why := vllm.why_not(training.lora_rank, training.lora_variant == "dora"):
+            raise ValueError(f"engine vllm: {why}; or set engine to transformers")
+        return evaluation
 
 
 def load(path: Path) -> Params:

@@ -1,9 +1,9 @@
-"""Versions that may change the weights, the same on every machine that trains."""
+"""Versions that may change weights and answers, the same on every machine that a stage works on."""
 
 import importlib.metadata
 import platform
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from tasks.core.config import Frozen
 from tasks.core.errors import InputError
@@ -17,13 +17,13 @@ class Versions(Frozen):
     libraries: dict[str, str]
 
     def require_here(self) -> None:
-        """Raises InputError where this machine has others than the one that the training was started on."""
-        here = of_here()
+        """Raises InputError where this machine has others than the one that the stage was started on."""
+        here = of_here(self.libraries)
         other = [f"{name} {have} in place of {want}" for name, want, have in self._pairs(here) if want != have]
         if other:
             raise InputError(
                 f"the machine {socket.gethostname()} has {', '.join(other)}; every machine of the cluster needs the "
-                "versions of the one that starts the training"
+                "versions of the one that starts the stage"
             )
 
     def _pairs(self, here: "Versions") -> list[tuple[str, str, str]]:
@@ -31,8 +31,8 @@ class Versions(Frozen):
         return [("Python", self.python, here.python), *libraries]
 
 
-def _installed() -> Iterator[tuple[str, str]]:
-    for name in (*LIBRARIES, *OPTIONAL):
+def _installed(also: Iterable[str]) -> Iterator[tuple[str, str]]:
+    for name in dict.fromkeys((*LIBRARIES, *OPTIONAL, *also)):
         try:
             yield name, importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
@@ -40,6 +40,7 @@ def _installed() -> Iterator[tuple[str, str]]:
                 raise
 
 
-def of_here() -> Versions:
+def of_here(also: Iterable[str] = ()) -> Versions:
+    """`also`: libraries besides those that every stage needs, as far as they are installed."""
     python = ".".join(platform.python_version_tuple()[:2])
-    return Versions(python=python, libraries=dict(_installed()))
+    return Versions(python=python, libraries=dict(_installed(also)))

@@ -5,6 +5,7 @@ sample.py      which rows the base model answers
 contenders.py  the models that are compared
 models.py      which model that is; a champion's bytes are checked before anything is loaded
 decode.py      greedy decoding in batches
+team/          the models that answer: one in this process, or several on a cluster
 reading.py     how well the model foretells held-out plain texts
 speed.py       latency, throughput and cost of predicting; measured, not digested
 

@@ -6,7 +6,7 @@ of like length go together.
 
 import copy
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,14 +32,15 @@ class Limits:
 
 
 class Decoder:
-    """A causal language model that has read what all of `prompts` begin with, and continues any of them.
+    """A causal language model that has read what all prompts begin with, and continues any that does."""
 
-    Without prompts it has read nothing, and continues any prompt at all.
-    """
-
-    def __init__(self, model: Any, prompts: Sequence[Tokens], limits: Limits) -> None:
+    def __init__(self, model: Any, prefix: Tokens, limits: Limits) -> None:
         self.model, self.limits = model, limits
-        self.prefix, self._memory = self._read(shared_prefix(prompts))
+        self.prefix, self._memory = self._read(prefix)
+
+    def fresh(self) -> "Decoder":
+        """One that has read nothing, and so reads a prompt whole."""
+        return Decoder(self.model, [], self.limits)
 
     def _read(self, prefix: Tokens) -> tuple[Tokens, Any]:
         import torch
@@ -151,19 +152,28 @@ def by_length(prompts: Sequence[Tokens], batch_size: int) -> Iterator[list[int]]
 
 
 def answer_all(
-    decoder: Decoder, prompts: Sequence[Tokens], batch_size: int, done: Callable[[int], None]
+    each: Callable[[Sequence[Sequence[Tokens]]], Iterable[tuple[int, list[Generated]]]],
+    prompts: Sequence[Tokens],
+    batch_size: int,
+    done: Callable[[int], None],
 ) -> list[Generated]:
-    """Answer every prompt, in the order given. `done` is told after each batch how many rows are finished."""
-    answers: dict[int, Generated] = {}
-    for places in by_length(prompts, batch_size):
-        answers |= zip(places, decoder.answer([prompts[place] for place in places]), strict=True)
+    """The answers to all prompts, in the order given. `each` answers batches, in any order, each with its number.
+
+    Batches follow from the prompts and `batch_size` alone, so an answer does, whoever computes it. `done` is told after
+    each batch how many rows are finished.
+    """
+    batches, answers = list(by_length(prompts, batch_size)), dict[int, Generated]()
+    for number, said in each([[prompts[place] for place in places] for places in batches]):
+        answers |= zip(batches[number], said, strict=True)
         done(len(answers))
     return [answers[place] for place in range(len(prompts))]
 
 
-def stop_tokens(model: Any, tokenizer: Any) -> frozenset[int]:
-    """What ends a turn: the end tokens of tokenizer and model, and the token that the chat template puts there."""
-    configured = model.generation_config.eos_token_id
+def stop_tokens(generation: Any, tokenizer: Any) -> frozenset[int]:
+    """What ends a turn: the end tokens of tokenizer and model, and the token that the chat template puts there.
+
+    `generation`: the model's GenerationConfig."""
+    configured = generation.eos_token_id
     ends = {tokenizer.eos_token_id, *(configured if isinstance(configured, list) else [configured])}
     return frozenset(token for token in {*ends, _template_stop(tokenizer)} if token is not None)
 

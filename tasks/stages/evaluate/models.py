@@ -14,6 +14,7 @@ from tasks.core.params.evaluation import Evaluation
 from tasks.core.params.methods import WHOLE, Form
 from tasks.core.params.values import Sha256
 from tasks.stages.evaluate.contenders import Which
+from tasks.stages.evaluate.decode import Tokens, stop_tokens
 
 
 class Champion(Frozen):
@@ -36,6 +37,16 @@ class Located:
     """None for the base model itself."""
     form: Form = WHOLE
     """What the tuned model is, as its method says."""
+
+    @property
+    def adapter(self) -> Path | None:
+        """What is loaded over other weights."""
+        return self.tuned if self.form.needs_base else None
+
+    @property
+    def weights(self) -> Path:
+        """The model itself, or what its adapter is loaded over."""
+        return self.base if self.adapter else self.tuned or self.base
 
     @property
     def tokenizer(self) -> Path:
@@ -112,8 +123,36 @@ def _own_base(layout: Layout, champion: Champion, wanted: str) -> Path:
     return kept / "model"
 
 
-def load(located: Located, settings: Evaluation) -> tuple[Any, Any]:
-    """The model, ready to answer, and its tokenizer.
+@dataclass(frozen=True)
+class Manner:
+    """How a model is asked, for which nobody needs its weights."""
+
+    tokenizer: Any
+    context: int | None
+    """Tokens of a prompt with its answer at most; None where nothing says it."""
+    stop: frozenset[int]
+    """Tokens that end a turn."""
+
+    def fits(self, tokens: Tokens, max_new_tokens: int) -> bool:
+        """Prompt and longest answer stand in the model's context."""
+        return self.context is None or len(tokens) + max_new_tokens <= self.context
+
+
+def manner(located: Located) -> Manner:
+    from transformers import AutoConfig, AutoTokenizer, GenerationConfig
+
+    tokenizer = AutoTokenizer.from_pretrained(located.tokenizer, local_files_only=True)
+    config = AutoConfig.from_pretrained(located.weights, local_files_only=True)
+    try:
+        generation = GenerationConfig.from_pretrained(located.weights, local_files_only=True)
+    except OSError:  # as transformers does for a model without that file
+        generation = GenerationConfig.from_model_config(config)
+    context = getattr(config.get_text_config(), "max_position_embeddings", None)
+    return Manner(tokenizer, context, stop_tokens(generation, tokenizer))
+
+
+def load(located: Located, settings: Evaluation) -> Any:
+    """The model, ready to answer.
 
     A LoRA adapter is merged into the weights in fp32 and the sum rounded once to the precision of evaluation. Serving
     the adapter unmerged rounds at other places: answers can differ where two tokens are about equally likely.
@@ -122,22 +161,26 @@ def load(located: Located, settings: Evaluation) -> tuple[Any, Any]:
     # Read when torch loads its OpenMP, so it has to stand before.
     os.environ.setdefault("GOMP_SPINCOUNT", "1000")
     import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers import AutoModelForCausalLM
     from transformers.utils import logging
+
+    require_device(settings)
+    torch.set_num_threads(settings.threads)
+    logging.disable_progress_bar()
+    model: Any = AutoModelForCausalLM.from_pretrained(
+        located.weights, dtype=torch.float32, local_files_only=True, use_safetensors=True
+    )
+    if located.adapter:
+        from peft import PeftModel
+
+        model = PeftModel.from_pretrained(model, located.adapter).merge_and_unload()
+    dtype = {"fp32": torch.float32, "bf16": torch.bfloat16}[settings.precision]
+    return model.to(device={"cpu": "cpu", "gpu": "cuda"}[settings.device], dtype=dtype).eval()
+
+
+def require_device(settings: Evaluation) -> None:
+    """Raises Unavailable without the GPU that is asked for."""
+    import torch
 
     if settings.device == "gpu" and not torch.cuda.is_available():
         raise Unavailable("evaluation.device is gpu and this machine has none; set it to cpu or run on another machine")
-    torch.set_num_threads(settings.threads)
-    logging.disable_progress_bar()
-    adapter = located.tuned if located.form.needs_base else None
-    whole = located.base if adapter else located.tuned or located.base
-    model: Any = AutoModelForCausalLM.from_pretrained(
-        whole, dtype=torch.float32, local_files_only=True, use_safetensors=True
-    )
-    if adapter:
-        from peft import PeftModel
-
-        model = PeftModel.from_pretrained(model, adapter).merge_and_unload()
-    dtype = {"fp32": torch.float32, "bf16": torch.bfloat16}[settings.precision]
-    model = model.to(device={"cpu": "cpu", "gpu": "cuda"}[settings.device], dtype=dtype).eval()
-    return model, AutoTokenizer.from_pretrained(located.tokenizer, local_files_only=True)

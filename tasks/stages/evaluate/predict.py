@@ -6,8 +6,10 @@ well each is foretold, where there are any.
 """
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
@@ -20,10 +22,15 @@ from tasks.core.layout import Layout
 from tasks.core.params.evaluation import Evaluation
 from tasks.core.params.prompts import Prompts
 from tasks.core.progress import Progress, announce
+from tasks.stages.cluster import versions
 from tasks.stages.evaluate import models, reading, speed
 from tasks.stages.evaluate.contenders import Which
-from tasks.stages.evaluate.decode import Decoder, Generated, Limits, Tokens, answer_all, stop_tokens
+from tasks.stages.evaluate.decode import Generated, Limits, Tokens, answer_all, shared_prefix
+from tasks.stages.evaluate.models import Located, Manner
 from tasks.stages.evaluate.sample import rows_for
+from tasks.stages.evaluate.team import spread, vllm_engine
+from tasks.stages.evaluate.team.answerer import Answerer, Brief
+from tasks.stages.evaluate.team.team import Alone, Team
 
 SCHEMA = pa.schema(
     [
@@ -62,7 +69,7 @@ class Params(Frozen):
 def run(params: Params, layout: Layout, which: Which) -> Predictions:
     """Answer artefacts/split/test.parquet with the model `which`, or its sample with the base model.
 
-    Errors: see `tasks.stages.evaluate.models.locate`.
+    Errors: see `tasks.stages.evaluate.models.locate`, and `tasks.stages.evaluate.team`.
     """
     located = models.locate(layout, which)
     held_out = record.read_table(layout.stage("split") / "test.parquet").to_pylist()
@@ -71,48 +78,78 @@ def run(params: Params, layout: Layout, which: Which) -> Predictions:
     if located is None:
         result = Predictions(False, SCHEMA.empty_table(), frozenset(), {})
     else:
-        announce(f"predict@{which}", "loading the model")
+        if params.evaluation.engine == "vllm":
+            vllm_engine.require(located, has_texts=bool(plain))
         if warning := processor.slow_bf16("evaluation", params.evaluation.device, params.evaluation.precision):
             print(warning, flush=True)
         # Nobody serves the base model, and nothing is judged by its latency where it is asked less than the others.
         alone = which != "base" or params.evaluation.base_rows is None
-        model, tokenizer = models.load(located, params.evaluation)
-        result = predict(model, tokenizer, rows, params, f"predict@{which}", alone)
-        if plain:
-            read = reading.measure(model, tokenizer, plain, params.prompts, f"predict@{which}")
-            result = replace(result, texts=read)
-    _write(result, layout, which)
+        asked = Asked(models.manner(located), rows, params)
+        with ready(asked.brief(located), f"predict@{which}") as team:
+            result = predict(team, asked, f"predict@{which}", alone)
+            if plain:
+                read = reading.measure(team, asked.manner.tokenizer, plain, params.prompts, f"predict@{which}")
+                result = replace(result, texts=read)
+    _write(result, layout, which, params.evaluation)
     return result
 
 
-def predict(
-    model: Any, tokenizer: Any, rows: Sequence[Mapping[str, Any]], params: Params, name: str, requests: bool = True
-) -> Predictions:
-    """Answer `rows` (of `tasks.core.record.SCHEMA`) and time it. `name` is what progress lines call it.
+class Asked:
+    """Rows (of `tasks.core.record.SCHEMA`) as prompts of a model."""
+
+    def __init__(self, manner: Manner, rows: Sequence[Mapping[str, Any]], params: Params) -> None:
+        self.manner, self.rows, self.settings = manner, rows, params.evaluation
+        self.encoded = [encode(manner.tokenizer, row, params) for row in rows]
+        most = self.settings.max_new_tokens
+        self.fitting = [place for place, tokens in enumerate(self.encoded) if manner.fits(tokens, most)]
+        self.prompts = [self.encoded[place] for place in self.fitting]
+
+    def brief(self, located: Located) -> Brief:
+        most, also = self.settings.max_new_tokens, ["vllm"] if self.settings.engine == "vllm" else []
+        return Brief(
+            located,
+            self.settings,
+            Limits(self.manner.stop, most),
+            shared_prefix(self.prompts),
+            longest=max(map(len, self.prompts), default=1) + most,
+            versions=versions.of_here(also),
+        )
+
+
+@contextmanager
+def ready(brief: Brief, name: str) -> Iterator[Team]:
+    """The model, loaded here, or by all of evaluation.workers."""
+    if brief.settings.workers > 1:
+        with spread.ready(brief, name) as team:
+            yield team
+        return
+    announce(name, "loading the model")
+    answerer = Answerer(brief)
+    answerer.load()
+    yield Alone(answerer)
+
+
+def predict(team: Team, asked: Asked, name: str, requests: bool = True) -> Predictions:
+    """Have all rows answered, and time it. `name` is what progress lines call it.
 
     `requests`: time some of the rows as requests one at a time, too, for the latency.
     """
-    settings = params.evaluation
-    encoded = [encode(tokenizer, row, params) for row in rows]
-    fitting = [place for place, tokens in enumerate(encoded) if fits(model, tokens, settings.max_new_tokens)]
-    asked = [encoded[place] for place in fitting]
-    limits = Limits(stop_tokens(model, tokenizer), settings.max_new_tokens)
-    alone = speed.sample(asked) if requests else []
+    prompts, settings = asked.prompts, asked.settings
+    alone = speed.sample(prompts) if requests else []
     then = f"{len(alone)} requests one at a time" if alone else ""
-    progress = Progress(name, len(asked), after=len(alone), then=then)
+    progress = Progress(name, len(prompts), after=len(alone), then=then)
     began = time.monotonic()
-    decoder = Decoder(model, asked, limits)
-    said = dict(zip(fitting, answer_all(decoder, asked, settings.batch_size, progress.tell), strict=True))
+    answers = answer_all(partial(team.each, "answer"), prompts, settings.batch_size, progress.tell)
     seconds = time.monotonic() - began
+    said = dict(zip(asked.fitting, answers, strict=True))
     table = [
-        _row(row, tokens, said.get(place), tokenizer)
-        for place, (row, tokens) in enumerate(zip(rows, encoded, strict=True))
+        _row(row, tokens, said.get(place), asked.manner.tokenizer)
+        for place, (row, tokens) in enumerate(zip(asked.rows, asked.encoded, strict=True))
     ]
-    # A lone request reads its whole prompt, so the decoder that is timed has read nothing.
-    progress = Progress(name, len(alone), "requests", before=len(asked))
-    timed = speed.latencies(Decoder(model, [], limits), alone, progress.tell)
-    measured = speed.facts(timed, len(asked), seconds, settings)
-    return Predictions(True, pa.Table.from_pylist(table, schema=SCHEMA), limits.stop, measured)
+    progress = Progress(name, len(alone), "requests", before=len(prompts))
+    timed = speed.latencies(team, alone, progress.tell)
+    measured = speed.facts(timed, len(prompts), seconds, settings, team)
+    return Predictions(True, pa.Table.from_pylist(table, schema=SCHEMA), asked.manner.stop, measured)
 
 
 def _row(row: Mapping[str, Any], prompt: Tokens, said: Generated | None, tokenizer: Any) -> dict[str, Any]:
@@ -132,13 +169,7 @@ def encode(tokenizer: Any, row: Mapping[str, Any], params: Params) -> Tokens:
     return list(tokenizer.apply_chat_template(turns, add_generation_prompt=True, return_dict=False))
 
 
-def fits(model: Any, tokens: Tokens, max_new_tokens: int) -> bool:
-    """Prompt and longest answer stand in the model's context."""
-    context = getattr(model.config.get_text_config(), "max_position_embeddings", None)
-    return context is None or len(tokens) + max_new_tokens <= context
-
-
-def _write(result: Predictions, layout: Layout, which: Which) -> None:
+def _write(result: Predictions, layout: Layout, which: Which, settings: Evaluation) -> None:
     name = f"predict/{which}"
     with whole_folder(layout.measured(name)) as folder:
         write_json(folder / "facts.json", {"facts": facts.dump(result.measured)})
@@ -146,17 +177,18 @@ def _write(result: Predictions, layout: Layout, which: Which) -> None:
         record.write_table(result.table, folder / "predictions.parquet")
         if result.texts is not None:
             record.write_table(result.texts, folder / reading.file_of(layout, which).name)
-        stop = {"stop_token_ids": sorted(result.stop)} if result.present else {}
-        write_json(folder / "result.json", {"present": result.present, "facts": facts.dump(_facts(result)), **stop})
+        how = {"engine": settings.engine, "stop_token_ids": sorted(result.stop)} if result.present else {}
+        stated = facts.dump(_facts(result, settings.engine))
+        write_json(folder / "result.json", {"present": result.present, "facts": stated, **how})
 
 
-def _facts(result: Predictions) -> Facts:
+def _facts(result: Predictions, engine: str) -> Facts:
     if not result.present:
         return {}
     reasons = result.table["reason"].to_pylist()
     stopped = sum(result.table["stopped"].to_pylist())
     return {
-        "rows": Fact(value=len(reasons), note="held-out rows that it was asked"),
+        "rows": Fact(value=len(reasons), note=f"held-out rows that it was asked, with {engine}"),
         "too_long": Fact(value=reasons.count(TOO_LONG), note="prompts that leave no room in the context: no answer"),
         "cut_off": Fact(value=len(reasons) - reasons.count(TOO_LONG) - stopped, note="answers cut at max_new_tokens"),
     }

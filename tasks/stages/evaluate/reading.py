@@ -3,7 +3,7 @@
 Nothing is written where no held-out record is a text.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,8 @@ from tasks.core.layout import Layout
 from tasks.core.params.prompts import Prompt
 from tasks.core.progress import Progress
 from tasks.stages.evaluate.contenders import Which
+from tasks.stages.evaluate.decode import Tokens
+from tasks.stages.evaluate.team.team import Team
 
 SCHEMA = pa.schema(
     [
@@ -27,27 +29,26 @@ DIGITS = 6
 Row = Mapping[str, Any]
 
 
-def measure(model: Any, tokenizer: Any, rows: Sequence[Row], prompts: Mapping[str, Prompt], name: str) -> pa.Table:
+def measure(team: Team, tokenizer: Any, rows: Sequence[Row], prompts: Mapping[str, Prompt], name: str) -> pa.Table:
     """A row of SCHEMA for each of `rows`, which are texts. `name` is what progress lines call it."""
-    progress, measured = Progress(name, len(rows), "texts"), []
-    for row in rows:
-        window = texts.window_of(row, prompts)
-        assert window  # as `ingest` made sure
-        each = texts.windows(texts.text_of(row), tokenizer, window)
-        told = sum(_loss(model, tokens) for tokens in each)
-        count = sum(len(tokens) - 1 for tokens in each)
-        measured.append({"record_id": row["record_id"], "tokens": count, "loss": round(told, DIGITS)})
-        progress.tell(len(measured))
-    return pa.Table.from_pylist(measured, schema=SCHEMA)
+    progress, counts, losses = Progress(name, len(rows), "texts"), list[int](), dict[int, float]()
 
+    def windows() -> Iterator[list[Tokens]]:
+        for row in rows:
+            window = texts.window_of(row, prompts)
+            assert window  # as `ingest` made sure
+            each = texts.windows(texts.text_of(row), tokenizer, window)
+            counts.append(sum(len(tokens) - 1 for tokens in each))
+            yield each
 
-def _loss(model: Any, tokens: list[int]) -> float:
-    import torch
-
-    with torch.inference_mode():
-        line = torch.tensor([tokens], device=model.device)
-        logits = model(line).logits[0, :-1].float()
-        return float(torch.nn.functional.cross_entropy(logits, line[0, 1:], reduction="sum"))
+    for place, loss in team.each("foretell", windows()):
+        losses[place] = round(loss, DIGITS)
+        progress.tell(len(losses))
+    table = [
+        {"record_id": row["record_id"], "tokens": counts[place], "loss": losses[place]}
+        for place, row in enumerate(rows)
+    ]
+    return pa.Table.from_pylist(table, schema=SCHEMA)
 
 
 def file_of(layout: Layout, which: Which) -> Path:

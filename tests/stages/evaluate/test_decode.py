@@ -40,6 +40,10 @@ def prompts(tokenizer: Any) -> list[Tokens]:
     return [tokenizer.apply_chat_template(turn, add_generation_prompt=True, return_dict=False) for turn in turns]
 
 
+def alone(decoder: Decoder) -> Any:
+    return lambda batches: enumerate(map(decoder.answer, batches))
+
+
 def by_generate(model: Any, prompt: Tokens, limits: Limits) -> Generated:
     """One prompt, the library's way."""
     said = model.generate(
@@ -55,32 +59,32 @@ def by_generate(model: Any, prompt: Tokens, limits: Limits) -> Generated:
 
 
 def test_batches_answer_as_generate_does_one_by_one(model: Any, tokenizer: Any, prompts: list[Tokens]) -> None:
-    limits = Limits(stop_tokens(model, tokenizer), LIMIT)
+    limits = Limits(stop_tokens(model.generation_config, tokenizer), LIMIT)
     expected = [by_generate(model, prompt, limits) for prompt in prompts]
     assert len({len(each.tokens) for each in expected}) > 3, "rows end at different times, or nothing is dropped"
     assert {each.stopped for each in expected} == {True, False}
-    decoder = Decoder(model, prompts, limits)
+    decoder = Decoder(model, shared_prefix(prompts), limits)
     for batch_size in (1, 3, 20):
-        assert answer_all(decoder, prompts, batch_size, lambda _: None) == expected
+        assert answer_all(alone(decoder), prompts, batch_size, lambda _: None) == expected
 
 
 def test_prompts_that_share_nothing_are_read_whole(model: Any, prompts: list[Tokens]) -> None:
     limits = Limits(frozenset(), 4)
     others = [[65, 66, 67], *prompts[:5]]
-    decoder = Decoder(model, others, limits)
+    decoder = Decoder(model, shared_prefix(others), limits)
     assert decoder.prefix == []
     assert decoder.answer(others) == [by_generate(model, prompt, limits) for prompt in others]
 
 
 def test_a_decoder_answers_again_and_the_same(model: Any, prompts: list[Tokens]) -> None:
-    decoder = Decoder(model, prompts, Limits(frozenset({47}), LIMIT))
+    decoder = Decoder(model, shared_prefix(prompts), Limits(frozenset({47}), LIMIT))
     assert len(decoder.prefix) > 5
     assert decoder.answer(prompts[:4]) == decoder.answer(prompts[:4])
 
 
 def test_an_answer_may_be_empty(model: Any, prompts: list[Tokens]) -> None:
     first = by_generate(model, prompts[0], Limits(frozenset(), 1)).tokens[0]
-    decoder = Decoder(model, prompts, Limits(frozenset({first}), LIMIT))
+    decoder = Decoder(model, shared_prefix(prompts), Limits(frozenset({first}), LIMIT))
     assert decoder.answer(prompts[:1]) == [Generated([], True)]
 
 
@@ -96,7 +100,7 @@ def test_a_sliding_window_is_not_fooled_by_padding() -> None:
     # Shared beginnings, then one to twelve tokens: padding lies inside the window of the short ones.
     prompts = [[1, 2, 3, 4, 5, 6, *range(10, 10 + length)] for length in range(1, 13)]
     limits = Limits(frozenset(), 6)
-    found = answer_all(Decoder(sliding, prompts, limits), prompts, 7, lambda _: None)
+    found = answer_all(alone(Decoder(sliding, shared_prefix(prompts), limits)), prompts, 7, lambda _: None)
     assert found == [by_generate(sliding, prompt, limits) for prompt in prompts]
 
 
@@ -104,10 +108,10 @@ def test_the_chat_template_says_what_ends_a_turn(model: Any, tokenizer: Any, mon
     end = tokenizer.convert_tokens_to_ids("<|im_end|>")
     other = tokenizer.convert_tokens_to_ids("<|endoftext|>")
     monkeypatch.setattr(model.generation_config, "eos_token_id", None)
-    assert stop_tokens(model, tokenizer) == {end}
+    assert stop_tokens(model.generation_config, tokenizer) == {end}
     tokenizer.eos_token = "<|endoftext|>"
     try:
-        assert stop_tokens(model, tokenizer) == {end, other}
+        assert stop_tokens(model.generation_config, tokenizer) == {end, other}
     finally:
         tokenizer.eos_token = "<|im_end|>"
 

@@ -13,9 +13,11 @@ from tasks.core.errors import InputError, Refused, Unavailable
 from tasks.core.files import read_json, tree_digest, write_json
 from tasks.core.layout import Layout
 from tasks.core.params.params import Params
-from tasks.stages.evaluate import models, predict, speed
+from tasks.stages.evaluate import decode, models, predict
 from tasks.stages.evaluate.contenders import Which
 from tasks.stages.evaluate.decode import Decoder
+from tasks.stages.evaluate.team.answerer import Answerer
+from tasks.stages.evaluate.team.team import Alone
 from tests.stages.evaluate import house
 
 
@@ -110,11 +112,13 @@ def test_a_base_model_that_is_asked_everything_is_timed_like_the_others(layout: 
 
 
 def test_a_timed_request_reads_its_whole_prompt(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
-    timed: list[Decoder] = []
-    monkeypatch.setattr(speed, "latencies", lambda decoder, sample, done: timed.append(decoder) or [1.0] * len(sample))
+    read: list[int] = []
+    real = Decoder.answer
+    monkeypatch.setattr(Decoder, "answer", lambda self, batch: read.append(len(self.prefix)) or real(self, batch))
     give_adapter(layout)
     answers(layout, "candidate")
-    assert [decoder.prefix for decoder in timed] == [[]]
+    assert len(set(read[:3])) == 1 and read[0] > 5, "batches share what their prompts begin with"
+    assert read[3:] == [0] * 13
 
 
 def test_an_adapter_answers_otherwise_and_as_peft_does_unmerged(layout: Layout) -> None:
@@ -126,10 +130,12 @@ def test_an_adapter_answers_otherwise_and_as_peft_does_unmerged(layout: Layout) 
     assert [row["answer"] for row in rows] != [row["answer"] for row in answers(layout, "base")]
     base = models.locate(layout, "base")
     assert base is not None
-    _, tokenizer = models.load(base, house.params().evaluation)
     unmerged = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(base.base), adapter).eval()
     test = [house.row(number) for number in range(12)]
-    assert predict.predict(unmerged, tokenizer, test, house.params(), "unmerged").table.to_pylist() == rows
+    asked = predict.Asked(models.manner(base), test, house.params())
+    answerer = Answerer(asked.brief(base))
+    answerer.take(unmerged)
+    assert predict.predict(Alone(answerer), asked, "unmerged").table.to_pylist() == rows
 
 
 def test_a_full_model_answers_by_itself(layout: Layout) -> None:
@@ -227,9 +233,21 @@ def test_a_prompt_longer_than_the_context_gets_no_answer(layout: Layout) -> None
 def test_the_context_holds_prompt_and_answer_to_the_last_token(layout: Layout) -> None:
     located = models.locate(layout, "base")
     assert located is not None
-    model, _ = models.load(located, house.params().evaluation)
-    assert predict.fits(model, [0] * 4090, 6)
-    assert not predict.fits(model, [0] * 4091, 6)
+    manner = models.manner(located)
+    assert manner.fits([0] * 4090, 6)
+    assert not manner.fits([0] * 4091, 6)
+
+
+@pytest.mark.parametrize("stated", [True, False], ids=["as it says", "with no settings of generation"])
+def test_what_ends_a_turn_is_known_without_the_weights(layout: Layout, stated: bool) -> None:
+    located = models.locate(layout, "base")
+    assert located is not None
+    if not stated:
+        (located.base / "generation_config.json").unlink()
+    model = models.load(located, house.params().evaluation)
+    manner = models.manner(located)
+    assert manner.stop == decode.stop_tokens(model.generation_config, manner.tokenizer)
+    assert (len(manner.stop) > 5) is stated and manner.context == model.config.max_position_embeddings
 
 
 def test_no_prompt_fits(layout: Layout) -> None:

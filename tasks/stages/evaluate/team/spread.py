@@ -1,0 +1,188 @@
+"""Models on workers of Ray's, which answer batch by batch: on this machine, or on the cluster at RAY_ADDRESS.
+
+A batch of a worker that is lost is answered by another. Batches are made before, so the answers are the same whoever
+gives them.
+"""
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+from tasks.core.errors import HallmarkError, Unavailable
+from tasks.core.files import tree_manifest
+from tasks.core.params.evaluation import Evaluation
+from tasks.core.progress import announce
+from tasks.stages.cluster import connection
+from tasks.stages.cluster.crew import Crew
+from tasks.stages.cluster.storage import place, trees
+from tasks.stages.cluster.storage.place import Place
+from tasks.stages.evaluate.team.answerer import Afar, Answerer, Brief
+from tasks.stages.evaluate.team.team import Act
+
+LOSSES = 3
+"""How many workers may be lost one after the other, without an answer between them."""
+PLACE_SECONDS = 600.0
+"""How long workers are waited for that have no place. Then those that have one begin, and others join them later."""
+
+
+def crew(settings: Evaluation) -> Crew:
+    return Crew("evaluation", settings.workers, settings.threads, settings.device == "gpu")
+
+
+@contextmanager
+def ready(brief: Brief, name: str) -> Iterator["Spread"]:
+    """Workers that have loaded the model, until the block ends. `name` is what progress lines call it."""
+    storage = place.named() if connection.address() else None
+    brief = sent(brief, storage, name)
+    announce(name, "starting Ray, then loading the model on its workers")
+    with connection.running(crew(brief.settings), apart=storage is not None):
+        spread = Spread(brief, name)
+        spread.gather()
+        yield spread
+
+
+def sent(brief: Brief, storage: Place | None, name: str) -> Brief:
+    """With a storage: the model lies there, for machines that have no disk in common."""
+    if storage is None:
+        return brief
+    weights, adapter = brief.located.weights, brief.located.adapter
+    afar = Afar(storage.where, tree_manifest(weights), tree_manifest(adapter) if adapter else None)
+    trees.share(storage, weights, afar.weights, name, "the model")
+    if adapter and afar.adapter:
+        trees.share(storage, adapter, afar.adapter, name, "the adapter")
+    return replace(brief, afar=afar)
+
+
+class Item(NamedTuple):
+    number: int
+    what: Any
+
+
+class Spread:
+    """A team of Ray's actors. A worker is known by its number; in place of one that is lost another gets it."""
+
+    def __init__(self, brief: Brief, name: str) -> None:
+        self._brief, self._name, self._crew = brief, name, crew(brief.settings)
+        self._actors: dict[int, Any] = {}
+        self._coming: dict[Any, tuple[int, str]] = {}
+        """Workers by what they were asked for: whether they are `here`, then to `load`."""
+        self._idle: set[int] = set()
+        self._answered: set[int] = set()
+        self._lost_in_a_row = 0
+        for worker in range(self._crew.workers):
+            self._start(worker)
+
+    def gather(self) -> None:
+        """Wait for all that have a place. Raises Unavailable where none has one."""
+        while self._coming:
+            placed = not any(act == "here" for _, act in self._coming.values())
+            done = self._wait(self._coming, None if placed else PLACE_SECONDS)
+            if not done and not any(act == "load" for _, act in self._coming.values()):
+                break
+            for ref in done:
+                self._go_on(ref)
+        self._require_some()
+        if len(self._idle) < self._crew.workers:
+            announce(self._name, f"going on with {len(self._idle)} of {self._crew.workers} workers")
+
+    def each(self, act: Act, items: Iterable[Any]) -> Iterator[tuple[int, Any]]:
+        rest, again = (Item(*each) for each in enumerate(items)), deque[Item]()
+        busy: dict[Any, tuple[int, Item]] = {}
+        while True:
+            while self._idle and (item := again.popleft() if again else next(rest, None)):
+                worker = min(self._idle)  # requests one at a time are all answered by the same
+                self._idle.remove(worker)
+                busy[getattr(self._actors[worker], act).remote(item.what)] = worker, item
+            if self._idle and not busy:
+                return
+            done = self._wait([*busy, *self._coming], None if busy else PLACE_SECONDS)
+            if not done:
+                self._require_some()
+            for ref in done:
+                if ref in self._coming:
+                    self._go_on(ref)
+                    continue
+                worker, item = busy.pop(ref)
+                got, answer = self._answer(ref, worker)
+                if not got:
+                    again.append(item)
+                    continue
+                self._idle.add(worker)
+                self._answered.add(worker)
+                self._lost_in_a_row = 0
+                yield item.number, answer
+
+    def count(self) -> int:
+        return len(self._answered)
+
+    def peak_bytes(self) -> int:
+        told = [self._answer(self._actors[worker].peak_bytes.remote(), worker) for worker in sorted(self._idle)]
+        return max((held for got, held in told if got), default=0)
+
+    def _start(self, worker: int) -> None:
+        import ray
+
+        needs = self._crew.needs
+        wanted: Any = ray.remote(Answerer).options(num_cpus=needs["CPU"], num_gpus=needs.get("GPU", 0))
+        self._actors[worker] = actor = wanted.remote(self._brief)
+        self._coming[actor.here.remote()] = worker, "here"
+
+    def _go_on(self, ref: Any) -> None:
+        """A worker that is coming has done what it was asked for."""
+        worker, act = self._coming.pop(ref)
+        got, _ = self._answer(ref, worker)
+        if not got:
+            return
+        if act == "here":
+            self._coming[self._actors[worker].load.remote()] = worker, "load"
+        else:
+            self._idle.add(worker)
+
+    def _answer(self, ref: Any, worker: int) -> tuple[bool, Any]:
+        """What a worker says; False where it is lost, and another is on its way.
+
+        Raises its HallmarkError, and Unavailable after too many losses."""
+        import ray
+        from ray.exceptions import OutOfMemoryError, RayActorError, RayTaskError, WorkerCrashedError
+
+        try:
+            return True, ray.get(ref)
+        except RayTaskError as error:
+            raise (error.cause if isinstance(error.cause, HallmarkError) else error) from None
+        except (RayActorError, OutOfMemoryError, WorkerCrashedError) as error:
+            self._lost(worker, error)
+            return False, None
+
+    def _lost(self, worker: int, error: Exception) -> None:
+        import ray
+
+        ray.kill(self._actors[worker])  # one that is cut off may still be there
+        self._idle.discard(worker)
+        self._lost_in_a_row += 1
+        why = f"worker {worker} of {self._crew.workers} was lost"
+        if "OutOfMemory" in str(error) or "out of memory" in str(error):
+            why += " for want of memory"
+        if self._lost_in_a_row > LOSSES:
+            raise Unavailable(
+                f"{why}, the {self._lost_in_a_row}th in a row without an answer between; look at the machines' memory, "
+                "or lower evaluation.batch_size"
+            )
+        announce(self._name, f"{why}; its rows are answered by others")
+        self._start(worker)
+
+    def _require_some(self) -> None:
+        if not self._idle and not any(act == "load" for _, act in self._coming.values()):
+            raise Unavailable(
+                f"no machine had room for a worker within {PLACE_SECONDS:.0f} s ({self._crew.needs_in_words} each); "
+                "start machines, or lower evaluation.threads"
+            )
+
+    @staticmethod
+    def _wait(refs: Iterable[Any], seconds: float | None) -> list[Any]:
+        """Those that are done."""
+        import ray
+
+        done, _ = ray.wait(list(refs), num_returns=1, timeout=seconds)
+        return done
