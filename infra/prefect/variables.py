@@ -55,7 +55,10 @@ KEPT = (
     ),
     *(Variable(name, f"`{place.usual(name)}` for that storage, and for nothing else") for name in place.KEYS),
     Variable("RAY_AUTH_MODE", "`token` where the cluster asks for a token"),
-    Variable("RAY_AUTH_TOKEN", "that token; only the stage `train` gets it"),
+    Variable(
+        "RAY_AUTH_TOKEN",
+        "that token; of the stages `train` gets it, and `predict` where it answers there",
+    ),
     Variable("RAY_AUTH_TOKEN_PATH", "a file that holds the token"),
 )
 """The runner keeps these from its start, and the variables that begin with PREFIX."""

@@ -47,6 +47,8 @@ class Grant:
     """Whether it needs more than a loopback of its own."""
     given: tuple[str, ...] = ()
     """Beginnings of the names of further variables."""
+    given_online: tuple[str, ...] = ()
+    """The same, for a stage with a network."""
     names: Callable[[Layout], Iterable[str]] = _no_variables
     """Names of further variables, in full."""
     devices: bool = False
@@ -64,9 +66,8 @@ def variables(stage: str, layout: Layout, environment: Environment, online: bool
     """The variables that a stage is given, of those that there are."""
     grant = of(stage)
     names = {*EVERY, *grant.names(layout), *(ONLINE if online else ())}
-    return {
-        name: value for name, value in environment.items() if name in names or name.startswith((*BEGIN, *grant.given))
-    }
+    begin = (*BEGIN, *grant.given, *(grant.given_online if online else ()))
+    return {name: value for name, value in environment.items() if name in names or name.startswith(begin)}
 
 
 def outside(stage: str, layout: Layout, online: bool) -> list[Path]:
@@ -173,17 +174,30 @@ def _fetched(layout: Layout) -> Iterator[Path]:
 
 
 def _base_model(layout: Layout) -> Mapping[str, object]:
+    return _section(layout, "base_model")
+
+
+def _section(layout: Layout, name: str) -> Mapping[str, object]:
     """As the run's parameters state it; the stage itself checks it."""
-    section = config.read_yaml(layout.params).get("base_model")
+    section = config.read_yaml(layout.params).get(name)
     if not isinstance(section, Mapping):
-        raise InputError(f"{layout.params}: expected a section base_model")
+        raise InputError(f"{layout.params}: expected a section {name}")
     return section
+
+
+def _has_a_cluster(environment: Environment) -> bool:
+    return environment.get("RAY_ADDRESS") not in (None, "", "local")
 
 
 def _trains_elsewhere(_: Layout, environment: Environment) -> bool:
     """On a cluster, or tracked by a server."""
     tracking = environment.get("MLFLOW_TRACKING_URI", "")
-    return environment.get("RAY_ADDRESS") not in (None, "", "local") or tracking.startswith(("http://", "https://"))
+    return _has_a_cluster(environment) or tracking.startswith(("http://", "https://"))
+
+
+def _answers_elsewhere(layout: Layout, environment: Environment) -> bool:
+    """By several workers on a cluster."""
+    return _has_a_cluster(environment) and _section(layout, "evaluation").get("workers", 1) != 1
 
 
 def _kept_by_train(layout: Layout) -> Iterator[Path]:
@@ -192,8 +206,8 @@ def _kept_by_train(layout: Layout) -> Iterator[Path]:
 
 
 def _of_a_cluster(_: Layout) -> Iterator[Path]:
-    """Files that Ray's settings name, for who trains on a cluster."""
-    if os.environ.get("RAY_ADDRESS") not in (None, "", "local"):
+    """Files that Ray's settings name, for who works on a cluster."""
+    if _has_a_cluster(os.environ):
         yield from (Path(value) for name, value in os.environ.items() if name in RAY_FILES and value.startswith("/"))
 
 
@@ -202,6 +216,12 @@ def _champion(layout: Layout) -> Iterator[Path]:
     if champion := read_json(layout.champion):
         yield layout.state / champion["payload"]
         yield layout.state / "bases"
+
+
+def _read_by_predict(layout: Layout) -> Iterator[Path]:
+    yield from _champion(layout)
+    if _answers_elsewhere(layout, os.environ):
+        yield from _of_a_cluster(layout)
 
 
 RAY_FILES = ("RAY_AUTH_TOKEN_PATH", "RAY_TLS_SERVER_CERT", "RAY_TLS_SERVER_KEY", "RAY_TLS_CA_CERT")
@@ -238,5 +258,11 @@ GRANTS: Mapping[str, Grant] = {
         devices=True,
         tracks=True,
     ),
-    "predict": Grant(reads=_champion, given=("CUDA_",), devices=True),
+    "predict": Grant(
+        reads=_read_by_predict,
+        network=_answers_elsewhere,
+        given=("CUDA_",),
+        given_online=("RAY_", "NCCL_", "HALLMARK_TRAINING_"),
+        devices=True,
+    ),
 }

@@ -63,6 +63,28 @@ def test_variables_reach_the_stages_that_they_are_for(
     assert set(grants.variables(stage, layout, environment, online=False)) == given
 
 
+@pytest.mark.parametrize(
+    ("workers", "address", "online"),
+    [("", "h:1", False), ("workers: 1", "h:1", False), ("workers: 3", "", False), ("workers: 3", "h:1", True)],
+    ids=["by default", "one worker", "no cluster", "several on a cluster"],
+)
+def test_answers_have_a_network_and_keys_where_workers_of_a_cluster_give_them(
+    layout: Layout, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, workers: str, address: str, online: bool
+) -> None:
+    token = tmp_path / "token"
+    token.write_text("secret")
+    secrets = {"RAY_AUTH_TOKEN_PATH": str(token), "HALLMARK_TRAINING_AWS_SECRET_ACCESS_KEY": "secret"}
+    for name, value in {**secrets, "RAY_ADDRESS": address}.items():
+        monkeypatch.setenv(name, value)
+    layout.params.write_text(f"evaluation: {{{workers}}}\n")
+    write_json(layout.champion, None)
+    environment = {**secrets, "RAY_ADDRESS": address, "PATH": "x"}
+    assert grants.of("predict@base").network(layout, environment) is online
+    given = grants.variables("predict@base", layout, environment, online)
+    assert given.keys() == ({*environment} if online else {"PATH"})
+    assert grants.outside("predict@base", layout, online) == ([token] if online else [])
+
+
 @pytest.mark.parametrize("uri", ["sqlite:////tmp/mlflow.db", "file:///tmp/mlruns", "/tmp/mlruns", ""])
 def test_files_of_tracking_ask_for_no_network(layout: Layout, uri: str) -> None:
     network = grants.of("train").network

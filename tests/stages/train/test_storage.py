@@ -85,7 +85,7 @@ def test_a_machine_fetches_once_and_again_where_its_copy_was_changed(store: Plac
     (tmp_path / "store" / "x" / tree["one"]).unlink()
     node.fetch(store, "x", tree)
     (first / "one").write_bytes(b"changed")
-    with pytest.raises(Refused, match="lacks what a training needs"):
+    with pytest.raises(Refused, match="lacks what was stored there"):
         node.fetch(store, "x", tree)
     trees.put(store, "x", tmp_path / "a", tree)
     node.fetch(store, "x", tree)
@@ -117,7 +117,7 @@ def test_a_storage_that_comes_back_is_waited_for(store: Place, tmp_path: Path) -
 def test_one_that_stays_away_is_given_up(store: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(place, "PATIENCE_SECONDS", 0.2)
     (tmp_path / "store").rmdir()
-    with pytest.raises(Unavailable, match=r"was away for 0 s .*run again to go on from the last"):
+    with pytest.raises(Unavailable, match=r"was away for 0 s .*run again: a training then goes on"):
         trees.put(store, "x", folder_of(tmp_path / "a", one=b"data"), {"one": "0" * 64})
 
 
@@ -163,7 +163,7 @@ def test_a_store_of_objects_takes_and_gives_by_keys_of_its_own(
     trees.get(found, "x", tree, tmp_path / "b")
     assert tree_manifest(tmp_path / "b") == tree
     found.remove("x")
-    with pytest.raises(Refused, match="lacks what a training needs"):
+    with pytest.raises(Refused, match="lacks what was stored there"):
         trees.get(found, "x", tree, tmp_path / "b")
 
 

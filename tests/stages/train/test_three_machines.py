@@ -14,10 +14,15 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+import yaml
 
+from tasks.core.files import read_json, tree_digest
+from tasks.core.layout import Layout
+from tasks.stages.evaluate import predict
 from tasks.stages.train import loop, watch
 from tasks.stages.train.desk import stored
 from tasks.stages.train.job import Job
+from tests.stages.evaluate import house
 from tests.stages.train import three_machines
 from tests.stages.train.three_machines import HEAD, Machines
 from tests.tiny_project import ROOT
@@ -92,15 +97,15 @@ class Driver(NamedTuple):
         return list(json.loads(re.findall(r"^failures (.*)$", self.log.read_text(), re.MULTILINE)[0]))
 
 
-def alone_in(job: Job) -> list[object]:
+def alone_in(reads: list[Path], writes: list[Path]) -> list[object]:
     """As in the sandbox of a stage: it sees no process and no socket of the cluster, and of the disk what it needs."""
     if shutil.which("bwrap") is None:
         return []
     seen = ["--ro-bind", "/", "/", "--proc", "/proc", "--dev", "/dev", "--tmpfs", "/dev/shm", "--tmpfs", "/tmp"]
-    reads = [word for path in (ROOT, job.model, job.rows, job.scratch.parents[1]) for word in ("--ro-bind", path, path)]
-    writes = [word for path in (job.checkpoints, job.output, job.scratch) for word in ("--bind", path, path)]
+    seen += [str(word) for path in (ROOT, *reads) for word in ("--ro-bind", path, path)]
+    seen += [str(word) for path in writes for word in ("--bind", path, path)]
     apart = ["--unshare-user", "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--cap-drop", "ALL"]
-    return ["bwrap", "--die-with-parent", *apart, *seen, *reads, *writes]
+    return ["bwrap", "--die-with-parent", *apart, *seen]
 
 
 def start(machines: Machines, job: Job) -> Driver:
@@ -108,16 +113,44 @@ def start(machines: Machines, job: Job) -> Driver:
     name = job.scratch.parent.name
     packed, log = machines.folder / f"{name}.pickle", f"{name}.log"
     packed.write_bytes(pickle.dumps(job))
-    given = {f"HALLMARK_TRAINING_{name}": value for name, value in machines.keys.items()}
-    given |= {"RAY_ADDRESS": machines.address, "HALLMARK_TRAINING_STORAGE": "s3://training/of/hallmark",
-              "PYTHONPATH": str(Path(__file__).parents[3]), "HALLMARK_TRAINING_CACHE": "/nowhere"}  # fmt: skip
-    process = machines.spawn(HEAD, [*alone_in(job), sys.executable, "-c", DRIVER, packed], given, log)
+    box = alone_in([job.model, job.rows, job.scratch.parents[1]], [job.checkpoints, job.output, job.scratch])
+    given = storage(machines) | {"PYTHONPATH": str(ROOT)}
+    process = machines.spawn(HEAD, [*box, sys.executable, "-c", DRIVER, packed], given, log)
     return Driver(process, job, machines.folder / log)
 
 
-def test_what_happens_to_machines_changes_nothing_that_is_learnt(machines: Machines, job: MakeJob, alone: None) -> None:
+def storage(machines: Machines) -> dict[str, str]:
+    """Variables of a stage that works on the cluster."""
+    given = {f"HALLMARK_TRAINING_{name}": value for name, value in machines.keys.items()}
+    return given | {"RAY_ADDRESS": machines.address, "HALLMARK_TRAINING_STORAGE": "s3://training/of/hallmark",
+                    "HALLMARK_TRAINING_CACHE": "/nowhere"}  # fmt: skip
+
+
+def assert_answers_are_the_same(machines: Machines, layout: Layout) -> None:
+    """Stage predict by two machines, which fetch the adapter and what it is of, and in one process."""
+    house.write_base(layout)
+    house.write_split(layout, [house.row(number) for number in range(40)])
+    house.write_adapter(layout.stage("base_model") / "model", layout.stage("train") / "adapter")
+    predict.run(house.params(), layout, "candidate")
+    alone = tree_digest(layout.stage("predict/candidate"))
+    made = house.params(workers=2).model_dump(mode="json", include={"evaluation", "prompts"})
+    layout.params.write_text(yaml.safe_dump(made))
+    stage = [sys.executable, "-I", ROOT / "tasks" / "stages" / "start.py", "predict@candidate", predict.__name__]
+    box = alone_in([], [layout.root])
+    process = machines.spawn(HEAD, [*box, "env", "-C", layout.root, *stage], storage(machines), "predict.log")
+    said = process.wait(timeout=400), (machines.folder / "predict.log").read_text()
+    assert said[0] == 0, said[1]
+    assert tree_digest(layout.stage("predict/candidate")) == alone
+    told = read_json(layout.measured("predict/candidate") / "facts.json")["facts"]
+    assert told["rows_per_second"]["note"].endswith("by 2 workers together"), said[1]
+
+
+def test_what_happens_to_machines_changes_nothing_that_is_learnt(
+    machines: Machines, job: MakeJob, alone: None, tmp_path: Path
+) -> None:
     """One is cut off and killed; the other trains on. The store is away for a while. A third joins, and training grows.
-    One is taken back with notice. Nothing lies on a disk that two of them see."""
+    One is taken back with notice. Nothing lies on a disk that two of them see. Then two of them answer as
+    one process does."""
     with_others = replace(job("with others", **SETTINGS), notices=True)
     driver = start(machines, with_others)
     driver.reaches(12)
@@ -152,6 +185,9 @@ def test_what_happens_to_machines_changes_nothing_that_is_learnt(machines: Machi
     assert len(rows[0]) == STEPS and rows[0] == rows[1]
     apart = max(abs(one["loss"] - other["loss"]) for one, other in zip(theirs, ours, strict=True))
     assert apart < 1e-5, apart
+
+    machines.add("four")
+    assert_answers_are_the_same(machines, Layout(tmp_path / "answers"))
 
 
 def workers_of(driver: Driver) -> int:

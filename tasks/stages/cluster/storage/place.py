@@ -77,7 +77,7 @@ class Place:
         try:
             self._patiently([partial(_get, path=self._path(name), file=file) for name, file in files])
         except FileNotFoundError as error:
-            raise Refused(f"{self.where} lacks what a training needs, and was stored there ({error})") from None
+            raise Refused(f"{self.where} lacks what was stored there ({error})") from None
 
     def remove(self, *names: str) -> None:
         """Objects, and all that lies below. Where they cannot be removed it says so, and nothing is lost."""
@@ -140,8 +140,8 @@ class Place:
                 until = until or time.monotonic() + PATIENCE_SECONDS
                 if time.monotonic() > until:
                     raise Unavailable(
-                        f"the storage {self.where} was away for {PATIENCE_SECONDS:.0f} s ({_words(error)}); the "
-                        "checkpoints that were whole are kept: run again to go on from the last"
+                        f"the storage {self.where} was away for {PATIENCE_SECONDS:.0f} s ({_words(error)}); run again: "
+                        "a training then goes on from the last checkpoint that was whole"
                     ) from None
                 if is_full_disk(error):
                     raise Unavailable(f"no space left, here or in {self.where} ({_words(error)}); free some") from None

@@ -1,15 +1,17 @@
 """A model with its weights, ready to answer: in the stage's own process, or on a worker of Ray's."""
 
 import resource
+import socket
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol, Self
 
+from tasks.core.errors import InputError
 from tasks.core.params.evaluation import Evaluation
 from tasks.stages.cluster import versions
-from tasks.stages.cluster.storage import node, trees
+from tasks.stages.cluster.storage import node, place, trees
 from tasks.stages.cluster.storage.place import Place
 from tasks.stages.cluster.storage.trees import Tree
 from tasks.stages.cluster.versions import Versions
@@ -107,17 +109,26 @@ class Answerer:
 
 
 def arrived(brief: Brief) -> Located:
-    """The model on this machine. Raises Refused where the storage gives something else than was stored."""
+    """The model on this machine.
+
+    Raises InputError where it is not to be seen, Refused where the storage gives something else than was stored."""
     if brief.afar is None:
+        for folder in (brief.located.weights, brief.located.adapter):
+            if folder and not folder.is_dir():
+                raise InputError(
+                    f"the machine {socket.gethostname()} does not see {folder}: mount .hallmark/ there under the same "
+                    f"path, set {place.SETTING}, or set evaluation.workers to 1"
+                )
         return brief.located
     node.sweep()
-    weights = _fetched(brief.afar.place, brief.afar.weights)
-    adapter = brief.afar.adapter and _fetched(brief.afar.place, brief.afar.adapter)
+    storage = Place(brief.afar.place)
+    weights = _fetched(storage, brief.afar.weights)
+    adapter = brief.afar.adapter and _fetched(storage, brief.afar.adapter)
     return replace(brief.located, base=weights, tuned=adapter or (brief.located.tuned and weights))
 
 
-def _fetched(place: str, tree: Tree) -> Path:
-    node.fetch(Place(place), trees.SHARED, tree)
+def _fetched(storage: Place, tree: Tree) -> Path:
+    node.fetch(storage, trees.SHARED, tree)
     return node.place_of(tree)
 
 

@@ -30,7 +30,7 @@ def require(located: Located, has_texts: bool) -> None:
     """Raises InputError where vLLM is not installed, or cannot serve this model or do what is asked."""
     why = None
     if find_spec("vllm") is None:
-        why = "vLLM is not installed here: pip install vllm, with the versions of torch and transformers that it wants"
+        why = "vLLM is not installed here, and docs/guides/cluster.md says which versions go together"
     elif has_texts:
         why = "vLLM does not foretell plain texts here, and the held-out rows have some"
     elif located.adapter:

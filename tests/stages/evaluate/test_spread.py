@@ -1,0 +1,185 @@
+"""Answers by workers on Ray: byte for byte those of one process, also where a worker is lost."""
+
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+import psutil
+import pytest
+import yaml
+
+from tasks.core import facts
+from tasks.core.errors import InputError, Refused, Unavailable
+from tasks.core.files import read_json, tree_digest
+from tasks.core.layout import Layout
+from tasks.stages.cluster.storage import node, trees
+from tasks.stages.cluster.storage.place import Place
+from tasks.stages.cluster.versions import Versions
+from tasks.stages.evaluate import models, predict
+from tasks.stages.evaluate.contenders import Which
+from tasks.stages.evaluate.team import spread
+from tasks.stages.evaluate.team.answerer import Answerer, Brief
+from tasks.stages.evaluate.team.spread import Spread
+from tasks.stages.evaluate.team.team import Alone
+from tests.stages.evaluate import house
+from tests.stages.evaluate.test_predict import give_adapter
+from tests.stages.evaluate.test_reading import document, params
+from tests.tiny_project import ROOT
+
+ROWS = 96
+NAME = "predict@candidate"
+SETTINGS = {"batch_size": 3, "max_new_tokens": 12}
+
+
+@pytest.fixture
+def many(layout: Layout) -> Layout:
+    """Rows enough that a worker can be lost among them, and some plain texts."""
+    house.write_split(layout, [*map(house.row, range(ROWS)), *map(document, range(6))])
+    give_adapter(layout)
+    return layout
+
+
+def start(layout: Layout, **evaluation: object) -> "subprocess.Popen[bytes]":
+    """The stage as dvc.yaml starts it, with its words in stage.log."""
+    made = params(**SETTINGS, **evaluation).model_dump(mode="json", include={"evaluation", "prompts"})
+    layout.params.write_text(yaml.safe_dump(made))
+    command = [sys.executable, "-I", str(ROOT / "tasks" / "stages" / "start.py"), NAME, predict.__name__]
+    with log(layout).open("w") as file:
+        return subprocess.Popen(command, cwd=layout.root, stdout=file, stderr=file)
+
+
+def log(layout: Layout) -> Path:
+    return layout.root / "stage.log"
+
+
+def answerers(stage: "subprocess.Popen[bytes]", doing: str = "") -> Iterator[psutil.Process]:
+    """Workers; only those that are at one of their methods."""
+    for process in psutil.Process(stage.pid).children(recursive=True):
+        with suppress(psutil.NoSuchProcess, psutil.AccessDenied):
+            if "".join(process.cmdline()[:1]).startswith(f"ray::Answerer.{doing}" if doing else "ray::Answerer"):
+                yield process
+
+
+def wait(layout: Layout, stage: "subprocess.Popen[bytes]", met: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 200
+    while not met():
+        assert stage.poll() is None and time.monotonic() < deadline, log(layout).read_text()
+        time.sleep(0.05)
+
+
+@pytest.mark.slow
+def test_workers_answer_as_one_process_does_though_one_is_lost(many: Layout) -> None:
+    predict.run(params(**SETTINGS), many, "candidate")
+    alone = tree_digest(many.stage("predict/candidate"))
+    stage = start(many, workers=3)
+    answering: list[psutil.Process] = []
+    wait(many, stage, lambda: bool(answering.extend(answerers(stage, "answer")) or answering))
+    answering[0].kill()
+    assert stage.wait(timeout=300) == 0, log(many).read_text()
+    assert "of 3 was lost; its rows are answered by others" in log(many).read_text()
+    assert tree_digest(many.stage("predict/candidate")) == alone
+    stated = facts.parse(read_json(many.measured("predict/candidate") / "facts.json")["facts"])
+    told = re.search(r"by ([23]) workers together$", stated["rows_per_second"].note)
+    assert told, stated
+    price = params().evaluation.price_per_hour * int(told[1])
+    assert stated["cost_per_1000_requests"].value == pytest.approx(price / 3.6 / stated["rows_per_second"].value)
+    assert stated["latency_p95_ms"].value > 0
+
+
+@pytest.mark.slow
+def test_an_interrupt_leaves_nothing(many: Layout) -> None:
+    stage = start(many, workers=2)
+    wait(many, stage, lambda: any(answerers(stage)))
+    all_of_it = [psutil.Process(stage.pid), *psutil.Process(stage.pid).children(recursive=True)]
+    stage.send_signal(signal.SIGTERM)
+    assert stage.wait(timeout=60) != 0
+    _, left = psutil.wait_procs(all_of_it, timeout=20)
+    assert not left
+    assert not many.stage("predict/candidate").exists()
+
+
+def asked(layout: Layout, which: Which, **evaluation: object) -> tuple[predict.Asked, Brief]:
+    located = models.locate(layout, which)
+    assert located
+    made = predict.Asked(
+        models.manner(located), [house.row(number) for number in range(12)], house.params(**evaluation)
+    )
+    return made, made.brief(located)
+
+
+@pytest.fixture
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
+    """A folder that every machine mounts."""
+    monkeypatch.setenv(node.SETTING, str(tmp_path / "cache"))
+    (tmp_path / "store").mkdir()
+    return Place(str(tmp_path / "store"))
+
+
+@pytest.mark.parametrize("form", ["base", "adapter", "whole"])
+def test_a_model_that_was_fetched_answers_as_the_one_that_was_stored(layout: Layout, store: Place, form: str) -> None:
+    if form == "adapter":
+        give_adapter(layout)
+    if form == "whole":
+        shutil.copytree(layout.stage("base_model") / "model", layout.stage("train") / "model")
+        house.enliven(layout.stage("train") / "model", factor=0.5)
+    made, brief = asked(layout, "base" if form == "base" else "candidate")
+    expected = predict.predict(team_of(brief), made, "here", requests=False).table
+    there = spread.sent(brief, store, "predict@candidate")
+    for folder in (layout.stage("base_model"), layout.stage("train")):
+        shutil.rmtree(folder, ignore_errors=True)
+    assert predict.predict(team_of(there), made, "there", requests=False).table == expected
+    if form == "adapter":
+        assert there.afar and there.afar.adapter
+        for digest in there.afar.adapter.values():
+            (Path(store.where) / trees.SHARED / digest).write_bytes(b"other")
+        shutil.rmtree(node.place_of(there.afar.adapter))
+        with pytest.raises(Refused, match="is not what was stored there"):
+            Answerer(there).load()
+
+
+def test_a_machine_that_does_not_see_the_model_is_named(layout: Layout) -> None:
+    give_adapter(layout)
+    _, brief = asked(layout, "candidate")
+    shutil.rmtree(layout.stage("train"))
+    with pytest.raises(InputError, match=r"does not see .*/adapter: mount .*, set HALLMARK_TRAINING_STORAGE"):
+        Answerer(brief).load()
+
+
+def team_of(brief: Brief) -> Alone:
+    answerer = Answerer(brief)
+    answerer.load()
+    return Alone(answerer)
+
+
+def test_a_worker_with_other_libraries_loads_nothing(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(models, "load", lambda *_: pytest.fail("loaded all the same"))
+    _, brief = asked(layout, "base")
+    other = Versions(python=brief.versions.python, libraries={**brief.versions.libraries, "torch": "1.0"})
+    with pytest.raises(InputError, match=r"torch .* in place of 1\.0"):
+        Answerer(replace(brief, versions=other)).load()
+
+
+def test_workers_that_are_lost_one_after_the_other_end_it(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
+    import ray
+
+    monkeypatch.setattr(ray, "kill", lambda _: None)
+    monkeypatch.setattr(Spread, "_start", lambda team, worker: team._actors.setdefault(worker))
+    _, brief = asked(layout, "base", workers=2)
+    team = Spread(brief, "predict@base")
+    for _ in range(spread.LOSSES):
+        team._lost(1, RuntimeError("gone"))
+    with pytest.raises(Unavailable, match=r"worker 0 of 2 was lost for want of memory.*lower evaluation\.batch_size"):
+        team._lost(0, RuntimeError("ended by Ray: OutOfMemory"))
+
+
+def test_what_workers_take_of_a_machine() -> None:
+    made = spread.crew(house.params(workers=3, threads=4, device="gpu").evaluation)
+    assert (made.section, made.workers, made.needs) == ("evaluation", 3, {"CPU": 4, "GPU": 1})
+    assert made.environment["OMP_NUM_THREADS"] == "4"
