@@ -58,7 +58,7 @@ def mlflow(root: Path) -> Iterator[Finding]:
 def ray(_root: Path) -> Iterator[Finding]:
     address = os.environ.get("RAY_ADDRESS", "")
     if not address or address in ("auto", "local"):
-        yield Finding("on this machine, for each training run")
+        yield Finding("on this machine, for each training and where several workers answer")
         return
     host, _, port = address.rpartition("://")[2].rpartition(":")
     try:

@@ -192,6 +192,7 @@ SCHEMAS: dict[str, Callable[[dict[str, Any]], object]] = {
     "bases": whole(Bases),
     "break_glass": lambda given: BreakGlass.model_validate(given["break_glass"]),
     "training": of_params,
+    "evaluation": of_params,
     "use_case": of_params,
     "schedules": whole(Deployments),
     "retries": whole(Deployments),

@@ -139,6 +139,7 @@ class Manner:
 
 
 def manner(located: Located) -> Manner:
+    _spin_briefly()
     from transformers import AutoConfig, AutoTokenizer, GenerationConfig
 
     tokenizer = AutoTokenizer.from_pretrained(located.tokenizer, local_files_only=True)
@@ -157,9 +158,7 @@ def load(located: Located, settings: Evaluation) -> Any:
     A LoRA adapter is merged into the weights in fp32 and the sum rounded once to the precision of evaluation. Serving
     the adapter unmerged rounds at other places: answers can differ where two tokens are about equally likely.
     """
-    # Threads that wait for each other give up their core soon; spinning, one busy neighbour slows them many times over.
-    # Read when torch loads its OpenMP, so it has to stand before.
-    os.environ.setdefault("GOMP_SPINCOUNT", "1000")
+    _spin_briefly()
     import torch
     from transformers import AutoModelForCausalLM
     from transformers.utils import logging
@@ -176,6 +175,12 @@ def load(located: Located, settings: Evaluation) -> Any:
         model = PeftModel.from_pretrained(model, located.adapter).merge_and_unload()
     dtype = {"fp32": torch.float32, "bf16": torch.bfloat16}[settings.precision]
     return model.to(device={"cpu": "cpu", "gpu": "cuda"}[settings.device], dtype=dtype).eval()
+
+
+def _spin_briefly() -> None:
+    """Threads that wait for each other give up their core soon; spinning, one busy neighbour slows them many times over.
+    Read when torch loads its OpenMP, so it has to stand before."""
+    os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
 
 def require_device(settings: Evaluation) -> None:

@@ -29,8 +29,9 @@ from tasks.stages.evaluate.decode import Generated, Limits, Tokens, answer_all, 
 from tasks.stages.evaluate.models import Located, Manner
 from tasks.stages.evaluate.sample import rows_for
 from tasks.stages.evaluate.team import spread, vllm_engine
+from tasks.stages.evaluate.team.alone import Alone
 from tasks.stages.evaluate.team.answerer import Answerer, Brief
-from tasks.stages.evaluate.team.team import Alone, Team
+from tasks.stages.evaluate.team.team import Team
 
 SCHEMA = pa.schema(
     [

@@ -14,7 +14,6 @@ from tasks.core.layout import Layout
 from tasks.core.params.prompts import Prompt
 from tasks.core.progress import Progress
 from tasks.stages.evaluate.contenders import Which
-from tasks.stages.evaluate.decode import Tokens
 from tasks.stages.evaluate.team.team import Team
 
 SCHEMA = pa.schema(
@@ -33,7 +32,7 @@ def measure(team: Team, tokenizer: Any, rows: Sequence[Row], prompts: Mapping[st
     """A row of SCHEMA for each of `rows`, which are texts. `name` is what progress lines call it."""
     progress, counts, losses = Progress(name, len(rows), "texts"), list[int](), dict[int, float]()
 
-    def windows() -> Iterator[list[Tokens]]:
+    def windows() -> Iterator[list[list[int]]]:
         for row in rows:
             window = texts.window_of(row, prompts)
             assert window  # as `ingest` made sure

@@ -16,8 +16,8 @@ from tasks.core.params.params import Params
 from tasks.stages.evaluate import decode, models, predict
 from tasks.stages.evaluate.contenders import Which
 from tasks.stages.evaluate.decode import Decoder
+from tasks.stages.evaluate.team.alone import Alone
 from tasks.stages.evaluate.team.answerer import Answerer
-from tasks.stages.evaluate.team.team import Alone
 from tests.stages.evaluate import house
 
 

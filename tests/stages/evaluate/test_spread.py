@@ -25,9 +25,9 @@ from tasks.stages.cluster.versions import Versions
 from tasks.stages.evaluate import models, predict
 from tasks.stages.evaluate.contenders import Which
 from tasks.stages.evaluate.team import spread
+from tasks.stages.evaluate.team.alone import Alone
 from tasks.stages.evaluate.team.answerer import Answerer, Brief
 from tasks.stages.evaluate.team.spread import Spread
-from tasks.stages.evaluate.team.team import Alone
 from tests.stages.evaluate import house
 from tests.stages.evaluate.test_predict import give_adapter
 from tests.stages.evaluate.test_reading import document, params

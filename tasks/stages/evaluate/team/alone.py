@@ -1,0 +1,22 @@
+"""One model, in the stage's own process."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from tasks.stages.evaluate.team.answerer import Answerer
+from tasks.stages.evaluate.team.team import Act
+
+
+class Alone:
+    def __init__(self, answerer: Answerer) -> None:
+        self._answerer = answerer
+
+    def each(self, act: Act, items: Iterable[Any]) -> Iterator[tuple[int, Any]]:
+        method = getattr(self._answerer, act)
+        return ((number, method(item)) for number, item in enumerate(items))
+
+    def count(self) -> int:
+        return 1
+
+    def peak_bytes(self) -> int:
+        return self._answerer.peak_bytes()
