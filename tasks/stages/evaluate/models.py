@@ -178,7 +178,7 @@ def load(located: Located, settings: Evaluation) -> Any:
 
 
 def _spin_briefly() -> None:
-    """Threads that wait for each other give up their core soon; spinning, one busy neighbour slows them many times over.
+    """Threads that wait for each other give up their core soon. Spinning, a busy neighbour slows them many times over.
     Read when torch loads its OpenMP, so it has to stand before."""
     os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
