@@ -17,7 +17,7 @@ from tasks.core.params.params import Params
 from tasks.runs import journal, resolve
 from tasks.stages.train import calibrate
 from tasks.stages.train.base import base_model, origins
-from tasks.stages.train.preflight import estimate, shape, workload
+from tasks.stages.train.preflight import estimate, parts, shape, workload
 from tasks.stages.train.preflight.estimate import GIB, Estimate
 from tasks.stages.train.preflight.speed import Measured
 from tasks.stages.train.rows import examples
@@ -45,6 +45,7 @@ def look(root: Path, file: Path | None, changes: Mapping[str, str], calibrating:
     layout = Layout(root)
     with model_folder(params, layout) as folder:
         model = shape.read(folder)
+        parts.require(params.training, model)
         rows, run, measured = _earlier(params, layout)
         work = workload.of(rows, params.training, model.context) if rows else None
         told = estimate.of(params.training, model, params.resources, layout.state, work, measured)
@@ -115,8 +116,10 @@ def at_once(params: Params, layout: Layout) -> Iterator[str]:
     folder = layout.state / "models" / base.sha256 if not base.folder else layout.locate(str(base.folder))
     if not (folder / "config.json").is_file():
         return
-    told = estimate.of(params.training, shape.read(folder), params.resources, layout.state, None)
+    model = shape.read(folder)
+    told = estimate.of(params.training, model, params.resources, layout.state, None)
     try:
+        parts.require(params.training, model)
         estimate.require(told)
     except InputError as error:
         yield f"{error} (hallmark preflight shows more)"

@@ -33,6 +33,18 @@ FULL = {"method": "full", "lora_rank": None, "lora_alpha": None}
         ({**FULL, "lora_variant": "dora"}, "method full has no such settings: set lora_variant to plain"),
         ({**FULL, "lora_targets": ["q_proj"]}, "method full has no such settings: set lora_targets to null"),
         ({"least_workers": 3, "workers": 2}, "least_workers 3 is more than workers 2: lower it"),
+        (
+            {"workers": 3, "sequence_parallel": 2},
+            "workers 3 with sequence_parallel 2 is not possible: .*; set workers to a multiple of 2",
+        ),
+        (
+            {"workers": 4, "sequence_parallel": 2, "least_workers": 1},
+            "least_workers 1 with sequence_parallel 2 is not possible: .*; set least_workers to a multiple of 2",
+        ),
+        (
+            {"workers": 2, "sequence_parallel": 2, "attention": "eager"},
+            "attention eager with sequence_parallel 2 is not possible: .*; set attention to auto",
+        ),
         ({"lora_targets": []}, "lora_targets"),
     ],
     ids=str,

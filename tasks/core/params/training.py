@@ -68,6 +68,9 @@ class Training(Frozen):
     memory."""
     workers: Annotated[int, Field(ge=1)] = 1
     """Processes (one GPU each on GPUs)."""
+    sequence_parallel: Annotated[int, Field(ge=1)] = 1
+    """How many workers take a pass together, each with its part of every row (DeepSpeed's Ulysses): for rows too long
+    for one. A step learns the same. It divides `workers` and the heads of the base model's attention."""
     device: Literal["cpu", "gpu"] = "cpu"
     """`cpu` with gloo, `gpu` with NCCL."""
     threads: Annotated[int, Field(ge=1)] = 2
@@ -117,11 +120,27 @@ class Training(Frozen):
             raise ValueError(f"method {self.method} has no such settings: set {wanted}")
         if self.least_workers and self.least_workers > self.workers:
             raise ValueError(f"least_workers {self.least_workers} is more than workers {self.workers}: lower it")
+        self._require_parts()
         for impossible, why in IMPOSSIBLE:
             if all(getattr(self, name) in values for name, values in impossible.items()):
                 told = " with ".join(f"{name} {_plain(getattr(self, name))}" for name in impossible)
                 raise ValueError(f"{told} is not possible: {why}")
         return self
+
+    def _require_parts(self) -> None:
+        together = self.sequence_parallel
+        for name in ("workers", "least_workers"):
+            count = getattr(self, name)
+            if count is not None and count % together:
+                raise ValueError(
+                    f"{name} {count} with sequence_parallel {together} is not possible: workers take a pass {together} "
+                    f"at a time; set {name} to a multiple of {together}"
+                )
+        if together > 1 and self.attention == "eager":
+            raise ValueError(
+                f"attention eager with sequence_parallel {together} is not possible: it has no form for several "
+                "workers; set attention to auto"
+            )
 
 
 QUANTISED = tuple(name for name, method in methods.METHODS.items() if method.quantised)

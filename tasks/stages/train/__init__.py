@@ -12,6 +12,7 @@ train.py        stage: from tokens to an adapter; read this one first
 builders.py     the only place that turns parameters into objects of PEFT, DeepSpeed and Ray
 handling.py     how each training method prepares a model and writes its weights
 target_loss.py  the model with its loss on the target alone, nothing computed that the loss does not need
+sequence.py     a pass over several workers, for rows too long for one
 job.py          what a worker needs
 desk.py         whom workers without a common disk tell: the record, and which checkpoints are whole
 engine.py       the model inside a DeepSpeed engine

@@ -152,9 +152,14 @@ FIRST_STEP = 4
 """Times as long as a step that the first may take, in which kernels are compiled, and one after a checkpoint."""
 
 
+def patience_of_workers(training: Training) -> float:
+    """Seconds that one waits for another at most."""
+    return training.hang_seconds * FIRST_STEP
+
+
 def torch_config(training: Training, patience: float = 0) -> "TorchConfig":
     """Workers wait for each other as long as a first step may take, and `patience` more seconds; `watchdog` ends what
     hangs earlier."""
     from ray.train.torch import TorchConfig
 
-    return TorchConfig(timeout_s=round(training.hang_seconds * FIRST_STEP + patience))
+    return TorchConfig(timeout_s=round(patience_of_workers(training) + patience))

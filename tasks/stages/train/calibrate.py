@@ -34,7 +34,7 @@ ASKED, TOLD = "asked.json", "told.json"
 def of(training: Training, shape: Shape, model: Path, rows: Path | None, run: str, aside: Path) -> Calibrated:
     """Train a while in the empty folder `aside`, on `rows` of `run`, or where nobody has tokenised any on rows that are
     made up. Raises Unavailable where it does not get through a step."""
-    alone = training.model_copy(update={"workers": 1, "least_workers": None})
+    alone = training.model_copy(update={"workers": 1, "least_workers": None, "sequence_parallel": 1})
     words = f"rows of run {run}"
     if rows is None:
         length = min(training.max_length, shape.context or training.max_length)

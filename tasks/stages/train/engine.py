@@ -7,6 +7,7 @@ import torch
 from tasks.stages.train import builders, handling
 from tasks.stages.train.job import Job
 from tasks.stages.train.proof.modules import require_targets, require_trained
+from tasks.stages.train.sequence import Together
 from tasks.stages.train.target_loss import TargetLoss
 
 
@@ -17,7 +18,7 @@ def start(job: Job, universal: bool = False) -> Any:
     # DeepSpeed would compile its shared-memory communication on first use; torch's needs no compiler.
     deepspeed.ops.__compatible_ops__["deepspeed_shm_comm"] = False
     torch.manual_seed(job.training.seed)
-    model = TargetLoss(load_model(job), builders.attention(job.training))
+    model = TargetLoss(load_model(job), builders.attention(job.training), Together.of(job.training))
     trained = [weight for weight in model.parameters() if weight.requires_grad]
     config, optimizer = builders.deepspeed_config(job.training, universal), builders.optimizer(job.training, trained)
     engine, *_ = deepspeed.initialize(model=model, optimizer=optimizer, config=config)

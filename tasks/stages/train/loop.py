@@ -161,20 +161,21 @@ def take_step(
     training, rank, size = order.training, distributed.get_rank(), distributed.get_world_size()
     examples, rows = order.examples, order.step(number)
     lengths, targets = examples.lengths(rows), int(examples.targets(rows).sum())
-    plan = passes.plan(lengths, training, size)
+    plan, together = passes.plan(lengths, training, size), engine.module.together
     rate = builders.learning_rate(training, number, order.steps)
     for group in engine.optimizer.param_groups:
         group["lr"] = rate
     torch.manual_seed((training.seed + number) * size + rank)  # of dropout; the step decides, so a resume is exact
-    share, tally = can_share_prefix(engine.module, training), Tally(engine.device)
+    share, tally = can_share_prefix(engine.module, training), Tally(engine.device, together.size)
     for forward in range(plan.count):
         groups = [rows[group] for group in plan.of(forward)]
         with shares.of("data"):
             shared = share and all_share(examples, groups)
-            batch = collate(examples, groups[rank], training.packed, shared).to(engine.device)
+            own = groups[together.group]
+            batch = together.mine(collate(examples, own, training.packed, shared)).to(engine.device)
         with shares.of("forward"):
             loss = engine(batch)
-        tally.add(loss, batch, groups[rank])
+        tally.add(loss, batch, own)
         if first:
             first.take_pass(loss)
         # DeepSpeed takes the mean over workers and the sum over passes; this is to be the mean over tokens.

@@ -15,6 +15,7 @@ from torch import nn
 
 from tasks.core.params.training import Training
 from tasks.stages.train.rows.batches import Batch
+from tasks.stages.train.sequence import Part, Together, Whole
 
 SHORT = 192
 """Tokens up to which written-out attention is faster than PyTorch's fused kernel on a CPU, whose backward pass is slow
@@ -24,10 +25,11 @@ for short rows: 16 rows of 53 tokens, 7 ms a layer against 19; of 128, 30 agains
 class TargetLoss(nn.Module):
     """Wraps a causal model; calling it gives the summed cross-entropy over a batch's targets."""
 
-    def __init__(self, model: Any, attention: str | None = None) -> None:
-        """`attention`: what transformers calls it; None: what is faster on a CPU for the length of the rows."""
+    def __init__(self, model: Any, attention: str | None = None, together: Together | None = None) -> None:
+        """`attention`: what transformers calls it; None: what is faster on a CPU for the length of the rows.
+        `together`: the workers that take a pass together; without them none takes parts."""
         super().__init__()
-        self.model, self.attention = model, attention
+        self.model, self.attention, self.together = model, attention, together
         self.random = bool(getattr(model.config, "attention_dropout", 0)) or any(
             isinstance(it, nn.Dropout) and it.p > 0 for it in model.modules()
         )
@@ -42,16 +44,21 @@ class TargetLoss(nn.Module):
         return (hidden if self._predicts is None else hidden[self._predicts],)
 
     def forward(self, batch: Batch) -> torch.Tensor:
-        """Sum over targets, fp32 scalar; 0, with gradients of 0, where a batch has none."""
-        length = batch.prefix.shape[0] + batch.tokens.shape[1]
-        self._attend(self.attention or ("eager" if length <= SHORT else "sdpa"))
+        """Sum over targets, fp32 scalar; 0, with gradients of 0, where a batch has none. Of a part, over its own."""
+        short = batch.prefix.shape[0] + batch.tokens.shape[1] <= SHORT and not isinstance(batch, Part)
+        self._attend(self.attention or ("eager" if short else "sdpa"))
+        whole = {"whole": self._whole(batch)} if isinstance(batch, Part) else {}
         past = self._read_prefix(batch) if batch.prefix.numel() else None
         self._predicts = batch.predicts
         logits = self.model(
-            input_ids=batch.tokens, position_ids=batch.positions, cache=past, use_cache=past is not None
+            input_ids=batch.tokens, position_ids=batch.positions, cache=past, use_cache=past is not None, **whole
         ).logits
         self._predicts = None
         return nn.functional.cross_entropy(logits.float(), batch.targets, reduction="sum")
+
+    def _whole(self, part: Part) -> Whole:
+        assert self.together, "parts are taken together"
+        return self.together.whole(part, self.model)
 
     def _attend(self, implementation: str) -> None:
         if self.model.config._attn_implementation != implementation:  # setting it walks through all modules
@@ -69,10 +76,12 @@ class TargetLoss(nn.Module):
 
 
 def can_share_prefix(module: TargetLoss, training: Training) -> bool:
-    """Whether one computation of a prefix serves all rows: full attention, nothing random, nothing computed twice.
+    """Whether one computation of a prefix serves all rows: full attention, nothing random, nothing computed twice, and
+    whole rows.
 
     Tried on CPUs only; on GPUs a second pass over the layers may cost more than it saves.
     """
     kinds = getattr(module.model.config, "layer_types", None) or []
     plain = not module.random and not training.gradient_checkpointing and not training.packed
+    plain = plain and training.sequence_parallel == 1
     return training.device == "cpu" and plain and all(kind == "full_attention" for kind in kinds)

@@ -36,7 +36,7 @@ from tasks.stages.train import builders, early_stopping, tracking, watch
 from tasks.stages.train.job import Job
 from tasks.stages.train.keeping import sent
 from tasks.stages.train.machines import fitting
-from tasks.stages.train.preflight import estimate, shape, workload
+from tasks.stages.train.preflight import estimate, parts, shape, workload
 from tasks.stages.train.recovery import attempts, checkpoints
 from tasks.stages.train.recovery.attempts import Failure
 from tasks.stages.train.rows import examples as on_disk
@@ -203,10 +203,12 @@ def require_validation(training: Training, examples: Examples) -> None:
 
 
 def require_room(params: Params, layout: Layout) -> None:
-    """Raises InputError where the training cannot fit on this machine, before a device is taken; of a cluster's
-    machines nothing is known here."""
+    """Raises InputError where the training cannot be, or cannot fit on this machine, before a device is taken; of a
+    cluster's machines nothing is known here."""
+    model = shape.read(model_folder(layout))
+    parts.require(params.training, model)
     if connection.address() is None:
-        work, model = workload.of(layout.stage("tokenise"), params.training, None), shape.read(model_folder(layout))
+        work = workload.of(layout.stage("tokenise"), params.training, None)
         estimate.require(estimate.of(params.training, model, Resources(), layout.state, work))
 
 

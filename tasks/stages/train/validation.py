@@ -21,7 +21,7 @@ def loss(engine: Any, order: Order, alive: Callable[[], object]) -> float:
 
     Rows of like length stand together, and sums are in double precision: workers and passes change it by rounding.
     """
-    examples, training, rank = order.examples, order.training, distributed.get_rank()
+    examples, training, together = order.examples, order.training, engine.module.together
     rows = examples.validation[examples.lengths(examples.validation).argsort(kind="stable")]
     total, targets = torch.zeros((), dtype=torch.float64, device=engine.device), int(examples.targets(rows).sum())
     share = can_share_prefix(engine.module, training)
@@ -31,8 +31,8 @@ def loss(engine: Any, order: Order, alive: Callable[[], object]) -> float:
         plan = passes.plan(examples.lengths(some), training, distributed.get_world_size())
         for forward in range(plan.count):
             groups = [some[group] for group in plan.of(forward)]
-            batch = collate(examples, groups[rank], training.packed, share and all_share(examples, groups))
-            total += engine(batch.to(engine.device))
+            own, shared = groups[together.group], share and all_share(examples, groups)
+            total += engine(together.mine(collate(examples, own, training.packed, shared)).to(engine.device))
             alive()
     engine.train()
     distributed.all_reduce(total)

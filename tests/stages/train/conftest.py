@@ -16,6 +16,7 @@ from tasks.stages.train.job import Job
 from tasks.stages.train.rows import examples as on_disk
 from tasks.stages.train.rows.examples import Examples, Origin, Writer
 from tasks.stages.train.rows.rendering import Example, render, stop_tokens
+from tests.stages.train.spawn import Workers
 from tests.tiny_model import make_tiny_model
 
 PROMPTS = {"sort": Prompt(system="Sort the message of a bank's customer into a queue.")}
@@ -121,3 +122,10 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     yield
     distributed.destroy_process_group()
     torch.use_deterministic_algorithms(False)
+
+
+@pytest.fixture(scope="session")
+def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workers]:
+    """Two workers in processes of their own."""
+    with Workers(tmp_path_factory.mktemp("pair"), 2) as workers:
+        yield workers

@@ -7,8 +7,11 @@ import os
 import pickle
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
+
+import pytest
 
 ROOT = Path(__file__).parents[3]
 DONE = "done\n"
@@ -26,11 +29,15 @@ class Workers:
 
     def train(self, job: object) -> None:
         """Run `tasks.stages.train.loop.train` on all of them. Fails where one does."""
+        assert self.answers(job) == [DONE] * len(self._all)
+
+    def answers(self, job: object, plant: Callable[[pytest.MonkeyPatch], None] | None = None) -> list[str]:
+        """The same with a fault in it: of each, DONE or why it refused. `plant` is a function of a module."""
         packed = job.scratch / "job.pickle"  # type: ignore[attr-defined]
-        packed.write_bytes(pickle.dumps(job))
+        packed.write_bytes(pickle.dumps((job, plant)))
         for worker in self._all:
             print(packed, file=worker.stdin, flush=True)
-        assert [worker.stdout.readline() for worker in self._all if worker.stdout] == [DONE] * len(self._all)
+        return [worker.stdout.readline() for worker in self._all if worker.stdout]
 
     def __enter__(self) -> Self:
         return self
@@ -47,12 +54,24 @@ def main() -> None:
     os.environ.update(DS_ACCELERATOR="cpu", RANK=rank, WORLD_SIZE=size, LOCAL_RANK=rank)
     from torch import distributed
 
-    from tasks.stages.train import loop
-
     distributed.init_process_group("gloo", init_method=f"file://{meeting}", rank=int(rank), world_size=int(size))
     for line in sys.stdin:
-        loop.train(pickle.loads(Path(line.strip()).read_bytes()))
-        print(DONE, end="", file=answers, flush=True)
+        job, plant = pickle.loads(Path(line.strip()).read_bytes())
+        print(answer(job, plant), end="", file=answers, flush=True)
+
+
+def answer(job: Any, plant: Callable[[pytest.MonkeyPatch], None] | None) -> str:
+    from tasks.core.errors import Refused
+    from tasks.stages.train import loop
+
+    with pytest.MonkeyPatch.context() as patch:
+        if plant:
+            plant(patch)
+        try:
+            loop.train(job)
+        except Refused as refused:
+            return f"{refused}\n"
+    return DONE
 
 
 if __name__ == "__main__":

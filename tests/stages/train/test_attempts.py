@@ -96,6 +96,15 @@ def test_where_one_row_is_too_large_it_says_what_else_would_help(job: MakeJob, t
     assert tokens == [300, 150, 75]
 
 
+def test_workers_that_take_a_row_together_need_room_for_their_parts_alone(job: MakeJob, tmp_path: Path) -> None:
+    made = replace(job(micro_batch_tokens=300, workers=2, sequence_parallel=2), rows=tmp_path)
+    write_json(tmp_path / "result.json", {"longest": 140})
+    train, tokens = failing(*[OutOfMemory("out of memory in step 1")] * 5)
+    with pytest.raises(OutOfMemory, match=r"even for the longest row alone \(140 tokens\); set training.grad"):
+        attempts.until_done(made, train)
+    assert tokens == [300, 150, 75, 37]
+
+
 @pytest.mark.usefixtures("alone")
 @pytest.mark.parametrize("error", [torch.OutOfMemoryError("CUDA out of memory"), MemoryError()], ids=repr)
 def test_a_step_that_does_not_fit_learns_the_same_in_smaller_passes(

@@ -1,6 +1,6 @@
 """The same training under other passes, layouts, ZeRO stages and workers: the same loss at every step."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -88,12 +88,6 @@ def test_no_way_to_compute_changes_the_steps(
     assert curve == pytest.approx(wanted, abs=LARGEST)
 
 
-@pytest.fixture(scope="module")
-def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workers]:
-    with Workers(tmp_path_factory.mktemp("pair"), 2) as workers:
-        yield workers
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "changes",
@@ -105,6 +99,10 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workers]:
         {"zero_stage": 3, "layout": "packed", "micro_batch_tokens": 300, "gradient_checkpointing": True},
         {**FULL, "zero_stage": 2},
         {**FULL, "zero_stage": 3, "offload": "cpu"},
+        {"sequence_parallel": 2},
+        {"sequence_parallel": 2, "zero_stage": 3, "layout": "packed", "micro_batch_tokens": 150},
+        {**FULL, "sequence_parallel": 2, "layout": "packed", "gradient_checkpointing": True},
+        {**FULL, "sequence_parallel": 2, "zero_stage": 3, "micro_batch_tokens": 150},
     ],
     ids=str,
 )

@@ -14,18 +14,21 @@ from tests.stages.train.conftest import training
     lengths=st.lists(st.integers(2, 400), min_size=1, max_size=60),
     most=st.integers(16, 1000),
     workers=st.integers(1, 4),
+    together=st.integers(1, 3),
     packed=st.booleans(),
 )
 def test_each_row_is_taken_once_and_no_pass_is_too_large(
-    lengths: list[int], most: int, workers: int, packed: bool
+    lengths: list[int], most: int, workers: int, together: int, packed: bool
 ) -> None:
-    sizes = np.array(lengths)
-    plan = passes.plan(sizes, training(micro_batch_tokens=most, layout="packed" if packed else "padded"), workers)
+    """With several workers together, no pass is too large for all of them."""
+    sizes, layout = np.array(lengths), "packed" if packed else "padded"
+    settings = training(micro_batch_tokens=most, layout=layout, workers=together, sequence_parallel=together)
+    plan = passes.plan(sizes, settings, workers * together)
     assert len(plan.groups) == plan.count * workers
     assert sorted(row for group in plan.groups for row in group) == list(range(len(lengths)))
     for group in plan.groups:
         places = sizes[group].sum() if packed else sizes[group].max(initial=0) * len(group)
-        assert places <= most or len(group) == 1
+        assert places <= most * together or len(group) == 1
     assert [group for forward in range(plan.count) for group in plan.of(forward)] == plan.groups
 
 

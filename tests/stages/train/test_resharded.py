@@ -1,6 +1,6 @@
 """A training goes on with other workers than it began with: no row is lost or taken twice, and the loss is the same."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,30 +21,28 @@ SETTINGS = {
 """A constant rate, so that a shorter training takes the first steps of a longer one. Steps of 10 and 10 and 4 rows."""
 
 
-@pytest.fixture(scope="module")
-def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workers]:
-    with Workers(tmp_path_factory.mktemp("pair"), 2) as workers:
-        yield workers
-
-
 @pytest.mark.parametrize(
     "changes",
     [
         {},
-        {"zero_stage": 1},
+        {"zero_stage": 1, "sequence_parallel": 2},
         {"zero_stage": 2, "method": "full", "lora_rank": None, "lora_alpha": None},
         {"zero_stage": 3},
     ],
     ids=str,
 )
 def test_two_workers_then_one_then_two(job: MakeJob, pair: Workers, changes: dict[str, Any]) -> None:
-    whole = job("whole", **SETTINGS, epochs=3, **changes)
+    """With `sequence_parallel` 2 both take each pass together; the checkpoint is the same."""
+    whole = job("whole", **SETTINGS, epochs=3, **{**changes, "sequence_parallel": 1})
     loop.train(whole)
     expected = watch.read_record(whole.record)
     made = job("parts", **SETTINGS, epochs=1, workers=2, **changes)
     pair.train(made)
     for epochs, workers in ((2, 1), (3, 2)):
-        going_on = made.training.model_copy(update={"epochs": epochs, "workers": workers})
+        together = min(workers, changes.get("sequence_parallel", 1))
+        going_on = made.training.model_copy(
+            update={"epochs": epochs, "workers": workers, "sequence_parallel": together}
+        )
         made = replace(made, training=going_on)
         pair.train(made) if workers == 2 else loop.train(made)
     curve = watch.read_record(made.record)

@@ -2,6 +2,7 @@
 or at its first step."""
 
 import dataclasses
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,10 @@ from tasks.stages.train import engine as engine_module
 from tasks.stages.train.job import Job
 from tasks.stages.train.rows import batches, examples, passes, proof, rendering
 from tasks.stages.train.rows.batches import Batch
+from tasks.stages.train.sequence import Together, Ulysses, Whole
+from tests.stages.train import plain_texts
 from tests.stages.train.conftest import PROMPTS, make_rows, put_rows, rendered
+from tests.stages.train.spawn import Workers
 
 MakeJob = Callable[..., Job]
 Patch = pytest.MonkeyPatch
@@ -288,9 +292,83 @@ def test_a_module_that_is_not_there_is_named_with_one_that_is(job: MakeJob) -> N
         loop.train(job(lora_targets=["v_proj", "q_projj"]))
 
 
+def parts_begin_at_0(patch: Patch) -> None:
+    """The positions of each part begin at 0."""
+
+    def plant(part: Batch) -> Batch:
+        return dataclasses.replace(part, positions=torch.arange(part.tokens.shape[1])[None].expand_as(part.tokens))
+
+    change_parts(patch, plant)
+
+
+def lost_at_the_border(patch: Patch) -> None:
+    """A part's last token predicts nothing, since the next is another's."""
+
+    def plant(part: Batch) -> Batch:
+        every = torch.zeros_like(part.tokens).masked_scatter(part.predicts, part.targets)
+        predicts = part.predicts.clone()
+        predicts[:, -1] = False
+        return dataclasses.replace(part, predicts=predicts, targets=every[predicts])
+
+    change_parts(patch, plant)
+
+
+def change_parts(patch: Patch, change: Callable[[Batch], Batch]) -> None:
+    real = Together.mine
+    patch.setattr(Together, "mine", lambda self, batch: change(real(self, batch)))
+
+
+def lost_in_a_step(patch: Patch) -> None:
+    """The same, after the first pass has been proven."""
+    real = loop.take_step
+
+    def take_step(*given: Any) -> Any:
+        lost_at_the_border(patch)
+        return real(*given)
+
+    patch.setattr(loop, "take_step", take_step)
+
+
+def each_sees_its_part(patch: Patch) -> None:
+    """The workers' attention is not brought together."""
+    real = Ulysses.__call__
+    patch.setattr(Ulysses, "__call__", lambda *given, whole=None, **options: real(*given, **options))
+
+
+def without_masks(patch: Patch) -> None:
+    """The whole is attended to without the mask that keeps packed rows apart."""
+    patch.setattr(Whole, "mask", lambda *_: None)
+
+
+TEXTS = {"layout": "packed", "global_batch_size": 12}
+"""Of plain texts, which have a target at every border."""
+IN_PARTS: dict[str, tuple[Callable[[Patch], None], dict[str, Any], str]] = {
+    "positions of a part begin at 0": (parts_begin_at_0, {}, "among others and .* alone; a mask"),
+    "targets between parts are lost": (lost_at_the_border, TEXTS, "among others and .* alone; a mask"),
+    "they are lost in a step": (lost_in_a_step, TEXTS, "12 rows with .* were computed"),
+    "each sees its part alone": (each_sees_its_part, {}, "among others and .* alone; a mask"),
+    "parts of packed rows see each other": (without_masks, PACKED, "among others and .* alone; a mask|sees the row"),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("fault", IN_PARTS)
+def test_a_fault_in_a_pass_of_two_workers_is_found(
+    job: MakeJob, pair: Workers, tiny: Path, tmp_path: Path, fault: str
+) -> None:
+    plant, settings, words = IN_PARTS[fault]
+    if settings == TEXTS:
+        settings = {**settings, "rows": plain_texts.put_tokens(tiny, tmp_path / "tokens")}
+    made = job(workers=2, sequence_parallel=2, **settings)
+    told = pair.answers(made, plant)
+    assert all(re.search(words, it) for it in told), told
+    assert not made.record.exists() or not made.record.read_text(), "no step counts"
+
+
 def names() -> Iterator[str]:
     yield from IN_ROWS
     yield from IN_STEPS
+    yield from IN_PARTS
 
 
 def test_at_least_fifteen_faults_are_planted() -> None:

@@ -32,10 +32,11 @@ def wait_for(training: Training) -> int:
     if not elastic(training):
         return training.workers  # Ray asks for the machines, and waits for them
     assert training.least_workers
+    together = training.sequence_parallel  # one of them would have nothing to do
     told, before, since = False, -1, time.monotonic()
     least = training.least_workers
     # The least together, or two trainings could each hold a place that the other waits for.
-    with asked(training, [least, *[1] * (training.workers - least)]) as places:
+    with asked(training, [least, *[together] * ((training.workers - least) // together)]) as places:
         while (now := places.given()) < training.workers:
             if now != before:
                 before, since = now, time.monotonic()
@@ -54,7 +55,7 @@ def wait_for(training: Training) -> int:
 def looked_for(job: Job, workers: int) -> Iterator[None]:
     """While the block trains with fewer workers than it would like, look for more from a thread: `job.more` appears.
     Not before there is a record, since the workers take their own places until then."""
-    training = job.training
+    training, together = job.training, job.training.sequence_parallel
     job.more.unlink(missing_ok=True)
     if workers == training.workers:
         yield
@@ -67,7 +68,7 @@ def looked_for(job: Job, workers: int) -> Iterator[None]:
                 return
         if ended.wait(GROW_SECONDS):
             return
-        with asked(training, [1] * (training.workers - workers)) as places:
+        with asked(training, [together] * ((training.workers - workers) // together)) as places:
             while not ended.wait(EVERY_SECONDS):
                 if places.given():
                     job.more.touch()

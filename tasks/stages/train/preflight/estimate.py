@@ -94,10 +94,11 @@ def _memory(training: Training, shape: Shape, workload: Workload | None) -> Memo
 
 
 def largest_pass(training: Training, workload: Workload | None) -> int:
-    """Tokens; as many as may be where nobody has looked at the rows."""
+    """Tokens of a worker; as many as may be where nobody has looked at the rows."""
+    together = training.sequence_parallel
     if workload is None:
-        return max(training.micro_batch_tokens, training.max_length)
-    return max(min(training.micro_batch_tokens, workload.largest), workload.longest)
+        return max(training.micro_batch_tokens, -(-training.max_length // together))
+    return max(min(training.micro_batch_tokens, -(-workload.largest // together)), -(-workload.longest // together))
 
 
 def _given(gib: float | None) -> int | None:
@@ -129,7 +130,8 @@ def remedies(estimate: Estimate) -> Mapping[str, Any] | None:
         return {}
     assert estimate.has is not None
     work = estimate.workload
-    for changes in _ever_dearer(estimate.training, work.longest if work else estimate.training.max_length):
+    longest = work.longest if work else estimate.training.max_length
+    for changes in _ever_dearer(estimate.training, -(-longest // estimate.training.sequence_parallel)):
         try:
             changed = Training.model_validate({**estimate.training.model_dump(), **changes})
         except ValidationError:

@@ -1,6 +1,7 @@
 """What a model is made of, read from the headers of its files: nothing is loaded."""
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,11 +25,17 @@ class Shape:
     inner: int
     """Width of the feed-forward layer."""
     heads: int
+    keys: int
+    """Heads of keys and values."""
     queries: int
     """Width of the queries of all heads of a layer."""
     vocabulary: int
     context: int | None
     """Tokens, at most; None where the model states no limit."""
+    kinds: frozenset[str]
+    """Of layers, as the model's configuration names them; empty where it names none."""
+    positions: frozenset[str]
+    """Kinds of rotary positions, as it names them."""
 
     @property
     def parameters(self) -> int:
@@ -81,12 +88,24 @@ def read(folder: Path) -> Shape:
             hidden=hidden,
             inner=int(text.get("intermediate_size") or text.get("n_inner") or 4 * hidden),
             heads=heads,
+            keys=int(text.get("num_key_value_heads") or heads),
             queries=heads * int(text.get("head_dim") or hidden // heads),
             vocabulary=int(_any(text, "vocab_size")),
             context=text.get("max_position_embeddings") or text.get("n_positions"),
+            kinds=frozenset(text.get("layer_types") or ()),
+            positions=frozenset(_positions(text.get("rope_parameters") or text.get("rope_scaling") or {})),
         )
     except LookupError as error:
         raise InputError(f"{folder}/config.json: expected {error} in it, to work out what the model needs") from None
+
+
+def _positions(rotary: dict[str, Any]) -> Iterator[str]:
+    """Also where they differ by kind of layer."""
+    for name, value in rotary.items():
+        if name in ("rope_type", "type"):
+            yield value
+        elif isinstance(value, dict):
+            yield from _positions(value)
 
 
 def _any(config: dict[str, Any], *names: str) -> Any:

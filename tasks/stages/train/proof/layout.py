@@ -21,22 +21,29 @@ ALONE = 4
 NEAR = {"fp32": 1e-3, "bf16": 0.03}
 """Of a row's loss: how far rounding takes two ways to compute it apart, at most."""
 
+REMEDY = {
+    False: "Set training.layout to padded and training.attention to eager",
+    True: "Set training.sequence_parallel to 1",
+}
+"""What to do about a wrong pass, by whether several workers take it together."""
+
 
 @torch.no_grad()
 def prove(engine: Any, examples: Examples, groups: list[Rows], training: Training, share: bool) -> None:
-    """Check a pass over `groups`, one a worker. Every worker calls it, since ZeRO 3 computes with all of them.
+    """Check a pass over `groups`, each of one worker or of those that take it together. Every worker calls it, since
+    ZeRO 3 computes with all of them.
 
     Raises Refused where a row's loss is not that of the row alone, or where a packed row sees another; InputError where
     the base model gives no number."""
     groups = [_shortest(examples, group) for group in groups]
-    rows = groups[distributed.get_rank()]
+    rows = groups[engine.module.together.group]
     share = share and all_share(examples, groups, worth=1)  # also where it would not pay, so that it is proven
     laid = collate(examples, rows, training.packed, share, worth=1).to(engine.device)
     engine.eval()  # without dropout two ways to compute the same agree
     wrong = ""
     for place in range(ALONE):
         row = int(rows[place]) if place < len(rows) else -1
-        together = float(engine(_of_row(laid, examples, rows, place, training.packed)))
+        together = _loss(engine, _of_row(laid, examples, rows, place, training.packed))
         alone = _alone(engine.module.model, examples, row, engine.device)
         if row >= 0 and not math.isfinite(alone):
             raise InputError(
@@ -46,7 +53,7 @@ def prove(engine: Any, examples: Examples, groups: list[Rows], training: Trainin
         if row >= 0 and not abs(together - alone) <= NEAR[training.precision] * max(1.0, abs(alone)):
             wrong = wrong or (
                 f"the loss of row {row + 1} is {together:.4f} among others and {alone:.4f} alone; a mask, a position "
-                "or a label is wrong. Set training.layout to padded and training.attention to eager, and report it"
+                f"or a label is wrong. {REMEDY[training.sequence_parallel > 1]}, and report it"
             )
     seen = _seen(engine, laid, examples, rows) if training.packed else 0.0
     engine.train()
@@ -57,6 +64,12 @@ def prove(engine: Any, examples: Examples, groups: list[Rows], training: Trainin
             "Set training.layout to padded"
         )
     _stop_all(wrong, engine)
+
+
+def _loss(engine: Any, batch: Batch) -> float:
+    """The summed loss of a pass, of all that take it together."""
+    together = engine.module.together
+    return float(together.total(engine(together.mine(batch))))
 
 
 def _shortest(examples: Examples, group: Rows) -> Rows:
@@ -88,7 +101,7 @@ def _seen(engine: Any, laid: Batch, examples: Examples, rows: Rows) -> float:
     places = torch.arange(laid.tokens.shape[1], device=laid.tokens.device)[None]
     first = len(examples.row(int(rows[0]))) if len(rows) else 0
     others = torch.where(places < first, _other(laid.tokens), laid.tokens)
-    before, after = float(engine(only)), float(engine(replace(only, tokens=others)))
+    before, after = _loss(engine, only), _loss(engine, replace(only, tokens=others))
     return after - before if len(rows) > 1 else 0.0
 
 

@@ -19,7 +19,9 @@ NEAR = {"fp32": 1e-3, "bf16": 0.03}
 class Tally:
     """What all workers together computed in a step; to be compared with what the step is."""
 
-    def __init__(self, device: Any) -> None:
+    def __init__(self, device: Any, together: int = 1) -> None:
+        """`together`: workers that take each row, every one a part of it."""
+        self._together = together
         self._sums = torch.zeros(4, dtype=torch.float64, device=device)
 
     def add(self, loss: torch.Tensor, batch: Batch, rows: Rows) -> None:
@@ -33,6 +35,7 @@ class Tally:
         if distributed.get_world_size() > 1:
             distributed.all_reduce(self._sums)
         loss, *seen = self._sums.tolist()
+        seen[1:] = (it / self._together for it in seen[1:])
         wanted = [targets, len(rows), float((rows + 1).sum())]
         if seen != wanted:
             raise Refused(
@@ -106,12 +109,15 @@ class FirstStep:
             )
 
     def _require_gradients(self) -> None:
-        """Of this worker's passes: one without rows learns from none, and says nothing."""
-        idle = [name for name in self.weights if "lora_A" not in name and not self._met.get(name)]
-        if idle and any(self._met.values()):
+        """Of all workers together: one may have no rows, or parts of them before any target."""
+        met = torch.tensor([float(self._met.get(name, False)) for name in self.weights], device=self.engine.device)
+        if distributed.get_world_size() > 1:
+            distributed.all_reduce(met, op=distributed.ReduceOp.MAX)
+        idle = [name for name, has in zip(self.weights, met.tolist(), strict=True) if "lora_A" not in name and not has]
+        if idle and met.any():
             raise Refused(
                 f"{len(idle)} of {len(self.weights)} trained weights got no gradient in the first step, {idle[0]} "
                 "among them; they take no part in the loss. Name the modules that do in training.lora_targets"
             )
-        if not any(self._met.values()) and distributed.get_world_size() == 1:
+        if not met.any():
             raise Refused("no trained weight got a gradient in the first step: the adapter is not active; report it")

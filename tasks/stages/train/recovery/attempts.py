@@ -136,7 +136,7 @@ def with_tokens(job: Job, tokens: int) -> Job:
 def halved(job: Job, error: HallmarkError) -> Job:
     """The same job in passes of half the tokens. Raises OutOfMemory where one row alone is too large."""
     tokens, least = job.training.micro_batch_tokens // 2, longest(job)
-    if job.training.micro_batch_tokens <= max(least, LEAST):
+    if job.training.micro_batch_tokens <= max(-(-least // job.training.sequence_parallel), LEAST):
         raise OutOfMemory(
             f"{error}, even for the longest row alone ({least} tokens); set training.gradient_checkpointing, a higher "
             "training.zero_stage or training.offload: `hallmark preflight` says what would fit"

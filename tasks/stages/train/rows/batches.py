@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from typing import Self
 
 import numpy as np
 import torch
@@ -28,8 +29,8 @@ class Batch:
     targets: torch.Tensor
     """[predicts.sum()] int64: those next tokens, in the order of `predicts`."""
 
-    def to(self, device: torch.device) -> "Batch":
-        return Batch(*(getattr(self, field.name).to(device) for field in fields(self)))
+    def to(self, device: torch.device) -> Self:
+        return type(self)(*(getattr(self, field.name).to(device) for field in fields(self)))
 
 
 def collate(

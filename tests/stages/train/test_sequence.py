@@ -1,0 +1,87 @@
+"""A pass that several workers take together: its parts are the whole. What they compute is in test_invariance.py."""
+
+import contextlib
+import dataclasses
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+
+from tasks.core.errors import InputError
+from tasks.stages.train.machines import places
+from tasks.stages.train.preflight import estimate, parts, shape, workload
+from tasks.stages.train.rows.batches import collate
+from tasks.stages.train.rows.examples import Examples
+from tasks.stages.train.sequence import Part, Together
+from tests.stages.train.conftest import training
+
+ROWS = [0, 7, 11, 2]
+
+
+@pytest.mark.parametrize("packed", [True, False])
+@pytest.mark.parametrize("size", [2, 3, 7])
+def test_parts_are_the_whole_and_each_target_is_in_one(rows24: Examples, size: int, packed: bool) -> None:
+    whole = collate(rows24, ROWS, packed)
+    taken = [Together(size, 0, place).mine(whole) for place in range(size)]
+    length = whole.tokens.shape[1]
+    assert len({part.tokens.shape for part in taken}) == 1, "all have as much to do"
+    assert all(isinstance(part, Part) and torch.equal(part.whole[:, :length], whole.positions) for part in taken)
+    for name in ("tokens", "positions", "predicts"):
+        put = torch.cat([getattr(part, name) for part in taken], dim=1)
+        assert torch.equal(put[:, :length], getattr(whole, name))
+    following = torch.zeros_like(put, dtype=torch.int64)
+    following[put] = 1
+    assert not following[:, length:].any(), "nothing that fills up is trained"
+    followed = torch.cat([scatter(part) for part in taken], dim=1)[:, :length]
+    assert torch.equal(followed[whole.predicts], whole.targets), "also where the next token is another's"
+    assert sum(len(part.targets) for part in taken) == len(whole.targets)
+
+
+def scatter(part: Part) -> torch.Tensor:
+    return torch.zeros_like(part.tokens).masked_scatter(part.predicts, part.targets)
+
+
+def test_one_worker_takes_all_of_it(rows24: Examples) -> None:
+    whole = collate(rows24, ROWS)
+    assert Together(1, 3, 0).mine(whole) is whole
+
+
+def test_what_a_base_model_cannot_part_is_refused(tiny: Path) -> None:
+    """The tiny one has four heads, and two of keys and values."""
+    model = shape.read(tiny)
+    for together in (1, 2):
+        parts.require(training(workers=together, sequence_parallel=together), model)
+    for together, words in ((3, "4 attention heads"), (4, "2 heads of keys and values")):
+        settings = training(workers=together, sequence_parallel=together)
+        with pytest.raises(InputError, match=f"sequence_parallel {together} does not divide the {words}.* one of 1, 2"):
+            parts.require(settings, model)
+    for name, values, words in (
+        ("kinds", {"full_attention", "linear_attention"}, "linear_attention"),
+        ("positions", {"longrope"}, "longrope"),
+    ):
+        with pytest.raises(InputError, match=f"the base model has {words}, which needs them whole; set it to 1"):
+            changed = dataclasses.replace(model, **{name: frozenset(values)})
+            parts.require(training(workers=2, sequence_parallel=2), changed)
+
+
+def test_preflight_counts_a_worker_s_part(tiny: Path, folder24: Path) -> None:
+    settings = [training(workers=2, sequence_parallel=each, micro_batch_tokens=16) for each in (1, 2)]
+    work = [workload.of(folder24, each, None) for each in settings]
+    assert [it.passes for it in work] == [2, 4], "of four rows, each of which is longer than 16 tokens"
+    one, two = (estimate.largest_pass(*each) for each in zip(settings, work, strict=True))
+    assert one == work[0].longest and two == -(-one // 2)
+
+
+def test_workers_of_a_cluster_come_in_groups(monkeypatch: pytest.MonkeyPatch) -> None:
+    wanted: list[list[int]] = []
+
+    @contextlib.contextmanager
+    def asked(_: object, together: list[int]) -> Iterator[places.Places]:
+        wanted.append(together)
+        yield places.Places([])
+
+    monkeypatch.setattr(places, "asked", asked)
+    monkeypatch.setattr(places.Places, "given", lambda _: 8)
+    assert places.wait_for(training(workers=8, least_workers=4, sequence_parallel=2)) == 8
+    assert wanted == [[4, 2, 2]]
