@@ -18,7 +18,10 @@ def start(job: Job, universal: bool = False) -> Any:
     # DeepSpeed would compile its shared-memory communication on first use; torch's needs no compiler.
     deepspeed.ops.__compatible_ops__["deepspeed_shm_comm"] = False
     torch.manual_seed(job.training.seed)
-    model = TargetLoss(load_model(job), builders.attention(job.training), Together.of(job.training))
+    together = Together.of(job.training)
+    loaded = load_model(job)
+    together.require(loaded)
+    model = TargetLoss(loaded, builders.attention(job.training), together)
     trained = [weight for weight in model.parameters() if weight.requires_grad]
     config, optimizer = builders.deepspeed_config(job.training, universal), builders.optimizer(job.training, trained)
     engine, *_ = deepspeed.initialize(model=model, optimizer=optimizer, config=config)

@@ -50,6 +50,14 @@ class Together:
         patience = timedelta(seconds=builders.patience_of_workers(training))
         return cls(size, group, place, distributed.new_subgroups(size, timeout=patience)[0])
 
+    def require(self, model: Any) -> None:
+        """Raises InputError for a base model whose attention is its own: it would see its part alone."""
+        if self.size > 1 and not getattr(model, "_supports_attention_backend", False):
+            raise InputError(
+                f"training.sequence_parallel {self.size} needs the attention of transformers, and models of type "
+                f"{model.config.model_type} have their own; set it to 1"
+            )
+
     def mine(self, batch: Batch) -> Batch:
         """This worker's part of a pass. All parts are as long: the last is filled up, after every token."""
         if self.size == 1:

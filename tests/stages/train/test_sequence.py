@@ -65,6 +65,15 @@ def test_what_a_base_model_cannot_part_is_refused(tiny: Path) -> None:
             parts.require(training(workers=2, sequence_parallel=2), changed)
 
 
+def test_a_model_with_an_attention_of_its_own_is_refused() -> None:
+    from transformers import FalconConfig, FalconForCausalLM
+
+    falcon = FalconForCausalLM(FalconConfig(vocab_size=64, hidden_size=16, num_hidden_layers=1, num_attention_heads=2))
+    Together(1, 0, 0).require(falcon)
+    with pytest.raises(InputError, match=r"2 needs .* models of type falcon have their own; set it to 1"):
+        Together(2, 0, 0).require(falcon)
+
+
 def test_preflight_counts_a_worker_s_part(tiny: Path, folder24: Path) -> None:
     settings = [training(workers=2, sequence_parallel=each, micro_batch_tokens=16) for each in (1, 2)]
     work = [workload.of(folder24, each, None) for each in settings]

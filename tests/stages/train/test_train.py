@@ -331,7 +331,9 @@ def test_a_stopped_run_leaves_no_worker_and_goes_on_to_the_same_bytes(
 
 @pytest.mark.slow
 def test_two_workers_and_a_whole_model(ready: Layout, start: Start) -> None:
-    put_params(ready.root, workers=2, zero_stage=2, method="full", lora_rank=None, lora_alpha=None, epochs=1)
+    """They take each pass together; those that do not are in test_three_machines.py."""
+    full = {"method": "full", "lora_rank": None, "lora_alpha": None}
+    put_params(ready.root, workers=2, sequence_parallel=2, zero_stage=2, epochs=1, **full)
     text = ready.params.read_text()
     ready.params.write_text(text.replace("approach: lora", "approach: full_fine_tuning"))
     finish(start())

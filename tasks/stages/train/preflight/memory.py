@@ -48,7 +48,8 @@ HALF = 0.5
 
 
 def of(training: Training, shape: Shape, tokens: int, target_share: float = HALF) -> Memory:
-    """`tokens`: of the largest pass. `target_share`: of them, that the loss is on; counted as no less than HALF."""
+    """`tokens`: of the largest pass, a worker's part of it. `target_share`: of a pass, that the loss is on; counted as
+    no less than HALF."""
     stage, width, workers = training.zero_stage, BYTES[training.precision], training.workers
     trained, frozen = shape.trained(training), shape.frozen(training)
     parted = [1 if stage < since else workers for since in (1, 2, 3)]  # optimizer, gradients, weights
@@ -65,10 +66,15 @@ def of(training: Training, shape: Shape, tokens: int, target_share: float = HALF
         weights=0 if offloaded and stage == 3 else weights,
         gradients=0 if offloaded else gradients,
         optimizer=0 if offloaded else optimizer,
-        activations=_activations(training, shape, tokens, width, max(HALF, target_share)),
+        activations=_activations(training, shape, tokens, width, _target_share(training, target_share)),
         buffers=buffers,
         host=host,
     )
+
+
+def _target_share(training: Training, target_share: float) -> float:
+    """Of a worker's tokens, at most: targets stand at the end of rows, and so in the last parts."""
+    return min(1.0, max(HALF, target_share) * training.sequence_parallel)
 
 
 def _gradients(trained: int, stage: int, width: int) -> int:
