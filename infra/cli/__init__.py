@@ -11,12 +11,13 @@ import typer
 
 from infra.cli import lazy, verbs
 from tasks.core import files, shown
-from tasks.core.errors import HallmarkError, Unavailable
+from tasks.core.errors import HallmarkError, Unavailable, is_full_disk
 
 MISSING = (
     "this command needs {}, which is not installed; what was installed checks releases and ledgers, "
     "the platform is, in a clone, `pip install -c constraints.txt '.[platform]'`"
 )
+FULL = "no space is left on a disk: on that of .hallmark/, or of /tmp; free some, and say the command again"
 
 app = typer.Typer(
     name="hallmark",
@@ -39,6 +40,11 @@ def main() -> None:
     except HallmarkError as error:
         print(f"hallmark: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
+    except OSError as error:
+        if not is_full_disk(error):
+            raise
+        print(f"hallmark: {FULL}", file=sys.stderr)
+        sys.exit(Unavailable.exit_code)
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] in ("infra", "flows", "tasks", ""):
             raise

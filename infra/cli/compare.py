@@ -55,9 +55,11 @@ def compare(
     settings, _ = read_params(params or root / "params.yaml", shared.pairs(changes))
     wish = rules.Wish(candidates.load(file), settings, Wanted(asked, trained_on), steps, not zero_shot_only)
     ledger, governed = open_ledger(root / ".hallmark"), installed_governance(root, None)
+    target = (out or root / ".hallmark" / rules.FOLDER) / "comparison.html"
+    with shared.writable(target):  # said now, and not once all are compared
+        target.parent.mkdir(parents=True, exist_ok=True)
     with Screen(Terminal(stderr=True) if as_json else console) as screen:
         document, found = rules.compare(root, wish, ledger, governed, screen)
-    target = (out or root / ".hallmark" / rules.FOLDER) / "comparison.html"
     with shared.writable(target):
         write_bytes(target, page.render(document).encode())
     shared.print_json(document.model_dump(mode="json")) if as_json else _show(document, page.verdict(document))

@@ -56,7 +56,7 @@ def sweep(
         _show(document)
     if document.best and not as_json:
         asked = ["hallmark", "run", *(("--params", str(params)) if params else ())]
-        for key, value in {**given, **document.best.changes}.items():
+        for key, value in {**given, **document.made_with, **document.best.changes}.items():
             asked += ["--set", f"{key}={value}"]
         console.print(f"best: trial {document.best.number}; a run with it: {shlex.join(asked)}")
     if document.best is None:

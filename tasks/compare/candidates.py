@@ -1,9 +1,9 @@
 """The base models to compare, as their file lists them."""
 
 from pathlib import Path
-from typing import Self
+from typing import Annotated, Self
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from tasks.core import config
 from tasks.core.config import Frozen
@@ -14,7 +14,7 @@ from tasks.core.params.values import Name, Text
 class Candidate(BaseModelParams):
     """A base model: the keys of `base_model` in params.yaml, a name, and what is declared of its use."""
 
-    name: Name
+    name: Annotated[Name, Field(max_length=40)]
     """As tables and pictures call it."""
     provider: Text | None = None
     """Who answers requests, where it would be asked at somebody else's; null: this machine, or one of your own."""

@@ -23,6 +23,7 @@ from tasks.core.files import canonical_json, read_json, sha256_bytes, write_json
 from tasks.core.layout import Layout
 from tasks.core.locks import turn
 from tasks.core.params.params import Params
+from tasks.core.params.training import LOOKS, MOST_EPOCHS
 from tasks.core.progress import duration
 from tasks.ledger.ledger import Ledger
 from tasks.policy.governance import Governance
@@ -39,8 +40,6 @@ from tasks.supervise import box
 FOLDER = "compared"
 """Below `.hallmark/`. Of rows its outcomes hold the ids, and what was right."""
 WORDS: Mapping[State, str] = {"zero_shot": "zero-shot", "fine_tuned": "fine-tuned"}
-LOOKS = ("validate_steps", "patience")
-"""Parameters of training that ask for validation rows."""
 BRING: Mapping[State, tuple[str, ...]] = {
     "zero_shot": ("base_model", "predict@base"),
     "fine_tuned": ("tokenise", "train", "predict@candidate"),
@@ -64,10 +63,17 @@ class Wish:
         return "fine_tuned" if self.tuned else "zero_shot"
 
     def params_of(self, candidate: Candidate, trained_on: int) -> Params:
-        """Those of its stages: it answers every row as it is, too, and no rows say when its training stops."""
+        """Those of its stages: it answers every row as it is, too, and no rows say when its training stops. Raises
+        InputError for more steps than a training may have."""
         params = self.params
         per_epoch = -(-trained_on // params.training.global_batch_size)
-        short = {"epochs": 1.0 if self.steps is None else self.steps / per_epoch, **dict.fromkeys(LOOKS)}
+        epochs = 1.0 if self.steps is None else self.steps / per_epoch
+        if epochs > MOST_EPOCHS:
+            raise InputError(
+                f"--steps {self.steps}: expected at most {MOST_EPOCHS:,} times through the {trained_on} rows, got "
+                f"{epochs:,.0f}; give {MOST_EPOCHS * per_epoch:,} or fewer"
+            )
+        short = {"epochs": epochs, **dict.fromkeys(LOOKS)}
         return params.model_copy(
             update={
                 "base_model": candidate.base,

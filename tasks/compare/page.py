@@ -34,7 +34,10 @@ def verdict(document: Document) -> str:
     others = [(each, compared) for each in document.bases if (compared := _against(each, document.state))]
     worse = [each.name for each, compared in others if compared.verdict == "worse"]
     open_ = [each.name for each, compared in others if compared.verdict == "undecided"]
-    told = f"{best.name} has most right answers {WORDS[document.state]}: {percent(best.quality(document.state))}."
+    quality = best.quality(document.state)
+    if not quality.value:
+        return f"No base model gave a right answer {WORDS[document.state]}: {percent(quality)}."
+    told = f"{best.name} has most right answers {WORDS[document.state]}: {percent(quality)}."
     told += f" Shown to be worse: {', '.join(worse)}." if worse else ""
     return told + (f" No difference is shown from {', '.join(open_)}, so cost and terms may decide." if open_ else "")
 

@@ -43,6 +43,7 @@ def look(root: Path, file: Path | None, changes: Mapping[str, str], calibrating:
     the calibration got nowhere."""
     params, _ = resolve.read_params(file or root / "params.yaml", changes)
     layout = Layout(root)
+    layout.state.mkdir(exist_ok=True)  # nobody may have said `hallmark init` yet
     with model_folder(params, layout) as folder:
         model = shape.read(folder)
         parts.require(params.training, model)

@@ -1,8 +1,8 @@
 """Where stages are tried: worktrees with a state of their own.
 
     .hallmark/FOLDER/                       stands in for the checkout: a link to everything at its top
-        outcomes/KEY.json                   of each trial that is done
         .hallmark/                          its own checkpoints, tracking and fetched models
+            outcomes/KEY.json               of each trial that is done; no stage sees them, and no file of the checkout
             keys/worker                     of its own, which no people.yaml has: what it signs counts nowhere
             models/                         what the checkout has fetched, and what is fetched here
             runs/NAME/                      a worktree
@@ -62,7 +62,7 @@ class Place:
         return self.root / ".hallmark"
 
     def outcome(self, key: str) -> Path:
-        return self.root / "outcomes" / f"{key}.json"
+        return self.state / "outcomes" / f"{key}.json"
 
     def worktree(self, name: str) -> Layout:
         return Layout(self.state / "runs" / name)
@@ -112,5 +112,11 @@ def make(layout: Layout, params: Params, rows: Rows, governance: Governance) -> 
 
 
 def put_params(layout: Layout, params: Params) -> None:
+    """A relative folder of a base model starts at the checkout, and `../models` leads elsewhere from what stands in."""
+    base, checkout = params.base_model, layout.state.parents[2]
+    if base.folder:
+        params = params.model_copy(
+            update={"base_model": base.model_copy(update={"folder": str(checkout / base.folder)})}
+        )
     with layout.params.open("w") as file:
         YAML().dump(params.model_dump(mode="json"), file)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from tasks.consent import consent, withdrawals
-from tasks.core.errors import Refused, Unavailable
+from tasks.core.errors import InputError, Refused, Unavailable
 from tasks.core.layout import Layout
 from tasks.core.params.params import Params
 from tasks.ledger.ledger import Ledger
@@ -13,8 +13,10 @@ from tasks.trust.gate_statement import EXPERIMENT, GateStatement, read_authority
 
 
 def newest(params: Params, layout: Layout) -> Layout:
-    """The newest run of the use case that has rows. Raises Unavailable where there is none."""
-    for other in _split(params, layout):
+    """The newest run of the use case that has rows. Raises Unavailable where there is none, InputError where the
+    parameters cannot put its rows to a model."""
+    for other, theirs in _split(params, layout):
+        _require_prompts(params, theirs, other.root.name)
         return other
     raise Unavailable(
         f"no run of use case {params.use_case.name} has come as far as its rows yet; start one with `hallmark run`, "
@@ -22,10 +24,23 @@ def newest(params: Params, layout: Layout) -> Layout:
     )
 
 
-def _split(params: Params, layout: Layout) -> Iterator[Layout]:
+def _split(params: Params, layout: Layout) -> Iterator[tuple[Layout, Params]]:
     for _, other, theirs in foretold.earlier(layout):
         if theirs.use_case.name == params.use_case.name and (other.stage("split") / "result.json").is_file():
-            yield other
+            yield other, theirs
+
+
+def _require_prompts(params: Params, theirs: Params, run: str) -> None:
+    """Its rows are of tasks that the parameters have, and plain texts where they say so: a conversation would else be
+    trained as a text."""
+    for task, prompt in theirs.prompts.items():
+        own = params.prompts.get(task)
+        if own is None or (own.text_window is None) != (prompt.text_window is None):
+            kind = "conversations" if prompt.text_window is None else "plain texts, with a text_window"
+            raise InputError(
+                f"prompts: expected a task {task} of {kind}, since run {run} has rows of it, got "
+                f"{'none' if own is None else 'one of the other kind'}; put it back, or start a run with these prompts"
+            )
 
 
 def require_passed(run: Layout, ledger: Ledger, governance: Governance) -> GateStatement:

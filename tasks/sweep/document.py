@@ -17,6 +17,8 @@ class Document(Frozen):
     run: str
     """Whose rows they are."""
     demo: bool
+    made_with: dict[str, str] = {}
+    """Parameters by which the run made them, where those of now are others: a run with what was found needs them."""
     trials: list[Trial]
     """In the order in which they were made."""
 

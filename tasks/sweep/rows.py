@@ -1,5 +1,7 @@
 """The rows of a sweep: those that the last run trains on, with its validation rows."""
 
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,6 +10,7 @@ import pyarrow.parquet as pq
 from tasks.core.errors import InputError
 from tasks.core.files import link, sha256_file
 from tasks.core.layout import Layout
+from tasks.core.params import params as params_file
 from tasks.core.params.params import Params
 from tasks.ledger.ledger import Ledger
 from tasks.policy.governance import Governance
@@ -22,6 +25,8 @@ class Rows:
     split: Path
     demo: bool
     """Demo identities let the run's data pass."""
+    made_with: Mapping[str, str]
+    """Parameters by which the run made them, as `--set` takes them, where those of now are others."""
 
     @property
     def run(self) -> str:
@@ -46,4 +51,6 @@ def choose(params: Params, layout: Layout, ledger: Ledger, governance: Governanc
             f"a sweep goes by the loss on the validation rows, and run {run.root.name} has none; set "
             "data.validation_share in params.yaml, and let a run with it pass its data gate"
         )
-    return Rows(split, statement.demo)
+    theirs, own = (it.data.model_dump(mode="json") for it in (params_file.load(run.params), params))
+    others = {f"data.{name}": json.dumps(value) for name, value in theirs.items() if own[name] != value}
+    return Rows(split, statement.demo, others)

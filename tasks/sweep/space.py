@@ -1,18 +1,19 @@
-"""Which parameters take which values: `KEY=VALUE,VALUE,…`, or `KEY=LOW..HIGH`."""
+"""Which parameters take which values: `KEY=VALUE,VALUE,…`, or `KEY=LOW..HIGH`. A list is a value: `[a,b],[a]`."""
 
 import itertools
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from tasks.core.errors import InputError
-from tasks.core.params.training import Training
+from tasks.core.params.training import LOOKS, Training
 
 SECTION = "training."
 EXAMPLE = "--over training.learning_rate=0.0005,0.001,0.002 or --over training.learning_rate=0.0001..0.01"
-WHEN = ("validate_steps", "patience")
-"""Parameters that say when a training is looked at."""
+BETWEEN = re.compile(r",(?![^\[]*\])")
+"""Commas that stand in no list."""
 MOST = 1_000
 """Combinations of listed values."""
 
@@ -66,10 +67,10 @@ def _axis(text: str) -> Axis:
             f"--over {key}: expected a parameter of `training`, since all trials learn from the same rows; "
             "`hallmark params --schema` lists them"
         )
-    if key.removeprefix(SECTION) in WHEN:
+    if key.removeprefix(SECTION) in LOOKS:
         raise InputError(f"--over {key}: all trials are looked at alike; set it with --set")
     if ".." not in said:
-        values = tuple(value.strip() for value in said.split(","))
+        values = tuple(value.strip() for value in BETWEEN.split(said))
         if len(set(values)) < len(values) or len(values) < 2 or not all(values):
             raise InputError(f"--over {text}: expected two values or more, each once")
         return Axis(key, values)

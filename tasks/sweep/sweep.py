@@ -57,7 +57,13 @@ def sweep(root: Path, wish: Wish, ledger: Ledger, governance: Governance, watche
             made.append(shared.made(asking, number, count))
             if made[-1].failure:
                 asking = study.without_failures(asking, wish.halving, seed + number)
-    return Document(use_case=params.use_case.name, run=chosen.run, demo=chosen.demo, trials=made)
+    return Document(
+        use_case=params.use_case.name,
+        run=chosen.run,
+        demo=chosen.demo,
+        made_with=dict(chosen.made_with),
+        trials=made,
+    )
 
 
 @dataclass(frozen=True)

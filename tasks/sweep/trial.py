@@ -11,6 +11,8 @@ from tasks.core.params.params import Params
 from tasks.runs import dvc
 from tasks.scratch import place, work
 from tasks.stages.train import early_stopping, train, watch
+from tasks.stages.train.rows import examples
+from tasks.stages.train.rows.order import Order
 
 Working = Callable[[str], None]
 """Is told the stage's own words on how far it is."""
@@ -45,12 +47,14 @@ class _Stopped(Exception):
 
 
 def run(layout: Layout, params: Params, boxed: bool, working: Working, looked: Looked) -> Outcome:
-    """Train in a worktree that has model and tokens. Raises the stage's own error."""
+    """Train in a worktree that has model and tokens. One whose last step is done is not ended any more, whatever
+    `looked` says. Raises the stage's own error."""
     place.put_params(layout, params)
     for path in layout.outputs("train", measures=True):
         shutil.rmtree(path, ignore_errors=True)
     wanted = train.Params(training=params.training, prompts=params.prompts)
     kept = layout.kept("checkpoints", "train") / train.inputs_digest(wanted, layout)
+    steps = Order(examples.read(layout.stage("tokenise")), params.training).steps
     told, points = 0, list[watch.Point]()
 
     def say(line: str) -> None:
@@ -60,7 +64,7 @@ def run(layout: Layout, params: Params, boxed: bool, working: Working, looked: L
         points = _record(kept) or points  # a training that ended has taken its record away
         for loss in looks_of(points)[told:]:
             told += 1
-            if looked(loss):
+            if looked(loss) and len(points) < steps:
                 raise _Stopped
 
     try:

@@ -55,6 +55,8 @@ def test_one_base_model_is_none_to_compare_with(tmp_path: Path) -> None:
 def test_names_tell_base_models_apart(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="one stands there twice; give each a name of its own"):
         candidates.load(written(tmp_path, TWO.replace("name: two", "name: one")))
+    with pytest.raises(InputError, match=r"bases\.1\.name: String should have at most 40 characters"):
+        candidates.load(written(tmp_path, TWO.replace("name: two", f"name: {'two' * 14}")))
 
 
 def candidate(**more: str) -> Candidate:

@@ -106,7 +106,7 @@ def test_what_was_interrupted_went_on_and_what_is_done_is_not_done_again(compare
     before = facts.parse(read_json(project / "answered.json")["facts"])["latency_p50_ms"].value
     assert told["bases"][0]["taken"]["zero_shot"]["latency_p50_ms"] == before, "it was not asked a second time"
     home = project / ".hallmark" / "compared"
-    assert len(list((home / "outcomes").glob("*.json"))) == 2
+    assert len(list((home / ".hallmark" / "outcomes").glob("*.json"))) == 2
     assert not list((home / ".hallmark" / "runs").glob("*")), "no copies of rows and weights are left"
     again = tiny_project.hallmark(project, "compare", "bases.yaml", *FEW)
     assert "plain: was done before" in again and "louder: was done before" in again and "zero-shot done" not in again
@@ -114,23 +114,23 @@ def test_what_was_interrupted_went_on_and_what_is_done_is_not_done_again(compare
 
 
 def test_the_page_shows_a_point_with_its_interval_for_each_base_model_and_state(compared: Any) -> None:
-    project, told = compared
+    project, _ = compared
     page = Page((project / ".hallmark" / "compared" / "comparison.html").read_text())
     assert not page.open and page.tags.count("svg") == 4, "a picture, and three signs of its legend"
     whiskers = [value for name, value in page.attributes if name == "class" and value.startswith("whisker")]
     assert sorted(whiskers) == ["whisker fine_tuned"] * 2 + ["whisker zero_shot"] * 2
-    assert f"{told['best']} has most right answers fine-tuned" in page.text
+    assert "No base model gave a right answer fine-tuned" in page.text, "three steps are few"
     assert "This page advises; it opens no gate." in page.text and "Elsewhere Ltd answers in us" in page.text
     assert not [value for name, value in page.attributes if name in ("src", "href")], "it loads nothing"
 
 
 def test_one_that_goes_wrong_does_not_keep_the_others(project: Path, tmp_path: Path) -> None:
     """A chat template whose stop token ends many answers early can be asked, and cannot be trained."""
-    lively = project / "examples" / "lively"
+    lively = project.parent / "lively"  # beside the checkout, as `../lively` says
     shutil.copytree(project / "examples" / "model", lively)
     enliven(lively)
     bases = (project / "bases.yaml").read_text().partition("  - name: louder")[0]
-    bases += f"  - {{name: lively, folder: examples/lively, sha256: {tree_digest(lively)}, licence: MIT}}\n"
+    bases += f"  - {{name: lively, folder: ../lively, sha256: {tree_digest(lively)}, licence: MIT}}\n"
     bases += f"  - {{name: other, folder: examples/louder, sha256: {'a' * 64}, licence: MIT}}\n"
     (project / "bases.yaml").write_text(bases)
     document, said = of(project, code=1)

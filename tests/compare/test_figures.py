@@ -16,6 +16,7 @@ from tasks.compare.document import Document
 from tasks.compare.outcome import Answer, Outcome, Row, Taken
 from tasks.compare.rows import Chosen
 from tasks.core import record
+from tasks.core.errors import InputError
 from tasks.core.layout import Layout
 from tasks.core.params.evaluation import Evaluation
 from tasks.policy.policy import BaseModels
@@ -104,6 +105,18 @@ def test_others_are_compared_with_the_best_on_the_same_rows_and_corrected_for_th
     assert far.p == mcnemar_p(Pairs(10, 0, 20, 10)) and far.p_holm == pytest.approx(2 * far.p) and near.p_holm == 1
     said = page.verdict(told)
     assert "Shown to be worse: far." in said and "No difference is shown from near" in said
+
+
+def test_where_no_answer_is_right_none_is_said_to_be_best() -> None:
+    said = page.verdict(compared({"one": outcome(range(0), 1), "two": outcome(range(0), 2)}))
+    assert said.startswith("No base model gave a right answer fine-tuned: 0.0 % [0.0, ")
+
+
+def test_more_steps_than_a_training_may_have_are_refused_before_one_begins() -> None:
+    made = Candidate(name="a", folder="a", sha256="a" * 64, licence="MIT")
+    wish = Wish([made], house.params(**SETTINGS.model_dump()), steps=10**9)
+    with pytest.raises(InputError, match="--steps 1000000000: expected at most 10,000 times through the 60 rows"):
+        wish.params_of(made, trained_on=60)
 
 
 def test_a_short_fine_tune_has_its_own_length_and_no_validation_rows() -> None:

@@ -20,6 +20,7 @@ from tasks.gates import statement
 from tasks.ledger.ledger import open_ledger
 from tasks.runs.resolve import read_params
 from tasks.runs.run import installed_governance
+from tasks.scratch import source
 from tasks.stages.data.conversations import prompt_keys
 from tasks.trust import dsse, keys
 from tasks.trust.gate_statement import PREDICATE_TYPE, GateStatement, read_authority, require_gate
@@ -165,3 +166,17 @@ def test_without_a_run_there_is_nothing_to_compare_on(tmp_path: Path, checkouts:
     project = checkouts.ready(tmp_path / "project")
     with pytest.raises(Unavailable, match=r"no run of use case tiny has come as far as its rows yet"):
         choose(project)
+
+
+@pytest.mark.parametrize(
+    ("prompts", "came"),
+    [("{other: {}}", "got none"), ("{triage: {text_window: 64}}", "got one of the other kind")],
+)
+def test_rows_that_the_parameters_cannot_put_to_a_model_are_refused(project: Path, prompts: str, came: str) -> None:
+    """A conversation whose task is of plain texts now would be trained as one, in silence."""
+    approach = "continued_pretraining" if "text_window" in prompts else "lora"
+    params, _ = read_params(project / "params.yaml", {"prompts": prompts, "use_case.approach": approach})
+    with pytest.raises(
+        InputError, match=f"expected a task triage of conversations, since run .* has rows of it, {came}"
+    ):
+        source.newest(params, Layout(project))

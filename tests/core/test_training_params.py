@@ -6,8 +6,10 @@ import pytest
 from pydantic import ValidationError
 
 from tasks.core.errors import InputError
+from tasks.core.params.params import Params
 from tasks.core.params.training import Training
 from tasks.stages.train import builders
+from tests.stages.evaluate import house
 
 FULL = {"method": "full", "lora_rank": None, "lora_alpha": None}
 
@@ -52,6 +54,14 @@ FULL = {"method": "full", "lora_rank": None, "lora_alpha": None}
 def test_what_cannot_be_together_is_refused_with_both_named(settings: dict[str, Any], words: str) -> None:
     with pytest.raises(ValidationError, match=words):
         Training(**settings)
+
+
+def test_looks_at_validation_rows_that_nobody_sets_aside_are_refused_before_a_run() -> None:
+    made = house.params().model_dump()
+    asking = {**made, "training": {**made["training"], "patience": 2}}
+    with pytest.raises(ValidationError, match=r"patience: there are no validation rows.* set data\.validation_share"):
+        Params.model_validate(asking)
+    Params.model_validate({**asking, "data": {**made["data"], "validation_share": 0.1}})
 
 
 def test_without_its_library_a_method_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,6 +14,11 @@ def test_lists_and_ranges_are_told_apart_and_every_corner_is_checked() -> None:
     assert corners == [(rank, rate) for rank in ("8", "16") for rate in ("0.0001", "0.001", "0.01")]
 
 
+def test_a_list_is_a_value() -> None:
+    (axis,) = space.read(["training.lora_targets=[q_proj, v_proj],[q_proj],null"])
+    assert axis.values == ("[q_proj, v_proj]", "[q_proj]", "null")
+
+
 def test_a_range_between_whole_numbers_gives_whole_numbers() -> None:
     (axis,) = space.read(["training.lora_rank=8..64"])
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=1))

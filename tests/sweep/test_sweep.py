@@ -4,6 +4,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from tasks.core.params import params as params_file
 from tasks.gates import statement
 from tasks.ledger.ledger import open_ledger
 from tasks.policy.policy import BaseModels
+from tasks.runs.resolve import read_params
 from tasks.runs.run import installed_governance, open_run
 from tasks.stages.train import tracking
 from tasks.sweep import rows, space, study
@@ -81,7 +83,7 @@ def test_the_best_is_found_and_a_poor_trial_is_stopped(swept: tuple[Path, Any]) 
 
 def test_what_was_done_before_the_interruption_is_not_done_again(swept: tuple[Path, Any]) -> None:
     project, told = swept
-    kept = [read_json(path) for path in (project / ".hallmark" / "swept" / "outcomes").glob("*.json")]
+    kept = [read_json(path) for path in (project / ".hallmark" / "swept" / ".hallmark" / "outcomes").glob("*.json")]
     assert told["trials"][0]["outcome"] in kept
     assert all(not each["stopped"] for each in kept)
     output = in_process.hallmark(project, "sweep", *OVER, *LONG, "--trials", "1")
@@ -146,9 +148,16 @@ def test_others_are_not_compared_with_a_trial_that_failed() -> None:
     assert not next_one.should_prune()
 
 
-def choose(project: Path) -> rows.Rows:
-    params, governance = params_file.load(project / "params.yaml"), installed_governance(project, None)
+def choose(project: Path, changes: Mapping[str, str] | None = None) -> rows.Rows:
+    params, _ = read_params(project / "params.yaml", changes or {})
+    governance = installed_governance(project, None)
     return rows.choose(params, Layout(project), open_ledger(project / ".hallmark"), governance)
+
+
+def test_the_parameters_that_made_the_rows_are_told_where_those_of_now_are_others(passed: Path) -> None:
+    """The run that the command names would else learn from other rows, or keep the last weights for the best."""
+    assert choose(passed).made_with == {}
+    assert choose(passed, {"data.validation_share": "0"}).made_with == {"data.validation_share": "0.3"}
 
 
 def test_a_base_model_whose_licence_policy_does_not_list_is_not_opened(passed: Path) -> None:

@@ -38,7 +38,7 @@ class Evaluation(Frozen):
     """Samples that an interval by bootstrap is computed from."""
     seed: int = 17
     """Of the bootstrap and of the sample for the base model."""
-    price_per_hour: Annotated[float, Field(ge=0)] = 0.10
+    price_per_hour: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.10
     """USD for an hour of a machine that serves, which one worker is, to compute cost per 1,000 requests."""
 
     @model_validator(mode="after")

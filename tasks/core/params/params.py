@@ -12,7 +12,7 @@ from tasks.core.params.data import Data
 from tasks.core.params.evaluation import Evaluation
 from tasks.core.params.prompts import Prompts
 from tasks.core.params.resources import Resources
-from tasks.core.params.training import Training
+from tasks.core.params.training import LOOKS, Training
 from tasks.core.params.use_case import UseCase
 
 
@@ -41,6 +41,18 @@ class Params(Frozen):
         if wanted and training.method not in wanted:
             raise ValueError(
                 f"use_case.approach {approach} wants training.method {' or '.join(wanted)}, got {training.method}"
+            )
+        return training
+
+    @field_validator("training")
+    @classmethod
+    def _looked_at(cls, training: Training, before: ValidationInfo) -> Training:
+        """The stage would refuse it too, after people have decided at the data gate."""
+        asked = [name for name in LOOKS if getattr(training, name) is not None]
+        if asked and "data" in before.data and not before.data["data"].validation_share:
+            raise ValueError(
+                f"{' and '.join(asked)}: there are no validation rows to look at; set data.validation_share, or leave "
+                f"out {' and '.join(asked)}"
             )
         return training
 

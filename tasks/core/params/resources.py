@@ -10,11 +10,11 @@ from tasks.core.config import Frozen
 class Resources(Frozen):
     """What the machines that train are like, for `hallmark preflight`."""
 
-    price_per_hour: Annotated[float, Field(ge=0)] = 0.10
+    price_per_hour: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.10
     """USD for an hour of one worker: its device and its share of the machine."""
-    memory_gib: Annotated[float, Field(gt=0)] | None = None
+    memory_gib: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
     """GiB that a worker has: of its GPU, or of the machine. null: what this machine has."""
-    host_memory_gib: Annotated[float, Field(gt=0)] | None = None
+    host_memory_gib: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
     """GiB of a machine for what is offloaded by its workers. null: what this machine has."""
-    tokens_per_second: Annotated[float, Field(gt=0)] | None = None
+    tokens_per_second: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
     """That one worker trains on. null: what the last training of this method took here, else an assumption."""

@@ -10,6 +10,10 @@ from tasks.core.params import methods
 from tasks.core.params.methods import MethodName
 from tasks.core.params.values import Share, Text
 
+MOST_EPOCHS = 10_000
+LOOKS = ("validate_steps", "patience")
+"""Settings that ask for validation rows."""
+
 
 class Training(Frozen):
     """How the base model is trained."""
@@ -28,7 +32,7 @@ class Training(Frozen):
     lora_targets: Annotated[tuple[Text, ...], Field(min_length=1)] | None = None
     """Names of the modules that get LoRA matrices, as in [q_proj, v_proj]; null: every linear layer but the output
     head."""
-    epochs: Annotated[float, Field(gt=0, le=10_000)] = 1
+    epochs: Annotated[float, Field(gt=0, le=MOST_EPOCHS)] = 1
     """Passes over the training rows; a fraction stops within one."""
     global_batch_size: Annotated[int, Field(ge=1)] = 16
     """Rows of an optimizer step, over all workers. With `order` and `seed` it decides what each step learns from."""

@@ -8,6 +8,7 @@ Whoever has the cluster's token can start processes beside that one too: inside 
 import os
 import random
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -57,10 +58,22 @@ def _environment() -> dict[str, str]:
 
 
 def _ports() -> list[str]:
-    """Ray's settings for a block of PORTS, taken at random, since other trainings may have theirs on this machine."""
-    first = random.choice(PORTS[::BLOCK])
+    """Ray's settings for a block of PORTS on which nobody listens; at random, since other trainings may look for theirs
+    on this machine now."""
+    blocks = random.sample(PORTS[::BLOCK], len(PORTS) // BLOCK)
+    first = next(filter(_is_free, blocks), blocks[0])
     single = [f"--{name}={first + place}" for place, name in enumerate(SINGLE)]
     return [*single, f"--min-worker-port={first + len(SINGLE)}", f"--max-worker-port={first + BLOCK - 1}"]
+
+
+def _is_free(first: int) -> bool:
+    for port in range(first, first + BLOCK):
+        with socket.socket() as probe:
+            try:
+                probe.bind(("", port))
+            except OSError:
+                return False
+    return True
 
 
 def joined(address: str) -> bool:

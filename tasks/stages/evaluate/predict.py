@@ -89,7 +89,8 @@ def run(params: Params, layout: Layout, which: Which) -> Predictions:
         with ready(asked.brief(located), f"predict@{which}") as team:
             result = predict(team, asked, f"predict@{which}", alone)
             if plain:
-                read = reading.measure(team, asked.manner.tokenizer, plain, params.prompts, f"predict@{which}")
+                of = asked.manner
+                read = reading.measure(team, of.tokenizer, of.context, plain, params.prompts, f"predict@{which}")
                 result = replace(result, texts=read)
     _write(result, layout, which, params.evaluation)
     return result

@@ -1,5 +1,8 @@
 """How well a model foretells the held-out plain texts of continued pretraining, in the windows that trainings have.
 
+A champion of another base model may have a shorter context. It reads in windows of that: each token is foretold once
+all the same, after less of the text, as the model would in use.
+
 Nothing is written where no held-out record is a text.
 """
 
@@ -28,15 +31,18 @@ DIGITS = 6
 Row = Mapping[str, Any]
 
 
-def measure(team: Team, tokenizer: Any, rows: Sequence[Row], prompts: Mapping[str, Prompt], name: str) -> pa.Table:
-    """A row of SCHEMA for each of `rows`, which are texts. `name` is what progress lines call it."""
+def measure(
+    team: Team, tokenizer: Any, context: int | None, rows: Sequence[Row], prompts: Mapping[str, Prompt], name: str
+) -> pa.Table:
+    """A row of SCHEMA for each of `rows`, which are texts. `context`: tokens that the model takes; None: no limit.
+    `name` is what progress lines call it."""
     progress, counts, losses = Progress(name, len(rows), "texts"), list[int](), dict[int, float]()
 
     def windows() -> Iterator[list[list[int]]]:
         for row in rows:
             window = texts.window_of(row, prompts)
             assert window  # as `ingest` made sure
-            each = texts.windows(texts.text_of(row), tokenizer, window)
+            each = texts.windows(texts.text_of(row), tokenizer, min(window, context or window))
             counts.append(sum(len(tokens) - 1 for tokens in each))
             yield each
 

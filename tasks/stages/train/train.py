@@ -28,7 +28,7 @@ from tasks.core.layout import Layout
 from tasks.core.params import methods
 from tasks.core.params.prompts import Prompts
 from tasks.core.params.resources import Resources
-from tasks.core.params.training import Training
+from tasks.core.params.training import LOOKS, Training
 from tasks.core.progress import announce
 from tasks.stages.cluster import connection, versions
 from tasks.stages.cluster.storage import place
@@ -194,7 +194,7 @@ def read_rows(params: Params, layout: Layout) -> Examples:
 
 def require_validation(training: Training, examples: Examples) -> None:
     """Raises InputError where the parameters ask for looks at rows that are not there."""
-    asked = [name for name in ("validate_steps", "patience") if getattr(training, name) is not None]
+    asked = [name for name in LOOKS if getattr(training, name) is not None]
     if asked and not len(examples.validation):
         raise InputError(
             f"training.{asked[0]} is set, and there are no validation rows; set data.validation_share, or leave out "

@@ -10,7 +10,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from tasks.core import facts, record, texts
 from tasks.core.errors import InputError
-from tasks.core.files import read_json
+from tasks.core.files import read_json, write_json
 from tasks.core.layout import Layout
 from tasks.core.params.prompts import Prompt
 from tasks.stages.evaluate import evaluate, perplexity, predict, reading
@@ -57,6 +57,20 @@ def test_a_texts_loss_is_that_of_transformers(mixed: Layout) -> None:
         assert row["tokens"] == len(texts.text_of(document(number)).encode()) + 1
     answered = record.read_table(mixed.stage("predict/base") / "predictions.parquet")["record_id"].to_pylist()
     assert answered == [house.row(number)["record_id"] for number in range(6)], "texts are not asked"
+
+
+def test_a_model_with_a_shorter_context_reads_in_windows_of_that(mixed: Layout) -> None:
+    folder, short = mixed.stage("base_model") / "model", WINDOW // 2
+    config = read_json(folder / "config.json")
+    write_json(folder / "config.json", {**config, "max_position_embeddings": short})
+    run(mixed, "base")
+    row = record.read_table(reading.file_of(mixed, "base")).to_pylist()[0]
+    model, tokenizer = AutoModelForCausalLM.from_pretrained(folder), AutoTokenizer.from_pretrained(folder)
+    cut = [torch.tensor([it]) for it in texts.windows(texts.text_of(document(0)), tokenizer, short)]
+    with torch.no_grad():
+        wanted = sum(float(model(it, labels=it).loss) * (it.shape[1] - 1) for it in cut)
+    assert row["loss"] == pytest.approx(wanted, rel=1e-4)
+    assert row["tokens"] == len(texts.text_of(document(0)).encode()) + 1, "each token is foretold once all the same"
 
 
 def test_perplexities_and_their_ratio_are_facts(mixed: Layout) -> None:

@@ -1,5 +1,6 @@
 """Ray: what of it listens where, and what a person is told of a cluster that is away or wants a token."""
 
+import contextlib
 import os
 import shutil
 import socket
@@ -183,6 +184,18 @@ def test_its_ports_lie_where_a_network_policy_opens_them() -> None:
     for _ in range(50):
         ports = [int(setting.partition("=")[2]) for setting in member._ports()]
         assert len(ports) == len(set(ports)) and {*ports} <= {*member.PORTS}
+
+
+def test_it_takes_no_ports_on_which_somebody_listens() -> None:
+    blocks = list(member.PORTS[:: member.BLOCK])
+    with contextlib.ExitStack() as listening:
+        for first in blocks[:-1]:
+            if member._is_free(first):
+                listening.enter_context(socket.create_server(("", first + member.BLOCK // 2)))
+        if not member._is_free(blocks[-1]):
+            pytest.skip("somebody listens on the last ports too")
+        ports = [int(setting.partition("=")[2]) for setting in member._ports()]
+    assert min(ports) == blocks[-1]
 
 
 PLACES = """

@@ -1,0 +1,41 @@
+"""A disk that runs full ends a command with words, whichever library met it."""
+
+import errno
+import os
+import shutil
+
+import pytest
+
+from infra import cli
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)),
+        shutil.Error([("a", "b", f"[Errno 28] {os.strerror(errno.ENOSPC)}: 'a' -> 'b'")]),
+    ],
+    ids=["the system's", "of a copied folder"],
+)
+def test_a_full_disk_is_told_in_words(
+    error: OSError, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail() -> None:
+        raise error
+
+    monkeypatch.setattr(cli, "app", fail)
+    monkeypatch.setattr(os, "umask", lambda _: 0)
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == 3
+    assert capsys.readouterr().err.startswith("hallmark: no space is left on a disk")
+
+
+def test_another_error_of_the_system_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail() -> None:
+        raise OSError(errno.EIO, "broken")
+
+    monkeypatch.setattr(cli, "app", fail)
+    monkeypatch.setattr(os, "umask", lambda _: 0)
+    with pytest.raises(OSError, match="broken"):
+        cli.main()
