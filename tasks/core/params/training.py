@@ -62,6 +62,10 @@ class Training(Frozen):
     attention: Literal["auto", "flash", "sdpa", "eager"] = "auto"
     """How attention is computed. `flash`: FlashAttention-2, on GPUs that have it installed. `auto`: on GPUs `flash`
     where it is installed, else `sdpa`; on CPUs what is faster for the length of the rows."""
+    kernels: Literal["plain", "compiled", "liger"] = "plain"
+    """What computes the model's layers. `plain`: PyTorch, one operation after another. `compiled`: torch.compile, which
+    needs a C++ compiler, and on GPUs Triton. `liger`: Liger's norms, rotary embeddings and gated layers, on GPUs that
+    have it installed."""
     gradient_checkpointing: bool = False
     """Keep each layer's input alone and compute the rest again on the way back: a third more work, a fraction of the
     memory for activations."""
@@ -153,6 +157,7 @@ IMPOSSIBLE: tuple[tuple[Mapping[str, tuple[object, ...]], str], ...] = (
     ({"method": QUANTISED, "zero_stage": (3,)}, "ZeRO 3 cannot part weights of 4 bits; set zero_stage to 2"),
     ({"attention": ("flash",), "device": ("cpu",)}, "FlashAttention is for GPUs; set attention to auto"),
     ({"attention": ("flash",), "precision": ("fp32",)}, "FlashAttention computes in 16 bits; set precision to bf16"),
+    ({"kernels": ("liger",), "device": ("cpu",)}, "Liger's kernels are for GPUs; set kernels to plain or compiled"),
     ({"lora_variant": ("dora",), "zero_stage": (3,)}, "DoRA reads whole weights; set zero_stage to 2"),
 )  # fmt: skip
 """Settings that DeepSpeed, PEFT or a kernel would refuse once the model is loaded, each with what to do."""

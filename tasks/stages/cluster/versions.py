@@ -9,7 +9,7 @@ from tasks.core.config import Frozen
 from tasks.core.errors import InputError
 
 LIBRARIES = ("torch", "transformers", "peft", "deepspeed", "tokenizers", "numpy")
-OPTIONAL = ("bitsandbytes", "flash-attn")
+OPTIONAL = ("bitsandbytes", "flash-attn", "liger-kernel", "triton")
 
 
 class Versions(Frozen):

@@ -11,6 +11,8 @@ machines/       those that train
 train.py        stage: from tokens to an adapter; read this one first
 builders.py     the only place that turns parameters into objects of PEFT, DeepSpeed and Ray
 handling.py     how each training method prepares a model and writes its weights
+lora_products.py  the products of a layer with LoRA, added up where they are made
+kernels.py      how layers are computed: by PyTorch, compiled, or by Liger
 target_loss.py  the model with its loss on the target alone, nothing computed that the loss does not need
 sequence.py     a pass over several workers, for rows too long for one
 job.py          what a worker needs

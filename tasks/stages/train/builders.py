@@ -149,12 +149,19 @@ def run_config(folder: Path) -> "RunConfig":
 
 
 FIRST_STEP = 4
-"""Times as long as a step that the first may take, in which kernels are compiled, and one after a checkpoint."""
+"""Times as long as a step that the first may take, and one after a checkpoint."""
+COMPILE_SECONDS = 600
+"""How much longer a step may take where kernels are compiled: for the first rows, and for the first of another form."""
+
+
+def step_seconds(training: Training) -> int:
+    """After which a step counts as hung."""
+    return training.hang_seconds + (COMPILE_SECONDS if training.kernels == "compiled" else 0)
 
 
 def patience_of_workers(training: Training) -> float:
     """Seconds that one waits for another at most."""
-    return training.hang_seconds * FIRST_STEP
+    return step_seconds(training) * FIRST_STEP
 
 
 def torch_config(training: Training, patience: float = 0) -> "TorchConfig":

@@ -4,7 +4,7 @@ from typing import Any
 
 import torch
 
-from tasks.stages.train import builders, handling
+from tasks.stages.train import builders, handling, kernels
 from tasks.stages.train.job import Job
 from tasks.stages.train.proof.modules import require_targets, require_trained
 from tasks.stages.train.sequence import Together
@@ -53,6 +53,7 @@ def load_model(job: Job) -> Any:
     from transformers.integrations.deepspeed import HfDeepSpeedConfig
 
     training = job.training
+    kernels.require(training)
     # transformers looks for the newest such object that is alive; this one is while the model is read.
     sharded = HfDeepSpeedConfig(builders.deepspeed_config(training)) if training.zero_stage == 3 else None
     dtype = torch.bfloat16 if training.precision == "bf16" else torch.float32
@@ -65,6 +66,7 @@ def load_model(job: Job) -> Any:
         quantization_config=builders.quantization_config(training),
     )
     del sharded
+    kernels.apply(model, training, job.scratch)
     require_targets(model, training)
     if training.gradient_checkpointing:
         model.activation_checkpointing_enable({"use_reentrant": False})

@@ -9,7 +9,7 @@ from typing import Any
 from tasks.core.files import write_json
 from tasks.core.params import methods
 from tasks.core.params.training import Training
-from tasks.stages.train import builders
+from tasks.stages.train import builders, lora_products
 
 Weights = Mapping[str, Any]
 """The trained weights by name: torch tensors on the CPU."""
@@ -32,7 +32,10 @@ def of(method: str) -> Handling:
 def _adapted(model: Any, training: Training) -> Any:
     from peft import get_peft_model
 
-    return get_peft_model(model, builders.lora_config(training), autocast_adapter_dtype=False)
+    adapted = get_peft_model(model, builders.lora_config(training), autocast_adapter_dtype=False)
+    if training.zero_stage != 3:  # which gathers a layer's weights as the layer itself is called
+        lora_products.use(adapted)
+    return adapted
 
 
 def _write_adapter(model: Any, weights: Weights, folder: Path) -> None:

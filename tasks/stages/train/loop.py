@@ -51,7 +51,7 @@ def train(job: Job) -> None:
     curve = resume(engine, home, checkpoint)
     home.begin(curve)
     first, shares, effort = True, Shares(engine.device), Effort(job)
-    with watchdog.guarded(home.stack(distributed.get_rank()), training.hang_seconds) as dog:
+    with watchdog.guarded(home.stack(distributed.get_rank()), builders.step_seconds(training)) as dog:
         for number in range(len(curve), order.steps):
             if early_stopping.over(curve, training.patience):
                 break

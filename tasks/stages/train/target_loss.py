@@ -77,11 +77,11 @@ class TargetLoss(nn.Module):
 
 def can_share_prefix(module: TargetLoss, training: Training) -> bool:
     """Whether one computation of a prefix serves all rows: full attention, nothing random, nothing computed twice, and
-    whole rows.
+    whole rows. Not where layers are compiled: each would be anew, with its own place in the cache of the prefix.
 
     Tried on CPUs only; on GPUs a second pass over the layers may cost more than it saves.
     """
     kinds = getattr(module.model.config, "layer_types", None) or []
     plain = not module.random and not training.gradient_checkpointing and not training.packed
-    plain = plain and training.sequence_parallel == 1
+    plain = plain and training.sequence_parallel == 1 and training.kernels != "compiled"
     return training.device == "cpu" and plain and all(kind == "full_attention" for kind in kinds)

@@ -32,7 +32,7 @@ from tasks.core.params.training import LOOKS, Training
 from tasks.core.progress import announce
 from tasks.stages.cluster import connection, versions
 from tasks.stages.cluster.storage import place
-from tasks.stages.train import builders, early_stopping, tracking, watch
+from tasks.stages.train import builders, early_stopping, kernels, tracking, watch
 from tasks.stages.train.job import Job
 from tasks.stages.train.keeping import sent
 from tasks.stages.train.machines import fitting
@@ -203,11 +203,12 @@ def require_validation(training: Training, examples: Examples) -> None:
 
 
 def require_room(params: Params, layout: Layout) -> None:
-    """Raises InputError where the training cannot be, or cannot fit on this machine, before a device is taken; of a
-    cluster's machines nothing is known here."""
+    """Raises InputError where the training cannot be, cannot fit on this machine, or lacks what its kernels need, before a
+    device is taken; of a cluster's machines nothing is known here."""
     model = shape.read(model_folder(layout))
     parts.require(params.training, model)
     if connection.address() is None:
+        kernels.require(params.training)
         work = workload.of(layout.stage("tokenise"), params.training, None)
         estimate.require(estimate.of(params.training, model, Resources(), layout.state, work))
 

@@ -63,6 +63,8 @@ MATRIX = [
     {"gradient_checkpointing": True},
     {"attention": "eager"},
     {"attention": "sdpa"},
+    {"kernels": "compiled"},
+    {"kernels": "compiled", "layout": "packed", "zero_stage": 2, "gradient_checkpointing": True},
     {"zero_stage": 1},
     {"zero_stage": 2},
     {"zero_stage": 3},

@@ -77,7 +77,7 @@ def lost(error: Any, job: Job, workers: int) -> WorkersLost | None:
     if not dead and not (failures and all(_of_another(failure) for failure in failures.values())):
         return None
     where = watchdog.stacks(job.scratch)
-    told = f"; it took no step for {job.training.hang_seconds} s, and stood at {where}" if where else ""
+    told = f"; it took no step for {builders.step_seconds(job.training)} s, and stood at {where}" if where else ""
     return WorkersLost(f"worker {', '.join(map(str, sorted(dead or failures)))} of {workers} was lost{told}")
 
 

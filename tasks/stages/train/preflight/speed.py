@@ -78,7 +78,7 @@ def _of_a_thread(training: Training) -> float:
 
 ALIKE = (
     "method", "device", "precision", "threads", "gradient_checkpointing", "packed", "zero_stage", "offload",
-    "attention", "sequence_parallel"
+    "attention", "sequence_parallel", "kernels",
 )  # fmt: skip
 """What decides speed; of one base model, since it is the last training of this use case."""
 

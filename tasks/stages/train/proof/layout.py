@@ -91,7 +91,8 @@ def _alone(model: Any, examples: Examples, row: int, device: Any) -> float:
     tokens = torch.from_numpy(examples.row(max(row, 0)))[None].to(device)
     labels = tokens.clone()
     labels[0, : int(examples.starts[max(row, 0)])] = -100
-    loss = model(input_ids=tokens, labels=labels, use_cache=False).loss
+    with torch.compiler.set_stance("force_eager"):  # by PyTorch, also where kernels are compiled
+        loss = model(input_ids=tokens, labels=labels, use_cache=False).loss
     return float(loss) * int((labels != -100).sum()) if row >= 0 else 0.0
 
 

@@ -1,0 +1,84 @@
+"""How the layers of a model are computed (`training.kernels`): as their library has them, compiled, or by Liger.
+
+Compiled are the decoder layers one by one. They are alike, so that one compilation serves all of them, and a first step
+is short ("regional compilation" in PyTorch's documentation of torch.compile). Names of weights stay as they are.
+"""
+
+import os
+import shutil
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from tasks.core.errors import InputError
+from tasks.core.params.training import Training
+
+COMPILERS = {"cpu": "g++", "gpu": "gcc"}
+"""What torch compiles with, besides Triton on GPUs."""
+FORMS = 64
+"""Of tensors for which a layer is compiled at most: gradients or none, one row or many, each kind of attention."""
+CACHES = ("TORCHINDUCTOR_CACHE_DIR", "TRITON_CACHE_DIR")
+"""Where torch and Triton keep what they have compiled."""
+LIGER = {
+    "rope": True, "rms_norm": True, "swiglu": True, "geglu": True,
+    "cross_entropy": False, "fused_linear_cross_entropy": False,
+}  # fmt: skip
+"""Which of Liger's kernels: not its loss, since `target_loss.py` projects the targets alone."""
+
+
+def require(training: Training) -> None:
+    """Raises InputError where this machine lacks what the kernels need."""
+    missing = [name for name, is_there in _needed(training).items() if not is_there]
+    if missing:
+        raise InputError(
+            f"training.kernels {training.kernels} needs {' and '.join(missing)}, which this machine lacks: install it, "
+            "or set training.kernels to plain"
+        )
+
+
+def _needed(training: Training) -> dict[str, bool]:
+    if training.kernels == "plain":
+        return {}
+    compiler = COMPILERS[training.device]
+    needed = {f"the compiler {compiler} (Debian and Ubuntu: apt install g++)": shutil.which(compiler) is not None}
+    if training.device == "gpu":
+        needed["triton (the CUDA build of torch brings it)"] = find_spec("triton") is not None
+    if training.kernels == "liger":
+        needed["liger-kernel (pip install 'hallmark[liger]')"] = find_spec("liger_kernel") is not None
+    return needed
+
+
+def apply(model: Any, training: Training, scratch: Path) -> None:
+    """Make the layers of a loaded model compute so. `scratch`: for what is compiled, of this training alone."""
+    if training.kernels == "plain":
+        return
+    own = scratch / f"kernels-{os.environ.get('RANK', '0')}"
+    # What lies there is run as it is found, so that nothing may lie there: by default one folder of /tmp serves all.
+    shutil.rmtree(own, ignore_errors=True)
+    own.mkdir()
+    os.environ.update(dict.fromkeys(CACHES, str(own)))
+    {"compiled": _compile, "liger": _use_liger}[training.kernels](model)
+
+
+def _compile(model: Any) -> None:
+    import torch
+    from transformers.modeling_layers import GradientCheckpointingLayer
+
+    layers = [module for module in model.modules() if isinstance(module, GradientCheckpointingLayer)]
+    if not layers:
+        raise InputError(
+            f"training.kernels compiled knows no layers of a {model.config.model_type}; set training.kernels to plain"
+        )
+    torch._dynamo.config.recompile_limit = FORMS
+    for layer in layers:
+        # In place: torch.compile(layer) would be another module, whose weights have other names.
+        layer.compile(dynamic=True, options={"fallback_random": True})
+
+
+def _use_liger(model: Any) -> None:
+    from liger_kernel.transformers import monkey_patch
+
+    kind = model.config.model_type
+    if kind not in monkey_patch.MODEL_TYPE_TO_APPLY_LIGER_FN:  # Liger itself would do nothing, and say so in a log
+        raise InputError(f"training.kernels liger has no kernels for a {kind}; set training.kernels to plain")
+    monkey_patch._apply_liger_kernel_to_instance(model=model, **LIGER)
