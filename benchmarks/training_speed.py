@@ -1,6 +1,7 @@
 """Training throughput against what a user would pick instead, on the same rows, model, LoRA and effective batch.
 
     python benchmarks/training_speed.py [--rounds 5] [--steps 10] [--rows 480] [--threads 2] [--precision P]
+                                        [--only ours,plain]
 
 Rows of BANKING77 (HALLMARK_SHARED, default ../shared), SmolLM2-135M-Instruct, LoRA of rank 16 on all linear layers,
 bf16 where the processor has instructions for it, else fp32; 16 rows a step. Each contender is a process of its own,
@@ -10,12 +11,14 @@ over rounds, and the median of the ratios.
 
     ours     the loop of stages/train, with DeepSpeed, in the layout that `auto` chooses on this device
     packed   the same with training.layout packed
+    compiled the same with training.kernels compiled
     trl      TRL's SFTTrainer at its defaults but for the batch: completion-only loss, gradient checkpointing
     trl-pack the same with packing
     grouped  transformers' Trainer, batches grouped by length
     plain    a loop of forward, backward, clip and AdamW over length-sorted batches, with transformers' own loss
 
-TRL is fetched from the package index into a folder of its own; without one the script exits with 3.
+TRL is fetched from the package index into a folder of its own; without one the script exits with 3, unless `--only`
+leaves it out.
 """
 
 import argparse
@@ -36,7 +39,8 @@ sys.path.insert(0, str(ROOT))
 BATCH = 16
 WARM = 3
 """Steps before the first round."""
-OURS = ("ours", "packed")
+OURS = {"ours": "", "packed": "training.layout packed", "compiled": "training.kernels compiled"}
+"""Ours as it is by default, and other ways to compute the same, each with what it is."""
 PEERS = {
     "trl": ("TRL's SFTTrainer at its defaults", 2.5),
     "trl-pack": ("TRL's SFTTrainer with packing", 2.5),
@@ -93,7 +97,7 @@ def serve(steps: Iterator[int], per_round: int) -> None:
         print(json.dumps([tokens, time.perf_counter() - began]), flush=True)
 
 
-def own(folder: Path, layout: str) -> Iterator[int]:
+def own(folder: Path, **changes: str) -> Iterator[int]:
     """Steps of the loop of stages/train."""
     from torch import distributed
 
@@ -104,8 +108,8 @@ def own(folder: Path, layout: str) -> Iterator[int]:
     from tasks.stages.train.rows.order import Order
 
     os.environ.update(RANK="0", WORLD_SIZE="1", LOCAL_RANK="0")
-    distributed.init_process_group("gloo", init_method=f"file://{folder}/meeting-{layout}", rank=0, world_size=1)
-    job = Job(training(layout=layout), folder / "model", folder / "rows", folder, folder, folder)
+    distributed.init_process_group("gloo", init_method=f"file://{folder}/meeting-{os.getpid()}", rank=0, world_size=1)
+    job = Job(training(**changes), folder / "model", folder / "rows", folder, folder, folder)
     engine, order = engines.start(job), Order(examples.read(job.rows), job.training)
     for number in range(order.steps):
         yield int(loop.take_step(engine, order, number)["tokens"])
@@ -245,8 +249,9 @@ def contender(name: str, folder: Path, per_round: int) -> None:
 
     torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
     steps = {
-        "ours": lambda: own(folder, "auto"),
-        "packed": lambda: own(folder, "packed"),
+        "ours": lambda: own(folder),
+        "packed": lambda: own(folder, layout="packed"),
+        "compiled": lambda: own(folder, kernels="compiled"),
         "plain": lambda: plain(folder),
         "grouped": lambda: grouped(folder),
         "trl": lambda: trl(folder, packing=False),
@@ -320,10 +325,10 @@ def report(speeds: dict[str, list[float]], machine: dict[str, Any]) -> list[dict
         if name in speeds:
             ratio = statistics.median(ours / peer for ours, peer in zip(speeds["ours"], speeds[name], strict=True))
             lines.append(line("real tokens per second", speeds["ours"], words, speeds[name], ratio, goal))
-    ratio = statistics.median(ours / other for ours, other in zip(speeds["ours"], speeds["packed"], strict=True))
-    lines.append(
-        line("layout auto against packed", speeds["ours"], "training.layout packed", speeds["packed"], ratio, 1.0)
-    )
+    for name, words in OURS.items():
+        if words and name in speeds:
+            ratio = statistics.median(ours / other for ours, other in zip(speeds["ours"], speeds[name], strict=True))
+            lines.append(line("defaults against others", speeds["ours"], words, speeds[name], ratio, 1.0))
     return [each | machine | {"precision": precision()} for each in lines]
 
 
@@ -343,6 +348,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "results" / "training_speed.json")
     parser.add_argument("--precision", choices=["bf16", "fp32"])
+    parser.add_argument("--only", default=",".join([*OURS, *PEERS]), help="contenders, of which ours has to be one")
     for part in ("--contender", "--folder"):
         parser.add_argument(part, help=argparse.SUPPRESS)
     given = parser.parse_args()
@@ -356,10 +362,11 @@ def main() -> None:
     os.environ["TRAINING_SPEED_PRECISION"] = given.precision or ("bf16" if processor.has_bf16() else "fp32")
     print(f"in {precision()}", flush=True)
     with tempfile.TemporaryDirectory() as aside:
-        folder, rows = Path(aside), banking77(given.rows)
-        fetch(folder / "trl")
+        folder, rows, names = Path(aside), banking77(given.rows), given.only.split(",")
+        if any(name.startswith("trl") for name in names):
+            fetch(folder / "trl")
         prepare(folder, rows)
-        speeds = measure(folder, given.steps, given.rounds, given.threads, [*OURS, *PEERS])
+        speeds = measure(folder, given.steps, given.rounds, given.threads, names)
     lines = report(speeds, step_time.machine(given.threads))
     for row in lines:
         print(f"{row['metric']:<24} {row['ours']:>7.0f}  {row['peer']}: {row['peer_value']:.0f}  "

@@ -28,6 +28,7 @@ FULL = {"method": "full", "lora_rank": None, "lora_alpha": None}
             "attention flash with precision fp32 is not possible: .*; set precision to bf16",
         ),
         ({"kernels": "liger"}, "kernels liger with device cpu is not possible: .*; set kernels to plain or compiled"),
+        ({"kernels": "compiled", "zero_stage": 3}, "kernels compiled with zero_stage 3 is not possible: .*; set zero"),
         ({"lora_variant": "dora", "zero_stage": 3}, "lora_variant dora with zero_stage 3 is not possible"),
         (
             {"method": "qlora", "zero_stage": 3},

@@ -158,6 +158,7 @@ IMPOSSIBLE: tuple[tuple[Mapping[str, tuple[object, ...]], str], ...] = (
     ({"attention": ("flash",), "device": ("cpu",)}, "FlashAttention is for GPUs; set attention to auto"),
     ({"attention": ("flash",), "precision": ("fp32",)}, "FlashAttention computes in 16 bits; set precision to bf16"),
     ({"kernels": ("liger",), "device": ("cpu",)}, "Liger's kernels are for GPUs; set kernels to plain or compiled"),
+    ({"kernels": ("compiled",), "zero_stage": (3,)}, "ZeRO 3 gathers weights within a layer; set zero_stage to 2"),
     ({"lora_variant": ("dora",), "zero_stage": (3,)}, "DoRA reads whole weights; set zero_stage to 2"),
 )  # fmt: skip
 """Settings that DeepSpeed, PEFT or a kernel would refuse once the model is loaded, each with what to do."""
