@@ -149,6 +149,11 @@ class Training(Frozen):
                 f"attention eager with sequence_parallel {together} is not possible: it has no form for several "
                 "workers; set attention to auto"
             )
+        if together > 1 and self.kernels == "compiled":
+            raise ValueError(
+                f"kernels compiled with sequence_parallel {together} is not possible: nobody has tried both together; "
+                "set kernels to plain"
+            )
 
 
 QUANTISED = tuple(name for name, method in methods.METHODS.items() if method.quantised)

@@ -203,8 +203,8 @@ def require_validation(training: Training, examples: Examples) -> None:
 
 
 def require_room(params: Params, layout: Layout) -> None:
-    """Raises InputError where the training cannot be, cannot fit on this machine, or lacks what its kernels need, before a
-    device is taken; of a cluster's machines nothing is known here."""
+    """Raises InputError where the training cannot be, cannot fit on this machine, or lacks what its kernels need,
+    before a device is taken; of a cluster's machines nothing is known here."""
     model = shape.read(model_folder(layout))
     parts.require(params.training, model)
     if connection.address() is None:

@@ -10,10 +10,13 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from tasks.core.files import tree_digest
 from tasks.stages.train import early_stopping, loop, watch
 from tasks.stages.train.job import Job
+from tasks.stages.train.keeping.home import Home
 from tests.stages.train import plain_texts
 from tests.stages.train.spawn import Workers
+from tests.stages.train.test_loop import Killed, killed_after
 
 pytestmark = pytest.mark.usefixtures("alone")
 MakeJob = Callable[..., Job]
@@ -55,6 +58,8 @@ def expected(made: MakeJob) -> Callable[..., list[float]]:
     return of
 
 
+COMPILED = {"kernels": "compiled", "layout": "packed", "zero_stage": 2, "gradient_checkpointing": True}
+"""Of these settings alone, since each other form is compiled for half a minute."""
 MATRIX = [
     {"micro_batch_tokens": 300},
     {"micro_batch_tokens": 16},
@@ -63,8 +68,7 @@ MATRIX = [
     {"gradient_checkpointing": True},
     {"attention": "eager"},
     {"attention": "sdpa"},
-    {"kernels": "compiled"},
-    {"kernels": "compiled", "layout": "packed", "zero_stage": 2, "gradient_checkpointing": True},
+    pytest.param(COMPILED, marks=pytest.mark.slow),
     {"zero_stage": 1},
     {"zero_stage": 2},
     {"zero_stage": 3},
@@ -88,6 +92,23 @@ def test_no_way_to_compute_changes_the_steps(
     curve = alone(made(**changes))
     assert len(curve) == 6 + 3 and curve[5] < curve[0] and curve[8] < curve[6]
     assert curve == pytest.approx(wanted, abs=LARGEST)
+
+
+@pytest.mark.slow
+def test_a_killed_training_of_compiled_layers_ends_with_the_same_bytes(
+    made: MakeJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, cut = (made(name, checkpoint_steps=2, **COMPILED) for name in ("whole", "cut"))
+    expected = alone(whole)
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        patch.setattr(Home, "tell", killed_after(3))
+        loop.train(cut)
+    assert alone(cut) == expected
+    assert tree_digest(cut.output) == tree_digest(whole.output)
+    plain = made("plain", **{**COMPILED, "kernels": "plain"})
+    loop.train(plain)
+    names = [load_file(job.output / "adapter_model.safetensors").keys() for job in (plain, whole)]
+    assert names[0] == names[1]
 
 
 @pytest.mark.slow

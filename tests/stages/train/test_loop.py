@@ -139,7 +139,6 @@ def killed_after(steps: int, of: type[Home] = Home) -> Callable[..., None]:
         {"lora_dropout": 0.1, "precision": "bf16"},
         {"zero_stage": 2, "precision": "bf16", "micro_batch_tokens": 256},
         {"zero_stage": 3},
-        {"kernels": "compiled"},
         {"method": "full", "lora_rank": None, "lora_alpha": None},
     ],
 )
