@@ -47,15 +47,17 @@ class Products(torch.autograd.Function):
 
 def use(model: Any) -> None:
     """Let the layers of a model with one LoRA adapter compute so; PEFT's own do where there is more to it than this."""
-    from peft.tuners.lora.layer import Linear
-
     for layer in model.modules():
-        if type(layer) is Linear and is_plain(layer):
+        if is_plain(layer):
             layer.forward = MethodType(_forward, layer)
 
 
-def is_plain(layer: Any) -> bool:
+def is_plain(layer: object) -> bool:
     """Two matrices beside a linear layer, all of one precision; nothing is dropped out, nothing else is trained."""
+    from peft.tuners.lora.layer import Linear
+
+    if type(layer) is not Linear:
+        return False
     (name,) = layer.active_adapters
     base, a, b = layer.base_layer, layer.lora_A[name], layer.lora_B[name]
     dropped = not isinstance(layer.lora_dropout[name], nn.Identity)
