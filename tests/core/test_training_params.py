@@ -27,7 +27,10 @@ FULL = {"method": "full", "lora_rank": None, "lora_alpha": None}
             {"attention": "flash", "device": "gpu", "precision": "fp32"},
             "attention flash with precision fp32 is not possible: .*; set precision to bf16",
         ),
-        ({"kernels": "compiled", "sequence_parallel": 2, "workers": 2}, "kernels compiled with sequence_parallel 2 is not"),
+        (
+            {"kernels": "compiled", "sequence_parallel": 2, "workers": 2},
+            "kernels compiled with sequence_parallel 2 is not",
+        ),
         ({"kernels": "liger"}, "kernels liger with device cpu is not possible: .*; set kernels to plain or compiled"),
         ({"kernels": "compiled", "zero_stage": 3}, "kernels compiled with zero_stage 3 is not possible: .*; set zero"),
         ({"lora_variant": "dora", "zero_stage": 3}, "lora_variant dora with zero_stage 3 is not possible"),
