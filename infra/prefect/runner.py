@@ -1,6 +1,8 @@
 """The process that executes flow runs: `python -I -m infra.prefect.runner`, in the checkout it serves."""
 
 import asyncio
+import sys
+from multiprocessing import util
 from pathlib import Path
 
 from prefect.logging import get_logger
@@ -42,6 +44,15 @@ def at_once(root: Path) -> int:
     return in_force.deployments.concurrency or RUNS
 
 
+def keep_bytecode_apart() -> None:
+    """`multiprocessing`, which starts flow runs, hands on how this Python was started, but not where it keeps bytecode.
+    A flow run would then run what lies beside a source in place of it."""
+    flags = util._args_from_interpreter_flags()  # type: ignore[attr-defined]
+    flags += ["-X", f"pycache_prefix={sys.pycache_prefix}"] * (sys.pycache_prefix is not None)
+    util._args_from_interpreter_flags = lambda: flags  # type: ignore[attr-defined]
+
+
 if __name__ == "__main__":
     guard_logs()
+    keep_bytecode_apart()
     asyncio.run(serve())

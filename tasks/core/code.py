@@ -15,6 +15,7 @@ import tokenize
 from collections.abc import Iterable, Iterator
 from functools import cache, lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
 from tasks.core.errors import InputError
 from tasks.core.files import canonical_json, sha256_bytes, sha256_file, write_json
@@ -44,7 +45,7 @@ class Tree:
     def _imported(self, path: Path) -> list[Path]:
         """The files of modules that a file imports. Raises InputError for no Python."""
         try:
-            modules = _imported(self.read(path))
+            modules = _parsed(self.read(path)).imported
         except SyntaxError as error:
             raise InputError(f"{path}:{error.lineno}: is no Python that this version reads: {error.msg}") from None
         return [file for file in (_file(self.root, module) for module in modules) if file.is_file()]
@@ -121,16 +122,46 @@ def _follow(tree: Tree, path: Path, paths: set[Path]) -> None:
         _follow(tree, imported, paths)
 
 
-@lru_cache(2_000)
-def _imported(source: bytes) -> frozenset[str]:
+class _Parsed(NamedTuple):
+    """What is worked out of a source in one go: to parse each is most of the time that all of this takes."""
+
+    imported: frozenset[str]
     """Modules of `tasks`, and names in modules, which may be modules themselves."""
-    names: set[str] = set()
-    for node in ast.walk(ast.parse(source)):
+    in_strings: frozenset[int]
+    """The lines that end inside a text: their spaces, and whether they are blank, say something to the program."""
+    docstrings: tuple[tuple[int, int, int, int], ...]
+    """Where they stand: first line and column, last line and column, in bytes."""
+
+
+@lru_cache(2_000)
+def _parsed(source: bytes) -> _Parsed:
+    imported, in_strings, docstrings = set[str](), set[int](), list[tuple[int, int, int, int]]()
+    for node in _nodes(ast.parse(source)):
         if isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names}
+            imported |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
-            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
-    return frozenset(name for name in names if name.startswith("tasks."))
+            imported |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+        elif isinstance(node, ast.Constant | ast.JoinedStr) and node.end_lineno is not None:
+            in_strings.update(range(node.lineno, node.end_lineno))
+        elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
+            assert node.end_lineno is not None and node.end_col_offset is not None
+            docstrings.append((node.lineno, node.col_offset, node.end_lineno, node.end_col_offset))
+    ours = frozenset(name for name in imported if name.startswith("tasks."))
+    return _Parsed(ours, frozenset(in_strings), tuple(docstrings))
+
+
+def _nodes(tree: ast.AST) -> Iterator[ast.AST]:
+    """As `ast.walk`, in another order and in half the time."""
+    left: list[ast.AST] = [tree]
+    while left:
+        node = left.pop()
+        yield node
+        for name in node._fields:
+            value = getattr(node, name, None)
+            if isinstance(value, ast.AST):
+                left.append(value)
+            elif isinstance(value, list):
+                left += [each for each in value if isinstance(each, ast.AST)]
 
 
 def _other_files(folder: Path) -> Iterator[Path]:
@@ -147,30 +178,18 @@ def what_runs(source: bytes) -> bytes:
     """The source without what says something to readers alone."""
     if AMBIGUOUS.search(source):
         return source
-    said = _in_strings(source)
-    lines = [(line, number in said) for number, line in enumerate(source.decode().split("\n"), start=1)]
-    for start, start_column, end, end_column in sorted(_remarks(source), reverse=True):
+    parsed = _parsed(source)
+    lines = [(line, number in parsed.in_strings) for number, line in enumerate(source.decode().split("\n"), start=1)]
+    for start, start_column, end, end_column in sorted((*parsed.docstrings, *_comments(source)), reverse=True):
         head, tail = lines[start - 1][0].encode()[:start_column], lines[end - 1][0].encode()[end_column:]
         lines[start - 1 : end] = [((head + tail).decode(), lines[end - 1][1])]
     return "\n".join(line if whole else line.rstrip() for line, whole in lines if whole or line.strip()).encode()
 
 
-def _in_strings(source: bytes) -> set[int]:
-    """The lines that end inside a text: their spaces, and whether they are blank, say something to the program."""
-    return {
-        line
-        for node in ast.walk(ast.parse(source))
-        if isinstance(node, ast.Constant | ast.JoinedStr) and node.end_lineno is not None
-        for line in range(node.lineno, node.end_lineno)
-    }
-
-
-def _remarks(source: bytes) -> Iterator[tuple[int, int, int, int]]:
-    """Where docstrings and comments stand: first line and column, last line and column, in bytes."""
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
-            assert node.end_lineno is not None and node.end_col_offset is not None
-            yield node.lineno, node.col_offset, node.end_lineno, node.end_col_offset
+def _comments(source: bytes) -> Iterator[tuple[int, int, int, int]]:
+    """Where they stand, as docstrings do."""
+    if b"#" not in source:
+        return
     for token in tokenize.tokenize(io.BytesIO(source).readline):
         if token.type == tokenize.COMMENT:
             line = token.start[0]

@@ -7,6 +7,7 @@ only way in, so a mistake reads the same wherever it stands.
 import difflib
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -63,6 +64,16 @@ def load_sections(path: Path, model: type[Model]) -> Model:
 def read_yaml(path: Path) -> Any:
     """The file as ruamel's round-trip mapping, which remembers lines and comments."""
     return _mapping(_text(path), path)
+
+
+def read_plain(path: Path) -> Any:
+    """The file as plain values, as `plain` makes them of `read_yaml`; the same text is not parsed again."""
+    return plain(_plain(_text(path), path))
+
+
+@lru_cache(MOST_KNOWN)
+def _plain(text: str, path: Path) -> Any:
+    return plain(_mapping(text, path))
 
 
 def _mapping(text: str, path: Path) -> Any:

@@ -238,7 +238,7 @@ def _reads(layout: Layout) -> dict[str, list[str]]:
     path = layout.root / "dvc.lock"
     if not path.is_file():
         raise Refused(f"the commit of the release holds no dvc.lock; it is no run's: {path}")
-    stages = config.plain(config.read_yaml(path))["stages"]
+    stages = config.read_plain(path)["stages"]
     return {name: [dep["path"] for dep in stage["deps"]] for name, stage in stages.items()}
 
 

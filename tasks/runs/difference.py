@@ -129,7 +129,7 @@ class _Read:
 
     def _read(self) -> None:
         self.dataset = evidence.read_dataset(self.layout)
-        self.parameters = dict(flat(config.plain(config.read_yaml(self.layout.params))))
+        self.parameters = dict(flat(config.read_plain(self.layout.params)))
         self.made_with = {name: of for name, of in evidence.made_from(self.layout).items() if name not in APART}
         self.figures = _figures(self.layout)
         self.evaluated = (self.layout.stage("evaluate") / "result.json").is_file()

@@ -49,13 +49,13 @@ def release(root: Path) -> None:
 def stages(root: Path) -> list[str]:
     """The stages whose outputs a dvc.lock names."""
     lock = root / "dvc.lock"
-    return list(config.read_yaml(lock)["stages"]) if lock.exists() else []
+    return list(config.read_plain(lock)["stages"]) if lock.exists() else []
 
 
 def of_stage(root: Path, stage: str) -> dict[str, Any] | None:
     """What dvc.lock says of a stage; None where it says nothing, or cannot be read."""
     try:
-        return dict(config.plain(config.read_yaml(root / "dvc.lock"))["stages"][stage])
+        return dict(config.read_plain(root / "dvc.lock")["stages"][stage])
     except (InputError, KeyError, TypeError, ValueError):
         return None
 
@@ -65,7 +65,7 @@ def put(root: Path, stage: str, said: Mapping[str, Any]) -> None:
     keep(root)
     lock, text = root / "dvc.lock", StringIO()
     there = lock.exists() and lock.stat().st_size
-    stages = config.plain(config.read_yaml(lock)).get("stages") if there else None
+    stages = config.read_plain(lock).get("stages") if there else None
     YAML().dump({"schema": "2.0", "stages": {**(stages or {}), stage: dict(said)}}, text)
     write_bytes(lock, text.getvalue().encode())
     release(root)

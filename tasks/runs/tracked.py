@@ -63,7 +63,7 @@ def picture(root: Path, known: Journal) -> Picture | None:
         return None
     run = open_run(root, known.run)
     records = chain.of_run(run.ledger(), run.governance(), run.id)
-    text = config.plain(config.read_yaml(run.layout.params))
+    text = config.read_plain(run.layout.params)
     params = flat({name: text[name] for name in SECTIONS if name in text})
     return Picture(
         run=run.id,

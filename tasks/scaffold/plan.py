@@ -106,7 +106,7 @@ def _policy_and_people(known: Known, folder: Path) -> list[Planned]:
 def _params(known: Known, judged: Governance, requester: str, root: Path) -> Planned:
     share, *sides = parameters.shares(known.rows, known.sample)
     base, business = (
-        config.plain(config.read_yaml(root / "params.yaml")),
+        config.read_plain(root / "params.yaml"),
         _business(judged, known.tier, known.answers.owner),
     )
     made, remarks = parameters.made(

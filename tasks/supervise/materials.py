@@ -26,7 +26,7 @@ def read(stage: str, layout: Layout) -> dict[str, str]:
 
 def parameters(stage: str, layout: Layout) -> Mapping[str, object]:
     """Its own sections of params.yaml, as far as they are there."""
-    document = config.plain(config.read_yaml(layout.params))
+    document = config.read_plain(layout.params)
     return {name: document[name] for name in RUNS[stage].params if name in document}
 
 

@@ -67,6 +67,32 @@ def test_bytecode_beside_a_source_is_not_run_in_its_place(tmp_path: Path) -> Non
     assert log.endswith("over\n") and not evil.exists(), log
 
 
+FLOW_RUN = """
+import sys
+from multiprocessing import get_context
+
+def say():
+    print(sys.flags.isolated, sys.pycache_prefix, flush=True)
+
+if __name__ == "__main__":
+    sys.path.append(sys.argv[1])
+    from infra.prefect import runner
+    runner.keep_bytecode_apart()
+    process = get_context("spawn").Process(target=say)
+    process.start()
+    process.join()
+"""
+
+
+def test_a_flow_run_keeps_bytecode_where_the_runner_does(tmp_path: Path) -> None:
+    """Prefect starts it by `multiprocessing`, from spawned Pythons."""
+    (tmp_path / "probe.py").write_text(FLOW_RUN)
+    flags = ["-I", "-X", f"pycache_prefix={tmp_path / 'kept'}"]
+    command = [sys.executable, *flags, str(tmp_path / "probe.py"), str(Path(__file__).parents[2])]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout == f"1 {tmp_path / 'kept'}\n"
+
+
 SETTINGS = "from prefect.settings import get_current_settings; print(get_current_settings().client.max_retries)"
 BROUGHT = {
     "prefect.toml": "[client]\nmax_retries = 7\n",

@@ -63,7 +63,7 @@ def read(folder: Path) -> Declared:
             manifest=manifest.read(payload),
             promotion=promotion,
             dataset=Dataset.read_bytes((payload / "dataset" / "manifest.json").read_bytes()),
-            params=dict(flat(config.plain(config.read_yaml(payload / "params.yaml")))),
+            params=dict(flat(config.read_plain(payload / "params.yaml"))),
             policy=dict(flat(json.loads((attestations / "policy.json").read_bytes()))),
             people=dict(flat(json.loads((attestations / "people.json").read_bytes()))),
             evidence={gate: _evidence(attestations, gate) for gate in promotion.gates},

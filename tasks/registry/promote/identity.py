@@ -14,7 +14,7 @@ def candidate_inputs(layout: Layout) -> str:
     return files.sha256_bytes(
         files.canonical_json(
             {
-                "params": config.plain(config.read_yaml(layout.params)),
+                "params": config.read_plain(layout.params),
                 "inputs": {path.name: files.sha256_file(path) for path in deciding_inputs(layout)},
                 "code": code.digest(layout.root),
                 "graph": files.sha256_file(layout.root / "dvc.yaml"),
