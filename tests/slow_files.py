@@ -13,6 +13,7 @@ SECONDS = {
     "tests/e2e/test_accidents.py": 200,
     "tests/compare/test_compare.py": 150,
     "tests/flows/test_another_machine.py": 148,
+    "tests/stages/train/test_invariance.py": 140,
     "tests/reproduce/test_reproduce.py": 107,
     "tests/e2e/test_production.py": 98,
     "tests/sweep/test_sweep.py": 95,

@@ -38,6 +38,12 @@ def alone(job: Job) -> list[float]:
     return losses(job)
 
 
+@pytest.fixture(autouse=True)
+def linear(monkeypatch: pytest.MonkeyPatch) -> None:
+    """DeepSpeed puts its own in place for ZeRO 3 and leaves it there; a training is a process of its own otherwise."""
+    monkeypatch.setattr(torch.nn.functional, "linear", torch.nn.functional.linear)
+
+
 KNOWN: dict[str, list[float]] = {}
 
 
@@ -58,8 +64,6 @@ def expected(made: MakeJob) -> Callable[..., list[float]]:
     return of
 
 
-COMPILED = {"kernels": "compiled", "layout": "packed", "zero_stage": 2, "gradient_checkpointing": True}
-"""Of these settings alone, since each other form is compiled for half a minute."""
 MATRIX = [
     {"micro_batch_tokens": 300},
     {"micro_batch_tokens": 16},
@@ -68,7 +72,6 @@ MATRIX = [
     {"gradient_checkpointing": True},
     {"attention": "eager"},
     {"attention": "sdpa"},
-    pytest.param(COMPILED, marks=pytest.mark.slow),
     {"zero_stage": 1},
     {"zero_stage": 2},
     {"zero_stage": 3},
@@ -95,18 +98,18 @@ def test_no_way_to_compute_changes_the_steps(
 
 
 @pytest.mark.slow
-def test_a_killed_training_of_compiled_layers_ends_with_the_same_bytes(
-    made: MakeJob, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    whole, cut = (made(name, checkpoint_steps=2, **COMPILED) for name in ("whole", "cut"))
-    expected = alone(whole)
+def test_compiled_layers_change_no_step_nor_does_a_kill(made: MakeJob, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With these settings alone, since each other form is compiled for half a minute."""
+    settings = {"layout": "packed", "zero_stage": 2, "gradient_checkpointing": True, "checkpoint_steps": 2}
+    plain = made("plain", **settings)
+    whole, cut = (made(name, kernels="compiled", **settings) for name in ("whole", "cut"))
+    curve = alone(whole)
+    assert curve == pytest.approx(alone(plain), abs=LARGEST)
     with monkeypatch.context() as patch, pytest.raises(Killed):
         patch.setattr(Home, "tell", killed_after(3))
         loop.train(cut)
-    assert alone(cut) == expected
+    assert alone(cut) == curve
     assert tree_digest(cut.output) == tree_digest(whole.output)
-    plain = made("plain", **{**COMPILED, "kernels": "plain"})
-    loop.train(plain)
     names = [load_file(job.output / "adapter_model.safetensors").keys() for job in (plain, whole)]
     assert names[0] == names[1]
 
