@@ -13,7 +13,7 @@ from infra import ports, served
 from infra.prefect import access
 from infra.processes import spawn
 from infra.served import Up
-from tasks.core import files, locks
+from tasks.core import files, locks, mlflow_database
 from tasks.core.errors import InputError, Unavailable
 from tasks.registry.promote import mirror
 
@@ -67,6 +67,7 @@ def stop(root: Path) -> bool:
 
 def _start(root: Path, wanted: int, say: Callable[[str], None]) -> Up:
     given = _environment(root)
+    mlflow_database.make(mirror.uri(root / ".hallmark"))
     for place in (wanted, 0):
         port = ports.free(place)
         if port is not None:

@@ -56,8 +56,9 @@ def compare(
     wish = rules.Wish(candidates.load(file), settings, Wanted(asked, trained_on), steps, not zero_shot_only)
     ledger, governed = open_ledger(root / ".hallmark"), installed_governance(root, None)
     target = (out or root / ".hallmark" / rules.FOLDER) / "comparison.html"
-    with shared.writable(target):  # said now, and not once all are compared
-        target.parent.mkdir(parents=True, exist_ok=True)
+    if out:
+        with shared.writable(target):  # said now, and not once all are compared
+            out.mkdir(parents=True, exist_ok=True)
     with Screen(Terminal(stderr=True) if as_json else console) as screen:
         document, found = rules.compare(root, wish, ledger, governed, screen)
     with shared.writable(target):

@@ -25,5 +25,6 @@ prompts.py    a record as the chat that a model sees
 texts.py      a record as a plain text, in windows
 database.py   SQLite or Postgres, whose writers take turns
 migrations.py which schema a database has, and how an older one is brought forward
+mlflow_database.py  MLflow's tables in a SQLite file, whole or not at all
 payload/      what a release says of itself
 """

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from tasks.core import mlflow_database
 from tasks.core.layout import Layout
 from tasks.stages.train import tracking
 from tasks.sweep.trial import Outcome
@@ -23,7 +24,8 @@ def _track(layout: Layout, use_case: str, run: str, number: int, changes: Mappin
     from mlflow import MlflowClient
     from mlflow.entities import Param
 
-    client = MlflowClient(tracking.tracking_uri(layout))
+    mlflow_database.make(uri := tracking.tracking_uri(layout))
+    client = MlflowClient(uri)
     key = tracking.experiment(client, f"{use_case} sweeps", layout)
     tags = {SWEEP: run, TRIAL: str(number)}
     made = client.create_run(key, tags=tags, run_name=f"{run} trial {number}").info.run_id

@@ -15,7 +15,7 @@ from sqlalchemy import create_engine
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
-from tasks.core import journals
+from tasks.core import journals, mlflow_database
 from tasks.core.config import Frozen
 from tasks.core.errors import Unavailable
 from tasks.core.payload import manifest
@@ -214,6 +214,7 @@ class Registry:
         logging.getLogger("mlflow.store.db.utils").setLevel(logging.WARNING)
         logging.getLogger("alembic").setLevel(logging.WARNING)
         try:
+            mlflow_database.make(self.uri)
             _reach(self.uri)
             return MlflowClient(tracking_uri=self.uri, registry_uri=self.uri)
         except (MlflowException, SQLAlchemyError, OSError) as error:

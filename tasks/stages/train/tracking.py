@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from tasks.core import config
+from tasks.core import config, mlflow_database
 from tasks.core.layout import Layout
 from tasks.stages.train import early_stopping
 
@@ -55,7 +55,8 @@ class Tracker:
         from mlflow import MlflowClient
         from mlflow.entities import Param
 
-        self._client = MlflowClient(tracking_uri(self.layout))
+        mlflow_database.make(uri := tracking_uri(self.layout))
+        self._client = MlflowClient(uri)
         key = experiment(self._client, self.experiment, self.layout)
         if not self._of:
             run_id = self._client.create_run(key, tags=dict(tags), run_name="train").info.run_id

@@ -165,12 +165,13 @@ def test_rows_beyond_what_the_model_reads_stop_too(ready: Layout) -> None:
 def test_looks_at_rows_that_are_not_there_are_refused(ready: Layout) -> None:
     record.write_table(record.VALIDATION.empty_table(), ready.stage("split") / "validation.parquet")
     statement.write_experiment_gate(ready, "data", governance.load(ready.root / "governance", ready.state))
-    put_params(ready.root, patience=2)
     tokenise.run(params_file.load(ready.params), ready)
+    params = params_file.load(ready.params)  # which would refuse it itself, if the split were that of these parameters
+    looking = params.model_copy(update={"training": params.training.model_copy(update={"patience": 2})})
     with pytest.raises(
         InputError, match=r"training.patience is set.* set data.validation_share, or leave out patience"
     ):
-        train.run(params_file.load(ready.params), ready)
+        train.run(looking, ready)
 
 
 @pytest.mark.parametrize("places", [[1, 28], [-1], [3, 1], [2, 2]], ids=str)
