@@ -94,6 +94,10 @@ def test_what_a_person_mends_or_nobody_declared_is_not_tried_again(
     assert failing.waited == []
 
 
+def stages_here() -> set[psutil.Process]:
+    return {process for process in psutil.Process().children(recursive=True) if is_stage(process)}
+
+
 def is_stage(process: psutil.Process) -> bool:
     try:
         return "stages" in " ".join(process.cmdline())
@@ -103,7 +107,8 @@ def is_stage(process: psutil.Process) -> bool:
 
 def test_a_stage_that_takes_too_long_is_ended_with_all_its_processes(run: Run) -> None:
     """A real one, in its sandbox: it needs more than half a second to start."""
+    before = stages_here()  # workers of other tests
     with pytest.raises(Late, match="stage ingest took longer than the 0s that it has, and was ended"):
         stage.bring(run.layout, "ingest", stage.worker(run.governance(), run.ledger()), lambda _: None, most=0.4)
-    assert not [one for one in psutil.Process().children(recursive=True) if is_stage(one)]
+    assert not stages_here() - before
     assert not (Path(run.layout.stage("ingest")) / "result.json").exists()
