@@ -32,7 +32,8 @@ class Asking(Frozen):
     """By task, the system turn that comes before the user's; empty for none. A task of plain texts asks nothing."""
     decoding: Decoding
     dtype: Literal["float32", "bfloat16"]
-    """torch's name of the precision of the weights that answered; an adapter was merged in float32 before."""
+    """torch's name of the precision of the weights that answered. transformers merges an adapter in float32 before;
+    vLLM keeps it apart, and evaluation.engine in params.yaml says which of them answered."""
 
 
 def describe(layout: Layout, prompts: Prompts, evaluation: Evaluation) -> Asking:

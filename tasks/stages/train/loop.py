@@ -1,7 +1,6 @@
 """What every worker does: optimizer steps over its share of the rows, checkpoints, the record of the curve."""
 
 import math
-import resource
 import time
 from collections.abc import Callable
 from functools import partial
@@ -12,6 +11,7 @@ from torch import distributed
 
 from tasks.core.errors import Refused, Unavailable
 from tasks.core.params.training import Training
+from tasks.stages.peak_memory import peak_bytes
 from tasks.stages.train import builders, early_stopping, export, validation
 from tasks.stages.train import engine as engines
 from tasks.stages.train.effort import Effort
@@ -43,6 +43,7 @@ def train(job: Job) -> None:
     """Train from the newest checkpoint, or from the start, to the end, and export the weights."""
     home = away.of(job)
     job, training = home.job, home.job.training
+    gpu = training.device == "gpu"
     prepare(training)
     checkpoint = home.newest()
     engine = loaded(job, checkpoint)
@@ -66,7 +67,7 @@ def train(job: Job) -> None:
                 first = False
                 took = effort.of(order, number, time.monotonic() - began)
             curve.append(point)
-            seconds, held = time.monotonic() - began, peak_bytes(engine.device)
+            seconds, held = time.monotonic() - began, peak_bytes(gpu)
             if early_stopping.due(order, len(curve)):
                 dog.fed(builders.FIRST_STEP)
                 look(engine, home, order, curve, shares, dog)
@@ -90,7 +91,7 @@ def train(job: Job) -> None:
         home.take_best()
     else:
         export.write(engine, job.model, training, job.output)
-    home.finish({"peak_bytes": peak_bytes(engine.device), "seconds": shares.seconds, "mfu_of": effort.source})
+    home.finish({"peak_bytes": peak_bytes(gpu), "seconds": shares.seconds, "mfu_of": effort.source})
 
 
 def prepare(training: Training) -> None:
@@ -99,13 +100,6 @@ def prepare(training: Training) -> None:
     torch.use_deterministic_algorithms(True, warn_only=training.device == "gpu")  # some GPU kernels have no such form
     # Filling memory that is written before it is read took 9 % of a step.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # torch stubs lack it
-
-
-def peak_bytes(device: Any) -> int:
-    """The most that this worker held: of its GPU's memory, or of the machine's."""
-    if "cuda" in str(device):
-        return int(torch.cuda.max_memory_allocated(device))
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 def loaded(job: Job, checkpoint: Checkpoint | None) -> Any:

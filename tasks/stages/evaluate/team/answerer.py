@@ -1,6 +1,5 @@
 """A model with its weights, ready to answer: in the stage's own process, or on a worker of Ray's."""
 
-import resource
 import socket
 import time
 from collections.abc import Sequence
@@ -19,6 +18,7 @@ from tasks.stages.evaluate import models
 from tasks.stages.evaluate.decode import Decoder, Generated, Limits, Tokens
 from tasks.stages.evaluate.models import Located
 from tasks.stages.evaluate.team.vllm_engine import VllmEngine
+from tasks.stages.peak_memory import peak_bytes
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,7 @@ class Answerer:
             return float(torch.nn.functional.cross_entropy(logits, line[0, 1:], reduction="sum"))
 
     def peak_bytes(self) -> int:
-        return peak_bytes(self.brief.settings)
+        return peak_bytes(self.brief.settings.device == "gpu")
 
 
 def arrived(brief: Brief) -> Located:
@@ -130,15 +130,3 @@ def arrived(brief: Brief) -> Located:
 def _fetched(storage: Place, tree: Tree) -> Path:
     node.fetch(storage, trees.SHARED, tree)
     return node.place_of(tree)
-
-
-def peak_bytes(settings: Evaluation) -> int:
-    """The most that this process held: of its GPU's memory, or of the machine's."""
-    if settings.device == "gpu":
-        import torch
-
-        return int(torch.cuda.max_memory_allocated())
-    status = Path("/proc/self/status")
-    if status.is_file():  # `ru_maxrss` begins with what the process held that started this one
-        return int(status.read_text().partition("VmHWM:")[2].split()[0]) * 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
