@@ -1,6 +1,9 @@
 """What lies between machines without a common disk: it is compared by digest, waited for, and whole or absent."""
 
 import os
+import re
+import subprocess
+import sys
 import threading
 import time
 from collections import Counter
@@ -22,8 +25,9 @@ from tasks.stages.train.job import Job
 from tasks.stages.train.keeping import sent
 from tasks.stages.train.keeping.away import Away
 from tasks.stages.train.recovery.checkpoints import KEPT
-from tests import object_store
+from tests import object_store, other_clock
 from tests.stages.train.test_loop import Killed, killed_after
+from tests.tiny_project import ROOT
 
 MakeJob = Callable[..., Job]
 A, B, C, D = ("1" * 64, "2" * 64, "3" * 64, "4" * 64)
@@ -173,6 +177,29 @@ def test_a_wrong_key_ends_it_at_once(endpoint: str, tmp_path: Path, monkeypatch:
     began = time.monotonic()
     with pytest.raises(InputError, match=r"refuses this machine \(.*\); give it keys in HALLMARK_TRAINING_AWS_ACCESS"):
         trees.put(Place("s3://training/x"), "x", folder_of(tmp_path / "a", one=b"data"), {"one": "0" * 64})
+    assert time.monotonic() - began < 20
+
+
+def test_a_clock_an_hour_ahead_ends_it_at_once_and_is_named(endpoint: str, tmp_path: Path) -> None:
+    """The store alone looks at a machine's clock (test_three_machines.py has one that is a minute ahead)."""
+    wrong = other_clock.ahead(3600)
+    if not wrong:
+        pytest.skip(other_clock.MISSING)
+    folder_of(tmp_path / "a", one=b"data")
+    program = f"""
+import sys; sys.path.insert(0, {str(ROOT)!r})
+from pathlib import Path
+from tasks.core.errors import InputError
+from tasks.stages.cluster.storage.place import Place
+try:
+    Place("s3://training/x").put([("one", Path("a/one"))])
+except InputError as error:
+    print(error)
+"""
+    given = os.environ | object_store.settings(endpoint) | wrong
+    began = time.monotonic()
+    said = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, env=given, capture_output=True, text=True)
+    assert re.search(r"refuses this machine \(.*too large.*\); .*; or set its clock", said.stdout), said
     assert time.monotonic() - began < 20
 
 

@@ -148,9 +148,9 @@ def assert_answers_are_the_same(machines: Machines, layout: Layout) -> None:
 def test_what_happens_to_machines_changes_nothing_that_is_learnt(
     machines: Machines, job: MakeJob, alone: None, tmp_path: Path
 ) -> None:
-    """One is cut off and killed; the other trains on. The store is away for a while. A third joins, and training grows.
-    One is taken back with notice. Nothing lies on a disk that two of them see. Then two of them answer as
-    one process does."""
+    """One is cut off and killed; the other trains on. The store is away for a while. A third joins, its clock a minute
+    ahead, and training grows. One is taken back with notice. Nothing lies on a disk that two of them see. Then two of
+    them answer as one process does."""
     with_others = replace(job("with others", **SETTINGS), notices=True)
     driver = start(machines, with_others)
     driver.reaches(12)
@@ -164,7 +164,7 @@ def test_what_happens_to_machines_changes_nothing_that_is_learnt(
     assert driver.process.poll() is None
     machines.start_store()
 
-    machines.add("three")
+    machines.add("three", ahead=60)
     driver.waits(lambda: workers_of(driver) == 2, "checkpoint of two workers", 400)
 
     machines.drain("two")

@@ -20,7 +20,7 @@ from pathlib import Path
 import pytest
 
 from tasks.stages.train.machines import notice
-from tests import object_store
+from tests import object_store, other_clock
 from tests.tiny_project import ROOT
 
 HUB, HEAD = "hub", "head"
@@ -96,8 +96,8 @@ class Machines:
         """The variables that point at the store."""
         return object_store.settings(f"http://{self.net}.1:{STORE}")
 
-    def add(self, machine: str, cpus: int = 1) -> None:
-        """A machine that joins the cluster; the head is the first."""
+    def add(self, machine: str, cpus: int = 1, ahead: int = 0) -> None:
+        """A machine that joins the cluster, its clock so many seconds ahead; the head is the first."""
         self._count += 1
         place, hub, cable = self.namespace(machine), self.namespace(HUB), f"v{self._count}"
         run("ip", "netns", "add", place)
@@ -118,7 +118,8 @@ class Machines:
         ray = [Path(sys.executable).with_name("ray"), "start", "--block", f"--node-ip-address={self.net}.{self._count}",
                "--object-store-memory=100000000", *join]  # fmt: skip
         command = ray if first else ["unshare", "-m", "sh", "-c", f'{own_tmp()} && exec "$@"', "sh", *ray]
-        self.spawn(machine, command, self.keys | {"HALLMARK_TRAINING_CACHE": f"/tmp/cache-{machine}"}, f"{machine}.log")
+        given = self.keys | {"HALLMARK_TRAINING_CACHE": f"/tmp/cache-{machine}"} | other_clock.ahead(ahead)
+        self.spawn(machine, command, given, f"{machine}.log")
         self.wait_for(f"{machine}.log", "Ray runtime started")
 
     def hosts(self, place: str) -> Path:

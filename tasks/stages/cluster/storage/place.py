@@ -135,7 +135,8 @@ class Place:
                 if _is_refusal(error):
                     raise InputError(
                         f"the storage {self.where} refuses this machine ({_words(error)}); give it keys in "
-                        f"{KEYS[0]} and its like, and the machines of the cluster in AWS_*"
+                        f"{KEYS[0]} and its like, and the machines of the cluster in AWS_*; or set its clock, "
+                        "since a store believes none that is minutes off"
                     ) from None
                 until = until or time.monotonic() + PATIENCE_SECONDS
                 if time.monotonic() > until:
