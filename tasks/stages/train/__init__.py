@@ -14,6 +14,7 @@ handling.py     how each training method prepares a model and writes its weights
 lora_products.py  the products of a layer with LoRA, added up where they are made
 kernels.py      how layers are computed: by PyTorch, compiled, or by Liger
 target_loss.py  the model with its loss on the target alone, nothing computed that the loss does not need
+prefix.py       what the rows of a pass begin with, computed once
 sequence.py     a pass over several workers, for rows too long for one
 job.py          what a worker needs
 desk.py         whom workers without a common disk tell: the record, and which checkpoints are whole

@@ -33,8 +33,7 @@ def _adapted(model: Any, training: Training) -> Any:
     from peft import get_peft_model
 
     adapted = get_peft_model(model, builders.lora_config(training), autocast_adapter_dtype=False)
-    # ZeRO 3 gathers a layer's weights as the layer itself is called; a compiler adds up by itself.
-    if training.zero_stage != 3 and training.kernels != "compiled":
+    if training.zero_stage != 3:  # which gathers a layer's weights as the layer itself is called
         lora_products.use(adapted)
     return adapted
 

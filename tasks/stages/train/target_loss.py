@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 from tasks.core.params.training import Training
+from tasks.stages.train import prefix
 from tasks.stages.train.rows.batches import Batch
 from tasks.stages.train.sequence import Part, Together, Whole
 
@@ -34,6 +35,7 @@ class TargetLoss(nn.Module):
             isinstance(it, nn.Dropout) and it.p > 0 for it in model.modules()
         )
         """Dropout is drawn."""
+        self.shares = prefix.can_be_shared(model)
         self._predicts: torch.Tensor | None = None
         """Where the head is needed; None, outside a call of this module: everywhere."""
         # A hook, not a call of decoder and head in turn: models scale or cap their logits after the head.
@@ -46,15 +48,20 @@ class TargetLoss(nn.Module):
     def forward(self, batch: Batch) -> torch.Tensor:
         """Sum over targets, fp32 scalar; 0, with gradients of 0, where a batch has none. Of a part, over its own."""
         short = batch.prefix.shape[0] + batch.tokens.shape[1] <= SHORT and not isinstance(batch, Part)
-        self._attend(self.attention or ("eager" if short else "sdpa"))
-        whole = {"whole": self._whole(batch)} if isinstance(batch, Part) else {}
-        past = self._read_prefix(batch) if batch.prefix.numel() else None
+        implementation = self.attention or ("eager" if short else "sdpa")
+        more = {"whole": self._whole(batch)} if isinstance(batch, Part) else {}
+        if batch.prefix.numel():
+            self._attend(prefix.attention(implementation))
+            self._predicts = torch.zeros(1, len(batch.prefix), dtype=torch.bool, device=batch.prefix.device)
+            self.model(input_ids=batch.prefix[None], use_cache=False, over="prefix")
+            more = {"over": "rows"}
+        else:
+            self._attend(implementation)
         self._predicts = batch.predicts
-        logits = self.model(
-            input_ids=batch.tokens, position_ids=batch.positions, cache=past, use_cache=past is not None, **whole
-        ).logits
+        logits = self.model(input_ids=batch.tokens, position_ids=batch.positions, use_cache=False, **more).logits
         self._predicts = None
-        return nn.functional.cross_entropy(logits.float(), batch.targets, reduction="sum")
+        loss: torch.Tensor = SummedCrossEntropy.apply(logits, batch.targets)
+        return loss
 
     def _whole(self, part: Part) -> Whole:
         assert self.together, "parts are taken together"
@@ -64,24 +71,34 @@ class TargetLoss(nn.Module):
         if self.model.config._attn_implementation != implementation:  # setting it walks through all modules
             self.model.set_attn_implementation(implementation)
 
-    def _read_prefix(self, batch: Batch) -> Any:
-        """Keys and values of the common prefix, once for all rows; gradients flow back through them."""
-        from transformers import DynamicCache
 
-        past = DynamicCache(config=self.model.config)
-        self._predicts = torch.zeros(1, len(batch.prefix), dtype=torch.bool, device=batch.prefix.device)
-        self.model(input_ids=batch.prefix[None], cache=past, use_cache=True)
-        past.batch_repeat_interleave(len(batch.tokens))
-        return past
+class SummedCrossEntropy(torch.autograd.Function):
+    """As `cross_entropy(logits.float(), targets, reduction="sum")`, which has four fp32 tensors of the logits' size at
+    once on the way back: here what is kept becomes the gradient."""
+
+    @staticmethod
+    def forward(ctx: Any, logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        """`logits`: [targets, vocabulary]; `targets`: [targets] int64; gives an fp32 scalar."""
+        logarithms = torch.log_softmax(logits, dim=-1, dtype=torch.float32)
+        ctx.save_for_backward(logarithms, targets)
+        ctx.dtype = logits.dtype
+        return (-logarithms.gather(1, targets[:, None])).sum()
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor, None]:
+        logarithms, targets = ctx.saved_tensors
+        slope = logarithms.exp_()
+        slope[torch.arange(len(targets), device=targets.device), targets] -= 1
+        return slope.mul_(gradients[0]).to(ctx.dtype), None
 
 
 def can_share_prefix(module: TargetLoss, training: Training) -> bool:
     """Whether one computation of a prefix serves all rows: full attention, nothing random, nothing computed twice, and
-    whole rows. Not where layers are compiled: each would be anew, with its own place in the cache of the prefix.
+    whole rows.
 
     Tried on CPUs only; on GPUs a second pass over the layers may cost more than it saves.
     """
     kinds = getattr(module.model.config, "layer_types", None) or []
     plain = not module.random and not training.gradient_checkpointing and not training.packed
-    plain = plain and training.sequence_parallel == 1 and training.kernels != "compiled"
-    return training.device == "cpu" and plain and all(kind == "full_attention" for kind in kinds)
+    plain = plain and training.sequence_parallel == 1 and all(kind == "full_attention" for kind in kinds)
+    return training.device == "cpu" and plain and module.shares

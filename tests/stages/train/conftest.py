@@ -20,6 +20,10 @@ from tests.stages.train.spawn import Workers
 from tests.tiny_model import make_tiny_model
 
 PROMPTS = {"sort": Prompt(system="Sort the message of a bank's customer into a queue.")}
+BY_DYNAMO = pytest.mark.filterwarnings(
+    "ignore:.*should not be instantiated:DeprecationWarning", r"ignore:The \.grad attribute:UserWarning"
+)
+"""torch 2.13 itself does this as it traces: it makes an object of a function of autograd, and reads gradients."""
 
 
 def make_rows(count: int) -> list[dict[str, Any]]:

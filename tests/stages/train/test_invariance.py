@@ -15,6 +15,7 @@ from tasks.stages.train import early_stopping, loop, watch
 from tasks.stages.train.job import Job
 from tasks.stages.train.keeping.home import Home
 from tests.stages.train import plain_texts
+from tests.stages.train.conftest import BY_DYNAMO
 from tests.stages.train.spawn import Workers
 from tests.stages.train.test_loop import Killed, killed_after
 
@@ -98,6 +99,7 @@ def test_no_way_to_compute_changes_the_steps(
 
 
 @pytest.mark.slow
+@BY_DYNAMO
 def test_compiled_layers_change_no_step_nor_does_a_kill(made: MakeJob, monkeypatch: pytest.MonkeyPatch) -> None:
     """With these settings alone, since each other form is compiled for half a minute."""
     settings = {"layout": "packed", "zero_stage": 2, "gradient_checkpointing": True, "checkpoint_steps": 2}

@@ -5,15 +5,21 @@ That compiled layers learn the same is in test_invariance.py. Liger needs a GPU,
 
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
+import torch
 
 from tasks.core.errors import InputError
-from tasks.stages.train import builders, kernels
-from tests.stages.train.conftest import training
+from tasks.stages.train import builders, engine, kernels
+from tasks.stages.train.job import Job
+from tasks.stages.train.rows.batches import collate
+from tasks.stages.train.rows.examples import Examples
+from tasks.stages.train.target_loss import TargetLoss
+from tests.stages.train.conftest import BY_DYNAMO, training
 
 ON_GPU = {"device": "gpu", "kernels": "compiled"}
 
@@ -57,6 +63,23 @@ def test_a_step_may_take_longer_where_kernels_are_compiled() -> None:
     compiled = training(hang_seconds=100, kernels="compiled")
     assert builders.step_seconds(compiled) == 100 + builders.COMPILE_SECONDS
     assert builders.torch_config(compiled).timeout_s >= builders.step_seconds(compiled)
+
+
+@BY_DYNAMO
+@pytest.mark.usefixtures("alone")
+def test_compiled_rows_look_back_on_a_prefix_as_others_do(job: Callable[..., Job], rows24: Examples) -> None:
+    shared, found = collate(rows24, [0, 7, 11, 2], share=True), []
+    for kind in ("plain", "compiled"):
+        torch.manual_seed(5)
+        model = TargetLoss(engine.load_model(job(kind, kernels=kind)))
+        learnt = {name: weight for name, weight in model.named_parameters() if weight.requires_grad}
+        for weight in learnt.values():
+            torch.nn.init.normal_(weight, std=0.1)
+        loss = model(shared)
+        loss.backward()
+        found.append((loss.detach(), {name: weight.grad for name, weight in learnt.items()}))
+    assert len(shared.prefix) > 50 and len(found[0][1]) > 10
+    torch.testing.assert_close(found[1], found[0], rtol=1e-4, atol=1e-5)
 
 
 @pytest.fixture
