@@ -99,11 +99,16 @@ def _percent(it: Interval) -> str:
 
 
 def _labels(last: list[Point]) -> Iterator[Label]:
-    """From the top, each below the one before where both would stand in one place."""
-    floor = 0.0
-    for point in sorted(last, key=lambda point: point.y):
-        y = max(point.y, floor)
-        floor = y + APART
+    """From the top, each below the one before where both would stand in one place; above the axis all of them."""
+    points = sorted(last, key=lambda point: point.y)
+    places: list[float] = []
+    for point in points:
+        places.append(max(point.y, places[-1] + APART) if places else point.y)
+    lowest = float(HEIGHT - BOTTOM)
+    for number in reversed(range(len(places))):
+        places[number] = min(places[number], lowest)
+        lowest = places[number] - APART
+    for point, y in zip(points, places, strict=True):
         yield Label(x=point.x + 12, y=y - 6, text=point.name, of=point)
 
 

@@ -158,13 +158,15 @@ def test_costs_stand_along_an_axis_that_holds_them(costs: tuple[float, float], m
     assert abs(drawn.x[near].place - places[1]) < abs(drawn.x[near].place - places[0])
 
 
-def test_a_point_stands_inside_its_interval_and_names_do_not_cover_each_other() -> None:
-    drawn = picture.draw(compared({name: outcome(range(20), 1) for name in ("a", "b", "c")}))
+@pytest.mark.parametrize("right", [20, 0])
+def test_a_point_stands_inside_its_interval_and_names_cover_neither_each_other_nor_the_axis(right: int) -> None:
+    drawn = picture.draw(compared({name: outcome(range(right), 1) for name in ("a", "b", "c")}))
     assert drawn and len(drawn.points) == 6 and len(drawn.ways) == 3
     for point in drawn.points:
         assert picture.TOP <= point.high <= point.y <= point.low <= picture.HEIGHT - picture.BOTTOM
     heights = sorted(label.y for label in drawn.labels)
     assert all(after - before >= picture.APART for before, after in pairwise(heights))
+    assert heights[-1] < picture.HEIGHT - picture.BOTTOM
 
 
 def test_the_axis_of_shares_ends_at_the_quarter_above_the_highest() -> None:
