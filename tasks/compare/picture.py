@@ -16,7 +16,7 @@ FAR = 8.0
 """From this ratio of the highest to the lowest cost on, steps of the axis multiply."""
 MOST_MARKS = 10
 APART = 22.0
-"""Between names that would cover each other."""
+"""Between names that would cover each other, where there is so much room."""
 
 
 @dataclass(frozen=True)
@@ -101,13 +101,14 @@ def _percent(it: Interval) -> str:
 def _labels(last: list[Point]) -> Iterator[Label]:
     """From the top, each below the one before where both would stand in one place; above the axis all of them."""
     points = sorted(last, key=lambda point: point.y)
+    apart = min(APART, (HEIGHT - TOP - BOTTOM) / max(1, len(points)))
     places: list[float] = []
     for point in points:
-        places.append(max(point.y, places[-1] + APART) if places else point.y)
+        places.append(max(point.y, places[-1] + apart) if places else point.y)
     lowest = float(HEIGHT - BOTTOM)
     for number in reversed(range(len(places))):
         places[number] = min(places[number], lowest)
-        lowest = places[number] - APART
+        lowest = places[number] - apart
     for point, y in zip(points, places, strict=True):
         yield Label(x=point.x + 12, y=y - 6, text=point.name, of=point)
 

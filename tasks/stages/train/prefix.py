@@ -1,7 +1,7 @@
 """What all rows of a pass begin with, computed once for all of them.
 
 In each layer attention keeps the keys and values of that beginning, and every row looks back on them. Gradients of all
-rows flow back through them. transformers' caches do the same for serving; one that knows the number of a layer would
+rows flow back through them. transformers' caches do the same for serving; they know a layer by its number, and so would
 have each layer compiled for itself.
 """
 
@@ -14,15 +14,19 @@ import torch
 
 Call = Literal["prefix", "rows"]
 """What a call of the model is over: first what the rows begin with, then what is left of them."""
-EAGER = "eager_attention_forward"
-"""How the file of each model in transformers names its attention, written out."""
+MODELS = frozenset({"granite", "llama", "mistral", "olmo2", "phi3", "qwen2", "qwen3", "smollm3"})
+"""The `model_type` of those whose layers have one attention each, over what is handed to it and with the mask of the
+whole model. Others compute their masks in a layer, or look twice."""
+KEPT = ("prefix_key", "prefix_value")
+"""The attributes of a layer's attention that hold what is kept."""
 
 
 def can_be_shared(model: Any) -> bool:
-    """Whether its attention can be told of a prefix, written out or by PyTorch's kernel."""
-    files = {type(module).__module__ for module in model.modules()}
-    written_out = any(hasattr(sys.modules[file], EAGER) for file in files)
-    return written_out and bool(getattr(model, "_supports_attention_backend", False))
+    """Whether every token of it sees all before it, by an attention that can be told of a prefix."""
+    config = model.config
+    kinds = getattr(config, "layer_types", None) or []
+    bounded = getattr(config, "sliding_window", None) or any(kind != "full_attention" for kind in kinds)
+    return config.model_type in MODELS and not bounded
 
 
 @cache
@@ -35,6 +39,13 @@ def attention(implementation: str) -> str:
     AttentionInterface.register(name, WithPrefix(implementation))
     AttentionMaskInterface.register(name, ALL_MASK_ATTENTION_FUNCTIONS[implementation])
     return name
+
+
+def forget(model: Any) -> None:
+    """After a pass. What is kept has a way back, and a model with such tensors cannot be copied."""
+    for module in model.modules():
+        for name in KEPT:
+            vars(module).pop(name, None)
 
 
 @dataclass(frozen=True)
@@ -70,7 +81,7 @@ class WithPrefix:
         from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
         if self.implementation == "eager":  # each model has its own
-            return getattr(sys.modules[type(layer).__module__], EAGER)
+            return sys.modules[type(layer).__module__].eager_attention_forward  # type: ignore[attr-defined]
         return ALL_ATTENTION_FUNCTIONS[self.implementation]
 
 
@@ -78,6 +89,6 @@ def _widened(mask: torch.Tensor | None, query: torch.Tensor, key: torch.Tensor) 
     """A mask of rows, None where each token sees all before it, with the prefix, which all of them see."""
     length, whole = query.shape[2], key.shape[2]
     if mask is None:
-        return torch.ones(length, whole, dtype=torch.bool, device=query.device).tril(whole - length)
+        return torch.ones(1, 1, length, whole, dtype=torch.bool, device=query.device).tril(whole - length)
     seen = mask.new_ones(()) if mask.dtype == torch.bool else mask.new_zeros(())
     return torch.cat([seen.expand(*mask.shape[:-1], whole - length), mask], dim=-1)

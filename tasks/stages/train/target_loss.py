@@ -35,7 +35,6 @@ class TargetLoss(nn.Module):
             isinstance(it, nn.Dropout) and it.p > 0 for it in model.modules()
         )
         """Dropout is drawn."""
-        self.shares = prefix.can_be_shared(model)
         self._predicts: torch.Tensor | None = None
         """Where the head is needed; None, outside a call of this module: everywhere."""
         # A hook, not a call of decoder and head in turn: models scale or cap their logits after the head.
@@ -50,16 +49,17 @@ class TargetLoss(nn.Module):
         short = batch.prefix.shape[0] + batch.tokens.shape[1] <= SHORT and not isinstance(batch, Part)
         implementation = self.attention or ("eager" if short else "sdpa")
         more = {"whole": self._whole(batch)} if isinstance(batch, Part) else {}
-        if batch.prefix.numel():
-            self._attend(prefix.attention(implementation))
-            self._predicts = torch.zeros(1, len(batch.prefix), dtype=torch.bool, device=batch.prefix.device)
+        if shared := batch.prefix.numel():
+            implementation, more = prefix.attention(implementation), {"over": "rows"}
+        self._attend(implementation)
+        if shared:
+            self._predicts = torch.zeros(1, shared, dtype=torch.bool, device=batch.prefix.device)
             self.model(input_ids=batch.prefix[None], use_cache=False, over="prefix")
-            more = {"over": "rows"}
-        else:
-            self._attend(implementation)
         self._predicts = batch.predicts
         logits = self.model(input_ids=batch.tokens, position_ids=batch.positions, use_cache=False, **more).logits
         self._predicts = None
+        if shared:
+            prefix.forget(self.model)
         loss: torch.Tensor = SummedCrossEntropy.apply(logits, batch.targets)
         return loss
 
@@ -70,11 +70,12 @@ class TargetLoss(nn.Module):
     def _attend(self, implementation: str) -> None:
         if self.model.config._attn_implementation != implementation:  # setting it walks through all modules
             self.model.set_attn_implementation(implementation)
+            assert self.model.config._attn_implementation == implementation, "transformers would only warn"
 
 
 class SummedCrossEntropy(torch.autograd.Function):
-    """As `cross_entropy(logits.float(), targets, reduction="sum")`, which has four fp32 tensors of the logits' size at
-    once on the way back: here what is kept becomes the gradient."""
+    """As `cross_entropy(logits.float(), targets, reduction="sum")`, which makes two more fp32 tensors of the logits'
+    size on the way back. Here the one that is kept becomes the gradient."""
 
     @staticmethod
     def forward(ctx: Any, logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
@@ -93,12 +94,11 @@ class SummedCrossEntropy(torch.autograd.Function):
 
 
 def can_share_prefix(module: TargetLoss, training: Training) -> bool:
-    """Whether one computation of a prefix serves all rows: full attention, nothing random, nothing computed twice, and
-    whole rows.
+    """Whether one computation of a prefix serves all rows: a model that can be told of it, nothing random, nothing
+    computed twice, and whole rows.
 
     Tried on CPUs only; on GPUs a second pass over the layers may cost more than it saves.
     """
-    kinds = getattr(module.model.config, "layer_types", None) or []
     plain = not module.random and not training.gradient_checkpointing and not training.packed
-    plain = plain and training.sequence_parallel == 1 and all(kind == "full_attention" for kind in kinds)
-    return training.device == "cpu" and plain and module.shares
+    plain = plain and training.sequence_parallel == 1 and training.device == "cpu"
+    return plain and prefix.can_be_shared(module.model)

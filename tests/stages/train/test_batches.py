@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from transformers import AutoModelForCausalLM
+from transformers import AutoConfig, AutoModelForCausalLM
 
-from tasks.stages.train import target_loss
+from tasks.stages.train import prefix, target_loss
 from tasks.stages.train.rows import batches
 from tasks.stages.train.rows.batches import collate
 from tasks.stages.train.rows.examples import Examples
@@ -81,10 +81,40 @@ def test_a_shared_prefix_ends_where_rows_differ_and_before_any_target(rows24: Ex
     assert same.targets.tolist() == rows24.row(6)[rows24.starts[6] :].tolist() * 3
 
 
-def test_a_model_with_attention_of_its_own_shares_none(model: TargetLoss, monkeypatch: pytest.MonkeyPatch) -> None:
+SMALL = {
+    "vocab_size": 259, "hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2, "num_attention_heads": 4,
+    "num_key_value_heads": 2, "pad_token_id": 0,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("short", [0, 1000])
+@pytest.mark.parametrize("kind", sorted(prefix.MODELS))
+def test_models_share_a_prefix_who_lose_nothing_by_it(
+    rows24: Examples, monkeypatch: pytest.MonkeyPatch, kind: str, short: int
+) -> None:
+    monkeypatch.setattr(target_loss, "SHORT", short)
+    torch.manual_seed(1)
+    bare = AutoModelForCausalLM.from_config(AutoConfig.for_model(kind, sliding_window=None, **SMALL))
+    model, rows = TargetLoss(bare), [0, 7, 11, 2]
     assert can_share_prefix(model, training(layout="padded"))
-    monkeypatch.setattr(type(model.model), "_supports_attention_backend", False)
-    assert not can_share_prefix(TargetLoss(model.model), training(layout="padded"))
+    whole, shared = (gradient(model, collate(rows24, rows, share=share)) for share in (False, True))
+    assert shared[0] == pytest.approx(whole[0], rel=1e-5)
+    torch.testing.assert_close(shared[1], whole[1], rtol=1e-3, atol=1e-4)
+    assert not [name for module in bare.modules() for name in prefix.KEPT if name in vars(module)]
+
+
+@pytest.mark.parametrize(
+    ("kind", "more"),
+    [
+        ("mistral", {}),  # 4,096 tokens back
+        ("qwen3", {"use_sliding_window": True, "sliding_window": 8, "max_window_layers": 1}),
+        ("diffllama", {}),  # two attentions a layer
+        ("doge", {}),  # a mask of its own in each layer
+    ],
+)
+def test_others_compute_it_in_each_row(kind: str, more: dict[str, Any]) -> None:
+    model = TargetLoss(AutoModelForCausalLM.from_config(AutoConfig.for_model(kind, **SMALL, **more)))
+    assert not can_share_prefix(model, training(layout="padded"))
 
 
 def test_a_prefix_that_saves_little_is_not_shared(rows24: Examples) -> None:
