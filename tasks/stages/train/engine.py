@@ -10,6 +10,9 @@ from tasks.stages.train.proof.modules import require_targets, require_trained
 from tasks.stages.train.sequence import Together
 from tasks.stages.train.target_loss import TargetLoss
 
+PACKS = "support_avx512bf16_for_cpu"
+"""The attribute of bitsandbytes' layers that says so."""
+
 
 def start(job: Job, universal: bool = False) -> Any:
     """The base model, with LoRA or whole, inside a DeepSpeed engine; `universal`: that will load such a checkpoint."""
@@ -44,6 +47,14 @@ def keep_norm(engine: Any) -> None:
     engine.clip_fp32_gradients = clip
 
 
+def keep_quantised(model: Any) -> None:
+    """Without gradients bitsandbytes would lay 4-bit weights out anew, for good and with scales in bf16, where the
+    processor has avx512_bf16: a look at validation rows would change what is trained on."""
+    for module in model.modules():
+        if hasattr(module, PACKS):
+            setattr(module, PACKS, False)
+
+
 def load_model(job: Job) -> Any:
     """The model to train, its base in the precision of the forward pass.
 
@@ -66,6 +77,7 @@ def load_model(job: Job) -> Any:
         quantization_config=builders.quantization_config(training),
     )
     del sharded
+    keep_quantised(model)
     kernels.apply(model, training, job.scratch)
     require_targets(model, training)
     if training.gradient_checkpointing:
