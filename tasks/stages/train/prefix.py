@@ -81,7 +81,7 @@ class WithPrefix:
         from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
         if self.implementation == "eager":  # each model has its own
-            return sys.modules[type(layer).__module__].eager_attention_forward  # type: ignore[attr-defined]
+            return sys.modules[type(layer).__module__].eager_attention_forward
         return ALL_ATTENTION_FUNCTIONS[self.implementation]
 
 

@@ -48,7 +48,7 @@ class TargetLoss(nn.Module):
         """Sum over targets, fp32 scalar; 0, with gradients of 0, where a batch has none. Of a part, over its own."""
         short = batch.prefix.shape[0] + batch.tokens.shape[1] <= SHORT and not isinstance(batch, Part)
         implementation = self.attention or ("eager" if short else "sdpa")
-        more = {"whole": self._whole(batch)} if isinstance(batch, Part) else {}
+        more: dict[str, Any] = {"whole": self._whole(batch)} if isinstance(batch, Part) else {}
         if shared := batch.prefix.numel():
             implementation, more = prefix.attention(implementation), {"over": "rows"}
         self._attend(implementation)
