@@ -40,8 +40,11 @@ SLOWDOWN = 1.025
 WARM_STEPS = 8
 PATIENCE_SECONDS = 900.0
 """For the run to come to its training."""
-SETTINGS = {"global_batch_size": 16, "epochs": 20, "validate_steps": "null", "checkpoint_steps": 100_000}
-"""Of the training: more steps than are taken, and no checkpoint among them."""
+SETTINGS = {
+    "global_batch_size": 16, "micro_batch_tokens": 32_768, "epochs": 20, "validate_steps": "null",
+    "checkpoint_steps": 100_000,
+}  # fmt: skip
+"""Of the training: a step is one pass, as in the plain loops; more steps than are taken; no checkpoint among them."""
 WORKER = "ray::RayTrainWorker"
 
 
@@ -191,11 +194,10 @@ class Loops:
 
 def measure(run: Run, folder: Path, rounds: int, batches: int) -> list[dict[str, float]]:
     """Of each round the seconds of each contender, and its tokens. The first, which warms up, does not count."""
-    import torch
+    from tasks.stages.train.loop import prepare
 
     loops = Loops.of(run)
-    torch.set_num_threads(loops.training.threads)
-    torch.use_deterministic_algorithms(True)
+    prepare(loops.training)
     taken = []
     with stopped(run):
         plain, usual = (loops.loop(folder, usual=each) for each in (False, True))

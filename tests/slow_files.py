@@ -27,6 +27,7 @@ SECONDS = {
     "tests/stages/train/test_preflight_memory.py": 45,
     "tests/flows/test_withdrawal.py": 44,
     "tests/stages/train/test_storage.py": 40,
+    "tests/stages/train/test_kernels.py": 40,
     "tests/compare/test_rows.py": 40,
     "tests/stages/train/test_validation.py": 40,
     "tests/registry/test_crash.py": 39,

@@ -11,7 +11,7 @@ from tasks.stages.train.sequence import Together
 from tasks.stages.train.target_loss import TargetLoss
 
 PACKS = "support_avx512bf16_for_cpu"
-"""The attribute of bitsandbytes' layers that says so."""
+"""Where a 4-bit layer of bitsandbytes keeps whether it may lay its weights out for avx512_bf16."""
 
 
 def start(job: Job, universal: bool = False) -> Any:
@@ -48,8 +48,8 @@ def keep_norm(engine: Any) -> None:
 
 
 def keep_quantised(model: Any) -> None:
-    """Without gradients bitsandbytes would lay 4-bit weights out anew, for good and with scales in bf16, where the
-    processor has avx512_bf16: a look at validation rows would change what is trained on."""
+    """On a processor with avx512_bf16 a pass without gradients would lay 4-bit weights out anew, for good and with
+    scales in bf16. So a look at validation rows would change what is trained on."""
     for module in model.modules():
         if hasattr(module, PACKS):
             setattr(module, PACKS, False)

@@ -1,6 +1,7 @@
 """A tiny model, a few rows, and this process as a one-worker process group."""
 
 import os
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,13 @@ def make_rows(count: int) -> list[dict[str, Any]]:
         }
         for number in range(count)
     ]
+
+
+@pytest.fixture
+def compiler() -> None:
+    """What torch.compile needs on a CPU."""
+    if shutil.which("g++") is None:
+        pytest.skip("no compiler: apt install g++")
 
 
 def training(**changes: Any) -> Training:

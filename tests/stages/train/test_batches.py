@@ -12,7 +12,7 @@ from tasks.stages.train import prefix, target_loss
 from tasks.stages.train.rows import batches
 from tasks.stages.train.rows.batches import collate
 from tasks.stages.train.rows.examples import Examples
-from tasks.stages.train.target_loss import TargetLoss, can_share_prefix
+from tasks.stages.train.target_loss import SummedCrossEntropy, TargetLoss, can_share_prefix
 from tests.stages.train.conftest import training
 
 
@@ -79,6 +79,21 @@ def test_a_shared_prefix_ends_where_rows_differ_and_before_any_target(rows24: Ex
     same = collate(rows24, [6, 6, 6], share=True)
     assert len(same.prefix) == rows24.starts[6] - 1
     assert same.targets.tolist() == rows24.row(6)[rows24.starts[6] :].tolist() * 3
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("count", [0, 5])
+def test_the_summed_loss_and_its_gradient_are_those_of_torch(dtype: torch.dtype, count: int) -> None:
+    torch.manual_seed(2)
+    targets = torch.randint(11, (count,))
+    ours = torch.randn(count, 11).to(dtype).requires_grad_()
+    theirs = ours.detach().clone().requires_grad_()
+    loss = SummedCrossEntropy.apply(ours, targets)
+    expected = torch.nn.functional.cross_entropy(theirs.float(), targets, reduction="sum")
+    for each in (loss, expected):
+        (each * 0.3).backward()
+    torch.testing.assert_close(loss, expected)
+    torch.testing.assert_close(ours.grad, theirs.grad)
 
 
 SMALL = {

@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import load_file
 
 from tasks.core.files import tree_digest
-from tasks.stages.train import early_stopping, loop, watch
+from tasks.stages.train import early_stopping, engine, loop, watch
 from tasks.stages.train.job import Job
 from tasks.stages.train.keeping.home import Home
 from tests.stages.train import plain_texts
@@ -99,6 +99,7 @@ def test_no_way_to_compute_changes_the_steps(
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("compiler")
 @BY_DYNAMO
 def test_compiled_layers_change_no_step_nor_does_a_kill(made: MakeJob, monkeypatch: pytest.MonkeyPatch) -> None:
     """With these settings alone, since each other form is compiled for half a minute."""
@@ -158,3 +159,17 @@ def test_two_workers_learn_from_plain_texts_what_one_does(
     wanted = alone(one)
     pair.train(two)
     assert losses(two) == pytest.approx(wanted, abs=LARGEST)
+
+
+@pytest.mark.parametrize("has_bf16", [True, False])
+def test_a_pass_without_gradients_leaves_4_bit_weights_as_they_are(
+    made: MakeJob, monkeypatch: pytest.MonkeyPatch, has_bf16: bool
+) -> None:
+    """Whatever bitsandbytes believes of the processor."""
+    monkeypatch.setattr("bitsandbytes.nn.modules.has_avx512bf16", lambda: has_bf16)
+    model = engine.load_model(made(method="qlora")).eval()
+    before = {name: weight.clone() for name, weight in model.named_parameters()}
+    with torch.no_grad():
+        model(input_ids=torch.arange(9)[None])
+    assert any(weight.dtype == torch.uint8 for weight in before.values())
+    assert all(torch.equal(weight, before[name]) for name, weight in model.named_parameters())

@@ -66,7 +66,7 @@ def test_a_step_may_take_longer_where_kernels_are_compiled() -> None:
 
 
 @BY_DYNAMO
-@pytest.mark.usefixtures("alone")
+@pytest.mark.usefixtures("alone", "compiler")
 def test_compiled_rows_look_back_on_a_prefix_as_others_do(job: Callable[..., Job], rows24: Examples) -> None:
     shared, found = collate(rows24, [0, 7, 11, 2], share=True), []
     for kind in ("plain", "compiled"):

@@ -91,6 +91,5 @@ def _activations(training: Training, shape: Shape, tokens: int, width: int, targ
     kept = shape.layers * (tokens * shape.hidden * width if training.gradient_checkpointing else layer)
     wide = min(tokens, training.max_length)
     scores = 2 * shape.heads * wide * tokens * width if training.attention == "eager" else 0
-    # What the head gives and its logarithms, at the targets alone (target_loss.py).
-    logits = 2 * round(tokens * target_share) * shape.vocabulary * FP32
+    logits = 3 * round(tokens * target_share) * shape.vocabulary * FP32  # they stand at the targets alone
     return kept + (layer if training.gradient_checkpointing else 0) + scores * shape.layers + logits
