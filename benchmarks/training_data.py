@@ -72,7 +72,7 @@ def put(folder: Path, count: int) -> Path:
 
 def as_worker(folder: Path) -> None:
     """`--worker FOLDER`: train, and say the highest memory in kilobytes."""
-    os.environ.update(DS_ACCELERATOR="cpu", RANK="0", WORLD_SIZE="1", LOCAL_RANK="0")
+    os.environ.update(DS_ACCELERATOR="cpu", RANK="0", WORLD_SIZE="1", LOCAL_RANK="0", LOCAL_WORLD_SIZE="1")
     from torch import distributed
 
     from tasks.stages.train import loop

@@ -30,7 +30,7 @@ def as_worker(folder: Path) -> None:
     """`--worker FOLDER`: train the job that lies there."""
     import os
 
-    os.environ.update(DS_ACCELERATOR="cpu", RANK="0", WORLD_SIZE="1", LOCAL_RANK="0")
+    os.environ.update(DS_ACCELERATOR="cpu", RANK="0", WORLD_SIZE="1", LOCAL_RANK="0", LOCAL_WORLD_SIZE="1")
     from torch import distributed
 
     from tasks.stages.train import loop

@@ -107,7 +107,7 @@ def own(folder: Path, **changes: str) -> Iterator[int]:
     from tasks.stages.train.rows import examples
     from tasks.stages.train.rows.order import Order
 
-    os.environ.update(RANK="0", WORLD_SIZE="1", LOCAL_RANK="0")
+    os.environ.update(RANK="0", WORLD_SIZE="1", LOCAL_RANK="0", LOCAL_WORLD_SIZE="1")
     distributed.init_process_group("gloo", init_method=f"file://{folder}/meeting-{os.getpid()}", rank=0, world_size=1)
     job = Job(training(**changes), folder / "model", folder / "rows", folder, folder, folder)
     engine, order = engines.start(job), Order(examples.read(job.rows), job.training)

@@ -83,13 +83,13 @@ def read(layout: Layout, params: Params) -> Outcome:
     model = shape.read(layout.stage("base_model") / "model")
     tokens = layout.stage("tokenise")
     work = workload.of(tokens, params.training, model.context) if tokens.exists() else None
-    needs = estimate.of(params.training, model, params.resources, layout.state, work)
+    needs = estimate.needs(params.training, model, work)
     predicted = read_table(layout.stage("predict/base") / "predictions.parquet")
     return Outcome(
         parameters=read_json(layout.stage("base_model") / "result.json")["parameters"],
         context=model.context,
         longest_prompt=max(predicted["prompt_tokens"].to_pylist()),
-        training_gb=round(needs.memory.device / 1e9, 3),
+        training_gb=round(needs.device / 1e9, 3),
         rows=_rows(layout, there, params.evaluation),
         taken={state: _taken(layout, which) for state, which in there.items()},
         trained=_trained(layout) if "fine_tuned" in there else None,

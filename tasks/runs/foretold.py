@@ -17,8 +17,9 @@ from tasks.core.params.params import Params
 from tasks.runs import journal, resolve
 from tasks.stages.train import calibrate
 from tasks.stages.train.base import base_model, origins
-from tasks.stages.train.preflight import estimate, parts, shape, workload
-from tasks.stages.train.preflight.estimate import GIB, Estimate
+from tasks.stages.train.preflight import estimate, parts, room, shape, workload
+from tasks.stages.train.preflight.estimate import Estimate
+from tasks.stages.train.preflight.room import GIB
 from tasks.stages.train.preflight.speed import Measured
 from tasks.stages.train.rows import examples
 
@@ -49,12 +50,13 @@ def look(root: Path, file: Path | None, changes: Mapping[str, str], calibrating:
         parts.require(params.training, model)
         rows, run, measured = _earlier(params, layout)
         work = workload.of(rows, params.training, model.context) if rows else None
-        told = estimate.of(params.training, model, params.resources, layout.state, work, measured)
+        has = room.of(params.training, params.resources, layout.state)
+        told = estimate.of(params.training, model, params.resources, has, work, measured)
         if calibrating and told.fits is not False:
             progress.announce("preflight", f"training for {calibrate.SECONDS:.0f} seconds")
             with tempfile.TemporaryDirectory(dir=layout.state) as aside:
                 found = calibrate.of(params.training, model, folder, rows, run, Path(aside))
-            told = estimate.of(params.training, model, params.resources, layout.state, work, measured, found)
+            told = estimate.of(params.training, model, params.resources, has, work, measured, found)
     return Foretold(base_model.describe(params.base_model), told, run)
 
 
@@ -118,7 +120,8 @@ def at_once(params: Params, layout: Layout) -> Iterator[str]:
     if not (folder / "config.json").is_file():
         return
     model = shape.read(folder)
-    told = estimate.of(params.training, model, params.resources, layout.state, None)
+    has = room.of(params.training, params.resources, layout.state)
+    told = estimate.of(params.training, model, params.resources, has, None)
     try:
         parts.require(params.training, model)
         estimate.require(told)
@@ -136,11 +139,11 @@ def document(told: Foretold) -> dict[str, Any]:
         "trained": it.shape.trained(it.training),
         "memory": {name: getattr(it.memory, name) for name in PARTS},
         "device_bytes": it.memory.device,
-        "has_bytes": it.has,
+        "has_bytes": it.room.device,
         "fits": it.fits,
         "would_fit_with": estimate.remedies(it),
         "disk_bytes": it.disk,
-        "disk_free_bytes": it.disk_free,
+        "disk_free_bytes": it.room.disk,
         "workers": it.training.workers,
         "rows": work and work.rows,
         "tokens": work and work.tokens,
@@ -159,10 +162,13 @@ def document(told: Foretold) -> dict[str, Any]:
 def lines(told: Foretold) -> Iterator[str]:
     """In words, one thought a line."""
     it = told.estimate
-    needs, has = it.memory.device / GIB, "an unknown size" if it.has is None else f"{it.has / GIB:.1f} GiB"
-    verdict = {True: "fits", False: "does not fit", None: "set resources.memory_gib to know whether it fits"}[it.fits]
+    device, free = it.room.device, it.room.disk
+    needs, has = it.memory.device / GIB, "an unknown size" if device is None else f"{device / GIB:.1f} GiB"
+    unknown = f"set resources.{'memory_gib' if device is None else 'host_memory_gib'} to know whether it fits"
+    verdict = {True: "fits", False: "does not fit", None: unknown}[it.fits]
     yield f"a worker needs {needs:.2f} GiB and has {has}: {verdict}"
-    yield f"disk: {it.disk / GIB:.2f} GiB of checkpoints and weights; {it.disk_free / GIB:.0f} GiB are free"
+    left = "in the training's storage" if free is None else f"and {free / GIB:.0f} GiB are free"
+    yield f"disk: {it.disk / GIB:.2f} GiB of checkpoints and weights, {left}"
     if it.workload is None:
         yield f"{it.speed.tokens_per_second:,.0f} tokens a second and worker, {it.speed.source}"
         yield "tokens, hours and cost show once a run with these prompts and this base model has tokenised its rows"

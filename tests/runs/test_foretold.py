@@ -1,8 +1,15 @@
 """What a training will need is told in a fresh clone too."""
 
+import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
-from tasks.runs import foretold
+import psutil
+import pytest
+
+from tasks.core.layout import Layout
+from tasks.runs import foretold, resolve
+from tasks.stages.cluster.storage import place
 from tests.checkouts import Checkouts
 
 
@@ -11,3 +18,25 @@ def test_before_anything_was_made_it_goes_by_parameters_and_model_alone(tmp_path
     told = foretold.look(project, None, {})
     assert told.estimate.fits and told.estimate.workload is None and told.rows_of == ""
     assert not list((project / ".hallmark").iterdir())
+
+
+def test_a_run_is_refused_what_cannot_fit_and_on_a_cluster_goes_by_what_is_said(
+    tmp_path: Path, checkouts: Checkouts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = checkouts.made(tmp_path / "project")
+    layout, small = Layout(project), {"resources.memory_gib": "0.0001"}
+    layout.state.mkdir(exist_ok=True)
+
+    def why(**changes: str) -> list[str]:
+        return list(foretold.at_once(resolve.read_params(project / "params.yaml", changes)[0], layout))
+
+    assert why() == []
+    assert "a worker needs" in why(**small)[0] and "(hallmark preflight shows more)" in why(**small)[0]
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(total=1000))
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=1000))
+    assert "has 0.0 GiB" in why()[0]
+    monkeypatch.setenv("RAY_ADDRESS", "somewhere:6379")
+    assert "are free; make room" in why()[0]  # a disk that the machines share
+    monkeypatch.setenv(place.SETTING, "s3://bucket/training")
+    assert why() == []
+    assert "a worker needs" in why(**small)[0]

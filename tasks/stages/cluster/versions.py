@@ -17,9 +17,10 @@ class Versions(Frozen):
     libraries: dict[str, str]
 
     def require_here(self) -> None:
-        """Raises InputError where this machine has others than the one that the stage was started on."""
-        here = of_here(self.libraries)
-        other = [f"{name} {have} in place of {want}" for name, want, have in self._pairs(here) if want != have]
+        """Raises InputError where this machine has others than the one that the stage was started on. That may have
+        torch for CPUs alone (2.9.1+cpu) where those that work have it for GPUs: its release counts."""
+        pairs = self._pairs(of_here(self.libraries))
+        other = [f"{name} {have} in place of {want}" for name, want, have in pairs if release(want) != release(have)]
         if other:
             raise InputError(
                 f"the machine {socket.gethostname()} has {', '.join(other)}; every machine of the cluster needs the "
@@ -27,8 +28,29 @@ class Versions(Frozen):
             )
 
     def _pairs(self, here: "Versions") -> list[tuple[str, str, str]]:
-        libraries = [(name, want, here.libraries.get(name, "none")) for name, want in self.libraries.items()]
+        libraries = [(name, want, here.libraries.get(name, NONE)) for name, want in self.libraries.items()]
         return [("Python", self.python, here.python), *libraries]
+
+
+NONE = "none"
+
+
+def release(version: str) -> str:
+    """Without the name of a build."""
+    return version.partition("+")[0]
+
+
+def require_alike(workers: Iterable[tuple[str, Versions]]) -> None:
+    """`workers`: machine and versions of each. Raises InputError where machines that work together differ,
+    be it in a build or in a library that only some have: they might not compute the same."""
+    (first, its), *others = workers
+    for machine, theirs in others:
+        names = sorted(its.libraries.keys() | theirs.libraries.keys())
+        pairs = [(name, its.libraries.get(name, NONE), theirs.libraries.get(name, NONE)) for name in names]
+        if other := [f"{name} {have} in place of {want}" for name, want, have in pairs if want != have]:
+            raise InputError(
+                f"the machine {machine} has {', '.join(other)} on {first}; the machines that train need the same"
+            )
 
 
 def _installed(also: Iterable[str]) -> Iterator[tuple[str, str]]:

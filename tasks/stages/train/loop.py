@@ -1,6 +1,7 @@
 """What every worker does: optimizer steps over its share of the rows, checkpoints, the record of the curve."""
 
 import math
+import socket
 import time
 from collections.abc import Callable
 from functools import partial
@@ -10,7 +11,9 @@ import torch
 from torch import distributed
 
 from tasks.core.errors import Refused, Unavailable
+from tasks.core.params.resources import Resources
 from tasks.core.params.training import Training
+from tasks.stages.cluster import versions
 from tasks.stages.peak_memory import peak_bytes
 from tasks.stages.train import builders, early_stopping, export, validation
 from tasks.stages.train import engine as engines
@@ -18,6 +21,7 @@ from tasks.stages.train.effort import Effort
 from tasks.stages.train.job import Job
 from tasks.stages.train.keeping import away
 from tasks.stages.train.keeping.home import Home
+from tasks.stages.train.preflight import estimate, room, shape
 from tasks.stages.train.proof import layout, state
 from tasks.stages.train.proof.step import FirstStep, Tally
 from tasks.stages.train.recovery import checkpoints, resharded, watchdog
@@ -36,13 +40,22 @@ def work(config: dict[str, Any]) -> None:
     """Ray Train's entry point on each worker. `config`: `job`."""
     job: Job = config["job"]
     job.versions.require_here()
+    require_alike()
     train(job)
+
+
+def require_alike() -> None:
+    """Raises InputError where the machines of the workers differ."""
+    everyone: list[Any] = [None] * distributed.get_world_size()
+    distributed.all_gather_object(everyone, (socket.gethostname(), versions.of_here()))
+    versions.require_alike(everyone)
 
 
 def train(job: Job) -> None:
     """Train from the newest checkpoint, or from the start, to the end, and export the weights."""
     home = away.of(job)
     job, training = home.job, home.job.training
+    require_memory(job)
     gpu = training.device == "gpu"
     prepare(training)
     checkpoint = home.newest()
@@ -92,6 +105,13 @@ def train(job: Job) -> None:
     else:
         export.write(engine, job.model, training, job.output)
     home.finish({"peak_bytes": peak_bytes(gpu), "seconds": shares.seconds, "mfu_of": effort.source})
+
+
+def require_memory(job: Job) -> None:
+    """Raises InputError where the machine of this worker is too small for its part of the model."""
+    training = job.training.model_copy(update={"workers": distributed.get_world_size()})
+    has = room.of_worker(training)
+    estimate.require(estimate.of(training, shape.read(job.model), Resources(), has, None))
 
 
 def prepare(training: Training) -> None:

@@ -36,7 +36,7 @@ from tasks.stages.train import builders, early_stopping, kernels, tracking, watc
 from tasks.stages.train.job import Job
 from tasks.stages.train.keeping import sent
 from tasks.stages.train.machines import fitting
-from tasks.stages.train.preflight import estimate, parts, shape, workload
+from tasks.stages.train.preflight import estimate, parts, room, shape, workload
 from tasks.stages.train.recovery import attempts, checkpoints
 from tasks.stages.train.recovery.attempts import Failure
 from tasks.stages.train.rows import examples as on_disk
@@ -204,13 +204,14 @@ def require_validation(training: Training, examples: Examples) -> None:
 
 def require_room(params: Params, layout: Layout) -> None:
     """Raises InputError where the training cannot be, cannot fit on this machine, or lacks what its kernels need,
-    before a device is taken; of a cluster's machines nothing is known here."""
+    before a device is taken. A cluster's workers look for themselves."""
     model = shape.read(model_folder(layout))
     parts.require(params.training, model)
     if connection.address() is None:
         kernels.require(params.training)
         work = workload.of(layout.stage("tokenise"), params.training, None)
-        estimate.require(estimate.of(params.training, model, Resources(), layout.state, work))
+        has = room.of(params.training, Resources(), layout.state)
+        estimate.require(estimate.of(params.training, model, Resources(), has, work))
 
 
 def execute(

@@ -51,7 +51,7 @@ class Workers:
 def main() -> None:
     meeting, rank, size = sys.argv[1:]
     answers, sys.stdout = sys.stdout, sys.stderr
-    os.environ.update(DS_ACCELERATOR="cpu", RANK=rank, WORLD_SIZE=size, LOCAL_RANK=rank)
+    os.environ.update(DS_ACCELERATOR="cpu", RANK=rank, WORLD_SIZE=size, LOCAL_RANK=rank, LOCAL_WORLD_SIZE=size)
     from torch import distributed
 
     distributed.init_process_group("gloo", init_method=f"file://{meeting}", rank=int(rank), world_size=int(size))

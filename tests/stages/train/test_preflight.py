@@ -6,14 +6,16 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from unittest.mock import ANY
 
 import pytest
 
 from tasks.core.errors import InputError, Unavailable
 from tasks.core.params.resources import Resources
+from tasks.stages.cluster.storage import place
 from tasks.stages.train import calibrate, loop, watch
 from tasks.stages.train.job import Job
-from tasks.stages.train.preflight import estimate, shape, speed, workload
+from tasks.stages.train.preflight import estimate, room, shape, speed, workload
 from tasks.stages.train.preflight.estimate import Estimate
 from tasks.stages.train.preflight.speed import Measured
 from tasks.stages.train.rows import examples as on_disk
@@ -26,7 +28,8 @@ MIB = 1 / 1024
 def told(tiny: Path, rows: Path, memory: float = 1.0, measured: Measured | None = None, **changes: Any) -> Estimate:
     settings, model = training(**changes), shape.read(tiny)
     resources = Resources(memory_gib=memory, host_memory_gib=64, price_per_hour=2.0)
-    return estimate.of(settings, model, resources, tiny, workload.of(rows, settings, model.context), measured)
+    has = room.of(settings, resources, tiny)
+    return estimate.of(settings, model, resources, has, workload.of(rows, settings, model.context), measured)
 
 
 def test_the_shape_is_that_of_the_loaded_model(tiny: Path) -> None:
@@ -152,7 +155,45 @@ def test_more_than_there_is_of_what_is_certain_is_refused(tiny: Path, folder24: 
         estimate.require(told(tiny, folder24, memory=3 * MIB, **full))
     it = told(tiny, folder24, memory=1, **full)
     with pytest.raises(InputError, match=r"checkpoints and weights take .* GiB are free; make room"):
-        estimate.require(dataclasses.replace(it, disk_free=1000))
+        estimate.require(dataclasses.replace(it, room=dataclasses.replace(it.room, disk=1000)))
+
+
+def test_of_a_cluster_only_what_somebody_said_is_known(
+    tiny: Path, folder24: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nothing = Resources()
+    here = room.of(training(), nothing, tiny)
+    assert None not in dataclasses.astuple(here)
+    monkeypatch.setenv("RAY_ADDRESS", "somewhere:6379")
+    assert room.of(training(), nothing, tiny) == dataclasses.replace(here, device=None, host=None, disk=ANY)
+    monkeypatch.setenv(place.SETTING, "s3://bucket/training")
+    assert room.of(training(), nothing, tiny) == room.Room(None, None, None)
+    known = room.of(training(), Resources(memory_gib=2, host_memory_gib=3), tiny)
+    assert known == room.Room(2 * room.GIB, 3 * room.GIB, None)
+
+
+def test_whether_what_is_offloaded_fits_is_known_where_the_host_is(tiny: Path, folder24: Path) -> None:
+    it = told(tiny, folder24, memory=4, device="gpu", zero_stage=2, offload="cpu")
+    assert it.memory.host and it.fits
+    unknown = dataclasses.replace(it, room=dataclasses.replace(it.room, host=None))
+    assert unknown.fits is None and estimate.remedies(unknown) == {}
+    assert dataclasses.replace(it, room=dataclasses.replace(it.room, host=1)).fits is False
+
+
+@pytest.mark.usefixtures("alone")
+def test_a_worker_looks_at_its_own_machine_before_it_loads_a_model(
+    job: Callable[..., Job], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(room, "of_worker", lambda _: room.Room(1000, 1 << 40, None))
+    with pytest.raises(InputError, match=r"a worker needs 0.0 GiB for weights, .* and has 0.0 GiB"):
+        loop.train(job())
+
+
+def test_workers_beside_each_other_share_a_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "1")
+    alone = room.of_worker(training()).device
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "4")
+    assert alone and room.of_worker(training()).device == alone // 4
 
 
 def test_a_model_that_says_nothing_of_its_size_is_refused(tmp_path: Path) -> None:

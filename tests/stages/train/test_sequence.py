@@ -82,8 +82,19 @@ def test_preflight_counts_a_worker_s_part(tiny: Path, folder24: Path) -> None:
     assert one == work[0].longest and two == -(-one // 2)
 
 
-def test_workers_of_a_cluster_come_in_groups(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("settings", "groups"),
+    [
+        ({"workers": 8, "least_workers": 4, "sequence_parallel": 2}, [4, 2, 2]),
+        ({"workers": 8, "least_workers": 8}, [8]),
+    ],
+    ids=str,
+)
+def test_workers_of_a_cluster_come_in_groups(
+    settings: dict[str, int], groups: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
     wanted: list[list[int]] = []
+    given = iter([0, 8])
 
     @contextlib.contextmanager
     def asked(_: object, together: list[int]) -> Iterator[places.Places]:
@@ -91,6 +102,8 @@ def test_workers_of_a_cluster_come_in_groups(monkeypatch: pytest.MonkeyPatch) ->
         yield places.Places([])
 
     monkeypatch.setattr(places, "asked", asked)
-    monkeypatch.setattr(places.Places, "given", lambda _: 8)
-    assert places.wait_for(training(workers=8, least_workers=4, sequence_parallel=2)) == 8
-    assert wanted == [[4, 2, 2]]
+    monkeypatch.setattr(places.Places, "given", lambda _: next(given))
+    monkeypatch.setattr(places, "EVERY_SECONDS", 0)
+    assert places.wait_for(training(**settings)) == 8
+    assert wanted == [groups]
+    assert next(given, None) is None  # it waited

@@ -24,7 +24,8 @@ EVERY_SECONDS = 0.5
 
 
 def elastic(training: Training) -> bool:
-    return training.least_workers not in (None, training.workers)
+    """It waits for room, and goes on where workers are lost as they start."""
+    return training.least_workers is not None
 
 
 def wait_for(training: Training) -> int:

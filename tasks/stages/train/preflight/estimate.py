@@ -1,12 +1,9 @@
 """Whether a training fits, what would make it fit, how long it takes and what it costs."""
 
-import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-import psutil
 from pydantic import ValidationError
 
 from tasks.core.errors import InputError
@@ -15,12 +12,11 @@ from tasks.core.params.resources import Resources
 from tasks.core.params.training import Training
 from tasks.stages.train.preflight import memory, operations, speed
 from tasks.stages.train.preflight.memory import ADAM, FP32, Memory
+from tasks.stages.train.preflight.room import GIB, Room
 from tasks.stages.train.preflight.shape import Shape
 from tasks.stages.train.preflight.speed import Calibrated, Measured, Speed
 from tasks.stages.train.preflight.workload import Workload
 from tasks.stages.train.recovery import checkpoints
-
-GIB = 1 << 30
 
 
 @dataclass(frozen=True)
@@ -28,13 +24,9 @@ class Estimate:
     training: Training
     shape: Shape
     memory: Memory
-    has: int | None
-    """Bytes that a worker's device has; None where nobody knows."""
-    host_has: int
-    """Bytes of the machine's memory."""
+    room: Room
     disk: int
     """Bytes of checkpoints and weights."""
-    disk_free: int
     workload: Workload | None
     """None before stage tokenise has run."""
     speed: Speed
@@ -43,10 +35,8 @@ class Estimate:
 
     @property
     def fits(self) -> bool | None:
-        """On the device, and in the machine what is offloaded; None where nobody knows what the device has."""
-        if self.has is None:
-            return None
-        return _fit(self.training, self.memory, self.has, self.host_has)
+        """On the device, and in the machine what is offloaded; None where nobody knows what these have."""
+        return _fit(self.training, self.memory, self.room)
 
     @property
     def hours(self) -> float | None:
@@ -66,29 +56,27 @@ def of(
     training: Training,
     shape: Shape,
     resources: Resources,
-    folder: Path,
+    room: Room,
     workload: Workload | None,
     measured: Measured | None = None,
     calibrated: Calibrated | None = None,
 ) -> Estimate:
-    """`folder`: on the disk of the checkpoints."""
     trained, width = shape.trained(training), memory.BYTES[training.precision]
     state = trained * (width + ADAM + (FP32 if training.zero_stage or width != FP32 else 0))
     return Estimate(
         training=training,
         shape=shape,
-        memory=_memory(training, shape, workload),
-        has=_given(resources.memory_gib) or device_memory(training),
-        host_has=_given(resources.host_memory_gib) or psutil.virtual_memory().total,
+        memory=needs(training, shape, workload),
+        room=room,
         disk=(checkpoints.KEPT + 1) * (state + trained * width),  # each with the best weights of its time
-        disk_free=shutil.disk_usage(folder).free,
         workload=workload,
         speed=speed.of(training, shape, resources, measured, calibrated),
         price_per_hour=resources.price_per_hour,
     )
 
 
-def _memory(training: Training, shape: Shape, workload: Workload | None) -> Memory:
+def needs(training: Training, shape: Shape, workload: Workload | None) -> Memory:
+    """Of a worker."""
     share = workload.target_share if workload else memory.HALF
     return memory.of(training, shape, largest_pass(training, workload), share)
 
@@ -99,19 +87,6 @@ def largest_pass(training: Training, workload: Workload | None) -> int:
     if workload is None:
         return max(training.micro_batch_tokens, -(-training.max_length // together))
     return max(min(training.micro_batch_tokens, -(-workload.largest // together)), -(-workload.longest // together))
-
-
-def _given(gib: float | None) -> int | None:
-    return None if gib is None else round(gib * GIB)
-
-
-def device_memory(training: Training) -> int | None:
-    """Bytes for one worker on this machine; None where it has no such device."""
-    if training.device == "cpu":
-        return psutil.virtual_memory().total // training.workers
-    import torch
-
-    return torch.cuda.get_device_properties(0).total_memory if torch.cuda.is_available() else None
 
 
 CHANGES: tuple[Mapping[str, Any], ...] = (
@@ -128,7 +103,6 @@ def remedies(estimate: Estimate) -> Mapping[str, Any] | None:
     """The first of ever dearer changes with which it fits; None where none does. Empty where it fits as it is."""
     if estimate.fits is not False:
         return {}
-    assert estimate.has is not None
     work = estimate.workload
     longest = work.longest if work else estimate.training.max_length
     for changes in _ever_dearer(estimate.training, -(-longest // estimate.training.sequence_parallel)):
@@ -136,17 +110,20 @@ def remedies(estimate: Estimate) -> Mapping[str, Any] | None:
             changed = Training.model_validate({**estimate.training.model_dump(), **changes})
         except ValidationError:
             continue  # the method has no such form
-        needs = _memory(changed, estimate.shape, work)
-        if _fit(changed, needs, estimate.has, estimate.host_has):
+        if _fit(changed, needs(changed, estimate.shape, work), estimate.room):
             return changes
     return None
 
 
-def _fit(training: Training, needs: Memory, has: int, host_has: int) -> bool:
+def _fit(training: Training, wanted: Memory, room: Room) -> bool | None:
     """On a CPU device and machine are the same memory."""
+    if room.device is None:
+        return None
     if training.device == "cpu":
-        return needs.device + needs.host <= has
-    return needs.device <= has and needs.host * training.workers <= host_has
+        return wanted.device + wanted.host <= room.device
+    if wanted.device > room.device or not wanted.host:
+        return wanted.device <= room.device
+    return None if room.host is None else wanted.host * training.workers <= room.host
 
 
 def _ever_dearer(training: Training, longest: int) -> Iterator[Mapping[str, Any]]:
@@ -177,22 +154,22 @@ def require(estimate: Estimate) -> None:
 
     Activations are estimated too roughly for a refusal.
     """
-    needs = estimate.memory
-    certain = needs.weights + needs.gradients + needs.optimizer
-    certain += needs.host if estimate.training.device == "cpu" else 0
-    if estimate.has is not None and certain > estimate.has:
+    wanted, room = estimate.memory, estimate.room
+    certain = wanted.weights + wanted.gradients + wanted.optimizer
+    certain += wanted.host if estimate.training.device == "cpu" else 0
+    if room.device is not None and certain > room.device:
         change = remedies(estimate)
         what = "set " + ", ".join(f"training.{name}: {_yaml(value)}" for name, value in change.items()) if change else (
             "take more workers with training.zero_stage: 3, method lora, or a smaller model"
         )  # fmt: skip
         raise InputError(
             f"a worker needs {certain / GIB:.1f} GiB for weights, gradients and optimizer, and has "
-            f"{estimate.has / GIB:.1f} GiB; {what}"
+            f"{room.device / GIB:.1f} GiB; {what}"
         )
-    if estimate.disk > estimate.disk_free:
+    if room.disk is not None and estimate.disk > room.disk:
         raise InputError(
             f"checkpoints and weights take {estimate.disk / GIB:.1f} GiB of disk, and "
-            f"{estimate.disk_free / GIB:.1f} GiB are free; make room, or put .hallmark on a larger disk"
+            f"{room.disk / GIB:.1f} GiB are free; make room, or put .hallmark on a larger disk"
         )
 
 
