@@ -15,12 +15,13 @@ from transformers import AutoModelForCausalLM
 from tasks.core.errors import InputError
 from tasks.core.files import read_json, tree_digest
 from tasks.stages.train import builders, loop, watch
+from tasks.stages.train import engine as engines
 from tasks.stages.train.desk import SAID
 from tasks.stages.train.job import Job
 from tasks.stages.train.keeping.home import Home
 from tasks.stages.train.rows.examples import Examples
 from tasks.stages.train.rows.order import Order
-from tests.stages.train.conftest import training
+from tests.stages.train.conftest import put_rows, rendered, training
 
 pytestmark = pytest.mark.usefixtures("alone")
 MakeJob = Callable[..., Job]
@@ -169,6 +170,33 @@ def test_a_damaged_checkpoint_is_passed_over(job: MakeJob, monkeypatch: pytest.M
     assert train(cut) == expected
     assert "step-000000004 is damaged" in (cut.scratch / SAID).read_text()
     assert tree_digest(cut.output) == tree_digest(whole.output)
+
+
+@pytest.mark.parametrize("zero_stage", [0, 2, 3])
+def test_a_checkpoint_of_an_adapter_has_no_weight_of_the_base_model(job: MakeJob, tiny: Path, zero_stage: int) -> None:
+    made = job(checkpoint_steps=2, zero_stage=zero_stage)
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(Killed):
+        patch.setattr(Home, "tell", killed_after(3))
+        loop.train(made)
+    written = sum(file.stat().st_size for file in made.checkpoints.rglob("*") if file.is_file())
+    assert 0 < written < (tiny / "model.safetensors").stat().st_size / 2
+
+
+def test_under_zero_3_weights_are_parted_as_they_are_read(job: MakeJob, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else each worker would need room for the whole model for a moment."""
+    read: list[Any] = []
+    monkeypatch.setattr(engines, "keep_quantised", read.append)  # the first thing that is done to the model
+    engines.load_model(job(zero_stage=3))
+    engines.load_model(job(zero_stage=2))
+    parted, whole = ([weight for name, weight in it.named_parameters() if ".weight" in name and "lora" not in name]
+                     for it in read)  # fmt: skip
+    assert {weight.numel() for weight in parted if len(weight.ds_shape) > 1} == {0}
+    assert all(weight.numel() for weight in whole)
+
+
+def test_one_row_is_enough_to_learn_from(job: MakeJob, tiny: Path, tmp_path: Path) -> None:
+    curve = train(job(rows=put_rows(tmp_path / "one", rendered(tiny, 1)), epochs=3))
+    assert len(curve) == 3 and curve[2] < curve[0]
 
 
 def test_divergence_is_told_and_not_trained_on(job: MakeJob, tiny: Path, tmp_path: Path) -> None:

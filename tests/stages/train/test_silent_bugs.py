@@ -90,6 +90,17 @@ def test_a_fault_in_the_tokens_is_found_in_the_files(
         prove("wrong")
 
 
+def test_a_template_that_begins_twice_is_found(tiny: Path) -> None:
+    """Serving would ask the same, so that only this tells."""
+    tokenizer = AutoTokenizer.from_pretrained(tiny)
+    tokenizer.chat_template = (tokenizer.bos_token * 2) + tokenizer.chat_template
+    turns, target = chat(make_rows(1)[0], PROMPTS)
+    stops = rendering.stop_tokens(tokenizer, tiny)
+    made = rendering.render(turns, target, tokenizer, stops)
+    said = proof.fault(list(made.tokens), made.start, turns, target, tokenizer, stops)
+    assert said == f"it begins with {tokenizer.bos_token} twice; mend the chat template of the base model"
+
+
 def test_ids_that_do_not_fit_and_rows_that_are_missing_are_found(tiny: Path, tmp_path: Path) -> None:
     table, tokenizer = as_table(tmp_path / "rows.parquet", 6), AutoTokenizer.from_pretrained(tiny)
     stops, made = rendering.stop_tokens(tokenizer, tiny), rendered(tiny, 6)
