@@ -24,7 +24,7 @@ CHAT_TEMPLATE = (
 
 def make_tiny_model(folder: Path) -> str:
     """Write model, tokenizer and chat template to `folder`; return its canonical digest (files.tree_digest)."""
-    tokenizer = _tokenizer()
+    tokenizer = byte_tokenizer()
     config = LlamaConfig(
         vocab_size=len(tokenizer),
         hidden_size=96,
@@ -47,7 +47,7 @@ def make_tiny_model(folder: Path) -> str:
     return tree_digest(folder)
 
 
-def _tokenizer() -> PreTrainedTokenizerFast:
+def byte_tokenizer() -> PreTrainedTokenizerFast:
     special = [AddedToken(token, special=True, normalized=False) for token in (PAD, START, END)]
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
     bpe = Tokenizer(models.BPE(vocab={letter: place for place, letter in enumerate(alphabet)}, merges=[]))

@@ -18,7 +18,7 @@ def advise(
     ] = False,
     as_json: shared.Json = False,
 ) -> None:
-    """Say which approach fits the use case and why, from its card and the rows of its last run, and what each costs.
+    """Say which approach fits the use case and why, from the rows of its last run, and what each costs.
 
     Example: hallmark advise --write
     """
