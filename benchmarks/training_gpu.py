@@ -3,22 +3,24 @@
     python benchmarks/training_gpu.py [--rounds 3] [--steps 4] [--shape 7b] [--only lora,padded]
 
 The model has the shape of Llama 2 7B (arXiv:2307.09288) and random weights, since what it answers does not count here.
-Rows are made up, their lengths like those of instructions: log-normal, half of them below 300 tokens; 64 a step; bf16.
-Contenders go one after the other, each in a process of its own, and warm up for some steps. Told are medians of rounds.
+Rows are made up, their lengths like those of instructions: log-normal, half of them below 300 tokens; 64 a step,
+shuffled; bf16. Contenders go one after the other, each in a process of its own, and warm up for some steps. The table
+has medians of rounds.
 
     lora      LoRA of rank 16 on all linear layers, layout packed
     padded    the same with layout padded
-    full      full fine-tuning
+    full      full fine-tuning, ZeRO 2, which keeps less in bf16: a 7B shape needs 140 GB
     qlora     LoRA over a base model in 4 bits
     offload   full fine-tuning with ZeRO 3, its weights and its optimizer in the machine's memory
     trl       TRL's SFTTrainer with the same LoRA, at its defaults but for the batch
     trl-pack  the same with packing
 
-Ours keep all activations where preflight says that they fit, else each layer's input alone. What does not fit then is
-left out and named. MFU is model FLOPs utilisation as in `preflight/operations.py`: what is computed twice counts once.
-torchtune is not compared: its development ended in July 2025 (meta-pytorch/torchtune, issue 2883).
+Ours keep all activations where preflight says that they fit, else each layer's input alone. It leaves out and names
+contenders that do not fit. MFU is model FLOPs utilisation as in `preflight/operations.py`, which counts once what is
+computed twice. torchtune is not compared: its development ended in July 2025 (meta-pytorch/torchtune, issue 2883).
 
-Without a GPU it exits with 3. `--device cpu --shape tiny` runs its code where there is none, and proves no speed.
+It exits with 3 without a GPU, and without a package index where it has to fetch TRL. `--device cpu --shape tiny` runs
+its code where there is no GPU, proves no speed and writes no JSON.
 """
 
 import argparse
@@ -30,11 +32,14 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
+MODEL = "model"
+"""In place of a contender: the process makes the model."""
 ROWS = 4096
 BATCH = 64
 WARM = 2
@@ -45,7 +50,7 @@ SHAPES: Mapping[str, Mapping[str, int]] = {
     "7b": {"hidden_size": 4096, "intermediate_size": 11008, "num_hidden_layers": 32, "num_attention_heads": 32},
     "tiny": {"hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 2, "num_attention_heads": 4},
 }
-FULL = {"method": "full", "lora_rank": None, "lora_alpha": None}
+FULL = {"method": "full", "lora_rank": None, "lora_alpha": None, "zero_stage": 2}
 OURS: Mapping[str, Mapping[str, Any]] = {
     "lora": {},
     "padded": {"layout": "padded"},
@@ -54,13 +59,16 @@ OURS: Mapping[str, Mapping[str, Any]] = {
     "offload": FULL | {"zero_stage": 3, "offload": "cpu"},
 }
 PEERS = {"trl": "TRL's SFTTrainer at its defaults", "trl-pack": "TRL's SFTTrainer with packing"}
-MFU = 0.45
-"""Asked of `lora` and `full`."""
+MFU = {"lora": 0.45, "full": 0.45}
+"""The goals."""
 PACKING = 2.0
-"""Asked of `lora` over `padded`."""
+"""The goal of `lora` over `padded`."""
+MOST_SECONDS = 1800.0
+"""Of a contender."""
 
 
 def make_model(folder: Path, shape: str, device: str) -> None:
+    """In a process of its own: what it held of the GPU is free when it ends."""
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM
 
@@ -100,17 +108,17 @@ def settings(folder: Path, name: str, device: str) -> Any:
     for checkpointing in (False, True):
         asked = Training.model_validate(
             {"global_batch_size": BATCH, "micro_batch_tokens": 8192, "max_length": LONGEST, "epochs": 1000,
-             "learning_rate": 1e-5, "precision": "bf16", "device": device, "layout": "packed",
-             "gradient_checkpointing": checkpointing} | OURS[name]
+             "learning_rate": 1e-5, "precision": "bf16", "device": device, "layout": "packed", "order": "shuffled",
+             "threads": os.cpu_count(), "gradient_checkpointing": checkpointing} | OURS[name]
         )  # fmt: skip
         work, model = workload.of(folder / "rows", asked, None), shape.read(folder / "model")
-        if estimate.of(asked, model, Resources(), room.of(asked, Resources(), folder), work).fits:
+        if estimate.of(asked, model, Resources(), room.of(asked, Resources(), folder), work).fits is not False:
             return asked
     return None
 
 
-def own(folder: Path, name: str, device: str) -> Iterator[tuple[int, float | None]]:
-    """Tokens and MFU of each step."""
+def own(folder: Path, name: str, device: str) -> Iterator[tuple[int, float]]:
+    """Tokens of each step, and the seconds that it would take at an MFU of 1; 0 where nobody knows."""
     from torch import distributed
 
     from tasks.stages.train import loop
@@ -127,12 +135,11 @@ def own(folder: Path, name: str, device: str) -> Iterator[tuple[int, float | Non
     loop.prepare(asked)
     engine, order, effort = loop.loaded(job, None), Order(examples.read(job.rows), asked), Effort(job)
     for number in range(order.steps):
-        began = time.perf_counter()
         point = loop.take_step(engine, order, number)
-        yield int(point["tokens"]), effort.of(order, number, time.perf_counter() - began).get("mfu")
+        yield int(point["tokens"]), effort.of(order, number, 1.0).get("mfu", 0.0)
 
 
-def trl(folder: Path, packing: bool, device: str) -> Iterator[tuple[int, None]]:
+def trl(folder: Path, packing: bool, device: str) -> Iterator[tuple[int, float]]:
     import torch
     from datasets import Dataset
     from peft import LoraConfig
@@ -168,7 +175,7 @@ def trl(folder: Path, packing: bool, device: str) -> Iterator[tuple[int, None]]:
         return int(there)
 
     for tokens in in_turns(make, Dataset.from_list(rows), lengths):
-        yield tokens, None
+        yield tokens, 0.0
 
 
 def contender(folder: Path, name: str, device: str, rounds: int, per_round: int) -> None:
@@ -177,17 +184,25 @@ def contender(folder: Path, name: str, device: str, rounds: int, per_round: int)
     for _ in range(WARM):
         next(steps)
     for _ in range(rounds):
-        began, tokens, used = time.perf_counter(), 0, []
-        for _ in range(per_round):
-            more, mfu = next(steps)
-            tokens, used = tokens + more, [*used, mfu]
-        known = [mfu for mfu in used if mfu is not None]
-        speed = tokens / (time.perf_counter() - began)
-        print(json.dumps([speed, statistics.mean(known) if known else None]), flush=True)
+        began = time.perf_counter()
+        taken = [next(steps) for _ in range(per_round)]
+        seconds = time.perf_counter() - began
+        print(json.dumps([sum(part) / seconds for part in zip(*taken, strict=True)]), flush=True)
 
 
-def measure(folder: Path, names: list[str], given: argparse.Namespace) -> dict[str, tuple[float, float | None]]:
-    """Tokens a second and MFU of each, medians of rounds; without those that do not fit or fail."""
+@dataclass(frozen=True)
+class Figures:
+    """Medians of the rounds of one contender."""
+
+    tokens_per_second: float
+    mfu: float
+    """0 where nobody knows the device's peak."""
+    settings: Mapping[str, Any]
+    """Of ours, those that were chosen here."""
+
+
+def measure(folder: Path, names: list[str], given: argparse.Namespace) -> dict[str, Figures]:
+    """Of those that fit and do not fail."""
     from tasks.core.params.training import Training
     from tasks.stages.train.builders import crew
 
@@ -195,41 +210,50 @@ def measure(folder: Path, names: list[str], given: argparse.Namespace) -> dict[s
         "PYTHONPATH": f"{ROOT}:{folder / 'trl'}", "HF_DATASETS_OFFLINE": "1", "HF_HOME": str(folder / "hf"),
         "PYTHONWARNINGS": "ignore",
     }  # fmt: skip
-    told: dict[str, tuple[float, float | None]] = {}
+    figures: dict[str, Figures] = {}
     for name in names:
-        if name in OURS and settings(folder, name, given.device) is None:
+        chosen = settings(folder, name, given.device) if name in OURS else None
+        if name in OURS and chosen is None:
             print(f"{name}: left out, it does not fit", flush=True)
             continue
-        command = [sys.executable, __file__, "--contender", name, "--folder", str(folder), "--device", given.device,
-                   "--rounds", str(given.rounds), "--steps", str(given.steps)]  # fmt: skip
-        ended = subprocess.run(command, env=environment, text=True, capture_output=True)
-        rounds = [json.loads(line) for line in ended.stdout.splitlines() if line.startswith("[")]
-        if ended.returncode or len(rounds) != given.rounds:
-            print(f"{name}: failed\n{ended.stderr[-2000:]}", flush=True)
+        rounds, error = _rounds(folder, name, given, environment)
+        if len(rounds) != given.rounds:
+            print(f"{name}: failed\n{error[-2000:]}", flush=True)
             continue
-        used = [mfu for _, mfu in rounds if mfu is not None]
-        told[name] = statistics.median(speed for speed, _ in rounds), statistics.median(used) if used else None
-        share = "" if told[name][1] is None else f", MFU {told[name][1]:.1%}"
-        print(f"{name}: {told[name][0]:,.0f} tokens/s{share}", flush=True)
-    return told
+        speed, mfu = (statistics.median(part) for part in zip(*rounds, strict=True))
+        kept = {key: getattr(chosen, key) for key in ("gradient_checkpointing", "zero_stage")} if chosen else {}
+        figures[name] = Figures(speed, mfu, kept)
+        print(f"{name}: {speed:,.0f} tokens/s{f', MFU {mfu:.1%}' if mfu else ''} {kept or ''}", flush=True)
+    return figures
 
 
-def report(told: Mapping[str, tuple[float, float | None]]) -> list[dict[str, Any]]:
+def _rounds(
+    folder: Path, name: str, given: argparse.Namespace, environment: Mapping[str, str]
+) -> tuple[list[list[float]], str]:
+    command = [sys.executable, __file__, "--contender", name, "--folder", str(folder), "--device", given.device,
+               "--rounds", str(given.rounds), "--steps", str(given.steps)]  # fmt: skip
+    try:
+        ended = subprocess.run(command, env=environment, text=True, capture_output=True, timeout=MOST_SECONDS)
+    except subprocess.TimeoutExpired:
+        return [], f"it took longer than {MOST_SECONDS:.0f} s"
+    return [json.loads(line) for line in ended.stdout.splitlines() if line.startswith("[")], ended.stderr
+
+
+def report(figures: Mapping[str, Figures]) -> list[dict[str, Any]]:
+    """A line for each contender, with the ratios that have a goal."""
     lines = []
-    for name in ("lora", "full"):
-        if name in told and told[name][1] is not None:
-            lines.append(line(f"MFU of {name}", told[name][1], "the device's data sheet", 1.0, told[name][1], MFU))
-    asked = {"padded": ("packed over padded", PACKING), **{peer: (words, 1.0) for peer, words in PEERS.items()}}
-    for name, (words, goal) in asked.items():
-        if name in told and "lora" in told:
-            ours, theirs = told["lora"][0], told[name][0]
-            lines.append(line("tokens per second", ours, words, theirs, ours / theirs, goal))
+    for name, it in figures.items():
+        row = {"metric": name, "tokens_per_second": round(it.tokens_per_second, 1), "mfu": round(it.mfu, 4)} | {
+            "settings": dict(it.settings)
+        }
+        if it.mfu and name in MFU:
+            row |= {"mfu_goal": MFU[name], "mfu_met": it.mfu >= MFU[name]}
+        if name in PEERS | {"padded": ""} and "lora" in figures:
+            goal = PACKING if name == "padded" else 1.0
+            ratio = figures["lora"].tokens_per_second / it.tokens_per_second
+            row |= {"lora_over_it": round(ratio, 3), "goal": goal, "met": ratio >= goal}
+        lines.append(row)
     return lines
-
-
-def line(metric: str, ours: Any, peer: str, other: float, ratio: Any, goal: float) -> dict[str, Any]:
-    return {"metric": metric, "ours": round(ours, 3), "peer": peer, "peer_value": round(other, 3),
-            "ratio": round(ratio, 3), "goal": goal, "met": ratio >= goal}  # fmt: skip
 
 
 def device_name(device: str) -> str:
@@ -255,25 +279,41 @@ def main() -> None:
     for part in ("--contender", "--folder"):
         parser.add_argument(part, help=argparse.SUPPRESS)
     given = parser.parse_args()
+    os.environ.pop("RAY_ADDRESS", None)  # what fits is asked of this machine
+    if given.contender == MODEL:
+        make_model(Path(given.folder), given.shape, given.device)
+        return
     if given.contender:
         contender(Path(given.folder), given.contender, given.device, given.rounds, given.steps)
         return
     name, names = device_name(given.device), given.only.split(",")
+    if unknown := [each for each in names if each not in OURS | PEERS]:
+        parser.error(f"--only: no contender {', '.join(unknown)}; there are {', '.join(OURS | PEERS)}")
     from benchmarks import step_time, training_speed
 
     with tempfile.TemporaryDirectory() as aside:
         folder = Path(aside)
         if any(each in PEERS for each in names):
             training_speed.fetch(folder / "trl")
-        make_model(folder / "model", given.shape, given.device)
+        making = [sys.executable, __file__, "--contender", MODEL, "--folder", str(folder / "model")]
+        subprocess.run([*making, "--device", given.device, "--shape", given.shape], check=True)
         make_rows(folder / "rows")
         lines = report(measure(folder, names, given))
     for row in lines:
-        print(f"{row['metric']:<20} {row['ours']:>10,.3f}  {row['peer']}: {row['peer_value']:,.3f}  "
-              f"ratio {row['ratio']:.2f}, goal {row['goal']:g}  {'met' if row['met'] else 'NOT met'}")  # fmt: skip
-    given.out.parent.mkdir(parents=True, exist_ok=True)
-    machine = step_time.machine(2) | {"device": name, "shape": given.shape}
-    given.out.write_text(json.dumps([row | machine for row in lines], indent=2) + "\n")
+        goals = "".join(
+            f"  {what} {row[figure]:.2f}, goal {row[goal]:g} {'met' if row[met] else 'NOT met'}"
+            for what, figure, goal, met in (
+                ("MFU", "mfu", "mfu_goal", "mfu_met"), ("lora over it", "lora_over_it", "goal", "met"),
+            )
+            if goal in row
+        )  # fmt: skip
+        print(f"{row['metric']:<9} {row['tokens_per_second']:>10,.0f} tokens/s{goals}")
+    if given.device == "gpu":
+        given.out.parent.mkdir(parents=True, exist_ok=True)
+        machine = step_time.machine(2) | {"device": name, "shape": given.shape, "rounds": given.rounds}
+        given.out.write_text(json.dumps([row | machine for row in lines], indent=2) + "\n")
+    if len(lines) != len(names):
+        raise SystemExit(1)
 
 
 if __name__ == "__main__":

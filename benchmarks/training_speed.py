@@ -149,7 +149,8 @@ def plain(folder: Path) -> Iterator[int]:
 
 
 def in_turns(make: Callable[[Any, list[Any]], Any], dataset: Any, lengths: Callable[[Any], int]) -> Iterator[int]:
-    """Steps of a trainer of transformers, which runs in a thread and waits before each step until it is asked."""
+    """Steps of a trainer of transformers, which runs in a thread and waits before each step until it is asked. Raises
+    what it raises."""
     import threading
 
     from transformers import TrainerCallback
@@ -172,10 +173,21 @@ def in_turns(make: Callable[[Any, list[Any]], Any], dataset: Any, lengths: Calla
         return compute(model, inputs, *given, **named)
 
     trainer.compute_loss = counted
-    threading.Thread(target=trainer.train, daemon=True).start()
+    failed: list[BaseException] = []
+
+    def train() -> None:
+        try:
+            trainer.train()
+        except BaseException as error:
+            failed.append(error)
+        done.release()
+
+    threading.Thread(target=train, daemon=True).start()
     while True:
         go.release()
         done.acquire()
+        if failed:
+            raise failed[0]
         yield seen[0]
 
 

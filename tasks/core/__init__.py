@@ -7,6 +7,7 @@ pages.py      in templates of HTML
 object_store.py  S3 and stores like it, whose connections end and who send nobody elsewhere
 moments.py    times that somebody else wrote, in UTC
 processor.py  what this machine's processor computes in hardware
+usable.py     cores and memory that this process may use
 files.py      digests, canonical JSON, outputs that appear whole or not at all
 journals.py   SQLite's journals that name what is none of theirs
 locks.py      one process at a time

@@ -23,6 +23,8 @@ def test_before_anything_was_made_it_goes_by_parameters_and_model_alone(tmp_path
 def test_a_run_is_refused_what_cannot_fit_and_on_a_cluster_goes_by_what_is_said(
     tmp_path: Path, checkouts: Checkouts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    for name in ("RAY_ADDRESS", place.SETTING):
+        monkeypatch.delenv(name, raising=False)
     project = checkouts.made(tmp_path / "project")
     layout, small = Layout(project), {"resources.memory_gib": "0.0001"}
     layout.state.mkdir(exist_ok=True)

@@ -13,8 +13,8 @@ class Resources(Frozen):
     price_per_hour: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.10
     """USD for an hour of one worker: its device and its share of the machine."""
     memory_gib: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
-    """GiB that a worker has: of its GPU, or of the machine. null: what this machine has."""
+    """GiB that a worker has: of its GPU, or of the machine. null: what this machine has; of a cluster unknown."""
     host_memory_gib: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
-    """GiB of a machine for what is offloaded by its workers. null: what this machine has."""
+    """GiB of a machine for what is offloaded by all workers. null: what this machine has; of a cluster unknown."""
     tokens_per_second: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
     """That one worker trains on. null: what the last training of this method took here, else an assumption."""

@@ -91,8 +91,8 @@ class Training(Frozen):
     checkpoint_steps: Annotated[int, Field(ge=1)] = 20
     """Optimizer steps between checkpoints; a killed run loses at most these."""
     least_workers: Annotated[int, Field(ge=1)] | None = None
-    """With how many workers it goes on where a cluster has no more of them; null: with all or none. A step learns the
-    same, in more passes."""
+    """With how many workers it goes on where a cluster has no more of them, and for how many it waits; null: with all,
+    and it waits ten minutes. A step learns the same, in more passes."""
     max_failures: Annotated[int, Field(ge=0)] = 3
     """How often workers may be lost in one execution before it gives up; each time it goes on from the last
     checkpoint."""

@@ -16,11 +16,12 @@ class Versions(Frozen):
     python: str
     libraries: dict[str, str]
 
-    def require_here(self) -> None:
-        """Raises InputError where this machine has others than the one that the stage was started on. That may have
-        torch for CPUs alone (2.9.1+cpu) where those that work have it for GPUs: its release counts."""
-        pairs = self._pairs(of_here(self.libraries))
-        other = [f"{name} {have} in place of {want}" for name, want, have in pairs if release(want) != release(have)]
+    def require_here(self, builds: bool = True) -> None:
+        """Raises InputError where this machine has others than the one that the stage was started on.
+
+        `builds`: that may not even have another build of torch, as it would be for CPUs (2.9.1+cpu)."""
+        pairs = [pair for pair in self._pairs(of_here(self.libraries)) if builds or not alike(*pair)]
+        other = [f"{name} {have} in place of {want}" for name, want, have in pairs if want != have]
         if other:
             raise InputError(
                 f"the machine {socket.gethostname()} has {', '.join(other)}; every machine of the cluster needs the "
@@ -35,9 +36,9 @@ class Versions(Frozen):
 NONE = "none"
 
 
-def release(version: str) -> str:
-    """Without the name of a build."""
-    return version.partition("+")[0]
+def alike(name: str, one: str, other: str) -> bool:
+    """They differ in the build of torch at most."""
+    return name == "torch" and one.partition("+")[0] == other.partition("+")[0]
 
 
 def require_alike(workers: Iterable[tuple[str, Versions]]) -> None:
@@ -49,7 +50,7 @@ def require_alike(workers: Iterable[tuple[str, Versions]]) -> None:
         pairs = [(name, its.libraries.get(name, NONE), theirs.libraries.get(name, NONE)) for name in names]
         if other := [f"{name} {have} in place of {want}" for name, want, have in pairs if want != have]:
             raise InputError(
-                f"the machine {machine} has {', '.join(other)} on {first}; the machines that train need the same"
+                f"machines of workers differ: {machine} has {', '.join(other)} on {first}; install the same on all"
             )
 
 

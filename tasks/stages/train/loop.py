@@ -39,7 +39,7 @@ from tasks.stages.train.target_loss import can_share_prefix
 def work(config: dict[str, Any]) -> None:
     """Ray Train's entry point on each worker. `config`: `job`."""
     job: Job = config["job"]
-    job.versions.require_here()
+    job.versions.require_here(builds=False)
     require_alike()
     train(job)
 
@@ -110,8 +110,8 @@ def train(job: Job) -> None:
 def require_memory(job: Job) -> None:
     """Raises InputError where the machine of this worker is too small for its part of the model."""
     training = job.training.model_copy(update={"workers": distributed.get_world_size()})
-    has = room.of_worker(training)
-    estimate.require(estimate.of(training, shape.read(job.model), Resources(), has, None))
+    own = estimate.of(training, shape.read(job.model), Resources(), room.of_worker(training), None)
+    estimate.require(own, f"on {socket.gethostname()} ")
 
 
 def prepare(training: Training) -> None:

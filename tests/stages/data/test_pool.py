@@ -5,9 +5,10 @@ import sys
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 
-from tasks.stages.data.ingest import cores
+from tasks.core import usable
 from tasks.stages.data.ingest.pool import Pool, workers
 
 
@@ -54,9 +55,9 @@ def test_one_worker_is_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
         assert {process for _, process in pool.in_order(who, BATCHES)} == {os.getpid()}
 
 
-def quota(folder: Path, text: str) -> None:
+def quota(folder: Path, text: str, name: str = "cpu.max") -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "cpu.max").write_text(text + "\n")
+    (folder / name).write_text(text + "\n")
 
 
 @pytest.fixture
@@ -86,19 +87,33 @@ def test_a_container_has_the_cores_that_its_cgroups_grant(
     quota(tmp_path / "pods", around)
     own = tmp_path / "cgroup"
     own.write_text("3:cpuset:/elsewhere\n0::/pods/one\n")
-    assert cores.usable(tmp_path, own) == wanted
+    assert usable.cores(tmp_path, own) == wanted
+
+
+@pytest.mark.parametrize(
+    ("inside", "around", "wanted"),
+    [("1000", "max", 1000), ("max", "2000", 2000), ("3000", "2000", 2000), ("x", "", None)],
+)
+def test_a_container_has_the_memory_that_its_cgroups_grant(
+    tmp_path: Path, inside: str, around: str, wanted: int | None
+) -> None:
+    quota(tmp_path / "pods" / "one", inside, "memory.max")
+    quota(tmp_path / "pods", around, "memory.max")
+    own = tmp_path / "cgroup"
+    own.write_text("0::/pods/one\n")
+    assert usable.memory(tmp_path, own) == (wanted or psutil.virtual_memory().total)
 
 
 @pytest.mark.usefixtures("many")
 def test_a_container_that_sees_its_own_cgroup_as_the_root(tmp_path: Path) -> None:
     quota(tmp_path, "300000 100000")
     (tmp_path / "cgroup").write_text("0::/\n")
-    assert cores.usable(tmp_path, tmp_path / "cgroup") == 3
+    assert usable.cores(tmp_path, tmp_path / "cgroup") == 3
 
 
 @pytest.mark.usefixtures("many")
 def test_a_system_without_cgroups_has_what_the_scheduler_gives(tmp_path: Path) -> None:
-    assert cores.usable(tmp_path, tmp_path / "nothing") == 64
+    assert usable.cores(tmp_path, tmp_path / "nothing") == 64
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason=f"{sys.platform} binds no process to cores")

@@ -3,6 +3,7 @@
 import dataclasses
 import re
 import shutil
+import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -162,14 +163,17 @@ def test_of_a_cluster_only_what_somebody_said_is_known(
     tiny: Path, folder24: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     nothing = Resources()
+    for name in ("RAY_ADDRESS", place.SETTING):
+        monkeypatch.delenv(name, raising=False)
     here = room.of(training(), nothing, tiny)
     assert None not in dataclasses.astuple(here)
     monkeypatch.setenv("RAY_ADDRESS", "somewhere:6379")
+    monkeypatch.setenv(place.SETTING, "")
     assert room.of(training(), nothing, tiny) == dataclasses.replace(here, device=None, host=None, disk=ANY)
     monkeypatch.setenv(place.SETTING, "s3://bucket/training")
     assert room.of(training(), nothing, tiny) == room.Room(None, None, None)
-    known = room.of(training(), Resources(memory_gib=2, host_memory_gib=3), tiny)
-    assert known == room.Room(2 * room.GIB, 3 * room.GIB, None)
+    known = room.of(training(workers=3), Resources(memory_gib=2, host_memory_gib=3), tiny)
+    assert known == room.Room(2 * room.GIB, room.GIB, None)
 
 
 def test_whether_what_is_offloaded_fits_is_known_where_the_host_is(tiny: Path, folder24: Path) -> None:
@@ -177,19 +181,33 @@ def test_whether_what_is_offloaded_fits_is_known_where_the_host_is(tiny: Path, f
     assert it.memory.host and it.fits
     unknown = dataclasses.replace(it, room=dataclasses.replace(it.room, host=None))
     assert unknown.fits is None and estimate.remedies(unknown) == {}
-    assert dataclasses.replace(it, room=dataclasses.replace(it.room, host=1)).fits is False
+    short = dataclasses.replace(it, room=dataclasses.replace(it.room, host=1))
+    assert short.fits is False
+    with pytest.raises(InputError, match=r"of its machine for what is offloaded, and has on one 0.0 GiB"):
+        estimate.require(short, "on one ")
 
 
 @pytest.mark.usefixtures("alone")
 def test_a_worker_looks_at_its_own_machine_before_it_loads_a_model(
     job: Callable[..., Job], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(room, "of_worker", lambda _: room.Room(1000, 1 << 40, None))
-    with pytest.raises(InputError, match=r"a worker needs 0.0 GiB for weights, .* and has 0.0 GiB"):
-        loop.train(job())
+    seen: list[int] = []
+
+    def of_worker(wanted: Any) -> room.Room:
+        seen.append(wanted.workers)
+        return room.Room(1000, 1 << 40, None)
+
+    monkeypatch.setattr(room, "of_worker", of_worker)
+    monkeypatch.delattr(loop, "loaded")
+    with pytest.raises(
+        InputError, match=rf"a worker needs 0.0 GiB for weights, .* and has on {socket.gethostname()} 0.0"
+    ):
+        loop.train(job(workers=8, least_workers=1, zero_stage=3))
+    assert seen == [1]  # as many as there are
 
 
 def test_workers_beside_each_other_share_a_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOCAL_RANK", "0")
     monkeypatch.setenv("LOCAL_WORLD_SIZE", "1")
     alone = room.of_worker(training()).device
     monkeypatch.setenv("LOCAL_WORLD_SIZE", "4")

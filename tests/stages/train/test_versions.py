@@ -31,17 +31,22 @@ def test_a_machine_with_another_version_is_named() -> None:
         having(**{"flash-attn": "2.8"}).require_here()
 
 
-def test_who_starts_it_may_have_torch_for_another_device() -> None:
+def test_of_torch_alone_another_build_will_do_and_for_answers_none() -> None:
     release = versions.of_here().libraries["torch"].partition("+")[0]
-    for build in ("", "+cpu", "+cu128"):
-        having(torch=release + build).require_here()
+    for build in ("", "+abc", "+cu128"):
+        having(torch=release + build).require_here(builds=False)
+    with pytest.raises(InputError, match=r"in place of .*\+abc"):
+        having(torch=f"{release}+abc").require_here()
+    peft = versions.of_here().libraries["peft"]
+    with pytest.raises(InputError, match=r"has peft .* in place of .*\+abc"):
+        having(peft=f"{peft}+abc").require_here(builds=False)
 
 
 def test_machines_that_train_together_have_the_same_builds_and_libraries() -> None:
     versions.require_alike([("one", having()), ("two", having())])
-    with pytest.raises(InputError, match=r"two has torch 2.9.1\+cpu in place of 2.9.1\+cu128 on one; the machines"):
+    with pytest.raises(InputError, match=r"two has torch 2.9.1\+cpu in place of 2.9.1\+cu128 on one"):
         versions.require_alike([("one", having(torch="2.9.1+cu128")), ("two", having(torch="2.9.1+cpu"))])
-    with pytest.raises(InputError, match=r"three has flash-attn 2.8 in place of none on one"):
+    with pytest.raises(InputError, match=r"three has flash-attn 2.8 in place of none on one; install"):
         versions.require_alike([("one", having()), ("two", having()), ("three", having(**{"flash-attn": "2.8"}))])
 
 

@@ -34,9 +34,14 @@ BOTO = {"connect_timeout": 5, "read_timeout": 60, "retries": {"max_attempts": 1}
 S3 = "s3://"
 
 
+def setting() -> str:
+    """What the environment says; empty where it names none."""
+    return os.environ.get(SETTING, "").rstrip("/")
+
+
 def named() -> "Place | None":
     """The one that the environment names. Raises InputError for one that there cannot be."""
-    where = os.environ.get(SETTING, "").rstrip("/")
+    where = setting()
     if not where:
         return None
     bucket = where.removeprefix(S3).partition("/")[0]

@@ -6,5 +6,4 @@ reading.py  one source, read
 intake.py   a batch of rows as records, or why not
 mapping.py  a row as a record, or why it cannot be one
 pool.py     batches on several processes, results in order
-cores.py    how many of them the machine lets run at once
 """

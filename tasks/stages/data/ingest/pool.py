@@ -13,8 +13,8 @@ from multiprocessing.connection import wait
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
+from tasks.core import usable
 from tasks.core.errors import InputError
-from tasks.stages.data.ingest import cores
 
 WORKERS = "HALLMARK_WORKERS"
 """Environment variable: processes of the heavy data stages; the cores that may be used where it is not set."""
@@ -29,7 +29,7 @@ def workers() -> int:
     """How many processes to use. Raises InputError where HALLMARK_WORKERS is not a number of at least 1."""
     setting = os.environ.get(WORKERS, "")
     if not setting:
-        return cores.usable()
+        return usable.cores()
     if not setting.isdecimal() or int(setting) < 1:
         raise InputError(f"{WORKERS}: expected a whole number of at least 1, got {setting!r}")
     return int(setting)

@@ -110,7 +110,7 @@ def remedies(estimate: Estimate) -> Mapping[str, Any] | None:
             changed = Training.model_validate({**estimate.training.model_dump(), **changes})
         except ValidationError:
             continue  # the method has no such form
-        if _fit(changed, needs(changed, estimate.shape, work), estimate.room):
+        if _fit(changed, needs(changed, estimate.shape, work), estimate.room) is not False:
             return changes
     return None
 
@@ -123,7 +123,7 @@ def _fit(training: Training, wanted: Memory, room: Room) -> bool | None:
         return wanted.device + wanted.host <= room.device
     if wanted.device > room.device or not wanted.host:
         return wanted.device <= room.device
-    return None if room.host is None else wanted.host * training.workers <= room.host
+    return None if room.host is None else wanted.host <= room.host
 
 
 def _ever_dearer(training: Training, longest: int) -> Iterator[Mapping[str, Any]]:
@@ -149,8 +149,9 @@ def _ever_dearer(training: Training, longest: int) -> Iterator[Mapping[str, Any]
         yield changes
 
 
-def require(estimate: Estimate) -> None:
-    """Raises InputError where it cannot be: what DeepSpeed will allocate alone is more than there is.
+def require(estimate: Estimate, where: str = "") -> None:
+    """Raises InputError where it cannot be: what DeepSpeed will allocate alone is more than there is. `where`: words
+    for the machine.
 
     Activations are estimated too roughly for a refusal.
     """
@@ -163,8 +164,13 @@ def require(estimate: Estimate) -> None:
             "take more workers with training.zero_stage: 3, method lora, or a smaller model"
         )  # fmt: skip
         raise InputError(
-            f"a worker needs {certain / GIB:.1f} GiB for weights, gradients and optimizer, and has "
+            f"a worker needs {certain / GIB:.1f} GiB for weights, gradients and optimizer, and has {where}"
             f"{room.device / GIB:.1f} GiB; {what}"
+        )
+    if room.host is not None and wanted.host > room.host:
+        raise InputError(
+            f"a worker needs {wanted.host / GIB:.1f} GiB of its machine for what is offloaded, and has {where}"
+            f"{room.host / GIB:.1f} GiB; take machines with more memory, or set training.offload: none"
         )
     if room.disk is not None and estimate.disk > room.disk:
         raise InputError(

@@ -91,5 +91,6 @@ def _activations(training: Training, shape: Shape, tokens: int, width: int, targ
     kept = shape.layers * (tokens * shape.hidden * width if training.gradient_checkpointing else layer)
     wide = min(tokens, training.max_length)
     scores = 2 * shape.heads * wide * tokens * width if training.attention == "eager" else 0
-    logits = 3 * round(tokens * target_share) * shape.vocabulary * FP32  # they stand at the targets alone
+    # At the targets alone: what the head gives, the same in fp32, and its logarithms (target_loss.py).
+    logits = 3 * round(tokens * target_share) * shape.vocabulary * FP32
     return kept + (layer if training.gradient_checkpointing else 0) + scores * shape.layers + logits

@@ -5,8 +5,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-import psutil
-
+from tasks.core import usable
 from tasks.core.params.resources import Resources
 from tasks.core.params.training import Training
 from tasks.stages.cluster import connection
@@ -17,41 +16,44 @@ GIB = 1 << 30
 
 @dataclass(frozen=True)
 class Room:
-    """Bytes; None where nobody knows."""
+    """Bytes, of a worker where nothing else is said; None where nobody knows."""
 
     device: int | None
-    """Of a worker's GPU, or of its share of a machine's memory."""
+    """Of its GPU, or of its share of a machine's memory."""
     host: int | None
-    """Of a machine's memory, for what is offloaded."""
+    """Of its share of a machine's memory, for what is offloaded."""
     disk: int | None
-    """Free, for checkpoints and weights."""
+    """Free, for checkpoints and weights of all workers."""
 
 
 def of(training: Training, resources: Resources, folder: Path) -> Room:
-    """`folder`: on the disk of the checkpoints, unless a cluster's training has a storage for them."""
-    cluster = connection.address() is not None
-    stored = cluster and place.SETTING in os.environ
+    """All workers count as on one machine. `folder`: on the disk of the checkpoints, unless a cluster's training has a
+    storage for them."""
+    cluster, workers = connection.address() is not None, training.workers
+    machine = _given(resources.host_memory_gib) or (None if cluster else usable.memory())
     return Room(
-        device=_given(resources.memory_gib) or (None if cluster else _device(training, training.workers)),
-        host=_given(resources.host_memory_gib) or (None if cluster else psutil.virtual_memory().total),
-        disk=None if stored else shutil.disk_usage(folder).free,
+        device=_given(resources.memory_gib) or (None if cluster else _device(training, workers, 0)),
+        host=None if machine is None else machine // workers,
+        disk=None if cluster and place.setting() else shutil.disk_usage(folder).free,
     )
 
 
 def of_worker(training: Training) -> Room:
     """Asked by a worker, on its own machine."""
-    beside = int(os.environ["LOCAL_WORLD_SIZE"])
-    return Room(device=_device(training, beside), host=psutil.virtual_memory().total, disk=None)
+    beside, own = int(os.environ["LOCAL_WORLD_SIZE"]), int(os.environ["LOCAL_RANK"])
+    own = int(os.environ["LOCAL_RANK"])
+    return Room(device=_device(training, beside, own), host=usable.memory() // beside, disk=None)
 
 
 def _given(gib: float | None) -> int | None:
     return None if gib is None else round(gib * GIB)
 
 
-def _device(training: Training, beside: int) -> int | None:
-    """Of one of so many workers beside each other on this machine; None where it has no such device."""
+def _device(training: Training, beside: int, place: int) -> int | None:
+    """Of the one at `place` of so many workers on this machine; None where it has no such device."""
     if training.device == "cpu":
-        return psutil.virtual_memory().total // beside
+        return usable.memory() // beside
     import torch
 
-    return torch.cuda.get_device_properties(0).total_memory if torch.cuda.is_available() else None
+    there = torch.cuda.device_count()
+    return torch.cuda.get_device_properties(min(place, there - 1)).total_memory if there else None
