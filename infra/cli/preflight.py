@@ -36,7 +36,7 @@ def preflight(
 
 
 def _print(told: Any, document: dict[str, Any]) -> None:
-    from tasks.stages.train.preflight.estimate import GIB
+    from tasks.stages.train.preflight.room import GIB
 
     console.print(f"{told.model}: {document['parameters']:,} weights, {document['trained']:,} of them trained")
     table = Table("of a worker's memory", "GiB", box=None)
