@@ -44,8 +44,10 @@ ROWS = 4096
 BATCH = 64
 WARM = 2
 """Steps that do not count."""
-MEDIAN, SPREAD, SHORTEST, LONGEST = 300, 0.8, 32, 2048
-"""Of the lengths, in tokens; the spread is that of their logarithm."""
+MEDIAN, LONGEST = {"7b": 300, "tiny": 30}, {"7b": 2048, "tiny": 128}
+"""Tokens of rows, by shape."""
+SPREAD, SHORTEST = 0.8, 16
+"""The first is that of the lengths' logarithm."""
 SHAPES: Mapping[str, Mapping[str, int]] = {
     "7b": {"hidden_size": 4096, "intermediate_size": 11008, "num_hidden_layers": 32, "num_attention_heads": 32},
     "tiny": {"hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 2, "num_attention_heads": 4},
@@ -83,7 +85,7 @@ def make_model(folder: Path, shape: str, device: str) -> None:
     tokenizer.save_pretrained(folder)
 
 
-def make_rows(folder: Path) -> None:
+def make_rows(folder: Path, shape: str) -> None:
     """A third of each row is its answer."""
     import numpy as np
 
@@ -91,12 +93,18 @@ def make_rows(folder: Path) -> None:
     from tasks.stages.train.rows.rendering import Example
 
     drawn = np.random.default_rng(1)
-    lengths = np.clip(drawn.lognormal(np.log(MEDIAN), SPREAD, ROWS), SHORTEST, LONGEST).astype(int)
+    lengths = np.clip(drawn.lognormal(np.log(MEDIAN[shape]), SPREAD, ROWS), SHORTEST, LONGEST[shape]).astype(int)
     folder.mkdir()
     with Writer(folder, 32_000) as writer:
         for length in lengths.tolist():
             writer.add(Example(drawn.integers(300, 32_000, length).tolist(), length - length // 3))
         writer.finish(Origin(data="", validation="", prompts="", model=""))
+
+
+def longest(folder: Path) -> int:
+    from tasks.stages.train.rows import examples
+
+    return int(examples.read(folder / "rows").lengths().max())
 
 
 def settings(folder: Path, name: str, device: str) -> Any:
@@ -107,7 +115,7 @@ def settings(folder: Path, name: str, device: str) -> Any:
 
     for checkpointing in (False, True):
         asked = Training.model_validate(
-            {"global_batch_size": BATCH, "micro_batch_tokens": 8192, "max_length": LONGEST, "epochs": 1000,
+            {"global_batch_size": BATCH, "micro_batch_tokens": 8192, "max_length": longest(folder), "epochs": 1000,
              "learning_rate": 1e-5, "precision": "bf16", "device": device, "layout": "packed", "order": "shuffled",
              "threads": os.cpu_count(), "gradient_checkpointing": checkpointing} | OURS[name]
         )  # fmt: skip
@@ -154,11 +162,14 @@ def trl(folder: Path, packing: bool, device: str) -> Iterator[tuple[int, float]]
         {"input_ids": read.row(at).tolist(), "completion_mask": [int(it >= read.starts[at]) for it in range(length)]}
         for at, length in enumerate(read.lengths().tolist())
     ]
-    together = 8  # rows a pass, of eight passes a step; packed rows are four times as long as the longest
+    together, most = (
+        8,
+        longest(folder),
+    )  # rows a pass, of eight passes a step; packed rows are four times as long as the longest
     asked = SFTConfig(
         output_dir=str(folder / f"trl-{packing}"), per_device_train_batch_size=1 if packing else together,
         gradient_accumulation_steps=4 if packing else BATCH // together, packing=packing,
-        max_length=4 * LONGEST if packing else LONGEST, bf16=True, use_cpu=device == "cpu", max_steps=100_000,
+        max_length=4 * most if packing else most, bf16=True, use_cpu=device == "cpu", max_steps=100_000,
         learning_rate=1e-5, report_to=[], save_strategy="no", logging_strategy="no", completion_only_loss=True,
     )  # fmt: skip
     model = AutoModelForCausalLM.from_pretrained(folder / "model", dtype=torch.bfloat16)
@@ -297,7 +308,7 @@ def main() -> None:
             training_speed.fetch(folder / "trl")
         making = [sys.executable, __file__, "--contender", MODEL, "--folder", str(folder / "model")]
         subprocess.run([*making, "--device", given.device, "--shape", given.shape], check=True)
-        make_rows(folder / "rows")
+        make_rows(folder / "rows", given.shape)
         lines = report(measure(folder, names, given))
     for row in lines:
         goals = "".join(
