@@ -6,8 +6,8 @@ The machines are network namespaces of this one, each with a disk of its own and
 (tests/stages/train/three_machines.py: needs root, iproute2 and the store of HALLMARK_SHARED). A model of 330,000
 parameters, fp32, ZeRO 2, two workers on two machines besides the head, a checkpoint every five steps. Each time one
 machine is cut off and killed at a random step, and the training goes on with the other; another joins for the next.
-Told are the trainings that ended, the work that was lost beyond the last checkpoint, and the largest difference of a
-step's loss from a training on one machine that nobody disturbed.
+The table has the trainings that ended, the work that was lost beyond the last checkpoint, and the largest difference of
+a step's loss from a training on one machine that nobody disturbed.
 """
 
 import argparse

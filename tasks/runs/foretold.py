@@ -50,13 +50,13 @@ def look(root: Path, file: Path | None, changes: Mapping[str, str], calibrating:
         parts.require(params.training, model)
         rows, run, measured = _earlier(params, layout)
         work = workload.of(rows, params.training, model.context) if rows else None
-        has = room.of(params.training, params.resources, layout.state)
-        told = estimate.of(params.training, model, params.resources, has, work, measured)
+        available = room.of(params.training, params.resources, layout.state)
+        told = estimate.of(params.training, model, params.resources, available, work, measured)
         if calibrating and told.fits is not False:
             progress.announce("preflight", f"training for {calibrate.SECONDS:.0f} seconds")
             with tempfile.TemporaryDirectory(dir=layout.state) as aside:
                 found = calibrate.of(params.training, model, folder, rows, run, Path(aside))
-            told = estimate.of(params.training, model, params.resources, has, work, measured, found)
+            told = estimate.of(params.training, model, params.resources, available, work, measured, found)
     return Foretold(base_model.describe(params.base_model), told, run)
 
 
@@ -120,8 +120,8 @@ def at_once(params: Params, layout: Layout) -> Iterator[str]:
     if not (folder / "config.json").is_file():
         return
     model = shape.read(folder)
-    has = room.of(params.training, params.resources, layout.state)
-    told = estimate.of(params.training, model, params.resources, has, None)
+    available = room.of(params.training, params.resources, layout.state)
+    told = estimate.of(params.training, model, params.resources, available, None)
     try:
         parts.require(params.training, model)
         estimate.require(told)

@@ -15,6 +15,6 @@ class Resources(Frozen):
     memory_gib: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
     """GiB that a worker has: of its GPU, or of the machine. null: what this machine has; of a cluster unknown."""
     host_memory_gib: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
-    """GiB of a machine for what is offloaded by all workers. null: what this machine has; of a cluster unknown."""
+    """GiB of a machine for what its workers offload. null: what this machine has; of a cluster unknown."""
     tokens_per_second: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
     """That one worker trains on. null: what the last training of this method took here, else an assumption."""

@@ -19,7 +19,7 @@ class Versions(Frozen):
     def require_here(self, builds: bool = True) -> None:
         """Raises InputError where this machine has others than the one that the stage was started on.
 
-        `builds`: that may not even have another build of torch, as it would be for CPUs (2.9.1+cpu)."""
+        `builds`: another build counts as another version. Else torch may be one for CPUs (2.9.1+cpu) on one of them."""
         pairs = [pair for pair in self._pairs(of_here(self.libraries)) if builds or not alike(*pair)]
         other = [f"{name} {have} in place of {want}" for name, want, have in pairs if want != have]
         if other:
@@ -48,10 +48,8 @@ def require_alike(workers: Iterable[tuple[str, Versions]]) -> None:
     for machine, theirs in others:
         names = sorted(its.libraries.keys() | theirs.libraries.keys())
         pairs = [(name, its.libraries.get(name, NONE), theirs.libraries.get(name, NONE)) for name in names]
-        if other := [f"{name} {have} in place of {want}" for name, want, have in pairs if want != have]:
-            raise InputError(
-                f"machines of workers differ: {machine} has {', '.join(other)} on {first}; install the same on all"
-            )
+        if other := [f"{name} {have} where {first} has {want}" for name, want, have in pairs if want != have]:
+            raise InputError(f"machines of workers differ: {machine} has {', '.join(other)}; install the same on all")
 
 
 def _installed(also: Iterable[str]) -> Iterator[tuple[str, str]]:

@@ -210,8 +210,8 @@ def require_room(params: Params, layout: Layout) -> None:
     if connection.address() is None:
         kernels.require(params.training)
         work = workload.of(layout.stage("tokenise"), params.training, None)
-        has = room.of(params.training, Resources(), layout.state)
-        estimate.require(estimate.of(params.training, model, Resources(), has, work))
+        available = room.of(params.training, Resources(), layout.state)
+        estimate.require(estimate.of(params.training, model, Resources(), available, work))
 
 
 def execute(

@@ -29,8 +29,8 @@ MIB = 1 / 1024
 def told(tiny: Path, rows: Path, memory: float = 1.0, measured: Measured | None = None, **changes: Any) -> Estimate:
     settings, model = training(**changes), shape.read(tiny)
     resources = Resources(memory_gib=memory, host_memory_gib=64, price_per_hour=2.0)
-    has = room.of(settings, resources, tiny)
-    return estimate.of(settings, model, resources, has, workload.of(rows, settings, model.context), measured)
+    available = room.of(settings, resources, tiny)
+    return estimate.of(settings, model, resources, available, workload.of(rows, settings, model.context), measured)
 
 
 def test_the_shape_is_that_of_the_loaded_model(tiny: Path) -> None:
@@ -173,7 +173,10 @@ def test_of_a_cluster_only_what_somebody_said_is_known(
     monkeypatch.setenv(place.SETTING, "s3://bucket/training")
     assert room.of(training(), nothing, tiny) == room.Room(None, None, None)
     known = room.of(training(workers=3), Resources(memory_gib=2, host_memory_gib=3), tiny)
-    assert known == room.Room(2 * room.GIB, room.GIB, None)
+    assert known == room.Room(2 * room.GIB, 3 * room.GIB, None)  # the three may be on three machines
+    monkeypatch.delenv("RAY_ADDRESS")
+    known = room.of(training(workers=3), Resources(memory_gib=2, host_memory_gib=3), tiny)
+    assert known == room.Room(2 * room.GIB, room.GIB, here.disk)
 
 
 def test_whether_what_is_offloaded_fits_is_known_where_the_host_is(tiny: Path, folder24: Path) -> None:

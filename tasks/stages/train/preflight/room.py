@@ -27,21 +27,20 @@ class Room:
 
 
 def of(training: Training, resources: Resources, folder: Path) -> Room:
-    """All workers count as on one machine. `folder`: on the disk of the checkpoints, unless a cluster's training has a
-    storage for them."""
-    cluster, workers = connection.address() is not None, training.workers
-    machine = _given(resources.host_memory_gib) or (None if cluster else usable.memory())
-    return Room(
-        device=_given(resources.memory_gib) or (None if cluster else _device(training, workers, 0)),
-        host=None if machine is None else machine // workers,
-        disk=None if cluster and place.setting() else shutil.disk_usage(folder).free,
-    )
+    """`folder`: on the disk of the checkpoints, unless a cluster's training has a storage for them. Of a cluster nobody
+    knows how many workers a machine will have: each counts as alone on one."""
+    cluster = connection.address() is not None
+    if cluster:
+        device, host = _given(resources.memory_gib), _given(resources.host_memory_gib)
+    else:
+        device = _given(resources.memory_gib) or _device(training, training.workers, 0)
+        host = (_given(resources.host_memory_gib) or usable.memory()) // training.workers
+    return Room(device, host, disk=None if cluster and place.setting() else shutil.disk_usage(folder).free)
 
 
 def of_worker(training: Training) -> Room:
     """Asked by a worker, on its own machine."""
     beside, own = int(os.environ["LOCAL_WORLD_SIZE"]), int(os.environ["LOCAL_RANK"])
-    own = int(os.environ["LOCAL_RANK"])
     return Room(device=_device(training, beside, own), host=usable.memory() // beside, disk=None)
 
 
