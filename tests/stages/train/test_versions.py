@@ -55,6 +55,13 @@ def test_a_worker_looks_at_both_before_it_trains(job: Callable[..., Job], monkey
     with pytest.raises(InputError, match=r"in place of 1.0"):
         loop.work({"job": Job(**{**vars(job()), "versions": having(torch="1.0")})})
 
+    trained: list[Job] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(loop, "train", trained.append)
+        release = versions.of_here().libraries["torch"].partition("+")[0]
+        loop.work({"job": Job(**{**vars(job()), "versions": having(torch=f"{release}+cu128")})})
+    assert trained
+
     def gathered(told: list[Any], own: Any) -> None:
         told[:] = [own, ("other", having(triton="9"))]
 
