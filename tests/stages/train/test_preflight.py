@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tasks.core import processor
 from tasks.core.errors import InputError, Unavailable
 from tasks.core.params.resources import Resources
 from tasks.stages.cluster.storage import place
@@ -92,6 +93,15 @@ def test_a_speed_says_where_it_comes_from(tiny: Path) -> None:
         assert "assumed" in speed.of(training(**other), model, Resources(), measured).source
     slower = speed.of(training(gradient_checkpointing=True), model, Resources(), None)
     assert slower.tokens_per_second < speed.of(training(), model, Resources(), None).tokens_per_second
+
+
+def test_an_assumed_speed_is_about_what_was_measured(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of SmolLM2-135M on two threads (docs/decisions/training.md), to a fifth."""
+    model = dataclasses.replace(shape.read(tiny), weights={"weight": (134_515, 1000)})
+    monkeypatch.setattr(processor, "has_bf16", lambda: True)
+    for precision, measured in (("bf16", 810), ("fp32", 320)):
+        assumed = speed.of(training(precision=precision, threads=2), model, Resources(), None)
+        assert assumed.tokens_per_second == pytest.approx(measured, rel=0.2)
 
 
 @pytest.mark.slow
