@@ -12,8 +12,8 @@ from tasks.stages.train.preflight.shape import Shape
 GPU = 3.5e14
 """Floating-point operations a second that training gets out of an H100 in bf16: 35 % of its peak of 989 TFLOPS."""
 CPU = {"bf16": 2.0e11, "fp32": 8.0e10}
-"""The same of a CPU thread, with instructions for bf16, and in fp32. On two cores SmolLM2-135M with LoRA learns from 810
-tokens a second, and from 277 to 377 (docs/decisions/training.md)."""
+"""The same of a CPU thread: with instructions for bf16, and in fp32. SmolLM2-135M with LoRA then learns from 810 and
+from 277 to 377 tokens a second on two cores (docs/decisions/training.md)."""
 WITHOUT_BF16 = 8e8
 """The same in bf16 where the processor has no instructions for it."""
 
