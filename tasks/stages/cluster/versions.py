@@ -3,7 +3,7 @@
 import importlib.metadata
 import platform
 import socket
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from tasks.core.config import Frozen
 from tasks.core.errors import InputError
@@ -41,15 +41,16 @@ def alike(name: str, one: str, other: str) -> bool:
     return name == "torch" and one.partition("+")[0] == other.partition("+")[0]
 
 
-def require_alike(workers: Iterable[tuple[str, Versions]]) -> None:
-    """`workers`: machine and versions of each. Raises InputError where machines that work together differ,
+def require_alike(workers: Sequence[tuple[str, Versions]], rank: int) -> None:
+    """`workers`: machine and versions of each. Raises InputError where those of `rank` are not those of most,
     be it in a build or in a library that only some have: they might not compute the same."""
-    (first, its), *others = workers
-    for machine, theirs in others:
-        names = sorted(its.libraries.keys() | theirs.libraries.keys())
-        pairs = [(name, its.libraries.get(name, NONE), theirs.libraries.get(name, NONE)) for name in names]
-        if other := [f"{name} {have} where {first} has {want}" for name, want, have in pairs if want != have]:
-            raise InputError(f"machines of workers differ: {machine} has {', '.join(other)}; install the same on all")
+    machine, own = workers[rank]
+    everyones = [theirs for _, theirs in workers]
+    first, its = max(workers, key=lambda worker: everyones.count(worker[1]))  # of equally many the first
+    names = sorted(its.libraries.keys() | own.libraries.keys())
+    pairs = [(name, its.libraries.get(name, NONE), own.libraries.get(name, NONE)) for name in names]
+    if other := [f"{name} {have} where {first} has {want}" for name, want, have in pairs if want != have]:
+        raise InputError(f"machines of workers differ: {machine} has {', '.join(other)}; install the same on all")
 
 
 def _installed(also: Iterable[str]) -> Iterator[tuple[str, str]]:

@@ -1,6 +1,7 @@
 """Parameters into objects of PEFT, DeepSpeed, Ray and the learning rate; nowhere else."""
 
 import math
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -129,13 +130,21 @@ def crew(training: Training) -> Crew:
     return Crew("training", training.workers, training.threads, training.device == "gpu", own)
 
 
-def scaling_config(training: Training, workers: int) -> "ScalingConfig":
-    """Workers and what each takes of the machine."""
+def scaling_config(training: Training, workers: int, unfit: Sequence[str] = ()) -> "ScalingConfig":
+    """Workers, what each takes of a machine, and on which machines there is to be none."""
     from ray.train import ScalingConfig
 
-    return ScalingConfig(
-        num_workers=workers, use_gpu=training.device == "gpu", resources_per_worker=crew(training).needs
+    return ScalingConfig(  # type: ignore[call-arg]  # typed as that of the first Ray Train
+        num_workers=workers,
+        use_gpu=training.device == "gpu",
+        resources_per_worker=crew(training).needs,
+        label_selector=elsewhere(unfit),
     )
+
+
+def elsewhere(unfit: Sequence[str]) -> dict[str, str]:
+    """What Ray is told so that a worker gets a place on other machines than these."""
+    return {"ray.io/node-id": f"!in({','.join(unfit)})"} if unfit else {}
 
 
 def run_config(folder: Path) -> "RunConfig":

@@ -44,6 +44,8 @@ class Job:
     """Of the machine that starts the training."""
     skipped: tuple[int, ...] = ()
     """Steps, from 0, that are left out, since their loss was no number or leapt."""
+    unfit: tuple[str, ...] = ()
+    """Ray's names for machines that cannot train with the others."""
     afar: Afar | None = None
     notices: bool = False
     """The cluster says when it is about to take a machine away."""

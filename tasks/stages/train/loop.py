@@ -24,7 +24,7 @@ from tasks.stages.train.keeping.home import Home
 from tasks.stages.train.preflight import estimate, room, shape
 from tasks.stages.train.proof import layout, state
 from tasks.stages.train.proof.step import FirstStep, Tally
-from tasks.stages.train.recovery import checkpoints, resharded, watchdog
+from tasks.stages.train.recovery import checkpoints, resharded, unfit, watchdog
 from tasks.stages.train.recovery.attempts import MachinesChange, OutOfMemory
 from tasks.stages.train.recovery.checkpoints import Checkpoint
 from tasks.stages.train.recovery.divergence import diverged, left_out, require_sane
@@ -39,23 +39,20 @@ from tasks.stages.train.target_loss import can_share_prefix
 def work(config: dict[str, Any]) -> None:
     """Ray Train's entry point on each worker. `config`: `job`."""
     job: Job = config["job"]
-    job.versions.require_here(builds=False)
-    require_alike()
+    with unfit.agreed(job):
+        job.versions.require_here(builds=False)
+    everyone = unfit.gathered((socket.gethostname(), versions.of_here()))
+    with unfit.agreed(job):
+        versions.require_alike(everyone, distributed.get_rank())
     train(job)
-
-
-def require_alike() -> None:
-    """Raises InputError where the machines of the workers differ."""
-    everyone: list[Any] = [None] * distributed.get_world_size()
-    distributed.all_gather_object(everyone, (socket.gethostname(), versions.of_here()))
-    versions.require_alike(everyone)
 
 
 def train(job: Job) -> None:
     """Train from the newest checkpoint, or from the start, to the end, and export the weights."""
     home = away.of(job)
     job, training = home.job, home.job.training
-    require_memory(job)
+    with unfit.agreed(job):
+        require_memory(job)
     gpu = training.device == "gpu"
     prepare(training)
     checkpoint = home.newest()

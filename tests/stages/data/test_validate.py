@@ -52,7 +52,9 @@ LANGUAGES = ("expect_column_unique_value_count_to_be_between", {"column": "langu
 ROWS = ("expect_table_row_count_to_be_between", {"min_value": 5})
 
 
-def test_expectations_are_counted_and_kept_in_the_order_of_the_suite(run: Run) -> None:
+def test_expectations_are_counted_and_kept_in_the_order_of_the_suite(
+    run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
     result = check(run, dataset=suite(IN_SET, ROWS, LANGUAGES), src=suite(ROWS, IN_SET, name="source-checks"))
     by_source, dataset = result.suites
     assert (by_source.suite, by_source.source, by_source.rows, by_source.success) == ("source-checks", "src", 10, True)
@@ -64,6 +66,8 @@ def test_expectations_are_counted_and_kept_in_the_order_of_the_suite(run: Run) -
     assert (languages.success, languages.observed, languages.why) == (True, 2, "because 2")
     facts = {name: fact["value"] for name, fact in run.result("validate")["facts"].items()}
     assert facts == {"evaluated_expectations": 5, "failed_expectations": 1, "failed_suites": 1}
+    told = [line for line in capsys.readouterr().out.splitlines() if not line.startswith("progress")]
+    assert told == [f"suite checks: {IN_SET[0]} of language failed in 1 row: because 0"]
 
 
 EVERY_COLUMN = suite(

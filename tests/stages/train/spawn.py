@@ -61,7 +61,7 @@ def main() -> None:
 
 
 def answer(job: Any, plant: Callable[[pytest.MonkeyPatch], None] | None) -> str:
-    from tasks.core.errors import Refused
+    from tasks.core.errors import HallmarkError
     from tasks.stages.train import loop
 
     with pytest.MonkeyPatch.context() as patch:
@@ -69,7 +69,7 @@ def answer(job: Any, plant: Callable[[pytest.MonkeyPatch], None] | None) -> str:
             plant(patch)
         try:
             loop.train(job)
-        except Refused as refused:
+        except HallmarkError as refused:
             return f"{refused}\n"
     return DONE
 

@@ -18,7 +18,7 @@ from tasks.core.params.training import Training
 from tasks.stages.train import loop, watch
 from tasks.stages.train.job import Job
 from tasks.stages.train.recovery import attempts, checkpoints, watchdog
-from tasks.stages.train.recovery.attempts import MachinesChange, OutOfMemory, WorkersLost
+from tasks.stages.train.recovery.attempts import MachinesChange, OutOfMemory, Unfit, WorkersLost
 from tasks.stages.train.recovery.checkpoints import Checkpoint
 
 MakeJob = Callable[..., Job]
@@ -75,6 +75,41 @@ def test_what_a_person_has_to_mend_ends_it_at_once(job: MakeJob) -> None:
     with pytest.raises(InputError, match="lower"):
         attempts.until_done(job(), train)
     assert len(tokens) == 1
+
+
+def test_machines_that_do_not_fit_are_left_out_where_enough_remain(job: MakeJob) -> None:
+    seen: list[tuple[str, ...]] = []
+    errors: list[Exception] = [Unfit("two has torch 1.0", ("b",), 2), Unfit("three has torch 1.0", ("c", "d"), 1)]
+
+    def train(job: Job) -> None:
+        seen.append(job.unfit)
+        if errors:
+            raise errors.pop(0)
+
+    made = job(workers=3, least_workers=1, max_failures=0)
+    failures = attempts.until_done(made, train)
+    assert seen == [(), ("b",), ("b", "c", "d")]
+    assert [each.reason for each in failures] == [
+        "two has torch 1.0; training leaves it out",
+        "three has torch 1.0; training leaves it out",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("least", "errors"),
+    [
+        (None, [Unfit("two has torch 1.0", ("b",), 2)]),
+        (3, [Unfit("two has torch 1.0", ("b",), 2)]),
+        (1, [Unfit("two has torch 1.0", ("a", "b", "c"), 0)]),
+        (1, [Unfit("two has torch 1.0", ("b",), 2)] * 2),
+    ],
+    ids=["all are needed", "as many are needed", "none fits", "it came again"],
+)
+def test_where_too_few_machines_fit_it_ends(job: MakeJob, least: int | None, errors: list[Exception]) -> None:
+    train, tokens = failing(*errors, None)
+    with pytest.raises(InputError, match=r"^two has torch 1.0$"):
+        attempts.until_done(job(workers=3, least_workers=least), train)
+    assert len(tokens) == len(errors)
 
 
 def test_passes_are_halved_and_who_goes_on_later_knows(job: MakeJob) -> None:

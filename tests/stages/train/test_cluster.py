@@ -199,24 +199,31 @@ def test_it_takes_no_ports_on_which_somebody_listens() -> None:
 
 
 PLACES = """
+import ray, time
+from pathlib import Path
+from tasks.stages.train.job import Job
 from tasks.stages.train.machines import places
 places.SETTLED_SECONDS = 1.0
-two = Training(threads=1, workers=2, least_workers=1)
-print("room for", places.wait_for(two), places.wait_for(Training(threads=1, workers=1)))
-with places.asked(two, [2, 1]) as asked:
-    import time
-    time.sleep(2)
-    print("together", asked.given())
+def job(unfit=(), **settings):
+    return Job(Training(threads=1, **settings), *[Path()] * 5, unfit=unfit)
+two = dict(workers=2, least_workers=1)
+print("room for", places.wait_for(job(**two)), places.wait_for(job(workers=1)))
+only = ray.nodes()[0]["NodeID"]
+for unfit in ((), (only, "0" * 56), ("0" * 56,)):
+    with places.asked(job(unfit, **two), [2, 1]) as asked:
+        time.sleep(2)
+        print("of", len(unfit), "unfit", asked.given())
 """
 
 
 @pytest.mark.slow
 def test_a_training_begins_with_as_many_workers_as_have_room(head: str, tmp_path: Path) -> None:
-    """The head has one CPU. Two places that are wanted together are not given one by one."""
+    """The head has one CPU. Two places that are wanted together are not given one by one. A machine that does not fit
+    gives none."""
     settings = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": TOKEN}
     told = join(tmp_path, PLACES, RAY_ADDRESS=head, **connection.LOOPBACK, **settings)
     assert told.returncode == 0, told.stderr
-    assert "room for 1 1" in told.stdout and "together 1" in told.stdout
+    assert "room for 1 1" in told.stdout and "of 0 unfit 1\nof 2 unfit 0\nof 1 unfit 1" in told.stdout
 
 
 def test_gpus_that_are_not_there_are_told_before_anything_waits_for_them(monkeypatch: pytest.MonkeyPatch) -> None:

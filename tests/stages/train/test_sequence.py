@@ -2,13 +2,14 @@
 
 import contextlib
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import torch
 
 from tasks.core.errors import InputError
+from tasks.stages.train.job import Job
 from tasks.stages.train.machines import places
 from tasks.stages.train.preflight import estimate, parts, shape, workload
 from tasks.stages.train.rows.batches import collate
@@ -91,7 +92,7 @@ def test_preflight_counts_a_worker_s_part(tiny: Path, folder24: Path) -> None:
     ids=str,
 )
 def test_workers_of_a_cluster_come_in_groups(
-    settings: dict[str, int], groups: list[int], monkeypatch: pytest.MonkeyPatch
+    settings: dict[str, int], groups: list[int], job: Callable[..., Job], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     wanted: list[list[int]] = []
     given = iter([0, 8])
@@ -104,6 +105,6 @@ def test_workers_of_a_cluster_come_in_groups(
     monkeypatch.setattr(places, "asked", asked)
     monkeypatch.setattr(places.Places, "given", lambda _: next(given))
     monkeypatch.setattr(places, "EVERY_SECONDS", 0)
-    assert places.wait_for(training(**settings)) == 8
+    assert places.wait_for(job(**settings)) == 8
     assert wanted == [groups]
     assert next(given, None) is None  # it waited

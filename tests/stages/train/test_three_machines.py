@@ -148,9 +148,9 @@ def assert_answers_are_the_same(machines: Machines, layout: Layout) -> None:
 def test_what_happens_to_machines_changes_nothing_that_is_learnt(
     machines: Machines, job: MakeJob, alone: None, tmp_path: Path
 ) -> None:
-    """One is cut off and killed; the other trains on. The store is away for a while. A third joins, its clock a minute
-    ahead, and training grows. One is taken back with notice. Nothing lies on a disk that two of them see. Then two of
-    them answer as one process does."""
+    """One is cut off and killed; the other trains on. The store is away for a while. One joins with another version of
+    a library, and is left out. Another joins, its clock a minute ahead, and training grows. One is taken back with
+    notice. Nothing lies on a disk that two of them see. Then two of them answer as one process does."""
     with_others = replace(job("with others", **SETTINGS), notices=True)
     driver = start(machines, with_others)
     driver.reaches(12)
@@ -164,6 +164,9 @@ def test_what_happens_to_machines_changes_nothing_that_is_learnt(
     assert driver.process.poll() is None
     machines.start_store()
 
+    machines.add("old", older="peft")
+    driver.says("has peft 0.1 in place of")
+
     machines.add("three", ahead=60)
     driver.waits(lambda: workers_of(driver) == 2, "checkpoint of two workers", 400)
 
@@ -174,8 +177,9 @@ def test_what_happens_to_machines_changes_nothing_that_is_learnt(
 
     reasons = " / ".join(each["reason"] for each in failures)
     assert re.fullmatch(
-        r"worker [01] of 2 was lost / there is room for more workers after step \d+ / a machine is taken away after "
-        r"step \d+( / there is room for more workers after step \d+)*",
+        r"worker [01] of 2 was lost / there is room for more workers after step \d+ / the machine \S+ has peft 0.1 in "
+        r"place of .*; training leaves it out( / there is room for more workers after step \d+)? / a machine is taken "
+        r"away after step \d+( / there is room for more workers after step \d+)*",
         reasons,
     ), reasons
     whole = job("whole", **SETTINGS | {"workers": 1, "least_workers": None, "zero_stage": 0})

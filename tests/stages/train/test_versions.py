@@ -11,6 +11,7 @@ from tasks.stages.cluster import versions
 from tasks.stages.cluster.versions import Versions
 from tasks.stages.train import loop
 from tasks.stages.train.job import Job
+from tests.stages.train.spawn import Workers
 
 
 def having(**libraries: str) -> Versions:
@@ -43,11 +44,16 @@ def test_of_torch_alone_another_build_will_do_and_for_answers_none() -> None:
 
 
 def test_machines_that_train_together_have_the_same_builds_and_libraries() -> None:
-    versions.require_alike([("one", having()), ("two", having())])
+    """What most have is right, and of equally many what the first has."""
+    same = [("one", having()), ("two", having())]
+    apart = [("one", having(torch="2.9.1+cu128")), ("two", having(torch="2.9.1+cpu"))]
+    first = [("one", having(**{"flash-attn": "2.8"})), ("two", having()), ("three", having())]
+    for workers, rank in ((same, 0), (same, 1), (apart, 0), (first, 1), (first, 2)):
+        versions.require_alike(workers, rank)
     with pytest.raises(InputError, match=r"two has torch 2.9.1\+cpu where one has 2.9.1\+cu128; install"):
-        versions.require_alike([("one", having(torch="2.9.1+cu128")), ("two", having(torch="2.9.1+cpu"))])
-    with pytest.raises(InputError, match=r"three has flash-attn 2.8 where one has none; install"):
-        versions.require_alike([("one", having()), ("two", having()), ("three", having(**{"flash-attn": "2.8"}))])
+        versions.require_alike(apart, 1)
+    with pytest.raises(InputError, match=r"one has flash-attn 2.8 where two has none; install"):
+        versions.require_alike(first, 0)
 
 
 @pytest.mark.usefixtures("alone")
@@ -63,8 +69,25 @@ def test_a_worker_looks_at_both_before_it_trains(job: Callable[..., Job], monkey
     assert trained
 
     def gathered(told: list[Any], own: Any) -> None:
-        told[:] = [own, ("other", having(triton="9"))]
+        told[:] = [("other", having(triton="9")), own] if isinstance(own[1], Versions) else [own, own]
 
     monkeypatch.setattr(distributed, "all_gather_object", gathered)
-    with pytest.raises(InputError, match=r"other has triton 9 where"):
+    monkeypatch.setattr(distributed, "get_rank", lambda: 1)
+    with pytest.raises(InputError, match=r"has triton .* where other has 9"):
         loop.work({"job": job()})
+
+
+def short_of_memory(patch: pytest.MonkeyPatch) -> None:
+    """The second of two machines."""
+
+    def require(_: Job) -> None:
+        if distributed.get_rank() == 1:
+            raise InputError("on two weights need 9 GiB")
+
+    patch.setattr(loop, "require_memory", require)
+
+
+@pytest.mark.slow
+def test_what_one_machine_cannot_do_all_of_them_refuse(job: Callable[..., Job], pair: Workers) -> None:
+    """Or the others would wait for it."""
+    assert pair.answers(job(), short_of_memory) == ["on two weights need 9 GiB\n"] * 2

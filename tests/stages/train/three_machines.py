@@ -15,6 +15,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -96,8 +97,9 @@ class Machines:
         """The variables that point at the store."""
         return object_store.settings(f"http://{self.net}.1:{STORE}")
 
-    def add(self, machine: str, cpus: int = 1, ahead: int = 0) -> None:
-        """A machine that joins the cluster, its clock so many seconds ahead; the head is the first."""
+    def add(self, machine: str, cpus: int = 1, ahead: int = 0, older: str | None = None) -> None:
+        """A machine that joins the cluster, its clock so many seconds ahead; the head is the first. `older`: a library
+        of which it has version 0.1."""
         self._count += 1
         place, hub, cable = self.namespace(machine), self.namespace(HUB), f"v{self._count}"
         run("ip", "netns", "add", place)
@@ -117,10 +119,18 @@ class Machines:
         join = as_head if first else [f"--address={self.address}", f"--num-cpus={cpus}"]
         ray = [Path(sys.executable).with_name("ray"), "start", "--block", f"--node-ip-address={self.net}.{self._count}",
                "--object-store-memory=100000000", *join]  # fmt: skip
-        command = ray if first else ["unshare", "-m", "sh", "-c", f'{own_tmp()} && exec "$@"', "sh", *ray]
+        own = f"{own_tmp()} && {self.with_older(older)}" if older else own_tmp()
+        command = ray if first else ["unshare", "-m", "sh", "-c", f'{own} && exec "$@"', "sh", *ray]
         given = self.keys | {"HALLMARK_TRAINING_CACHE": f"/tmp/cache-{machine}"} | other_clock.ahead(ahead)
         self.spawn(machine, command, given, f"{machine}.log")
         self.wait_for(f"{machine}.log", "Ray runtime started")
+
+    def with_older(self, library: str) -> str:
+        """Shell commands after which a machine has version 0.1 of it, as far as one can see."""
+        told = next(file for file in metadata.distribution(library).files or [] if file.name == "METADATA")
+        mine = self.folder / f"{library}.METADATA"
+        mine.write_text(f"Metadata-Version: 2.1\nName: {library}\nVersion: 0.1\n")
+        return f"mount --bind {shlex.quote(str(mine))} {shlex.quote(str(told.locate()))}"
 
     def hosts(self, place: str) -> Path:
         """What a machine knows its own name by, which gloo asks for; all of them have the name of this one."""

@@ -56,6 +56,8 @@ def run(params: Params, layout: Layout) -> Validated:
         answer = expectations.check(suite, source, _asked(suite, source, records, layout), spared)
         checked.append((summary(suite, source, rows[source] if source else sum(rows.values()), answer), answer))
     validated = Validated(suites=[suite for suite, _ in checked])
+    for words in _failed(validated):
+        print(words, flush=True)
     with whole_folder(layout.stage("validate")) as folder:
         pages.write(folder / "docs", checked)
         write_json(
@@ -104,6 +106,16 @@ def _spared(resolved: ResolvedSources) -> dict[str, list[str]]:
         item.source.id: [name for name in CATEGORIES if item.source.protect.action(name) == "keep"]
         for item in resolved.sources
     }
+
+
+def _failed(validated: Validated) -> Iterator[str]:
+    """In words, each expectation that failed."""
+    for suite in validated.suites:
+        for each in suite.expectations:
+            if not each.success:
+                of, rows = f" of {each.column}" if each.column else "", each.unexpected_count
+                broken = f" in {rows:,} row{'s' * (rows != 1)}" if rows is not None else ""
+                yield f"suite {suite.suite}: {each.type}{of} failed{broken}: {each.why}"
 
 
 def _facts(validated: Validated) -> facts.Facts:

@@ -23,7 +23,7 @@ from tasks.stages.cluster.storage.trees import Tree
 from tasks.stages.train.desk import Desk, Stored
 from tasks.stages.train.job import Afar, Job
 from tasks.stages.train.keeping.home import Home
-from tasks.stages.train.recovery import checkpoints, watchdog
+from tasks.stages.train.recovery import checkpoints, unfit, watchdog
 from tasks.stages.train.recovery.checkpoints import Checkpoint
 
 OF_A_RANK = re.compile(r"zero_pp_rank_(\d+)_")
@@ -53,7 +53,7 @@ class Away(Home):
     def _arrived(self, job: Job) -> Job:
         """The job with folders of this machine."""
         model, rows = (node.place_of(tree) for tree in (self.afar.model, self.afar.rows))
-        of = f"{self.afar.name}-{self.machine()}-"  # several machines may have one home
+        of = f"{self.afar.name}-{unfit.machine(job)}-"  # several machines may have one home
         self.folder = folder = node.cache(node.WORK) / f"{of}{self.attempt}"
         if self.leads:
             for tree in (self.afar.model, self.afar.rows):
@@ -64,14 +64,6 @@ class Away(Home):
         distributed.barrier()
         checkpoints, output, scratch = (folder / part for part in FOLDERS)
         return replace(job, model=model, rows=rows, checkpoints=checkpoints, output=output, scratch=scratch)
-
-    def machine(self) -> str:
-        """Ray's name for this one."""
-        if isinstance(self.afar.desk, Desk):
-            return "alone"
-        import ray
-
-        return str(ray.get_runtime_context().get_node_id())
 
     @property
     def leads(self) -> bool:
@@ -88,7 +80,7 @@ class Away(Home):
             path, here = self.job.checkpoints / f"step-{stored.step:09d}", True
             if self.leads:
                 here = self._fetch(stored, path)
-            if all(agreed(here)):
+            if all(unfit.gathered(here)):
                 return checkpoints.of(path, read_json(path / checkpoints.MANIFEST))
         return None
 
@@ -211,10 +203,3 @@ def rank_of(name: str) -> int | None:
     """The worker that a file of a checkpoint is of; None for what all read."""
     found = OF_A_RANK.search(name)
     return int(found[1]) if found else None
-
-
-def agreed(here: bool) -> list[bool]:
-    """What each worker says."""
-    told: list[Any] = [None] * distributed.get_world_size()
-    distributed.all_gather_object(told, here)
-    return told

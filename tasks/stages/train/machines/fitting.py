@@ -20,13 +20,13 @@ def fit(job: Job) -> None:
 
     from tasks.stages.train.loop import work  # imports torch
 
-    workers = places.wait_for(job.training)
+    workers = places.wait_for(job)
     try:
         with sent.at_the_desk(job) as given, places.looked_for(job, workers):
             TorchTrainer(
                 work,
                 train_loop_config={"job": given},
-                scaling_config=builders.scaling_config(job.training, workers),
+                scaling_config=builders.scaling_config(job.training, workers, job.unfit),
                 run_config=builders.run_config(job.scratch),
                 torch_config=builders.torch_config(job.training, PATIENCE_SECONDS if job.afar else 0),
             ).fit()

@@ -28,8 +28,9 @@ def elastic(training: Training) -> bool:
     return training.least_workers is not None
 
 
-def wait_for(training: Training) -> int:
+def wait_for(job: Job) -> int:
     """The workers to begin with: all, or after a while at least the least. Waits as long as there are fewer."""
+    training = job.training
     if not elastic(training):
         return training.workers  # Ray asks for the machines, and waits for them
     assert training.least_workers
@@ -37,7 +38,7 @@ def wait_for(training: Training) -> int:
     told, before, since = False, -1, time.monotonic()
     least = training.least_workers
     # The least together, or two trainings could each hold a place that the other waits for.
-    with asked(training, [least, *[together] * ((training.workers - least) // together)]) as places:
+    with asked(job, [least, *[together] * ((training.workers - least) // together)]) as places:
         while (now := places.given()) < training.workers:
             if now != before:
                 before, since = now, time.monotonic()
@@ -69,7 +70,7 @@ def looked_for(job: Job, workers: int) -> Iterator[None]:
                 return
         if ended.wait(GROW_SECONDS):
             return
-        with asked(training, [together] * ((training.workers - workers) // together)) as places:
+        with asked(job, [together] * ((training.workers - workers) // together)) as places:
             while not ended.wait(EVERY_SECONDS):
                 if places.given():
                     job.more.touch()
@@ -95,11 +96,12 @@ class Places:
 
 
 @contextmanager
-def asked(training: Training, together: list[int]) -> Iterator[Places]:
-    """Places for so many workers at a time, asked of Ray, and given back with the block."""
+def asked(job: Job, together: list[int]) -> Iterator[Places]:
+    """Places for so many workers at a time on machines that fit, asked of Ray, and given back with the block."""
     from ray.util import placement_group, remove_placement_group
 
-    groups = [placement_group([builders.crew(training).needs] * workers) for workers in together]
+    needs, where = builders.crew(job.training).needs, builders.elsewhere(job.unfit)
+    groups = [placement_group([needs] * workers, bundle_label_selector=[where] * workers) for workers in together]
     try:
         yield Places(groups)
     finally:

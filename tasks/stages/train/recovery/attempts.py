@@ -41,6 +41,18 @@ class WorkersLost(Unavailable):
     """Workers ended, or no longer answer."""
 
 
+class Unfit(InputError):
+    """Machines that cannot train with the others."""
+
+    def __init__(self, message: str, machines: tuple[str, ...], left: int) -> None:
+        """`machines`: Ray's names for them; `left`: workers on other machines."""
+        super().__init__(message, machines, left)
+        self.message, self.machines, self.left = message, machines, left
+
+    def __str__(self) -> str:
+        return self.message
+
+
 class MachinesChange(WorkersLost):
     """A machine is about to be taken away, or another has come; a checkpoint was written, and nothing is lost."""
 
@@ -94,6 +106,8 @@ def until_done(job: Job, train: Callable[[Job], None]) -> list[Failure]:
             if len(job.skipped) >= job.training.max_skipped_steps:
                 raise
             job, reason = replace(job, skipped=(*job.skipped, error.number)), f"{error}; it is left out"
+        except Unfit as error:
+            job, reason = without(job, error), f"{error}; training leaves it out"
         except MachinesChange as error:
             reason = str(error)
         except WorkersLost as error:
@@ -142,6 +156,13 @@ def halved(job: Job, error: HallmarkError) -> Job:
             "training.zero_stage or training.offload: `hallmark preflight` says what would fit"
         ) from None
     return with_tokens(job, max(tokens, LEAST))
+
+
+def without(job: Job, error: Unfit) -> Job:
+    """The same job on the other machines. Raises the error where fewer workers than the least are left."""
+    if error.left < (job.training.least_workers or job.training.workers) or {*error.machines} & {*job.unfit}:
+        raise error
+    return replace(job, unfit=(*job.unfit, *error.machines))
 
 
 def longest(job: Job) -> int:
