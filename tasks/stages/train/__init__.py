@@ -17,6 +17,7 @@ target_loss.py  the model with its loss on the target alone, nothing computed th
 prefix.py       what the rows of a pass begin with, computed once
 sequence.py     a pass over several workers, for rows too long for one
 job.py          what a worker needs
+workers.py      what workers know of each other
 desk.py         whom workers without a common disk tell: the record, and which checkpoints are whole
 engine.py       the model inside a DeepSpeed engine
 loop.py         what every worker does: steps, checkpoints, the record of the curve
@@ -24,6 +25,7 @@ validation.py   the loss over rows that no step learns from
 early_stopping.py  when they are looked at, which look was best, when to stop
 export.py       the trained weights as PEFT or Hugging Face folder, the same bytes every time
 shares.py       where the wall time goes
+exchange.py     what workers exchange, which takes a share of its own
 effort.py       what a step took of the devices: fill, and model FLOPs utilisation
 devices.py      what a device can do at most
 calibrate.py    some steps before a training is asked for, to know how fast it is

@@ -15,7 +15,7 @@ from tasks.core.params.resources import Resources
 from tasks.core.params.training import Training
 from tasks.stages.cluster import versions
 from tasks.stages.peak_memory import peak_bytes
-from tasks.stages.train import builders, early_stopping, export, validation
+from tasks.stages.train import builders, early_stopping, exchange, export, validation
 from tasks.stages.train import engine as engines
 from tasks.stages.train.effort import Effort
 from tasks.stages.train.job import Job
@@ -34,6 +34,7 @@ from tasks.stages.train.rows.batches import all_share, collate
 from tasks.stages.train.rows.order import Order, Rows
 from tasks.stages.train.shares import Shares
 from tasks.stages.train.target_loss import can_share_prefix
+from tasks.stages.train.workers import gathered
 
 
 def work(config: dict[str, Any]) -> None:
@@ -41,7 +42,7 @@ def work(config: dict[str, Any]) -> None:
     job: Job = config["job"]
     with unfit.agreed(job):
         job.versions.require_here(builds=False)
-    everyone = unfit.gathered((socket.gethostname(), versions.of_here()))
+    everyone = gathered((socket.gethostname(), versions.of_here()))
     with unfit.agreed(job):
         versions.require_alike(everyone, distributed.get_rank())
     train(job)
@@ -62,7 +63,10 @@ def train(job: Job) -> None:
     curve = resume(engine, home, checkpoint)
     home.begin(curve)
     first, shares, effort = True, Shares(engine.device), Effort(job)
-    with watchdog.guarded(home.stack(distributed.get_rank()), builders.step_seconds(training)) as dog:
+    with (
+        watchdog.guarded(home.stack(distributed.get_rank()), builders.step_seconds(training)) as dog,
+        exchange.within(partial(shares.of, "communication")),
+    ):
         for number in range(len(curve), order.steps):
             if early_stopping.over(curve, training.patience):
                 break
@@ -192,7 +196,8 @@ def take_step(
         # DeepSpeed takes the mean over workers and the sum over passes; this is to be the mean over tokens.
         with shares.of("backward"):
             engine.backward(loss * (size / targets))
-    mean = tally.close(number, rows, targets) / targets
+    with shares.of("communication"):  # the wait for the slowest
+        mean = tally.close(number, rows, targets) / targets
     if not math.isfinite(mean):
         raise diverged(number, f"is {mean}", rows)
     with shares.of("optimizer"):

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-PARTS = ("data", "forward", "backward", "optimizer", "validation", "checkpoint")
-"""Rows into tensors; the model forward; back, with the exchange of gradients among workers; the step; looks at the
-validation rows, and keeping what was best; checkpoints."""
+PARTS = ("data", "forward", "backward", "optimizer", "communication", "validation", "checkpoint")
+"""Rows into tensors; the model forward; back; the step; what workers exchange meanwhile (`exchange.py`), and their wait
+for each other; looks at the validation rows, and keeping what was best; checkpoints."""
 ALL_COUNT = ("validation", "checkpoint")
 """They are not of every step, so each is waited for."""
 EVERY = 20
@@ -22,6 +22,8 @@ class Shares:
         self.seconds = dict.fromkeys(PARTS, 0.0)
         self._gpu = "cuda" in str(device)
         self._weight = 1
+        self._within = 0.0
+        """Seconds of parts within the one that is open."""
 
     def step(self, number: int) -> None:
         """A step begins."""
@@ -29,14 +31,16 @@ class Shares:
 
     @contextmanager
     def of(self, part: str) -> Iterator[None]:
-        """The block is of this part."""
+        """The block is of this part, but for the parts within it."""
         weight = 1 if part in ALL_COUNT else self._weight
         if not weight:
             yield
             return
-        began = self._now()
+        before, self._within, began = self._within, 0.0, self._now()
         yield
-        self.seconds[part] += (self._now() - began) * weight
+        took = self._now() - began
+        self.seconds[part] += (took - self._within) * weight
+        self._within = before + took
 
     def _now(self) -> float:
         if self._gpu:

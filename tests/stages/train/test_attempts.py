@@ -66,7 +66,7 @@ def test_lost_are_the_seconds_that_no_checkpoint_holds(job: MakeJob) -> None:
     assert attempts.failure(made, "a worker was lost", 60.0, None).seconds == 60
     written = checkpoints.aside(made.checkpoints, 2)
     checkpoints.empty(written)
-    checkpoints.commit(written, Checkpoint(written, 2, points[:2], 1, {}))
+    checkpoints.commit(written, Checkpoint(written, 2, points[:2], 1, {}), {})
     assert attempts.failure(made, "a worker was lost", 60.0, None).seconds == 60 - 2 * 15
 
 

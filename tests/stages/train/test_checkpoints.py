@@ -15,7 +15,7 @@ def put(folder: Path, step: int) -> Path:
     (aside / "state").mkdir()
     (aside / "state" / "weights.pt").write_bytes(b"weights" * step)
     curve = [{"step": number} for number in range(1, step + 1)]
-    checkpoints.commit(aside, checkpoints.Checkpoint(aside, step, curve, 1, {}))
+    checkpoints.commit(aside, checkpoints.Checkpoint(aside, step, curve, 1, {}), checkpoints.part_of(aside, 0))
     return folder / f"step-{step:09d}"
 
 

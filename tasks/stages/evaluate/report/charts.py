@@ -108,8 +108,9 @@ TIME = "time_"
 """Begins the names of the facts that say where a training's time went."""
 PARTS = {
     "forward": "forward",
-    "backward": "backward, with the exchange of gradients",
+    "backward": "backward",
     "optimizer": "optimizer step",
+    "communication": "exchange among workers",
     "data": "rows into tensors",
     "validation": "looks at the validation rows",
     "checkpoint": "checkpoints",

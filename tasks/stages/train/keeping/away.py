@@ -5,7 +5,6 @@ time, the next waits. The machine that started the training is told, and counts 
 """
 
 import os
-import re
 import shutil
 import threading
 from collections.abc import Sequence
@@ -16,18 +15,17 @@ from typing import Any
 from torch import distributed
 
 from tasks.core.errors import Refused
-from tasks.core.files import read_json, sha256_file, tree_manifest, write_json
+from tasks.core.files import read_json, tree_manifest, write_json
 from tasks.stages.cluster.storage import node, trees
 from tasks.stages.cluster.storage.place import PATIENCE_SECONDS, Place
 from tasks.stages.cluster.storage.trees import Tree
 from tasks.stages.train.desk import Desk, Stored
 from tasks.stages.train.job import Afar, Job
 from tasks.stages.train.keeping.home import Home
-from tasks.stages.train.recovery import checkpoints, unfit, watchdog
-from tasks.stages.train.recovery.checkpoints import Checkpoint
+from tasks.stages.train.recovery import checkpoints, watchdog
+from tasks.stages.train.recovery.checkpoints import Checkpoint, part_of, rank_of
+from tasks.stages.train.workers import gathered, machine
 
-OF_A_RANK = re.compile(r"zero_pp_rank_(\d+)_")
-"""In the name of a file that one worker alone writes and reads; the first writes the others."""
 FOLDERS = ("checkpoints", "output", "scratch")
 
 
@@ -53,7 +51,7 @@ class Away(Home):
     def _arrived(self, job: Job) -> Job:
         """The job with folders of this machine."""
         model, rows = (node.place_of(tree) for tree in (self.afar.model, self.afar.rows))
-        of = f"{self.afar.name}-{unfit.machine(job)}-"  # several machines may have one home
+        of = f"{self.afar.name}-{machine(job)}-"  # several machines may have one home
         self.folder = folder = node.cache(node.WORK) / f"{of}{self.attempt}"
         if self.leads:
             for tree in (self.afar.model, self.afar.rows):
@@ -80,7 +78,7 @@ class Away(Home):
             path, here = self.job.checkpoints / f"step-{stored.step:09d}", True
             if self.leads:
                 here = self._fetch(stored, path)
-            if all(unfit.gathered(here)):
+            if all(gathered(here)):
                 return checkpoints.of(path, read_json(path / checkpoints.MANIFEST))
         return None
 
@@ -191,15 +189,3 @@ class Upload(threading.Thread):
         old = self.home.tell_desk("part", self.home.attempt, self.step, rank, size, part)
         if old:
             self.home.place.remove(*(f"{self.home.afar.name}/{digest}" for digest in old))
-
-
-def part_of(folder: Path, rank: int) -> Tree:
-    """A worker's part of a checkpoint: the files that it wrote."""
-    names = [path.relative_to(folder).as_posix() for path in sorted(folder.rglob("*")) if path.is_file()]
-    return {name: sha256_file(folder / name) for name in names if (rank_of(name) or 0) == rank}
-
-
-def rank_of(name: str) -> int | None:
-    """The worker that a file of a checkpoint is of; None for what all read."""
-    found = OF_A_RANK.search(name)
-    return int(found[1]) if found else None

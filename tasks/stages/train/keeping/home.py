@@ -13,6 +13,7 @@ from tasks.stages.train.desk import SAID
 from tasks.stages.train.job import Job
 from tasks.stages.train.recovery import checkpoints, watchdog
 from tasks.stages.train.recovery.checkpoints import Checkpoint
+from tasks.stages.train.workers import gathered
 
 BEST = "best"
 """Folder of the best weights, in a checkpoint and in the scratch folder."""
@@ -52,9 +53,10 @@ class Home:
         return path
 
     def keep(self, path: Path, made: Checkpoint) -> None:
-        """What every worker has written there is a checkpoint."""
+        """What every worker has written there is a checkpoint. Each makes the digests of its own files."""
+        parts = gathered(checkpoints.part_of(path, distributed.get_rank()))
         if self.leads:
-            checkpoints.commit(path, made)
+            checkpoints.commit(path, made, {name: digest for part in parts for name, digest in part.items()})
         distributed.barrier()
 
     @property

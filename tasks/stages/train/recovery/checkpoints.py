@@ -5,6 +5,7 @@ killed run left serves exactly the runs that would have made the same. DeepSpeed
 optimizer; the learning rate, the data order and the random numbers are functions of the step and need no saving.
 """
 
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from tasks.core.errors import Unavailable, is_full_disk
-from tasks.core.files import read_json, tree_manifest, write_json
+from tasks.core.files import read_json, sha256_file, tree_manifest, write_json
 from tasks.core.locks import turn
 
 KEPT = 2
@@ -22,6 +23,8 @@ FULL_BYTES = 1 << 20
 MANIFEST = "manifest.json"
 STATE = "state"
 """DeepSpeed's tag: the folder inside a checkpoint that it writes to."""
+OF_A_RANK = re.compile(r"zero_pp_rank_(\d+)_")
+"""In the name of a file that one worker alone writes and reads; the first writes the others."""
 
 
 @contextmanager
@@ -87,9 +90,23 @@ def require_room(folder: Path) -> None:
         probe.unlink(missing_ok=True)
 
 
-def commit(written: Path, made: Checkpoint) -> None:
-    """Make what lies in `written` the newest checkpoint and drop older ones beyond two. Call on one worker."""
-    write_json(written / MANIFEST, {**stated(made), "files": tree_manifest(written)})
+def part_of(folder: Path, rank: int) -> dict[str, str]:
+    """A worker's part of a checkpoint: the files that it wrote, with their digests."""
+    names = [path.relative_to(folder).as_posix() for path in sorted(folder.rglob("*")) if path.is_file()]
+    return {name: sha256_file(folder / name) for name in names if (rank_of(name) or 0) == rank}
+
+
+def rank_of(name: str) -> int | None:
+    """The worker that a file of a checkpoint is of; None for what all read."""
+    found = OF_A_RANK.search(name)
+    return int(found[1]) if found else None
+
+
+def commit(written: Path, made: Checkpoint, files: dict[str, str]) -> None:
+    """Make what lies in `written` the newest checkpoint and drop older ones beyond two. Call on one worker.
+
+    `files`: the parts of all workers."""
+    write_json(written / MANIFEST, {**stated(made), "files": files})
     final = written.with_name(f"step-{made.step:09d}")
     shutil.rmtree(final, ignore_errors=True)
     written.rename(final)

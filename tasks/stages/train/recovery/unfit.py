@@ -2,13 +2,11 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
-
-from torch import distributed
 
 from tasks.core.errors import InputError
 from tasks.stages.train.job import Job
 from tasks.stages.train.recovery.attempts import Unfit
+from tasks.stages.train.workers import gathered, machine
 
 
 @contextmanager
@@ -24,19 +22,3 @@ def agreed(job: Job) -> Iterator[None]:
     if unfit:
         left = sum(name not in unfit for name, _ in told)
         raise Unfit("; ".join(dict.fromkeys(unfit.values())), tuple(unfit), left)
-
-
-def gathered(own: Any) -> list[Any]:
-    """What each worker says, by its rank."""
-    told: list[Any] = [None] * distributed.get_world_size()
-    distributed.all_gather_object(told, own)
-    return told
-
-
-def machine(job: Job) -> str:
-    """Ray's name for this one, where Ray has several."""
-    if not job.notices:
-        return "alone"
-    import ray
-
-    return str(ray.get_runtime_context().get_node_id())
