@@ -42,6 +42,8 @@ class Job:
     """Folder for the live record and each worker's peak memory."""
     versions: Versions = field(default_factory=versions.of_here)
     """Of the machine that starts the training."""
+    inputs: str = ""
+    """Digest of everything that decides the trained weights."""
     skipped: tuple[int, ...] = ()
     """Steps, from 0, that are left out, since their loss was no number or leapt."""
     unfit: tuple[str, ...] = ()

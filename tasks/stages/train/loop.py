@@ -264,4 +264,4 @@ def save(engine: Any, home: Home, curve: list[dict[str, Any]]) -> None:
             home.put_best(path)
     distributed.barrier()
     told = state.of(engine)  # of all workers together
-    home.keep(path, Checkpoint(path, len(curve), curve, distributed.get_world_size(), told))
+    home.keep(path, Checkpoint(path, len(curve), curve, distributed.get_world_size(), told, home.job.inputs))

@@ -153,6 +153,7 @@ def run(params: Params, layout: Layout) -> Result:
             output=kept / "weights",
             scratch=kept / "scratch",
             notices=connection.address() is not None,
+            inputs=inputs,
         )
         with whole_folder(layout.stage("train")) as output:
             job, failures = execute(job, examples, layout, tracker, tags(params, layout, inputs))

@@ -9,13 +9,14 @@ import pytest
 from tasks.stages.train.recovery import checkpoints
 
 
-def put(folder: Path, step: int) -> Path:
+def put(folder: Path, step: int, inputs: str = "") -> Path:
     aside = checkpoints.aside(folder, step)
     checkpoints.empty(aside)
     (aside / "state").mkdir()
     (aside / "state" / "weights.pt").write_bytes(b"weights" * step)
-    curve = [{"step": number} for number in range(1, step + 1)]
-    checkpoints.commit(aside, checkpoints.Checkpoint(aside, step, curve, 1, {}), checkpoints.part_of(aside, 0))
+    curve = [{"step": number, "loss": 4.25} for number in range(1, step + 1)]
+    made = checkpoints.Checkpoint(aside, step, curve, 1, {}, inputs)
+    checkpoints.commit(aside, made, checkpoints.part_of(aside, 0))
     return folder / f"step-{step:09d}"
 
 
@@ -31,7 +32,7 @@ def test_a_fresh_start_has_none(tmp_path: Path) -> None:
     assert checkpoints.newest(tmp_path) is None
 
 
-@pytest.mark.parametrize("damage", ["flip", "cut", "remove", "add", "manifest", "no manifest"])
+@pytest.mark.parametrize("damage", ["flip", "cut", "remove", "add", "manifest", "no manifest", "figure", "deep"])
 def test_damage_of_any_kind_is_seen(tmp_path: Path, damage: str) -> None:
     put(tmp_path, 1)
     newest = put(tmp_path, 2)
@@ -49,8 +50,33 @@ def test_damage_of_any_kind_is_seen(tmp_path: Path, damage: str) -> None:
             manifest.write_text(manifest.read_text()[:-5])
         case "no manifest":
             manifest.unlink()
+        case "figure":
+            manifest.write_text(manifest.read_text().replace("4.25", "0.25"))
+        case "deep":
+            manifest.write_text("[" * 100_000)
     found = checkpoints.newest(tmp_path)
     assert found is not None and found.step == 1
+
+
+def test_what_is_of_another_training_is_passed_over(tmp_path: Path) -> None:
+    """However it came there."""
+    put(tmp_path, 1, "a")
+    put(tmp_path / "other", 9, "b").rename(tmp_path / "step-000000009")
+    said: list[str] = []
+    found = checkpoints.newest(tmp_path, "a", said.append)
+    assert found is not None and found.step == 1
+    assert len(said) == 1 and said[0].startswith("checkpoint step-000000009 is of another training")
+
+
+def test_what_else_lies_there_is_left_alone_or_makes_way(tmp_path: Path) -> None:
+    backup = tmp_path / "step-000000009.bak"
+    put(tmp_path, 9).rename(backup)
+    (tmp_path / "step-000000001").touch()
+    (tmp_path / "step-000000002").symlink_to(backup)
+    for step in (2, 3, 4):
+        put(tmp_path, step)
+    assert checkpoints.kept(tmp_path) == [tmp_path / "step-000000003", tmp_path / "step-000000004"]
+    assert (backup / "state" / "weights.pt").is_file()
 
 
 def test_what_was_not_committed_does_not_count(tmp_path: Path) -> None:

@@ -7,7 +7,6 @@ import pytest
 import torch
 
 from tasks.core.errors import Refused
-from tasks.core.files import read_json, write_json
 from tasks.stages.train import engine as engines
 from tasks.stages.train import loop
 from tasks.stages.train.job import Job
@@ -88,10 +87,10 @@ def test_weights_that_are_not_loaded_are_noticed(job: MakeJob, monkeypatch: pyte
 @pytest.mark.parametrize("part", ["weight", "moment"])
 def test_another_state_than_the_checkpoint_states_is_noticed(job: MakeJob, part: str) -> None:
     made = cut(job)
-    manifest = made.checkpoints / "step-000000002" / checkpoints.MANIFEST
-    told = read_json(manifest)
-    told["state"][part] *= 1.01
-    write_json(manifest, told)
+    folder = made.checkpoints / "step-000000002"
+    told, files = checkpoints.read_manifest(folder)
+    told.state[part] *= 1.01
+    checkpoints.write_manifest(folder, told, files)
     with pytest.raises(Refused, match=f"not loaded as it was written: the {part} of"):
         loop.train(made)
 

@@ -15,7 +15,7 @@ from typing import Any
 from torch import distributed
 
 from tasks.core.errors import Refused
-from tasks.core.files import read_json, tree_manifest, write_json
+from tasks.core.files import tree_manifest
 from tasks.stages.cluster.storage import node, trees
 from tasks.stages.cluster.storage.place import PATIENCE_SECONDS, Place
 from tasks.stages.cluster.storage.trees import Tree
@@ -79,7 +79,10 @@ class Away(Home):
             if self.leads:
                 here = self._fetch(stored, path)
             if all(gathered(here)):
-                return checkpoints.of(path, read_json(path / checkpoints.MANIFEST))
+                found, _ = checkpoints.read_manifest(path)
+                if found.inputs == self.job.inputs:
+                    return found
+                self.say(f"checkpoint {path.name} is {checkpoints.OTHER}; going back to the one before")
         return None
 
     def _fetch(self, stored: Stored, path: Path) -> bool:
@@ -98,7 +101,7 @@ class Away(Home):
 
     def keep(self, path: Path, made: Checkpoint) -> None:
         if distributed.get_rank() == 0:
-            write_json(path / checkpoints.MANIFEST, checkpoints.stated(made))
+            checkpoints.write_manifest(path, made, {})  # the desk has the digests
         self._upload = Upload(self, path, made.step)
         self._upload.start()
 

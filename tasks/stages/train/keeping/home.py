@@ -38,7 +38,10 @@ class Home:
 
     def newest(self) -> Checkpoint | None:
         """The newest sound checkpoint, the same for every worker."""
-        shared: list[Any] = [checkpoints.newest(self.job.checkpoints, self.say) if self.leads else None]
+        job = self.job
+        shared: list[Any] = [None]
+        if self.leads:
+            shared = [checkpoints.newest(job.checkpoints, job.inputs, self.say)]
         if distributed.get_world_size() > 1:
             distributed.broadcast_object_list(shared)
         found: Checkpoint | None = shared[0]

@@ -139,7 +139,7 @@ def failure(job: Job, reason: str, seconds: float, skipped: int | None) -> Failu
 
 def kept_steps(job: Job) -> int:
     """Of the last checkpoint."""
-    newest = next(iter(stored(job.checkpoints)), None) if job.afar else checkpoints.newest(job.checkpoints)
+    newest = next(iter(stored(job.checkpoints)), None) if job.afar else checkpoints.newest(job.checkpoints, job.inputs)
     return newest.step if newest else 0
 
 

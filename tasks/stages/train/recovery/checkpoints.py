@@ -14,12 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from tasks.core.errors import Unavailable, is_full_disk
-from tasks.core.files import read_json, sha256_file, tree_manifest, write_json
+from tasks.core.files import canonical_json, read_json, sha256_bytes, sha256_file, tree_manifest, write_json
 from tasks.core.locks import turn
 
 KEPT = 2
 FULL_BYTES = 1 << 20
 """A disk with less left was full when a write to it failed."""
+NAME = re.compile(r"step-\d{9}")
 MANIFEST = "manifest.json"
 STATE = "state"
 """DeepSpeed's tag: the folder inside a checkpoint that it writes to."""
@@ -49,6 +50,8 @@ class Checkpoint:
     """That wrote it."""
     state: dict[str, Any]
     """What `proof/state.py` said of the engine then."""
+    inputs: str = ""
+    """`Job.inputs` of the training that it is of."""
 
 
 def aside(folder: Path, step: int) -> Path:
@@ -106,45 +109,71 @@ def commit(written: Path, made: Checkpoint, files: dict[str, str]) -> None:
     """Make what lies in `written` the newest checkpoint and drop older ones beyond two. Call on one worker.
 
     `files`: the parts of all workers."""
-    write_json(written / MANIFEST, {**stated(made), "files": files})
+    write_manifest(written, made, files)
     final = written.with_name(f"step-{made.step:09d}")
-    shutil.rmtree(final, ignore_errors=True)
+    remove(final)
     written.rename(final)
-    for old in sorted(final.parent.glob("step-*"))[:-KEPT]:
-        shutil.rmtree(old)
+    for old in kept(final.parent)[:-KEPT]:
+        remove(old)
 
 
-def stated(made: Checkpoint) -> dict[str, Any]:
-    return {"step": made.step, "curve": made.curve, "workers": made.workers, "state": made.state}
+def kept(folder: Path) -> list[Path]:
+    """What has the name of a checkpoint, the oldest first."""
+    return sorted(path for path in folder.glob("step-*") if NAME.fullmatch(path.name))
 
 
-def of(path: Path, stated: dict[str, Any]) -> Checkpoint:
-    return Checkpoint(path, *(stated[name] for name in ("step", "curve", "workers", "state")))
+def remove(path: Path) -> None:
+    """Whatever lies there."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+
+
+STATED = ("step", "curve", "workers", "state", "inputs")
+
+
+def write_manifest(folder: Path, made: Checkpoint, files: dict[str, str]) -> None:
+    """What a checkpoint says of itself and of its files, with a digest over that."""
+    told = {**{name: getattr(made, name) for name in STATED}, "files": files}
+    write_json(folder / MANIFEST, {"checkpoint": told, "sha256": sha256_bytes(canonical_json(told))})
+
+
+def read_manifest(folder: Path) -> tuple[Checkpoint, dict[str, str]]:
+    """A checkpoint, and the digests that its files are to have. Raises ValueError, KeyError or TypeError where it is
+    not as it was written."""
+    kept = read_json(folder / MANIFEST)
+    told = kept["checkpoint"]
+    if kept["sha256"] != sha256_bytes(canonical_json(told)):
+        raise ValueError(f"{folder / MANIFEST} is not as it was written")
+    return Checkpoint(folder, **{name: told[name] for name in STATED}), told["files"]
 
 
 def shown(line: str) -> None:
     print(line, flush=True)
 
 
-def newest(folder: Path, say: Callable[[str], None] = shown) -> Checkpoint | None:
-    """The newest checkpoint whose every file is as it was written; says which ones it passes over."""
-    for path in sorted(folder.glob("step-*"), reverse=True):
+def newest(folder: Path, inputs: str = "", say: Callable[[str], None] = shown) -> Checkpoint | None:
+    """The newest checkpoint of the training of these `inputs` whose every file is as it was written; says which ones it
+    passes over."""
+    for path in reversed(kept(folder)):
         checkpoint = read(path)
-        if checkpoint:
+        if checkpoint and checkpoint.inputs == inputs:
             return checkpoint
-        say(f"checkpoint {path.name} is damaged; going back to the one before")
-        shutil.rmtree(path, ignore_errors=True)  # else it would count among the newest that are kept
+        say(f"checkpoint {path.name} is {OTHER if checkpoint else 'damaged'}; going back to the one before")
+        remove(path)  # else it would count among the newest that are kept
     return None
+
+
+OTHER = "of another training: its data, parameters, code or model are others"
 
 
 def read(path: Path) -> Checkpoint | None:
     """A checkpoint, or None if it is damaged."""
     try:
-        manifest = read_json(path / MANIFEST)
+        checkpoint, files = read_manifest(path)
         digests = tree_manifest(path)
         digests.pop(MANIFEST)
-        if digests == manifest["files"]:
-            return of(path, manifest)
-    except (OSError, ValueError, KeyError, TypeError):
-        pass
-    return None
+        return checkpoint if digests == files else None
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return None
