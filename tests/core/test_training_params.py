@@ -21,6 +21,8 @@ FULL = {"method": "full", "lora_rank": None, "lora_alpha": None}
         ({"epochs": float("inf")}, "epochs"),
         ({"lora_alpha": float("inf")}, "lora_alpha"),
         ({"seed": 2**40}, "seed"),
+        ({"threads": 2**63}, "threads"),
+        ({"workers": 2**40}, "workers"),
         ({"lora_dropout": 1.0}, "lora_dropout"),
         ({"attention": "flash"}, "attention flash with device cpu is not possible: .*; set attention to auto"),
         (
@@ -68,6 +70,12 @@ def test_looks_at_validation_rows_that_nobody_sets_aside_are_refused_before_a_ru
     with pytest.raises(ValidationError, match=r"patience: there are no validation rows.* set data\.validation_share"):
         Params.model_validate(asking)
     Params.model_validate({**asking, "data": {**made["data"], "validation_share": 0.1}})
+
+
+def test_a_name_that_no_file_could_have_is_refused_before_a_run() -> None:
+    made = house.params().model_dump()
+    with pytest.raises(ValidationError, match=r"name: expected at most 200 characters, got 252; shorten it"):
+        Params.model_validate({**made, "use_case": {**made["use_case"], "name": "n" * 252}})
 
 
 def test_without_its_library_a_method_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

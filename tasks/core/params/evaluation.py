@@ -24,7 +24,7 @@ class Evaluation(Frozen):
     """Of the weights that answer; bf16 is fast only where the processor has avx512_bf16, and on GPUs."""
     device: Literal["cpu", "gpu"] = "cpu"
     """Where answers are computed."""
-    threads: Annotated[int, Field(ge=1)] = 2
+    threads: Annotated[int, Field(ge=1, le=1024)] = 2
     """CPU threads; the same number gives the same answers."""
     workers: Annotated[int, Field(ge=1)] = 1
     """Processes that answer, each with the model and on GPUs with one of its own: by Ray, here or on the cluster at

@@ -15,6 +15,9 @@ from tasks.core.params.resources import Resources
 from tasks.core.params.training import LOOKS, Training
 from tasks.core.params.use_case import UseCase
 
+LONGEST_NAME = 200
+"""Characters of `use_case.name`. File systems allow 255."""
+
 
 class Params(Frozen):
     use_case: UseCase
@@ -31,6 +34,14 @@ class Params(Frozen):
     """How models are asked and judged."""
     resources: Resources = Resources()
     """Machines that train, and their price, for `hallmark preflight`."""
+
+    @field_validator("use_case")
+    @classmethod
+    def _names_files(cls, use_case: UseCase) -> UseCase:
+        """A release and its files begin with it."""
+        if len(use_case.name) > LONGEST_NAME:
+            raise ValueError(f"name: expected at most {LONGEST_NAME} characters, got {len(use_case.name)}; shorten it")
+        return use_case
 
     @field_validator("training")
     @classmethod

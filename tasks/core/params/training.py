@@ -74,14 +74,14 @@ class Training(Frozen):
     offload: Literal["none", "cpu"] = "none"
     """Where gradients and the optimizer's state lie, and with ZeRO 3 the weights: on the device, or in the machine's
     memory."""
-    workers: Annotated[int, Field(ge=1)] = 1
+    workers: Annotated[int, Field(ge=1, le=10_000)] = 1
     """Processes (one GPU each on GPUs)."""
     sequence_parallel: Annotated[int, Field(ge=1)] = 1
     """How many workers take a pass together, each with its part of every row (DeepSpeed's Ulysses): for rows too long
     for one. A step learns the same. It divides `workers` and the heads of the base model's attention."""
     device: Literal["cpu", "gpu"] = "cpu"
     """`cpu` with gloo, `gpu` with NCCL."""
-    threads: Annotated[int, Field(ge=1)] = 2
+    threads: Annotated[int, Field(ge=1, le=1024)] = 2
     """CPU threads a worker computes with; results are reproducible for the same number."""
     validate_steps: Annotated[int, Field(ge=1)] | None = None
     """Optimizer steps between looks at the validation rows (data.validation_share); null: ten looks in all. The weights

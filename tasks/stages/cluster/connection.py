@@ -11,7 +11,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from tasks.core.errors import InputError
+from tasks.core.errors import InputError, Unavailable
 from tasks.stages.cluster import code, head, member
 from tasks.stages.cluster.crew import Crew, python
 
@@ -114,7 +114,14 @@ def connect(cluster: str | None, settings: dict[str, Any]) -> None:
     from ray.exceptions import AuthenticationError
 
     if cluster is None:
-        ray.init(address="local", **settings)
+        try:
+            ray.init(address="local", **settings)
+        except Exception as error:  # it has no error of its own for this
+            said = (str(error).strip().splitlines() or [type(error).__name__])[-1]
+            raise Unavailable(
+                f"Ray could not start on this machine: {said}; see that /tmp and /dev/shm have room, and that a "
+                "process may open files enough (ulimit -n)"
+            ) from None
         return
     try:
         ray.init(address=cluster, **settings)

@@ -1,6 +1,8 @@
 """A base model is what params.yaml pins, in one form, wherever it came from."""
 
+import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -8,10 +10,11 @@ from typing import Any
 import pytest
 import torch
 from pydantic import ValidationError
+from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from tasks.core.errors import InputError, Unavailable
-from tasks.core.files import read_json, sha256_file, tree_digest
+from tasks.core.files import read_json, sha256_file, tree_digest, write_json
 from tasks.core.layout import Layout
 from tasks.core.params.base_model import BaseModelParams
 from tasks.stages.train.base import base_model, convert
@@ -225,6 +228,12 @@ SPOILT: dict[str, tuple[str, bytes]] = {
     "a config that is a list": ("config.json", b"[1, 2]"),
     "a config of an unknown model": ("config.json", b'{"model_type": "nobody-knows-this"}'),
     "a config of wrong types": ("config.json", b'{"model_type": "llama", "num_hidden_layers": "many"}'),
+    "a config that names code of its own": (
+        "config.json",
+        b'{"model_type": "own", "auto_map": {"AutoConfig": "own.Config"}}',
+    ),
+    "a generation config that is a list": ("generation_config.json", b"[]"),
+    "a stop token that is a word": ("generation_config.json", b'{"eos_token_id": "x"}'),
     "a tokenizer cut short": ("tokenizer.json", b'{"version": "1.0", "model": {"type": "BPE", "vocab": {'),
     "a tokenizer of an unknown kind": ("tokenizer.json", b'{"version": "1.0", "model": {"type": "None"}}'),
 }
@@ -239,6 +248,59 @@ def test_a_model_that_cannot_be_read_is_refused_in_words(what: str, tiny: Path, 
     with pytest.raises(InputError, match=r"base model: .* cannot be read"):
         run(tmp_path, folder="model", sha256=tree_digest(tmp_path / "model"))
     assert not (tmp_path / "artefacts" / "base_model").exists()
+
+
+def without_a_weight(model: Path) -> None:
+    weights = load_file(model / "model.safetensors")
+    del weights["model.layers.1.mlp.down_proj.weight"]
+    save_file(weights, model / "model.safetensors", {"format": "pt"})
+
+
+def with_a_layer_more(model: Path) -> None:
+    config = read_json(model / "config.json")
+    write_json(
+        model / "config.json", config | {"num_hidden_layers": config["num_hidden_layers"] + 1, "layer_types": None}
+    )
+
+
+def with_an_untied_head(model: Path) -> None:
+    write_json(model / "config.json", read_json(model / "config.json") | {"tie_word_embeddings": False})
+
+
+def with_a_token_more(model: Path) -> None:
+    tokenizer = AutoTokenizer.from_pretrained(model)
+    tokenizer.add_tokens(["one more"])
+    tokenizer.save_pretrained(model)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (without_a_weight, r"1 of its weights are not there.*model\.layers\.1\.mlp\.down_proj\.weight"),
+        (with_a_layer_more, r"of its weights are not there.*model\.layers\.\d\."),
+        (with_an_untied_head, r"1 of its weights are not there.*lm_head\.weight"),
+        (with_a_token_more, r"its tokenizer has \d+ tokens, and its embedding \d+"),
+    ],
+    ids=["without a weight", "a layer more", "an untied head", "a token more"],
+)
+def test_a_model_that_would_train_on_random_weights_is_refused(
+    change: Callable[[Path], None], words: str, tiny: Path, tmp_path: Path
+) -> None:
+    """transformers fills in what is missing."""
+    shutil.copytree(tiny, tmp_path / "model")
+    change(tmp_path / "model")
+    with pytest.raises(InputError, match=words):
+        run(tmp_path, folder="model", sha256=tree_digest(tmp_path / "model"))
+
+
+def test_a_folder_that_is_no_model_is_refused_in_words(tiny: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"^base_model.folder: "):
+        run(tmp_path, folder="/proc", sha256=WRONG)
+    shutil.copytree(tiny, tmp_path / "model")
+    digest = tree_digest(tmp_path / "model")
+    os.mkfifo(tmp_path / "model" / "pipe")
+    with pytest.raises(InputError, match=r"^base_model.folder: .*pipe"):
+        run(tmp_path, folder="model", sha256=digest)
 
 
 @pytest.mark.parametrize("kept_bytes", [0, 3, 100, 5_000])

@@ -127,6 +127,20 @@ def test_a_cluster_that_asks_for_a_token_says_what_to_set(
     assert code == 0 or time.monotonic() - began < 15, "Ray itself tries for 20 s"
 
 
+TOO_MANY = """
+from tasks.stages.cluster import connection
+from tasks.stages.cluster.crew import Crew
+with connection.running(Crew("training", 2**40, 2**20, gpu=False)):
+    print("in")
+"""
+
+
+def test_a_ray_of_its_own_that_does_not_start_is_told_in_words(tmp_path: Path) -> None:
+    told = subprocess.run([sys.executable, "-c", TOO_MANY], capture_output=True, text=True, timeout=120)
+    assert told.returncode == 1 and "in" not in told.stdout
+    assert "Unavailable: Ray could not start on this machine: " in told.stderr.splitlines()[-1], told.stderr
+
+
 def test_a_cluster_that_is_away_is_told_as_such_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(Unavailable, match=r"does not answer at RAY_ADDRESS=127.0.0.1:\d+ .*; start the cluster"):
         head_of_ray.require(f"127.0.0.1:{free_port()}")

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tasks.core import processor
+from tasks.core import processor, usable
 from tasks.core.errors import InputError, Unavailable
 from tasks.core.params.resources import Resources
 from tasks.stages.cluster.storage import place
@@ -102,6 +102,16 @@ def test_an_assumed_speed_is_about_what_was_measured(tiny: Path, monkeypatch: py
     for precision, measured in (("bf16", 810), ("fp32", 320)):
         assumed = speed.of(training(precision=precision, threads=2), model, Resources(), None)
         assert assumed.tokens_per_second == pytest.approx(measured, rel=0.2)
+
+
+def test_on_this_machine_more_threads_than_cores_are_no_faster(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def assumed(threads: int) -> float:
+        return speed.of(training(threads=threads), shape.read(tiny), Resources(), None).tokens_per_second
+
+    monkeypatch.setattr(usable, "cores", lambda: 2)
+    assert assumed(64) == assumed(2) == 2 * assumed(1)
+    monkeypatch.setenv("RAY_ADDRESS", "ray:6379")  # its machines may have more
+    assert assumed(64) == 32 * assumed(2)
 
 
 @pytest.mark.slow

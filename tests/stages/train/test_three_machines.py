@@ -40,7 +40,7 @@ SETTINGS = {
 }
 STEPS = 150
 DRIVER = """
-import json, pickle, sys
+import json, pickle, signal, sys
 from dataclasses import asdict
 from pathlib import Path
 from tasks.stages.cluster import connection
@@ -53,6 +53,7 @@ places.GROW_SECONDS = 3.0
 job = sent.off(pickle.loads(Path(sys.argv[1]).read_bytes()), place.named())
 with connection.running(builders.crew(job.training), apart=True):
     failures = attempts.until_done(job, fitting.fit)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler, "Ray Train still answers Ctrl-C"
 sent.fetch(job)
 sent.remove(job)
 print("failures", json.dumps([asdict(each) for each in failures]), flush=True)

@@ -6,6 +6,7 @@ Writes artefacts/base_model/ with `model/` (safetensors, tokenizer, chat templat
 import math
 import shutil
 from pathlib import Path
+from typing import Any
 
 from tasks.core import facts
 from tasks.core.config import Frozen
@@ -17,6 +18,7 @@ from tasks.core.params.base_model import BaseModelParams
 from tasks.core.progress import announce
 from tasks.stages.train.base import convert, origins
 from tasks.stages.train.base.origins import understood
+from tasks.stages.train.rows.rendering import stop_tokens
 
 MODEL = "model"
 """Folder of the converted model inside the stage's output."""
@@ -81,7 +83,8 @@ def describe(base: BaseModelParams) -> str:
 
 
 def check_model(model: Path) -> None:
-    """Raise InputError unless `model` has a config, safetensors weights, a tokenizer and a chat template."""
+    """Raise InputError unless `model` has a config, all of its weights as safetensors, a tokenizer that goes with them,
+    and a chat template; and needs no code of its own."""
     if not (model / "config.json").is_file() or not any(model.glob("*.safetensors")):
         raise InputError(
             "base model: expected config.json and *.safetensors (pickled weights can run code and are not read), "
@@ -90,11 +93,37 @@ def check_model(model: Path) -> None:
     from transformers import AutoConfig, AutoTokenizer
 
     with understood("config.json"):
-        AutoConfig.from_pretrained(model)
+        AutoConfig.from_pretrained(model, trust_remote_code=False)
     with understood("its tokenizer"):
-        tokenizer = AutoTokenizer.from_pretrained(model)
+        tokenizer = AutoTokenizer.from_pretrained(model, trust_remote_code=False)
     if not tokenizer.chat_template:
         raise InputError("base model: its tokenizer has no chat template; choose an instruction-tuned model")
+    with understood("generation_config.json"):
+        stop_tokens(tokenizer, model)
+    require_weights(model, len(tokenizer))
+
+
+def require_weights(model: Path, tokens: int) -> None:
+    """Raise InputError where a weight is missing, which transformers would draw at random with no more than a line in a
+    log, or where the tokenizer has more tokens than the model. Reads no weight."""
+    from transformers import AutoModelForCausalLM
+
+    with understood("its weights"):
+        loaded: Any = AutoModelForCausalLM.from_pretrained(
+            model, device_map="meta", use_safetensors=True, trust_remote_code=False, output_loading_info=True
+        )
+    empty, found = loaded
+    missing = sorted({*found["missing_keys"], *(str(key[0]) for key in found["mismatched_keys"])})
+    if missing:
+        raise InputError(
+            f"base model: {len(missing)} of its weights are not there, or have another shape than config.json says, "
+            f"{missing[0]} among them; fetch it again, or correct its config.json"
+        )
+    known = empty.get_input_embeddings().weight.shape[0]
+    if tokens > known:
+        raise InputError(
+            f"base model: its tokenizer has {tokens} tokens, and its embedding {known}; fetch both of one model"
+        )
 
 
 def count_parameters(model: Path) -> int:

@@ -89,6 +89,10 @@ def local_folder(base: BaseModelParams, layout: Layout) -> Path:
         verify(tree_digest(folder), base)
     except ValueError as error:
         raise InputError(f"base_model.folder: {error}; copy the files in place of links") from None
+    except OSError as error:
+        raise InputError(f"base_model.folder: {folder} cannot be read ({error}); give one that holds a model") from None
+    if odd := [path.name for path in folder.rglob("*") if not (path.is_file() or path.is_dir())]:
+        raise InputError(f"base_model.folder: {odd[0]} is neither a file nor a folder; take it out")
     return folder
 
 

@@ -1,5 +1,6 @@
 """The workers of one attempt: Ray Train starts them, and says what became of them."""
 
+import signal
 from typing import Any
 
 from tasks.core.errors import HallmarkError, Unavailable
@@ -21,6 +22,7 @@ def fit(job: Job) -> None:
     from tasks.stages.train.loop import work  # imports torch
 
     workers = places.wait_for(job)
+    before = signal.getsignal(signal.SIGINT)
     try:
         with sent.at_the_desk(job) as given, places.looked_for(job, workers):
             TorchTrainer(
@@ -40,6 +42,8 @@ def fit(job: Job) -> None:
         raise (stated(error) or taken_back(error) or short(error, job) or lost(error, job, workers) or error) from None
     except SystemExit:  # Ray Train's answer to Ctrl-C, with exit code 0
         raise KeyboardInterrupt from None
+    finally:
+        signal.signal(signal.SIGINT, before)  # or it would go on to answer, and start another Ray for that
 
 
 def taken_back(error: Any) -> MachinesChange | None:

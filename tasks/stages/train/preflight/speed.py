@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass
 
-from tasks.core import processor
+from tasks.core import processor, usable
 from tasks.core.params import methods
 from tasks.core.params.resources import Resources
 from tasks.core.params.training import Training
+from tasks.stages.cluster import connection
 from tasks.stages.train.preflight import operations
 from tasks.stages.train.preflight.shape import Shape
 
@@ -64,11 +65,16 @@ def of(
         return Speed(resources.tokens_per_second, "resources.tokens_per_second of the parameters")
     if measured and measured.tokens_per_second and _alike(measured.training, training):
         return Speed(measured.tokens_per_second / measured.training.workers, f"measured here, in run {measured.run}")
-    each = GPU if training.device == "gpu" else _of_a_thread(training) * training.threads
+    each = GPU if training.device == "gpu" else _of_a_thread(training) * _threads(training)
     forward = operations.FORWARD * (2 if training.gradient_checkpointing else 1)
     needed = (forward + operations.BACK[methods.of(training.method).form]) * shape.parameters
     what = f"{each / 1e12:g} TFLOPS a worker, {needed / 1e9:.2g} GFLOP a token"
     return Speed(each / needed, f"assumed ({what}); --calibrate measures it on this machine")
+
+
+def _threads(training: Training) -> int:
+    """Of a worker; on this machine no more than it has cores."""
+    return training.threads if connection.address() else min(training.threads, usable.cores())
 
 
 def _of_a_thread(training: Training) -> float:

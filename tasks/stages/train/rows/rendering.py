@@ -40,8 +40,17 @@ def render(turns: list[Turn], target: str, tokenizer: Any, stops: set[int]) -> E
     Prompt and target are tokenised apart, since that is what the model meets when it answers: the prompt's tokens are
     fixed before the first token of the answer exists.
     """
-    prompt = tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
-    whole = tokenizer.apply_chat_template([*turns, {"role": "assistant", "content": target}], tokenize=False)
+    from jinja2 import TemplateError
+
+    try:
+        prompt = tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
+        whole = tokenizer.apply_chat_template([*turns, {"role": "assistant", "content": target}], tokenize=False)
+    except TemplateError as error:
+        roles = ", ".join(turn["role"] for turn in turns)
+        raise InputError(
+            f"the tokenizer's chat template refuses a conversation of {roles} and an answer: {error}; choose a base "
+            "model whose template takes it, or leave out what it does not take (the system prompt stands in prompts)"
+        ) from None
     if not whole.startswith(prompt):
         raise InputError(
             "the tokenizer's chat template renders the prompt differently once the answer follows, so the target "
