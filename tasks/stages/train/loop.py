@@ -24,7 +24,7 @@ from tasks.stages.train.keeping.home import Home
 from tasks.stages.train.preflight import estimate, room, shape
 from tasks.stages.train.proof import layout, state
 from tasks.stages.train.proof.step import FirstStep, Tally
-from tasks.stages.train.recovery import checkpoints, resharded, unfit, watchdog
+from tasks.stages.train.recovery import checkpoints, data_alone, resharded, unfit, watchdog
 from tasks.stages.train.recovery.attempts import MachinesChange, OutOfMemory
 from tasks.stages.train.recovery.checkpoints import Checkpoint
 from tasks.stages.train.recovery.divergence import diverged, left_out, require_sane
@@ -245,7 +245,8 @@ def resume(engine: Any, home: Home, checkpoint: Checkpoint | None) -> list[dict[
         if home.leads:
             resharded.convert(checkpoint, folder)
         distributed.barrier()
-    path, _ = engine.load_checkpoint(str(folder), tag=checkpoints.STATE, load_module_strict=False)
+    with data_alone.read(checkpoint.folder.name):
+        path, _ = engine.load_checkpoint(str(folder), tag=checkpoints.STATE, load_module_strict=False)
     if path is None:
         raise Refused(
             f"checkpoint {checkpoint.folder.name} could not be loaded; remove it to go on from the one before"

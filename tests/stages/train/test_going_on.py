@@ -1,12 +1,14 @@
 """A training that goes on from a checkpoint proves that it holds what was written, and learns on as it did."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
 from tasks.core.errors import Refused
+from tasks.core.files import tree_manifest
 from tasks.stages.train import engine as engines
 from tasks.stages.train import loop
 from tasks.stages.train.job import Job
@@ -20,7 +22,9 @@ from tests.stages.train.test_loop import Killed, killed_after
 
 pytestmark = pytest.mark.usefixtures("alone")
 MakeJob = Callable[..., Job]
-WAYS = [{}, {"zero_stage": 1}, {"zero_stage": 2}, {"zero_stage": 3}, {"precision": "bf16"}]
+FULL = {"method": "full", "lora_rank": None, "lora_alpha": None}
+BF16 = {"precision": "bf16"}
+WAYS = [{}, {"zero_stage": 1}, {"zero_stage": 2}, {"zero_stage": 3}, BF16, FULL | BF16]
 
 
 def cut(job: MakeJob, **changes: Any) -> Job:
@@ -93,6 +97,32 @@ def test_another_state_than_the_checkpoint_states_is_noticed(job: MakeJob, part:
     checkpoints.write_manifest(folder, told, files)
     with pytest.raises(Refused, match=f"not loaded as it was written: the {part} of"):
         loop.train(made)
+
+
+class Called:
+    """As a pickle it makes a file when it is read."""
+
+    def __init__(self, made: Path) -> None:
+        self.made = made
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Path.touch, (self.made,)
+
+
+@pytest.mark.attack(rights="disk", stopped="what lies in a checkpoint is not run")
+@pytest.mark.parametrize("stage", [0, 2])
+def test_what_lies_in_a_checkpoint_is_not_run(job: MakeJob, tmp_path: Path, stage: int) -> None:
+    made = cut(job, zero_stage=stage)
+    folder = made.checkpoints / "step-000000002"
+    for file in (folder / checkpoints.STATE).glob("*.pt"):
+        held = torch.load(file, weights_only=False)
+        torch.save({**held, "more": Called(tmp_path / "made")}, file)
+    told, _ = checkpoints.read_manifest(folder)
+    (folder / checkpoints.MANIFEST).unlink()
+    checkpoints.write_manifest(folder, told, tree_manifest(folder))
+    with pytest.raises(Refused, match=r"checkpoint step-000000002 has objects in it that no training writes"):
+        loop.train(made)
+    assert not (tmp_path / "made").exists()
 
 
 @pytest.mark.parametrize("changes", WAYS, ids=str)

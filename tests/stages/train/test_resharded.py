@@ -6,12 +6,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from tasks.core.errors import Unavailable
 from tasks.stages.train import loop, watch
 from tasks.stages.train.job import Job
+from tasks.stages.train.keeping.home import Home
 from tasks.stages.train.recovery import checkpoints, resharded
 from tests.stages.train.spawn import Workers
+from tests.stages.train.test_going_on import Called
+from tests.stages.train.test_loop import Killed, killed_after
 
 pytestmark = [pytest.mark.usefixtures("alone"), pytest.mark.slow]
 MakeJob = Callable[..., Job]
@@ -50,6 +54,21 @@ def test_two_workers_then_one_then_two(job: MakeJob, pair: Workers, changes: dic
     assert sum("seconds" not in point for point in curve) == 6, "the last part began where the one before ended"
     assert [point["tokens"] for point in curve] == [point["tokens"] for point in expected], "the same rows"
     assert [point["loss"] for point in curve] == pytest.approx([point["loss"] for point in expected], abs=1e-5)
+
+
+@pytest.mark.attack(rights="disk", stopped="what lies in a checkpoint is not run as it is converted")
+def test_what_lies_in_a_checkpoint_of_other_workers_is_not_run(job: MakeJob, tmp_path: Path) -> None:
+    made = job("cut", checkpoint_steps=2, zero_stage=2)
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(Killed):
+        patch.setattr(Home, "tell", killed_after(3))
+        loop.train(made)
+    folder = made.checkpoints / "step-000000002"
+    for file in (folder / checkpoints.STATE).glob("*.pt"):
+        torch.save({**torch.load(file, weights_only=False), "more": Called(tmp_path / "made")}, file)
+    of_two = replace(checkpoints.read_manifest(folder)[0], workers=2)
+    with pytest.raises(Unavailable, match="cannot be brought into the form"):
+        resharded.convert(of_two, tmp_path / "out")
+    assert not (tmp_path / "made").exists()
 
 
 def test_a_checkpoint_that_cannot_be_converted_says_so(tmp_path: Path) -> None:

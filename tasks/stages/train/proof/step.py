@@ -15,6 +15,9 @@ from tasks.stages.train.rows.order import Rows
 NEAR = {"fp32": 1e-3, "bf16": 0.03}
 """Of a gradient: how far rounding takes what the optimizer holds from what autograd gave, at most."""
 
+FAINT = 1e-4
+"""Of what the optimizer held before: rounding hides a gradient below this."""
+
 
 class Tally:
     """What all workers together computed in a step; to be compared with what the step is."""
@@ -94,10 +97,10 @@ class FirstStep:
         clipped = min(1.0, self.training.max_grad_norm / (norm + 1e-6))
         gradient = self._sum.reshape(-1) / targets * clipped
         before = torch.zeros_like(gradient) if self._before is None else self._before
-        wanted = state.MEMORY * before + (1 - state.MEMORY) * gradient
-        apart = float((held - wanted).norm() / wanted.norm())
+        wanted, fresh = (1 - state.MEMORY) * gradient, held - state.MEMORY * before
+        apart = float((fresh - wanted).norm() / max(wanted.norm(), FAINT * before.norm()))
         if not apart <= NEAR[self.training.precision]:
-            size = float((held - state.MEMORY * before).norm() / ((1 - state.MEMORY) * gradient).norm())
+            size = float(fresh.norm() / wanted.norm())
             rounded = self.training.precision == "bf16" and self.training.zero_stage == 0
             hint = "set training.zero_stage to 1, which sums passes in fp32" if rounded else (
                 "use the versions of constraints.txt, and report it"

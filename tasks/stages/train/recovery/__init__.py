@@ -1,6 +1,7 @@
 """A training that outlives its machines.
 
 checkpoints.py  exact resume after a kill
+data_alone.py   as one is read, nothing in it is run
 resharded.py    a checkpoint of other workers
 attempts.py     lost workers, hung ones, too little memory, diverged steps: it goes on
 unfit.py        machines that cannot train with the others

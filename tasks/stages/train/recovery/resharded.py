@@ -1,5 +1,6 @@
 """A checkpoint of other workers, in the form that any number of them loads: DeepSpeed's universal checkpoint."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -7,9 +8,14 @@ from pathlib import Path
 
 from tasks.core.errors import Unavailable
 from tasks.core.params.training import Training
+from tasks.stages.train.recovery import data_alone
 from tasks.stages.train.recovery.checkpoints import STATE, Checkpoint
 
 FOLDER = "universal"
+CONVERT = f"""{data_alone.ALLOWED}
+import runpy
+runpy.run_module("deepspeed.checkpoint.ds_to_universal", run_name="__main__")
+"""
 
 
 def needed(checkpoint: Checkpoint | None, training: Training, workers: int) -> bool:
@@ -21,10 +27,10 @@ def convert(checkpoint: Checkpoint, folder: Path) -> None:
     """Write it into `folder`; the checkpoint stays as it is. Raises Unavailable where DeepSpeed cannot."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    command = [sys.executable, "-I", "-m", "deepspeed.checkpoint.ds_to_universal", "--inject_missing_state",
+    command = [sys.executable, "-I", "-c", CONVERT, "--inject_missing_state",
                "--num_extract_workers", "1", "--num_merge_workers", "1",
                "--input_folder", str(checkpoint.folder / STATE), "--output_folder", str(folder / STATE)]  # fmt: skip
-    done = subprocess.run(command, capture_output=True, text=True)
+    done = subprocess.run(command, capture_output=True, text=True, env=os.environ | data_alone.FORCED)
     if done.returncode != 0:
         last = "\n".join(done.stderr.strip().splitlines()[-3:])
         raise Unavailable(

@@ -1,0 +1,50 @@
+"""Checkpoints are data: as they are read, nothing in them is run.
+
+torch keeps objects as pickles, which can call any function. It has a reader that takes numbers and what is listed here;
+DeepSpeed asks for the other one.
+"""
+
+import os
+import pickle
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from tasks.core.errors import Refused
+
+FORCED = {"TORCH_FORCE_WEIGHTS_ONLY_LOAD": "1"}
+"""Variables of a process that reads checkpoints."""
+KINDS = (
+    "deepspeed.runtime.fp16.loss_scaler:LossScaler",
+    "deepspeed.runtime.zero.config:ZeroStageEnum",
+    "deepspeed.utils.tensor_fragment:fragment_address",
+)
+"""What DeepSpeed puts beside the numbers."""
+ALLOWED = f"""
+import pkgutil, torch
+torch.serialization.add_safe_globals([pkgutil.resolve_name(name) for name in {KINDS!r}])
+"""
+"""Python for another process that reads them."""
+
+
+@contextmanager
+def read(name: str) -> Iterator[None]:
+    """What is loaded inside is data. Raises Refused where there is more in checkpoint `name`."""
+    from pkgutil import resolve_name
+
+    import torch
+
+    before = {variable: os.environ.get(variable) for variable in FORCED}
+    os.environ.update(FORCED)
+    try:
+        with torch.serialization.safe_globals([resolve_name(kind) for kind in KINDS]):
+            yield
+    except pickle.UnpicklingError:
+        raise Refused(
+            f"checkpoint {name} has objects in it that no training writes, and was not loaded; remove it to go on from "
+            "the one before"
+        ) from None
+    finally:
+        for variable, value in before.items():
+            os.environ.pop(variable)
+            if value is not None:
+                os.environ[variable] = value
