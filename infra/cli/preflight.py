@@ -22,7 +22,7 @@ def preflight(
     """Say whether the training fits, how long it takes and what it costs, before a device is taken. Exits with 1 where
     it does not fit, and says what change would make it fit.
 
-    Example: hallmark preflight --set training.method=full --set resources.memory_gib=80
+    Example: hallmark preflight --set training.lora_rank=64 --set resources.memory_gib=80
     """
     from tasks.runs import foretold  # reads a model, which takes a second
 
@@ -31,7 +31,7 @@ def preflight(
         shared.print_json(foretold.document(told))
     else:
         _print(told, foretold.document(told))
-    if told.estimate.fits is False:
+    if told.estimate.fits is False or told.estimate.lacks_disk:
         raise Refused(foretold.advice(told.estimate))
 
 

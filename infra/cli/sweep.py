@@ -55,10 +55,10 @@ def sweep(
     else:
         _show(document)
     if document.best and not as_json:
-        asked = ["hallmark", "run", *(("--params", str(params)) if params else ())]
+        asked = ["hallmark", "run", "--as", "ID", *(("--params", str(params)) if params else ())]
         for key, value in {**given, **document.made_with, **document.best.changes}.items():
             asked += ["--set", f"{key}={value}"]
-        console.print(f"best: trial {document.best.number}; a run with it: {shlex.join(asked)}")
+        console.print(f"best: trial {document.best.number}; a run with it, as the person ID: {shlex.join(asked)}")
     if document.best is None:
         raise Refused(f"no trial came to an end; the first: {document.trials[0].failure}")
 

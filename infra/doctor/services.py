@@ -61,12 +61,15 @@ def ray(_root: Path) -> Iterator[Finding]:
         yield Finding("on this machine, for each training and where several workers answer")
         return
     host, _, port = address.rpartition("://")[2].rpartition(":")
+    if not port.isdecimal():
+        yield Finding(f"RAY_ADDRESS: expected HOST:PORT, got {address}", "set it to where the cluster's head is")
+        return
     try:
         socket.create_connection((host, int(port)), PATIENCE_SECONDS).close()
     except (OSError, ValueError) as error:
         yield Finding(f"RAY_ADDRESS {address} does not answer ({error})", "start the cluster, or unset RAY_ADDRESS")
     else:
-        yield Finding(f"{address} answers")
+        yield Finding(f"something answers at {address}; a training asks whether it is a Ray cluster that lets it in")
 
 
 def heads(root: Path) -> Iterator[Finding]:

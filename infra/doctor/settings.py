@@ -25,12 +25,12 @@ PREFIX = "HALLMARK_"
 KNOWN = {variable.name for variable in (*KEPT, *READ)}
 NUMBERS = {"HALLMARK_WORKERS": 1, "HALLMARK_PREFECT_PORT": 0}
 """Variables that hold one, and the least that it may be."""
-INTERNAL = {"HALLMARK_STARTED_BY", "HALLMARK_POOLED"}
-"""Hallmark sets them for what it starts."""
+ELSEWHERE = {"HALLMARK_STARTED_BY", "HALLMARK_POOLED", "HALLMARK_SHARED"}
+"""Hallmark sets the first two for what it starts; tests and examples read the last."""
 
 
 def variables(_: Path) -> Iterator[Finding]:
-    unknown = sorted(name for name in os.environ if name.startswith(PREFIX) and name not in KNOWN | INTERNAL)
+    unknown = sorted(name for name in os.environ if name.startswith(PREFIX) and name not in KNOWN | ELSEWHERE)
     for name in unknown:
         near = difflib.get_close_matches(name, KNOWN, 1)
         yield Finding(

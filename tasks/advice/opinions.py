@@ -65,7 +65,7 @@ def _full(data: Data) -> Reasons:
     if data.rows >= MANY and not data.closed:
         yield 1, f"{data.rows:,} rows may be more than an adapter holds"
     else:
-        yield -1, "an adapter learns as much from such rows, in an eighth of the memory"
+        yield -1, "an adapter learns as much from such rows, and needs gradients of its own few weights alone"
 
 
 def _pretraining(data: Data) -> Reasons:

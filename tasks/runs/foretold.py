@@ -15,11 +15,12 @@ from tasks.core.layout import Layout
 from tasks.core.params import params as params_file
 from tasks.core.params.params import Params
 from tasks.runs import journal, resolve
+from tasks.stages.cluster import connection
 from tasks.stages.train import calibrate
 from tasks.stages.train.base import base_model, origins
 from tasks.stages.train.preflight import estimate, parts, room, shape, workload
 from tasks.stages.train.preflight.estimate import Estimate
-from tasks.stages.train.preflight.room import GIB
+from tasks.stages.train.preflight.room import GIB, Room
 from tasks.stages.train.preflight.speed import Measured
 from tasks.stages.train.rows import examples
 
@@ -51,6 +52,7 @@ def look(root: Path, file: Path | None, changes: Mapping[str, str], calibrating:
         rows, run, measured = _earlier(params, layout)
         work = workload.of(rows, params.training, model.context) if rows else None
         available = room.of(params.training, params.resources, layout.state)
+        require_gpu(params, available)
         told = estimate.of(params.training, model, params.resources, available, work, measured)
         if calibrating and told.fits is not False:
             progress.announce("preflight", f"training for {calibrate.SECONDS:.0f} seconds")
@@ -58,6 +60,15 @@ def look(root: Path, file: Path | None, changes: Mapping[str, str], calibrating:
                 found = calibrate.of(params.training, model, folder, rows, run, Path(aside))
             told = estimate.of(params.training, model, params.resources, available, work, measured, found)
     return Foretold(base_model.describe(params.base_model), told, run)
+
+
+def require_gpu(params: Params, available: Room) -> None:
+    """Raises InputError where this machine is to train on a GPU and has none."""
+    if params.training.device == "gpu" and available.device is None and connection.address() is None:
+        raise InputError(
+            "training.device is gpu, and this machine has no GPU; set RAY_ADDRESS to a cluster that has, or "
+            "resources.memory_gib to what the GPU of another machine has"
+        )
 
 
 @contextmanager
@@ -144,6 +155,7 @@ def document(told: Foretold) -> dict[str, Any]:
         "would_fit_with": estimate.remedies(it),
         "disk_bytes": it.disk,
         "disk_free_bytes": it.room.disk,
+        "disk_fits": None if it.room.disk is None else not it.lacks_disk,
         "workers": it.training.workers,
         "rows": work and work.rows,
         "tokens": work and work.tokens,
@@ -167,16 +179,18 @@ def lines(told: Foretold) -> Iterator[str]:
     unknown = f"set resources.{'memory_gib' if device is None else 'host_memory_gib'} to know whether it fits"
     verdict = {True: "fits", False: "does not fit", None: unknown}[it.fits]
     yield f"a worker needs {needs:.2f} GiB and has {has}: {verdict}"
-    left = "in the training's storage" if free is None else f"and {free / GIB:.0f} GiB are free"
+    enough = "does not fit" if it.lacks_disk else "fits"
+    left = "in the training's storage" if free is None else f"and {free / GIB:.0f} GiB are free: {enough}"
     yield f"disk: {it.disk / GIB:.2f} GiB of checkpoints and weights, {left}"
     if it.workload is None:
         yield f"{it.speed.tokens_per_second:,.0f} tokens a second and worker, {it.speed.source}"
         yield "tokens, hours and cost show once a run with these prompts and this base model has tokenised its rows"
         return
     work = it.workload
+    aside = f", {work.validation_rows:,} of them to validate" if work.validation_rows else ""
     yield (
-        f"{work.rows:,} rows of run {told.rows_of}, {work.tokens:,} tokens in all epochs, {work.steps:,} steps of "
-        f"{work.passes:.1f} passes, {work.waste:.1%} of positions without a token"
+        f"{work.rows:,} rows of run {told.rows_of}{aside}, {work.tokens:,} tokens in all epochs, {work.steps:,} steps "
+        f"of {work.passes:.1f} passes, {work.waste:.1%} of positions without a token"
     )
     if work.too_long:
         share = f"{work.too_long:,} rows ({work.too_long / work.rows:.1%})"
@@ -188,6 +202,9 @@ def lines(told: Foretold) -> Iterator[str]:
         yield warning
     assert it.hours is not None and it.cost is not None
     workers = f"{it.training.workers} worker{'s' if it.training.workers > 1 else ''}"
+    if it.busy < it.training.workers:
+        idle, batch = it.training.workers - it.busy, it.training.global_batch_size
+        yield f"{idle} of {it.training.workers} workers have no row: training.global_batch_size is {batch}"
     yield f"{_duration(it.hours)} on {workers}, {it.cost:.2f} USD at {it.price_per_hour:g} USD an hour and worker"
 
 
@@ -203,9 +220,11 @@ def _duration(hours: float) -> str:
 
 def advice(it: Estimate) -> str:
     """What change would make it fit."""
+    if it.fits is not False:
+        return estimate.disk_words(it)
     changes = estimate.remedies(it)
     if changes is None:
-        return "no setting that learns the same would make it fit; take more workers, method lora or a smaller model"
+        return f"no setting that learns the same would make it fit; take {estimate.OTHERWISE}"
     return "it would fit with " + " ".join(f"--set training.{name}={_text(value)}" for name, value in changes.items())
 
 

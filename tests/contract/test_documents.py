@@ -246,6 +246,7 @@ def test_the_limits_of_a_source_are_documented() -> None:
 
 
 INTERNAL = {
+    "HALLMARK_SHARED",
     "HALLMARK_STARTED_BY",
     "HALLMARK_BOXED",
     "HALLMARK_COMMIT",

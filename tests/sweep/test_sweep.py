@@ -89,7 +89,7 @@ def test_what_was_done_before_the_interruption_is_not_done_again(swept: tuple[Pa
     output = in_process.hallmark(project, "sweep", *OVER, *LONG, "--trials", "1")
     assert (
         "was done before" in output
-        and "hallmark run --set training.validate_steps=10 --set training.epochs=100 --set training.l" in output
+        and "hallmark run --as ID --set training.validate_steps=10 --set training.epochs=100 --set training.l" in output
     )
 
 

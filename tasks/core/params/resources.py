@@ -17,4 +17,5 @@ class Resources(Frozen):
     host_memory_gib: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
     """GiB of a machine for what its workers offload. null: what this machine has; of a cluster unknown."""
     tokens_per_second: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
-    """That one worker trains on. null: what the last training of this method took here, else an assumption."""
+    """That one worker trains on. null: what the last training here took, if it had the same method, device, precision,
+    threads, layout, ZeRO stage and kernels, else an assumption."""

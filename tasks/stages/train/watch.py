@@ -52,6 +52,8 @@ class Follower:
         self.status = "KILLED"
         """How the training ended, in MLflow's words."""
         self.done = 0
+        self.begun = 0
+        """Steps that the newest attempt found done when it began."""
         self.said = 0
         """Lines of the workers that were shown."""
 
@@ -61,7 +63,7 @@ class Follower:
             self.report()
         self.report()
         if points := read_record(self.record):
-            print(f"trained {len(points)} of {self.plan.steps} steps, {losses(points)}", flush=True)
+            print(f"trained {len(points)} of {self.plan.steps} steps, {loss(points)}{looks(points)}", flush=True)
         self.tracker.finish(self.status)
 
     def report(self) -> None:
@@ -70,12 +72,14 @@ class Follower:
         print("".join(lines[self.said :]), end="", flush=True)
         self.said = len(lines)
         points = read_record(self.record)
-        if len(points) == self.done:
+        if not points or len(points) == self.done:  # it is empty where a worker was lost, until others begin
             return
         before = sum("seconds" not in point for point in points)
-        if before and not self.done:
-            print(f"going on from the checkpoint of step {before}", flush=True)
-        announce_count("train", len(points), self.plan.steps, standing(points, self.plan.steps))
+        if before and (before != self.begun or len(points) < self.done):
+            announce("train", f"going on from the checkpoint of step {before}")
+        self.begun = before
+        if len(points) > before:
+            announce_count("train", len(points), self.plan.steps, standing(points, self.plan.steps))
         if len(points) == self.plan.steps and not self.ended.is_set():
             announce("train", f"saving the weights after {len(points)} steps")
         lost = self.plan.lost()
@@ -95,11 +99,12 @@ def whole_lines(file: Path) -> list[str]:
 
 
 def standing(points: list[Point], steps: int) -> str:
-    """`loss 0.412 330 tok/s eta 4m10s`; speed and time remaining go by the last 50 steps."""
+    """`loss 0.412 330 tok/s eta 4m10s`, and what looks found; speed and time remaining go by the last 50 steps. The
+    looks come last: a narrow terminal cuts the end."""
     recent = [point for point in points if "seconds" in point][-50:]
     each = seconds(recent) / max(1, len(recent))
     left = duration((steps - len(points)) * each)
-    return f"{losses(points)} {speed(recent):.0f} tok/s eta {left}"
+    return f"{loss(points)} {speed(recent):.0f} tok/s eta {left}{looks(points)}"
 
 
 def seconds(points: list[Point]) -> float:
@@ -107,13 +112,18 @@ def seconds(points: list[Point]) -> float:
     return sum(point.get("seconds", 0.0) + point.get("look_seconds", 0.0) for point in points)
 
 
-def losses(points: list[Point]) -> str:
-    """`loss 0.412`, and where the validation rows were looked at `validation 0.480, best 0.471 after step 120`."""
-    said, looks = f"loss {points[-1]['loss']:.3f}", [point for point in points if early_stopping.LOSS in point]
-    if lowest := early_stopping.best(points):
-        loss, least = (point[early_stopping.LOSS] for point in (looks[-1], lowest))
-        said += f" validation {loss:.3f}, best {least:.3f} after step {lowest['step']},"
-    return said
+def loss(points: list[Point]) -> str:
+    """`loss 0.412`."""
+    return f"loss {points[-1]['loss']:.3f}"
+
+
+def looks(points: list[Point]) -> str:
+    """`, validation 0.480, best 0.471 after step 120`; empty before the validation rows were looked at."""
+    lowest = early_stopping.best(points)
+    if lowest is None:
+        return ""
+    last = next(point[early_stopping.LOSS] for point in reversed(points) if early_stopping.LOSS in point)
+    return f", validation {last:.3f}, best {lowest[early_stopping.LOSS]:.3f} after step {lowest['step']}"
 
 
 def speed(points: list[Point]) -> float:

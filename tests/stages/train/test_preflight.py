@@ -18,7 +18,7 @@ from tasks.stages.train import calibrate, loop, watch
 from tasks.stages.train.job import Job
 from tasks.stages.train.preflight import estimate, room, shape, speed, workload
 from tasks.stages.train.preflight.estimate import Estimate
-from tasks.stages.train.preflight.speed import Measured
+from tasks.stages.train.preflight.speed import Measured, Speed
 from tasks.stages.train.rows import examples as on_disk
 from tests.stages.train.conftest import training
 
@@ -104,12 +104,22 @@ def test_an_assumed_speed_is_about_what_was_measured(tiny: Path, monkeypatch: py
         assert assumed.tokens_per_second == pytest.approx(measured, rel=0.2)
 
 
+def test_workers_without_a_row_make_nothing_faster(tiny: Path, folder24: Path) -> None:
+    few, many = (told(tiny, folder24, workers=workers, global_batch_size=2) for workers in (2, 8))
+    assert (few.busy, many.busy) == (2, 2)
+    hours = [dataclasses.replace(it, speed=Speed(100, "given")).hours for it in (few, many)]
+    assert hours[0] == hours[1] and many.cost and few.cost
+    assert told(tiny, folder24, workers=8, sequence_parallel=2, global_batch_size=3).busy == 6
+
+
 def test_on_this_machine_more_threads_than_cores_are_no_faster(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def assumed(threads: int) -> float:
         return speed.of(training(threads=threads), shape.read(tiny), Resources(), None).tokens_per_second
 
     monkeypatch.setattr(usable, "cores", lambda: 2)
     assert assumed(64) == assumed(2) == 2 * assumed(1)
+    shared = speed.of(training(threads=2, workers=4), shape.read(tiny), Resources(), None)
+    assert shared.tokens_per_second == assumed(1) / 2
     monkeypatch.setenv("RAY_ADDRESS", "ray:6379")  # its machines may have more
     assert assumed(64) == 32 * assumed(2)
 
@@ -171,7 +181,7 @@ def test_the_first_change_with_which_it_fits_is_named(
 
 def test_more_than_there_is_of_what_is_certain_is_refused(tiny: Path, folder24: Path) -> None:
     full = {"method": "full", "lora_rank": None, "lora_alpha": None}
-    with pytest.raises(InputError, match=r"a worker needs 0.0 GiB for weights, .* and has 0.0 GiB; take more workers"):
+    with pytest.raises(InputError, match=r"a worker needs 0.0 GiB for weights, .* and has 0.0 GiB; take more machines"):
         estimate.require(told(tiny, folder24, memory=3 * MIB, **full))
     it = told(tiny, folder24, memory=1, **full)
     with pytest.raises(InputError, match=r"checkpoints and weights take .* GiB are free; make room"):
@@ -237,8 +247,11 @@ def test_workers_beside_each_other_share_a_machine(monkeypatch: pytest.MonkeyPat
     assert alone and room.of_worker(training()).device == alone // 4
 
 
-def test_a_model_that_says_nothing_of_its_size_is_refused(tmp_path: Path) -> None:
+def test_a_model_that_says_nothing_of_its_size_is_refused(tiny: Path, tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text("{}")
+    with pytest.raises(InputError, match=r"expected weights as \*.safetensors, found none"):
+        shape.read(tmp_path)
+    shutil.copyfile(tiny / "model.safetensors", tmp_path / "model.safetensors")
     with pytest.raises(InputError, match=r"expected hidden_size or n_embd or d_model in it"):
         shape.read(tmp_path)
 

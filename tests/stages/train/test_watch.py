@@ -33,7 +33,7 @@ def test_the_progress_line_says_where_training_stands() -> None:
     assert watch.standing(POINTS, 8) == "loss 0.250 200 tok/s eta 2s"
     assert watch.standing(POINTS, 1000) == "loss 0.250 200 tok/s eta 8m18s"
     looked_at = [POINTS[0], {**POINTS[1], "look_seconds": 3.0, "validation_loss": 0.5}, *POINTS[2:]]
-    assert watch.standing(looked_at, 8) == "loss 0.250 validation 0.500, best 0.500 after step 2, 200 tok/s eta 5s"
+    assert watch.standing(looked_at, 8) == "loss 0.250 200 tok/s eta 5s, validation 0.500, best 0.500 after step 2"
 
 
 def test_the_last_step_is_not_the_end_of_the_work(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -75,9 +75,31 @@ def test_a_report_comes_only_with_news_and_says_where_it_goes_on(
     lines = capsys.readouterr().out.splitlines()
     assert lines == [
         "a checkpoint is damaged",
-        "going on from the checkpoint of step 1",
+        "progress train going on from the checkpoint of step 1",
         "progress train 4/8 loss 0.250 200 tok/s eta 2s",
     ]
+
+
+def test_after_a_lost_worker_it_reports_on_what_goes_on(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The record is away, begins with a checkpoint's steps, and grows. MLflow has each step once, with the newest of
+    what was lost."""
+    layout, record, lost = Layout(tmp_path), tmp_path / "record.jsonl", [0.0]
+    follower = watch.Follower(record, watch.Plan(8, {}, {}, lambda: lost[0]), Tracker(layout, "tiny"))
+    follower.tracker.start({}, {})
+    kept = [{name: value for name, value in point.items() if name != "seconds"} for point in POINTS[:2]]
+    for points in (POINTS[:3], [], kept, [*kept, *POINTS[2:3]], [*kept, *POINTS[2:]]):
+        put(record, points)
+        follower.report()
+        lost[0] = 12.5
+    assert capsys.readouterr().out.splitlines() == [
+        "progress train 3/8 loss 0.333 200 tok/s eta 2s",
+        "progress train going on from the checkpoint of step 2",
+        "progress train 3/8 loss 0.333 200 tok/s eta 2s",
+        "progress train 4/8 loss 0.250 200 tok/s eta 2s",
+    ]
+    client, run = MlflowClient(tracking_uri(layout)), str(follower.tracker.run_id)
+    assert [point.step for point in client.get_metric_history(run, "loss")] == [1, 2, 3, 4]
+    assert client.get_run(run).data.metrics["seconds_lost"] == 12.5
 
 
 @pytest.mark.parametrize(("fails", "status"), [(False, "FINISHED"), (True, "FAILED")])

@@ -39,12 +39,22 @@ class Estimate:
         return _fit(self.training, self.memory, self.room)
 
     @property
+    def lacks_disk(self) -> bool:
+        return self.room.disk is not None and self.disk > self.room.disk
+
+    @property
+    def busy(self) -> int:
+        """Workers that have a row in a step."""
+        together = self.training.sequence_parallel
+        return min(self.training.workers // together, self.training.global_batch_size) * together
+
+    @property
     def hours(self) -> float | None:
         if self.workload is None:
             return None
         forward = operations.FORWARD / (operations.FORWARD + operations.BACK[methods.of(self.training.method).form])
         tokens = self.workload.tokens + self.workload.looked_at * forward
-        return tokens / (self.speed.tokens_per_second * self.training.workers) / 3600
+        return tokens / (self.speed.tokens_per_second * self.busy) / 3600
 
     @property
     def cost(self) -> float | None:
@@ -89,6 +99,7 @@ def largest_pass(training: Training, workload: Workload | None) -> int:
     return max(min(training.micro_batch_tokens, -(-workload.largest // together)), -(-workload.longest // together))
 
 
+OTHERWISE = "more machines with training.zero_stage: 3, method lora or qlora, a smaller model, or larger devices"
 CHANGES: tuple[Mapping[str, Any], ...] = (
     {"gradient_checkpointing": True},
     {"zero_stage": 2},
@@ -161,7 +172,7 @@ def require(estimate: Estimate, where: str = "") -> None:
     if room.device is not None and certain > room.device:
         change = remedies(estimate)
         what = "set " + ", ".join(f"training.{name}: {_yaml(value)}" for name, value in change.items()) if change else (
-            "take more workers with training.zero_stage: 3, method lora, or a smaller model"
+            f"take {OTHERWISE}"
         )  # fmt: skip
         raise InputError(
             f"a worker needs {certain / GIB:.1f} GiB for weights, gradients and optimizer, and has {where}"
@@ -172,11 +183,17 @@ def require(estimate: Estimate, where: str = "") -> None:
             f"a worker needs {wanted.host / GIB:.1f} GiB of its machine for what is offloaded, and has {where}"
             f"{room.host / GIB:.1f} GiB; take machines with more memory, or set training.offload: none"
         )
-    if room.disk is not None and estimate.disk > room.disk:
-        raise InputError(
-            f"checkpoints and weights take {estimate.disk / GIB:.1f} GiB of disk, and "
-            f"{room.disk / GIB:.1f} GiB are free; make room, or put .hallmark on a larger disk"
-        )
+    if estimate.lacks_disk:
+        raise InputError(disk_words(estimate))
+
+
+def disk_words(estimate: Estimate) -> str:
+    """Where it lacks disk."""
+    free = estimate.room.disk or 0
+    return (
+        f"checkpoints and weights take {estimate.disk / GIB:.1f} GiB of disk, and {free / GIB:.1f} GiB are free; make "
+        "room, or put .hallmark on a larger disk"
+    )
 
 
 def _yaml(value: object) -> str:

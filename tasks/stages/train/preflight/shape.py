@@ -77,6 +77,8 @@ def read(folder: Path) -> Shape:
             continue  # the same weights once more, for another library
         with safe_open(path, framework="numpy") as file:
             weights |= {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
+    if not weights:
+        raise InputError(f"{folder}: expected weights as *.safetensors, found none; fetch the model again")
     config = read_json(folder / "config.json")
     text = config.get("text_config", config)
     try:

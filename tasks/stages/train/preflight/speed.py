@@ -72,9 +72,9 @@ def of(
     return Speed(each / needed, f"assumed ({what}); --calibrate measures it on this machine")
 
 
-def _threads(training: Training) -> int:
-    """Of a worker; on this machine no more than it has cores."""
-    return training.threads if connection.address() else min(training.threads, usable.cores())
+def _threads(training: Training) -> float:
+    """Of a worker that are at work; on this machine no more than its share of the cores."""
+    return training.threads if connection.address() else min(training.threads, usable.cores() / training.workers)
 
 
 def _of_a_thread(training: Training) -> float:

@@ -16,6 +16,8 @@ SAMPLE = 50
 @dataclass(frozen=True)
 class Workload:
     rows: int
+    validation_rows: int
+    """Of these, that no step learns from."""
     tokens: int
     """Of all epochs, padding not counted."""
     looked_at: int
@@ -47,6 +49,7 @@ def of(folder: Path, training: Training, context: int | None) -> Workload:
     plans = [(rows.lengths(step), passes.plan(rows.lengths(step), training, training.workers)) for step in drawn]
     return Workload(
         rows=len(rows),
+        validation_rows=len(rows.validation),
         tokens=round((int(lengths.sum()) - validation) * training.epochs),
         looked_at=looks * validation,
         steps=steps.steps,

@@ -13,8 +13,8 @@ from tasks.stages.train.recovery.checkpoints import STATE, Checkpoint
 
 FOLDER = "universal"
 CONVERT = f"""{data_alone.ALLOWED}
-import runpy
-runpy.run_module("deepspeed.checkpoint.ds_to_universal", run_name="__main__")
+from deepspeed.checkpoint import ds_to_universal
+ds_to_universal.main(ds_to_universal.parse_arguments())
 """
 
 
