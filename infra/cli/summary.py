@@ -43,6 +43,7 @@ def print_summary(summary: Summary, pages: str = "") -> None:
         console.print(f"commit: {summary.commit[:12]} on refs/hallmark/runs/{summary.run}")
     if summary.status == "promoted":
         console.print("look further: hallmark status · hallmark releases list · hallmark gates list --all")
+        console.print("pages of runs, experiments and gates: hallmark up")
 
 
 def scores_table(scores: Mapping[str, Mapping[str, Fact]]) -> Table:

@@ -1,6 +1,7 @@
 """What a training will need, before it is asked for: from the parameters, and from the last run that came as far."""
 
 import os
+import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -8,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tasks.core import processor, progress
+from tasks.core import processor
 from tasks.core.errors import HallmarkError, InputError
 from tasks.core.files import read_json
 from tasks.core.layout import Layout
@@ -20,7 +21,7 @@ from tasks.stages.train import calibrate
 from tasks.stages.train.base import base_model, origins
 from tasks.stages.train.preflight import estimate, parts, room, shape, workload
 from tasks.stages.train.preflight.estimate import Estimate
-from tasks.stages.train.preflight.room import GIB, Room
+from tasks.stages.train.preflight.room import GIB
 from tasks.stages.train.preflight.speed import Measured
 from tasks.stages.train.rows import examples
 
@@ -38,6 +39,11 @@ class Foretold:
     """Where the rows were counted; empty where nobody has tokenised any yet."""
 
 
+def notice(text: str) -> None:
+    """Beside what was asked for, which may be JSON."""
+    print(text, file=sys.stderr, flush=True)
+
+
 def look(root: Path, file: Path | None, changes: Mapping[str, str], calibrating: bool = False) -> Foretold:
     """`calibrating`: train for some seconds, to know how fast it is; not where it would not fit.
 
@@ -52,19 +58,20 @@ def look(root: Path, file: Path | None, changes: Mapping[str, str], calibrating:
         rows, run, measured = _earlier(params, layout)
         work = workload.of(rows, params.training, model.context) if rows else None
         available = room.of(params.training, params.resources, layout.state)
-        require_gpu(params, available)
-        told = estimate.of(params.training, model, params.resources, available, work, measured)
-        if calibrating and told.fits is not False:
-            progress.announce("preflight", f"training for {calibrate.SECONDS:.0f} seconds")
+        made = estimate.of(params.training, model, params.resources, available, work, measured)
+        if calibrating:
+            require_gpu(made)
+        if calibrating and made.fits is not False:
+            notice(f"training for {calibrate.SECONDS:.0f} seconds")
             with tempfile.TemporaryDirectory(dir=layout.state) as aside:
                 found = calibrate.of(params.training, model, folder, rows, run, Path(aside))
-            told = estimate.of(params.training, model, params.resources, available, work, measured, found)
-    return Foretold(base_model.describe(params.base_model), told, run)
+            made = estimate.of(params.training, model, params.resources, available, work, measured, found)
+    return Foretold(base_model.describe(params.base_model), made, run)
 
 
-def require_gpu(params: Params, available: Room) -> None:
+def require_gpu(estimate: Estimate) -> None:
     """Raises InputError where this machine is to train on a GPU and has none."""
-    if params.training.device == "gpu" and available.device is None and connection.address() is None:
+    if estimate.training.device == "gpu" and estimate.room.device is None and connection.address() is None:
         raise InputError(
             "training.device is gpu, and this machine has no GPU; set RAY_ADDRESS to a cluster that has, or "
             "resources.memory_gib to what the GPU of another machine has"
@@ -88,7 +95,7 @@ def model_folder(params: Params, layout: Layout) -> Iterator[Path]:
     )  # or DeepSpeed, which transformers imports, warns that there is no GPU
     from tasks.stages.train.base import convert  # loads the model
 
-    progress.announce("preflight", "reading the base model")
+    notice("reading the base model")
     with tempfile.TemporaryDirectory(dir=layout.state) as aside:
         convert.from_gguf(fetched, Path(aside) / "model")
         yield Path(aside) / "model"

@@ -6,7 +6,9 @@ from types import SimpleNamespace
 
 import psutil
 import pytest
+import torch
 
+from tasks.core.errors import InputError
 from tasks.core.layout import Layout
 from tasks.runs import foretold, resolve
 from tasks.stages.cluster.storage import place
@@ -18,6 +20,20 @@ def test_before_anything_was_made_it_goes_by_parameters_and_model_alone(tmp_path
     told = foretold.look(project, None, {})
     assert told.estimate.fits and told.estimate.workload is None and told.rows_of == ""
     assert not list((project / ".hallmark").iterdir())
+
+
+def test_for_a_gpu_that_is_not_here_nothing_is_foretold(
+    tmp_path: Path, checkouts: Checkouts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
+    project, gpu = checkouts.made(tmp_path / "project"), {"training.device": "gpu"}
+    with pytest.raises(InputError, match=r"training.device is gpu, and this machine has no GPU; set RAY_ADDRESS"):
+        foretold.look(project, None, gpu, calibrating=True)
+    there = foretold.look(project, None, gpu | {"resources.memory_gib": "80"})
+    foretold.require_gpu(there.estimate)
+    monkeypatch.setenv("RAY_ADDRESS", "somewhere:6379")
+    foretold.require_gpu(foretold.look(project, None, gpu).estimate)
 
 
 def test_a_run_is_refused_what_cannot_fit_and_on_a_cluster_goes_by_what_is_said(
