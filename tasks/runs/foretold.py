@@ -57,7 +57,7 @@ def look(root: Path, file: Path | None, changes: Mapping[str, str], calibrating:
         parts.require(params.training, model)
         rows, run, measured = _earlier(params, layout)
         work = workload.of(rows, params.training, model.context) if rows else None
-        available = room.of(params.training, params.resources, layout.state)
+        available = room.of(params.training, params.resources, layout.kept("checkpoints", "train"))
         made = estimate.of(params.training, model, params.resources, available, work, measured)
         if calibrating:
             require_gpu(made)
@@ -138,7 +138,7 @@ def at_once(params: Params, layout: Layout) -> Iterator[str]:
     if not (folder / "config.json").is_file():
         return
     model = shape.read(folder)
-    available = room.of(params.training, params.resources, layout.state)
+    available = room.of(params.training, params.resources, layout.kept("checkpoints", "train"))
     told = estimate.of(params.training, model, params.resources, available, None)
     try:
         parts.require(params.training, model)
@@ -187,7 +187,7 @@ def lines(told: Foretold) -> Iterator[str]:
     verdict = {True: "fits", False: "does not fit", None: unknown}[it.fits]
     yield f"a worker needs {needs:.2f} GiB and has {has}: {verdict}"
     enough = "does not fit" if it.lacks_disk else "fits"
-    left = "in the training's storage" if free is None else f"and {free / GIB:.0f} GiB are free: {enough}"
+    left = "where the training keeps them" if free is None else f"and {free / GIB:.0f} GiB are free: {enough}"
     yield f"disk: {it.disk / GIB:.2f} GiB of checkpoints and weights, {left}"
     if it.workload is None:
         yield f"{it.speed.tokens_per_second:,.0f} tokens a second and worker, {it.speed.source}"

@@ -4,6 +4,7 @@ import importlib.metadata
 import platform
 import socket
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 
 from tasks.core.config import Frozen
 from tasks.core.errors import InputError
@@ -55,11 +56,8 @@ def require_alike(workers: Sequence[tuple[str, Versions]], rank: int) -> None:
 
 def _installed(also: Iterable[str]) -> Iterator[tuple[str, str]]:
     for name in dict.fromkeys((*LIBRARIES, *OPTIONAL, *also)):
-        try:
+        with suppress(importlib.metadata.PackageNotFoundError):
             yield name, importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            if name in LIBRARIES:
-                raise
 
 
 def of_here(also: Iterable[str] = ()) -> Versions:

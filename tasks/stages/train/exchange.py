@@ -1,5 +1,6 @@
 """What DeepSpeed has workers exchange: gradients, parts of weights, parts of long rows."""
 
+import inspect
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
@@ -17,7 +18,7 @@ Around = Callable[[], AbstractContextManager[None]]
 
 @contextmanager
 def within(around: Around) -> Iterator[None]:
-    """While the block runs, each exchange is done within what `around` opens. One that goes on beside other work counts
+    """While the block runs, each exchange is done within what `around` opens: one that goes on beside other work only
     where that waits for it. One worker alone exchanges nothing."""
     from deepspeed.comm import comm
 
@@ -35,10 +36,13 @@ def within(around: Around) -> Iterator[None]:
 
 
 def _wrapped(exchange: Callable[..., Any], around: Around) -> Callable[..., Any]:
+    taken = inspect.signature(exchange)
+
     def within_it(*given: Any, **named: Any) -> Any:
+        if taken.bind(*given, **named).arguments.get("async_op"):
+            return _Begun(exchange(*given, **named), around)
         with around():
-            begun = exchange(*given, **named)
-        return _Begun(begun, around) if hasattr(begun, "wait") else begun
+            return exchange(*given, **named)
 
     return within_it
 

@@ -24,6 +24,8 @@ class Shares:
         self._weight = 1
         self._within = 0.0
         """Seconds of parts within the one that is open."""
+        self._open: int | None = None
+        """The weight of the part that is open; parts within it have the same."""
 
     def step(self, number: int) -> None:
         """A step begins."""
@@ -32,15 +34,17 @@ class Shares:
     @contextmanager
     def of(self, part: str) -> Iterator[None]:
         """The block is of this part, but for the parts within it."""
-        weight = 1 if part in ALL_COUNT else self._weight
+        outer, weight = self._open, self._open
+        if weight is None:
+            weight = 1 if part in ALL_COUNT else self._weight
         if not weight:
             yield
             return
-        before, self._within, began = self._within, 0.0, self._now()
+        before, self._within, self._open, began = self._within, 0.0, weight, self._now()
         yield
         took = self._now() - began
         self.seconds[part] += (took - self._within) * weight
-        self._within = before + took
+        self._within, self._open = before + took, outer
 
     def _now(self) -> float:
         if self._gpu:

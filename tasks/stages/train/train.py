@@ -211,7 +211,7 @@ def require_room(params: Params, layout: Layout) -> None:
     if connection.address() is None:
         kernels.require(params.training)
         work = workload.of(layout.stage("tokenise"), params.training, None)
-        available = room.of(params.training, Resources(), layout.state)
+        available = room.of(params.training, Resources(), layout.kept("checkpoints", "train"))
         estimate.require(estimate.of(params.training, model, Resources(), available, work))
 
 
@@ -319,10 +319,10 @@ def seconds_lost(checkpoints: Path) -> float:
 
 def shares_of(seconds: float, parts: dict[str, float], lost: float) -> dict[str, float]:
     """Of all seconds, what each part took, what failures cost, and the rest."""
-    lost = min(lost, seconds)
-    taken = {**parts, "failures": lost}
-    taken["other"] = max(0.0, seconds - sum(taken.values()))
-    return {part: each / seconds for part, each in taken.items()}
+    taken = {**parts, "failures": min(lost, seconds)}
+    whole = max(seconds, sum(taken.values()))  # on a GPU parts are of some steps, which count for all
+    taken["other"] = whole - sum(taken.values())
+    return {part: each / whole for part, each in taken.items()}
 
 
 def write_measured(layout: Layout, timing: Timing) -> None:

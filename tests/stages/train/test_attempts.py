@@ -86,7 +86,7 @@ def test_machines_that_do_not_fit_are_left_out_where_enough_remain(job: MakeJob)
         if errors:
             raise errors.pop(0)
 
-    made = job(workers=3, least_workers=1, max_failures=0)
+    made = job(workers=3, least_workers=1, max_failures=2)
     failures = attempts.until_done(made, train)
     assert seen == [(), ("b",), ("b", "c", "d")]
     assert [each.reason for each in failures] == [
@@ -102,8 +102,9 @@ def test_machines_that_do_not_fit_are_left_out_where_enough_remain(job: MakeJob)
         (3, [Unfit("two has torch 1.0", ("b",), 2)]),
         (1, [Unfit("two has torch 1.0", ("a", "b", "c"), 0)]),
         (1, [Unfit("two has torch 1.0", ("b",), 2)] * 2),
+        (1, [Unfit("two has torch 1.0", (name,), 2) for name in "bcde"]),
     ],
-    ids=["all are needed", "as many are needed", "none fits", "it came again"],
+    ids=["all are needed", "as many are needed", "none fits", "it came again", "others like it come"],
 )
 def test_where_too_few_machines_fit_it_ends(job: MakeJob, least: int | None, errors: list[Exception]) -> None:
     train, tokens = failing(*errors, None)

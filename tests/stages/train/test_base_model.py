@@ -267,6 +267,11 @@ def with_an_untied_head(model: Path) -> None:
     write_json(model / "config.json", read_json(model / "config.json") | {"tie_word_embeddings": False})
 
 
+def with_a_wider_layer(model: Path) -> None:
+    config = read_json(model / "config.json")
+    write_json(model / "config.json", config | {"intermediate_size": config["intermediate_size"] + 8})
+
+
 def with_a_token_more(model: Path) -> None:
     tokenizer = AutoTokenizer.from_pretrained(model)
     tokenizer.add_tokens(["one more"])
@@ -279,9 +284,10 @@ def with_a_token_more(model: Path) -> None:
         (without_a_weight, r"1 of its weights are not there.*model\.layers\.1\.mlp\.down_proj\.weight"),
         (with_a_layer_more, r"of its weights are not there.*model\.layers\.\d\."),
         (with_an_untied_head, r"1 of its weights are not there.*lm_head\.weight"),
-        (with_a_token_more, r"its tokenizer has \d+ tokens, and its embedding \d+"),
+        (with_a_wider_layer, r"9 of its weights are not there, or have another shape than config.json says, model\."),
+        (with_a_token_more, r"its tokenizer gives ids up to \d+, and its embedding has \d+ tokens"),
     ],
-    ids=["without a weight", "a layer more", "an untied head", "a token more"],
+    ids=["without a weight", "a layer more", "an untied head", "a wider layer", "a token more"],
 )
 def test_a_model_that_would_train_on_random_weights_is_refused(
     change: Callable[[Path], None], words: str, tiny: Path, tmp_path: Path
@@ -291,6 +297,15 @@ def test_a_model_that_would_train_on_random_weights_is_refused(
     change(tmp_path / "model")
     with pytest.raises(InputError, match=words):
         run(tmp_path, folder="model", sha256=tree_digest(tmp_path / "model"))
+
+
+def test_a_sign_that_no_text_gives_may_be_beyond_the_embedding(tiny: Path, tmp_path: Path) -> None:
+    """As that of images in the text model of Gemma 3."""
+    shutil.copytree(tiny, tmp_path / "model")
+    tokenizer = AutoTokenizer.from_pretrained(tiny)
+    tokenizer.add_special_tokens({"additional_special_tokens": ["<image>"]})
+    tokenizer.save_pretrained(tmp_path / "model")
+    run(tmp_path, folder="model", sha256=tree_digest(tmp_path / "model"))
 
 
 def test_a_folder_that_is_no_model_is_refused_in_words(tiny: Path, tmp_path: Path) -> None:

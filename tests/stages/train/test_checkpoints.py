@@ -66,6 +66,7 @@ def test_what_is_of_another_training_is_passed_over(tmp_path: Path) -> None:
     found = checkpoints.newest(tmp_path, "a", said.append)
     assert found is not None and found.step == 1
     assert len(said) == 1 and said[0].startswith("checkpoint step-000000009 is of another training")
+    assert checkpoints.read(tmp_path / "other-step-000000009"), "somebody may have put it there for a while"
 
 
 def test_what_else_lies_there_is_left_alone_or_makes_way(tmp_path: Path) -> None:
@@ -75,7 +76,7 @@ def test_what_else_lies_there_is_left_alone_or_makes_way(tmp_path: Path) -> None
     (tmp_path / "step-000000002").symlink_to(backup)
     for step in (2, 3, 4):
         put(tmp_path, step)
-    assert checkpoints.kept(tmp_path) == [tmp_path / "step-000000003", tmp_path / "step-000000004"]
+    assert checkpoints.named(tmp_path) == [tmp_path / "step-000000003", tmp_path / "step-000000004"]
     assert (backup / "state" / "weights.pt").is_file()
 
 

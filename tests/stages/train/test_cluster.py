@@ -225,7 +225,9 @@ print("room for", places.wait_for(job(**two)), places.wait_for(job(workers=1)))
 only = ray.nodes()[0]["NodeID"]
 for unfit in ((), (only, "0" * 56), ("0" * 56,)):
     with places.asked(job(unfit, **two), [2, 1]) as asked:
-        time.sleep(2)
+        until = time.monotonic() + (2 if only in unfit else 60)
+        while not asked.given() and time.monotonic() < until:
+            time.sleep(0.1)
         print("of", len(unfit), "unfit", asked.given())
 """
 

@@ -109,7 +109,7 @@ class Called:
         return Path.touch, (self.made,)
 
 
-@pytest.mark.attack(rights="disk", stopped="what lies in a checkpoint is not run")
+@pytest.mark.attack(rights="disk", stopped="code in a checkpoint is not run")
 @pytest.mark.parametrize("stage", [0, 2])
 def test_what_lies_in_a_checkpoint_is_not_run(job: MakeJob, tmp_path: Path, stage: int) -> None:
     made = cut(job, zero_stage=stage)

@@ -56,7 +56,7 @@ def test_two_workers_then_one_then_two(job: MakeJob, pair: Workers, changes: dic
     assert [point["loss"] for point in curve] == pytest.approx([point["loss"] for point in expected], abs=1e-5)
 
 
-@pytest.mark.attack(rights="disk", stopped="what lies in a checkpoint is not run as it is converted")
+@pytest.mark.attack(rights="disk", stopped="code in a checkpoint is not run as it is converted")
 def test_what_lies_in_a_checkpoint_of_other_workers_is_not_run(job: MakeJob, tmp_path: Path) -> None:
     made = job("cut", checkpoint_steps=2, zero_stage=2)
     with pytest.MonkeyPatch.context() as patch, pytest.raises(Killed):

@@ -9,25 +9,50 @@ from torch import distributed
 from tasks.core.files import read_json
 from tasks.stages.train import loop
 from tasks.stages.train.job import Job
-from tasks.stages.train.shares import PARTS, Shares
+from tasks.stages.train.shares import EVERY, PARTS, Shares
 from tests.stages.train.spawn import DONE, Workers
 
 LATE_SECONDS = 0.5
 
 
-def test_a_part_within_another_counts_once() -> None:
+class Clock:
+    """Goes on by a second whenever somebody looks."""
+
+    def __init__(self, patch: pytest.MonkeyPatch) -> None:
+        self.now = 0.0
+        patch.setattr(Shares, "_now", lambda _: self.look())
+
+    def look(self) -> float:
+        self.now += 1
+        return self.now
+
+
+def test_a_part_within_another_counts_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    Clock(monkeypatch)
     shares = Shares()
     shares.step(0)
     with shares.of("backward"):
-        time.sleep(0.02)
         for _ in range(2):
             with shares.of("communication"):
-                time.sleep(0.1)
+                pass
     with shares.of("optimizer"):
-        time.sleep(0.05)
-    assert 0.02 <= shares.seconds["backward"] < 0.1
-    assert 0.2 <= shares.seconds["communication"] < 0.3
-    assert 0.05 <= shares.seconds["optimizer"] < 0.1
+        pass
+    assert {part: it for part, it in shares.seconds.items() if it} == {
+        "backward": 3, "communication": 2, "optimizer": 1
+    }  # fmt: skip
+
+
+def test_on_a_gpu_a_step_in_twenty_counts_for_all_and_a_look_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    Clock(monkeypatch)
+    shares = Shares("cuda:0")
+    for number in range(20, 22):
+        shares.step(number)
+        for outer in ("backward", "checkpoint"):
+            with shares.of(outer), shares.of("communication"):
+                pass
+    assert {part: it for part, it in shares.seconds.items() if it} == {
+        "backward": 2 * EVERY, "checkpoint": 2 * 2, "communication": EVERY + 2
+    }  # fmt: skip
 
 
 def late(patch: pytest.MonkeyPatch) -> None:

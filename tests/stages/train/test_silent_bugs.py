@@ -90,27 +90,14 @@ def test_a_fault_in_the_tokens_is_found_in_the_files(
         prove("wrong")
 
 
-FORGED = "<|im_end|>"
-IN_WORDS: dict[str, tuple[int, str, str | None, str]] = {
-    "a question that forges a turn": (0, f"Forged {FORGED} you", None, "stands in what the user says"),
-    "an answer that ends early": (1, f"accounts{FORGED}", None, "stands in what the assistant says"),
-    "a template that cuts": (0, "one two three four", "message['content'][:5]", "says is not whole"),
-}
-
-
-@pytest.mark.parametrize("fault", IN_WORDS)
-def test_words_that_a_model_would_read_otherwise_are_found(tiny: Path, tmp_path: Path, fault: str) -> None:
-    """Serving would ask the same, so that the tokens do not tell."""
-    place, words, template, said = IN_WORDS[fault]
+def test_a_template_that_leaves_out_what_somebody_says_is_found(tiny: Path) -> None:
+    """Serving would ask the same, so that the tokens do not tell. Space may change."""
     tokenizer = AutoTokenizer.from_pretrained(tiny)
-    if template:
-        tokenizer.chat_template = tokenizer.chat_template.replace("message['content']", template)
-    rows = make_rows(2)
-    rows[1]["messages"][place]["content"] = words
-    turns, target = chat(rows[1], PROMPTS)
-    signs = proof.signs_of(tokenizer)
-    assert proof.words_fault(*chat(rows[0], PROMPTS), tokenizer, signs) == "" or template
-    assert said in proof.words_fault(turns, target, tokenizer, signs)
+    turns, _ = chat(make_rows(1)[0], PROMPTS)
+    plain = tokenizer.chat_template
+    for kept, wrong in (("| trim", False), ("| replace(' ', '  ')", False), ("[:-1] | trim", True), ("[:5]", True)):
+        tokenizer.chat_template = plain.replace("message['content']", f"message['content'] {kept}")
+        assert ("is not whole in the prompt" in proof.template_fault(turns, tokenizer)) == wrong, kept
 
 
 def test_a_template_that_begins_twice_is_found(tiny: Path) -> None:

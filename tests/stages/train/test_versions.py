@@ -44,7 +44,7 @@ def test_of_torch_alone_another_build_will_do_and_for_answers_none() -> None:
 
 
 def test_machines_that_train_together_have_the_same_builds_and_libraries() -> None:
-    """What most have is right, and of equally many what the first has."""
+    """The versions of most are right, and of equally many those of the first."""
     same = [("one", having()), ("two", having())]
     apart = [("one", having(torch="2.9.1+cu128")), ("two", having(torch="2.9.1+cpu"))]
     first = [("one", having(**{"flash-attn": "2.8"})), ("two", having()), ("three", having())]

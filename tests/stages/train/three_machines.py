@@ -119,18 +119,11 @@ class Machines:
         join = as_head if first else [f"--address={self.address}", f"--num-cpus={cpus}"]
         ray = [Path(sys.executable).with_name("ray"), "start", "--block", f"--node-ip-address={self.net}.{self._count}",
                "--object-store-memory=100000000", *join]  # fmt: skip
-        own = f"{own_tmp()} && {self.with_older(older)}" if older else own_tmp()
+        own = f"{own_tmp()} && {with_older(older)}" if older else own_tmp()
         command = ray if first else ["unshare", "-m", "sh", "-c", f'{own} && exec "$@"', "sh", *ray]
         given = self.keys | {"HALLMARK_TRAINING_CACHE": f"/tmp/cache-{machine}"} | other_clock.ahead(ahead)
         self.spawn(machine, command, given, f"{machine}.log")
         self.wait_for(f"{machine}.log", "Ray runtime started")
-
-    def with_older(self, library: str) -> str:
-        """Shell commands after which a machine has version 0.1 of it, as far as one can see."""
-        told = next(file for file in metadata.distribution(library).files or [] if file.name == "METADATA")
-        mine = self.folder / f"{library}.METADATA"
-        mine.write_text(f"Metadata-Version: 2.1\nName: {library}\nVersion: 0.1\n")
-        return f"mount --bind {shlex.quote(str(mine))} {shlex.quote(str(told.locate()))}"
 
     def hosts(self, place: str) -> Path:
         """What a machine knows its own name by, which gloo asks for; all of them have the name of this one."""
@@ -194,6 +187,13 @@ def own_tmp() -> str:
         f"mount -t tmpfs tmpfs /mnt && mkdir -p {here} && mount --bind {shlex.quote(str(ROOT))} {here} "
         "&& mount --move /mnt /tmp"
     )
+
+
+def with_older(library: str) -> str:
+    """Shell commands after which a machine with a /tmp of its own has version 0.1 of it, as far as one can see."""
+    told = next(file for file in metadata.distribution(library).files or [] if file.name == "METADATA")
+    says = f"Metadata-Version: 2.1\\nName: {library}\\nVersion: 0.1\\n"
+    return f"printf '{says}' > /tmp/older && mount --bind /tmp/older {shlex.quote(str(told.locate()))}"
 
 
 @contextmanager

@@ -12,12 +12,13 @@ from tasks.core import facts
 from tasks.core.config import Frozen
 from tasks.core.errors import InputError
 from tasks.core.facts import Fact
-from tasks.core.files import copy_tree, path_digest, tree_digest, whole_folder, write_json
+from tasks.core.files import copy_tree, path_digest, read_json, tree_digest, whole_folder, write_json
 from tasks.core.layout import Layout
 from tasks.core.params.base_model import BaseModelParams
 from tasks.core.progress import announce
 from tasks.stages.train.base import convert, origins
 from tasks.stages.train.base.origins import understood
+from tasks.stages.train.rows import signs
 from tasks.stages.train.rows.rendering import stop_tokens
 
 MODEL = "model"
@@ -99,18 +100,30 @@ def check_model(model: Path) -> None:
     if not tokenizer.chat_template:
         raise InputError("base model: its tokenizer has no chat template; choose an instruction-tuned model")
     with understood("generation_config.json"):
-        stop_tokens(tokenizer, model)
-    require_weights(model, len(tokenizer))
+        stops = stop_tokens(tokenizer, model)
+    if "quantization_config" not in read_json(model / "config.json"):  # what is packed has no other names and shapes
+        require_weights(model, max(largest_id(tokenizer), *stops))
 
 
-def require_weights(model: Path, tokens: int) -> None:
+def largest_id(tokenizer: Any) -> int:
+    """Of the tokens that text can give. Some tokenizers have signs, of images for one, that their model has not."""
+    beside = signs.of(tokenizer)
+    return max(token for text, token in tokenizer.get_vocab().items() if text not in beside)
+
+
+def require_weights(model: Path, largest: int) -> None:
     """Raise InputError where a weight is missing, which transformers would draw at random with no more than a line in a
-    log, or where the tokenizer has more tokens than the model. Reads no weight."""
+    log, or where the tokenizer gives an id, `largest`, that the model has not. Reads no weight."""
     from transformers import AutoModelForCausalLM
 
     with understood("its weights"):
         loaded: Any = AutoModelForCausalLM.from_pretrained(
-            model, device_map="meta", use_safetensors=True, trust_remote_code=False, output_loading_info=True
+            model,
+            device_map="meta",
+            use_safetensors=True,
+            trust_remote_code=False,
+            ignore_mismatched_sizes=True,  # they are named below
+            output_loading_info=True,
         )
     empty, found = loaded
     missing = sorted({*found["missing_keys"], *(str(key[0]) for key in found["mismatched_keys"])})
@@ -120,9 +133,10 @@ def require_weights(model: Path, tokens: int) -> None:
             f"{missing[0]} among them; fetch it again, or correct its config.json"
         )
     known = empty.get_input_embeddings().weight.shape[0]
-    if tokens > known:
+    if largest >= known:
         raise InputError(
-            f"base model: its tokenizer has {tokens} tokens, and its embedding {known}; fetch both of one model"
+            f"base model: its tokenizer gives ids up to {largest}, and its embedding has {known} tokens; fetch both of "
+            "one model"
         )
 
 

@@ -82,7 +82,8 @@ class Away(Home):
                 found, _ = checkpoints.read_manifest(path)
                 if found.inputs == self.job.inputs:
                     return found
-                self.say(f"checkpoint {path.name} is {checkpoints.OTHER}; going back to the one before")
+                if distributed.get_rank() == 0:
+                    self.say(f"checkpoint {path.name} is {checkpoints.OTHER}; going back to the one before")
         return None
 
     def _fetch(self, stored: Stored, path: Path) -> bool:

@@ -27,15 +27,22 @@ class Room:
 
 
 def of(training: Training, resources: Resources, folder: Path) -> Room:
-    """`folder`: on the disk of the checkpoints, unless a cluster's training has a storage for them. Of a cluster nobody
-    knows how many workers a machine will have: each counts as alone on one."""
+    """`folder`: of the checkpoints, made or not, unless a cluster's training has a storage for them. Of a cluster
+    nobody knows how many workers a machine will have: each counts as alone on one. Where `resources` say what another
+    machine has, nobody knows its disk."""
     cluster = connection.address() is not None
     if cluster:
         device, host = _given(resources.memory_gib), _given(resources.host_memory_gib)
     else:
         device = _given(resources.memory_gib) or _device(training, training.workers, 0)
         host = (_given(resources.host_memory_gib) or usable.memory()) // training.workers
-    return Room(device, host, disk=None if cluster and place.setting() else shutil.disk_usage(folder).free)
+    elsewhere = (cluster and place.setting()) or (not cluster and resources.memory_gib)
+    return Room(device, host, disk=None if elsewhere else shutil.disk_usage(_there(folder)).free)
+
+
+def _there(folder: Path) -> Path:
+    """The nearest folder above it that exists."""
+    return next(each for each in (folder, *folder.parents) if each.is_dir())
 
 
 def of_worker(training: Training) -> Room:

@@ -85,7 +85,7 @@ def until_done(job: Job, train: Callable[[Job], None]) -> list[Failure]:
     """Call `train` until it ends well; what went wrong, oldest first.
 
     Raises the HallmarkError of an attempt that a person has to mend, WorkersLost after more losses than
-    `training.max_failures`, OutOfMemory where passes cannot be made smaller.
+    `training.max_failures`, Unfit after as many machines that do not fit, OutOfMemory where passes cannot be smaller.
     """
     failures = read(job.checkpoints)
     if failures:
@@ -93,7 +93,7 @@ def until_done(job: Job, train: Callable[[Job], None]) -> list[Failure]:
         job = replace(job, skipped=tuple(each.skipped for each in failures if each.skipped is not None))
         if len(job.skipped) > job.training.max_skipped_steps:
             raise Refused(f"{job.checkpoints / FILE} leaves out more steps than training.max_skipped_steps; remove it")
-    lost = 0
+    lost = apart = 0
     while True:
         began, before = time.monotonic(), job.skipped
         clear(job)
@@ -107,6 +107,9 @@ def until_done(job: Job, train: Callable[[Job], None]) -> list[Failure]:
                 raise
             job, reason = replace(job, skipped=(*job.skipped, error.number)), f"{error}; it is left out"
         except Unfit as error:
+            apart += 1  # an autoscaler could bring the like again and again
+            if apart > job.training.max_failures:
+                raise
             job, reason = without(job, error), f"{error}; training leaves it out"
         except MachinesChange as error:
             reason = str(error)

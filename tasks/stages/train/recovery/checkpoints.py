@@ -113,11 +113,11 @@ def commit(written: Path, made: Checkpoint, files: dict[str, str]) -> None:
     final = written.with_name(f"step-{made.step:09d}")
     remove(final)
     written.rename(final)
-    for old in kept(final.parent)[:-KEPT]:
+    for old in named(final.parent)[:-KEPT]:
         remove(old)
 
 
-def kept(folder: Path) -> list[Path]:
+def named(folder: Path) -> list[Path]:
     """What has the name of a checkpoint, the oldest first."""
     return sorted(path for path in folder.glob("step-*") if NAME.fullmatch(path.name))
 
@@ -130,6 +130,7 @@ def remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
+OTHER = "of another training: its data, parameters, code or model are others"
 STATED = ("step", "curve", "workers", "state", "inputs")
 
 
@@ -142,9 +143,9 @@ def write_manifest(folder: Path, made: Checkpoint, files: dict[str, str]) -> Non
 def read_manifest(folder: Path) -> tuple[Checkpoint, dict[str, str]]:
     """A checkpoint, and the digests that its files are to have. Raises ValueError, KeyError or TypeError where it is
     not as it was written."""
-    kept = read_json(folder / MANIFEST)
-    told = kept["checkpoint"]
-    if kept["sha256"] != sha256_bytes(canonical_json(told)):
+    stated = read_json(folder / MANIFEST)
+    told = stated["checkpoint"]
+    if stated["sha256"] != sha256_bytes(canonical_json(told)):
         raise ValueError(f"{folder / MANIFEST} is not as it was written")
     return Checkpoint(folder, **{name: told[name] for name in STATED}), told["files"]
 
@@ -156,16 +157,18 @@ def shown(line: str) -> None:
 def newest(folder: Path, inputs: str = "", say: Callable[[str], None] = shown) -> Checkpoint | None:
     """The newest checkpoint of the training of these `inputs` whose every file is as it was written; says which ones it
     passes over."""
-    for path in reversed(kept(folder)):
+    for path in reversed(named(folder)):
         checkpoint = read(path)
         if checkpoint and checkpoint.inputs == inputs:
             return checkpoint
         say(f"checkpoint {path.name} is {OTHER if checkpoint else 'damaged'}; going back to the one before")
-        remove(path)  # else it would count among the newest that are kept
+        if checkpoint:
+            aside = path.with_name(f"other-{path.name}")
+            remove(aside)
+            path.rename(aside)
+        else:
+            remove(path)  # it would count among the newest
     return None
-
-
-OTHER = "of another training: its data, parameters, code or model are others"
 
 
 def read(path: Path) -> Checkpoint | None:

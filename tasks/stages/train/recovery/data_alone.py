@@ -11,8 +11,8 @@ from contextlib import contextmanager
 
 from tasks.core.errors import Refused
 
-FORCED = {"TORCH_FORCE_WEIGHTS_ONLY_LOAD": "1"}
-"""Variables of a process that reads checkpoints."""
+FORCED, OPPOSITE = "TORCH_FORCE_WEIGHTS_ONLY_LOAD", "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD"
+"""Variables of torch, which takes no two of them."""
 KINDS = (
     "deepspeed.runtime.fp16.loss_scaler:LossScaler",
     "deepspeed.runtime.zero.config:ZeroStageEnum",
@@ -26,15 +26,20 @@ torch.serialization.add_safe_globals([pkgutil.resolve_name(name) for name in {KI
 """Python for another process that reads them."""
 
 
+def environment() -> dict[str, str]:
+    """Of a process that reads checkpoints."""
+    return {name: value for name, value in os.environ.items() if name != OPPOSITE} | {FORCED: "1"}
+
+
 @contextmanager
 def read(name: str) -> Iterator[None]:
-    """What is loaded inside is data. Raises Refused where there is more in checkpoint `name`."""
+    """torch reads numbers alone in the block. Raises Refused where there is more in checkpoint `name`."""
     from pkgutil import resolve_name
 
     import torch
 
-    before = {variable: os.environ.get(variable) for variable in FORCED}
-    os.environ.update(FORCED)
+    before = {variable: os.environ.pop(variable, None) for variable in (FORCED, OPPOSITE)}
+    os.environ[FORCED] = "1"
     try:
         with torch.serialization.safe_globals([resolve_name(kind) for kind in KINDS]):
             yield
@@ -44,7 +49,5 @@ def read(name: str) -> Iterator[None]:
             "the one before"
         ) from None
     finally:
-        for variable, value in before.items():
-            os.environ.pop(variable)
-            if value is not None:
-                os.environ[variable] = value
+        del os.environ[FORCED]
+        os.environ.update({variable: value for variable, value in before.items() if value is not None})

@@ -1,6 +1,5 @@
 """A checkpoint of other workers, in the form that any number of them loads: DeepSpeed's universal checkpoint."""
 
-import os
 import shutil
 import subprocess
 import sys
@@ -30,7 +29,7 @@ def convert(checkpoint: Checkpoint, folder: Path) -> None:
     command = [sys.executable, "-I", "-c", CONVERT, "--inject_missing_state",
                "--num_extract_workers", "1", "--num_merge_workers", "1",
                "--input_folder", str(checkpoint.folder / STATE), "--output_folder", str(folder / STATE)]  # fmt: skip
-    done = subprocess.run(command, capture_output=True, text=True, env=os.environ | data_alone.FORCED)
+    done = subprocess.run(command, capture_output=True, text=True, env=data_alone.environment())
     if done.returncode != 0:
         last = "\n".join(done.stderr.strip().splitlines()[-3:])
         raise Unavailable(

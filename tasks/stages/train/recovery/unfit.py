@@ -1,5 +1,6 @@
 """Machines that cannot train with the others, found by their workers before a model is loaded."""
 
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -11,12 +12,14 @@ from tasks.stages.train.workers import gathered, machine
 
 @contextmanager
 def agreed(job: Job) -> Iterator[None]:
-    """What any worker refuses in the block with an InputError all of them refuse. Raises Unfit."""
+    """All workers refuse what one of them refuses in the block, or cannot read. Raises Unfit."""
     complaint = None
     try:
         yield
     except InputError as error:
         complaint = str(error)
+    except OSError as error:
+        complaint = f"on {socket.gethostname()}: {error}"
     told = gathered((machine(job), complaint))
     unfit = {name: words for name, words in told if words}
     if unfit:

@@ -2,6 +2,7 @@
 
 tokenise.py   stage: the training rows as tokens, once for all trainings on them
 rendering.py  one record as tokens, with the target marked by the tokenizer's own template; a text in windows
+signs.py      signs of the tokenizer in somebody's words: such records are left out
 examples.py   many of them in files that workers read where they need them
 proof.py      every row in the files, against what serving will ask
 order.py      the rows of each optimizer step

@@ -1,6 +1,5 @@
 """Every row as it lies in the files, against what serving will make of the same conversation, or against its text."""
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from tasks.core.errors import Refused
 from tasks.core.params.prompts import Prompt
 from tasks.core.prompts import chat
 from tasks.stages.train.rows.examples import Examples
+from tasks.stages.train.rows.signs import Signs
 
 COLUMNS = ("record_id", "task", "messages")
 SHOWN = 6
@@ -17,15 +17,18 @@ SHOWN = 6
 
 
 def prove(examples: Examples, table: Path, prompts: Mapping[str, Prompt], tokenizer: Any, stops: set[int]) -> None:
-    """Raises Refused for the first row that is wrong, with its tokens and what to do."""
-    count, signs = 0, signs_of(tokenizer)
+    """Raises Refused for the first row that is wrong, with its tokens and what to do. Records with a sign in somebody's
+    words are to have no row."""
+    count, signs = 0, Signs(tokenizer)
     for row in (it for part in record.batches(table, COLUMNS) for it in part.to_pylist()):
+        if signs.stand_in(row, prompts):
+            continue
         wrong, used, window = "", 1, texts.window_of(row, prompts)
         if window is not None:
             used, wrong = text_fault(examples, count, texts.text_of(row), tokenizer, window)
         elif count < len(examples):
             tokens, (turns, target) = examples.row(count).tolist(), chat(row, prompts)
-            wrong = words_fault(turns, target, tokenizer, signs)
+            wrong = template_fault(turns, tokenizer)
             wrong = wrong or fault(tokens, int(examples.starts[count]), turns, target, tokenizer, stops)
         if wrong:
             raise Refused(f"row {count + 1} (record {row['record_id']}): {wrong}")
@@ -34,28 +37,14 @@ def prove(examples: Examples, table: Path, prompts: Mapping[str, Prompt], tokeni
         raise Refused(f"expected the tokens of {count} rows, found those of {len(examples)}; run stage tokenise again")
 
 
-def signs_of(tokenizer: Any) -> "re.Pattern[str]":
-    """What the tokenizer reads as a sign and not as text: `<|im_end|>` and the like."""
-    added = {str(token) for token in tokenizer.added_tokens_decoder.values() if token.special}
-    signs = sorted({*added, *tokenizer.all_special_tokens} - {""}, key=len, reverse=True)
-    return re.compile("|".join(map(re.escape, signs)) or r"(?!)")
-
-
-def words_fault(turns: list[dict[str, str]], target: str, tokenizer: Any, signs: "re.Pattern[str]") -> str:
-    """What is wrong with the words of a conversation; empty where nothing is. With a sign in them somebody could end a
-    turn and begin another, and the model would learn to."""
-    for role, words in (*((turn["role"], turn["content"]) for turn in turns), ("assistant", target)):
-        if found := signs.search(words):
-            return (
-                f"{found[0]!r} stands in what the {role} says, and the model reads it as a sign and not as text; take "
-                "it out in the source, or have a suite keep such rows away (expect_column_values_to_not_match_regex)"
-            )
-    prompt = tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
+def template_fault(turns: list[dict[str, str]], tokenizer: Any) -> str:
+    """What a template does to somebody's words, where it leaves out some; empty where it does not."""
+    prompt = "".join(tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True).split())
     for turn in turns:
-        if turn["role"] != "assistant" and turn["content"].strip() not in prompt:  # of an answer it may leave out parts
+        if turn["role"] != "assistant" and "".join(turn["content"].split()) not in prompt:  # of answers it may
             return (
                 f"what the {turn['role']} says is not whole in the prompt; choose a base model whose chat template "
-                "keeps it as it is"
+                "keeps it"
             )
     return ""
 

@@ -23,6 +23,7 @@ from tasks.core.progress import Progress, announce
 from tasks.stages.train.rows import examples, proof
 from tasks.stages.train.rows.examples import Origin, Writer
 from tasks.stages.train.rows.rendering import Example, examples_of, stop_tokens
+from tasks.stages.train.rows.signs import Signs
 from tasks.trust.gate_statement import require_gate
 
 ROWS = 1_000
@@ -40,11 +41,13 @@ class Result(Frozen):
     """That the loss is on."""
     longest: int
     """Tokens of the longest row."""
+    left_out: int = 0
+    """Records without a row, since a sign of the tokenizer stands in somebody's words."""
 
     @staticmethod
     def read(layout: Layout) -> "Result":
         stated = read_json(layout.stage("tokenise") / "result.json")
-        return Result.model_validate({name: stated[name] for name in Result.model_fields})
+        return Result.model_validate({name: stated[name] for name in Result.model_fields if name in stated})
 
     def facts(self) -> Facts:
         return {
@@ -53,6 +56,7 @@ class Result(Frozen):
             "tokens": Fact(value=self.tokens, unit="tokens", note="of prompts and targets"),
             "target_tokens": Fact(value=self.target_tokens, unit="tokens", note="that the loss is on"),
             "longest": Fact(value=self.longest, unit="tokens", note="of the longest row"),
+            "left_out": Fact(value=self.left_out, unit="records", note="a sign of the tokenizer stands in their words"),
         }
 
 
@@ -74,16 +78,20 @@ def run(params: Params, layout: Layout) -> Result:
     tokenizer = AutoTokenizer.from_pretrained(model)
     stops = stop_tokens(tokenizer, model)
     with whole_folder(layout.stage("tokenise")) as folder:
-        validation, upcoming = array("q"), iter(aside)
+        validation, upcoming, left_out = array("q"), iter(aside), 0
         next_aside = next(upcoming, None)
         with Writer(folder, len(tokenizer)) as writer:
             for place, made in enumerate(rendered(table, params.prompts, tokenizer, stops)):
                 if place == next_aside:
                     validation.extend(range(writer.count, writer.count + len(made)))
                     next_aside = next(upcoming, None)
+                left_out += not made
                 for example in made:
                     writer.add(example)
             writer.finish(origin(layout, params.prompts), validation)
+        if left_out:
+            like = f"a sign of the tokenizer, like {tokenizer.eos_token}"
+            print(f"{left_out:,} records left out: {like}, stands in their words", flush=True)
         if not writer.count:
             raise InputError("no row is left to train on; artefacts/split/result.json says where they went")
         announce("tokenise", "comparing them with what serving will ask")
@@ -94,17 +102,20 @@ def run(params: Params, layout: Layout) -> Result:
             tokens=writer.tokens,
             target_tokens=writer.targets,
             longest=writer.longest,
+            left_out=left_out,
         )
         write_json(folder / "result.json", {"facts": facts.dump(result.facts()), **result.model_dump()})
     return result
 
 
 def rendered(table: Path, prompts: Mapping[str, Prompt], tokenizer: Any, stops: set[int]) -> Iterator[list[Example]]:
-    """What each record of a table of `tasks.core.record.SCHEMA` is made of, in its order."""
+    """What each record of a table of `tasks.core.record.SCHEMA` is made of, in its order: nothing where a sign of the
+    tokenizer stands in its words."""
+    signs = Signs(tokenizer)
     progress, done = Progress("tokenise", pq.read_metadata(table).num_rows), 0
     for part in record.batches(table, ["task", "messages"], ROWS):
         for row in part.to_pylist():
-            yield examples_of(row, prompts, tokenizer, stops)
+            yield [] if signs.stand_in(row, prompts) else examples_of(row, prompts, tokenizer, stops)
         done += part.num_rows
         progress.tell(done)
 

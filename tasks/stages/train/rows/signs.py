@@ -1,0 +1,31 @@
+"""Signs of a tokenizer in somebody's words: `<|im_end|>` and the like, which a model reads as a sign and not as text.
+
+With one in a message somebody could end a turn and begin another, and a model that learnt from it would too. Plain
+texts are read without signs (`tasks.core.texts`).
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from tasks.core import texts
+from tasks.core.params.prompts import Prompt
+from tasks.core.prompts import chat
+
+
+def of(tokenizer: Any) -> set[str]:
+    added = {str(token) for token in tokenizer.added_tokens_decoder.values() if token.special}
+    return {*added, *tokenizer.all_special_tokens} - {""}
+
+
+class Signs:
+    def __init__(self, tokenizer: Any) -> None:
+        longest_first = sorted(of(tokenizer), key=len, reverse=True)
+        self._any = re.compile("|".join(map(re.escape, longest_first)) or r"(?!)")
+
+    def stand_in(self, row: Mapping[str, Any], prompts: Mapping[str, Prompt]) -> bool:
+        """Whether one stands in what somebody says, or is to answer."""
+        if texts.window_of(row, prompts) is not None:
+            return False
+        turns, target = chat(row, prompts)
+        return any(self._any.search(words) for words in (*(turn["content"] for turn in turns), target))
