@@ -73,7 +73,8 @@ class Tracker:
             action()
         except Exception as error:  # whatever tracking dies of, training does not
             self.run_id = None
-            print(f"tracking is away ({type(error).__name__}: {error}); training goes on untracked", flush=True)
+            said = (str(error).strip().splitlines() or [""])[0][:200]  # of a database the rest is SQL
+            print(f"tracking is away ({type(error).__name__}: {said}); training goes on untracked", flush=True)
 
 
 def experiment(client: Any, name: str, layout: Layout) -> str:
