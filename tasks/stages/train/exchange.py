@@ -1,6 +1,5 @@
 """What DeepSpeed has workers exchange: gradients, parts of weights, parts of long rows."""
 
-import inspect
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
@@ -10,7 +9,7 @@ from torch import distributed
 OPERATIONS = (
     "all_reduce", "all_reduce_coalesced", "reduce", "reduce_scatter", "reduce_scatter_tensor", "broadcast",
     "all_gather", "all_gather_into_tensor", "all_gather_base", "all_gather_coalesced",
-    "all_to_all_single", "all_to_all", "barrier",
+    "all_gather_object", "all_to_all_single", "all_to_all", "broadcast_object_list", "barrier",
 )  # fmt: skip
 """Of `deepspeed.comm.torch.TorchBackend`."""
 Around = Callable[[], AbstractContextManager[None]]
@@ -36,11 +35,11 @@ def within(around: Around) -> Iterator[None]:
 
 
 def _wrapped(exchange: Callable[..., Any], around: Around) -> Callable[..., Any]:
-    taken = inspect.signature(exchange)
-
     def within_it(*given: Any, **named: Any) -> Any:
-        if taken.bind(*given, **named).arguments.get("async_op"):
-            return _Begun(exchange(*given, **named), around)
+        # `async_op`, the only one that is true or false. DeepSpeed's decorator hides the signature.
+        if named.get("async_op") or any(it is True for it in given):
+            begun = exchange(*given, **named)
+            return None if begun is None else _Begun(begun, around)
         with around():
             return exchange(*given, **named)
 
