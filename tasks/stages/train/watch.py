@@ -72,13 +72,13 @@ class Follower:
         print("".join(lines[self.said :]), end="", flush=True)
         self.said = len(lines)
         points = read_record(self.record)
-        if not points or len(points) == self.done:  # it is empty where a worker was lost, until others begin
+        if len(points) == self.done:
             return
         before = sum("seconds" not in point for point in points)
         if before and (before != self.begun or len(points) < self.done):
             announce("train", f"going on from the checkpoint of step {before}")
         self.begun = before
-        if len(points) > before:
+        if len(points) > before:  # there are none where a worker was lost, until others begin
             announce_count("train", len(points), self.plan.steps, standing(points, self.plan.steps))
         if len(points) == self.plan.steps and not self.ended.is_set():
             announce("train", f"saving the weights after {len(points)} steps")

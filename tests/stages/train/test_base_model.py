@@ -299,6 +299,15 @@ def test_a_model_that_would_train_on_random_weights_is_refused(
         run(tmp_path, folder="model", sha256=tree_digest(tmp_path / "model"))
 
 
+def test_a_model_in_packed_weights_is_not_asked_for_plain_ones(tiny: Path, tmp_path: Path) -> None:
+    shutil.copytree(tiny, tmp_path / "model")
+    config = read_json(tmp_path / "model" / "config.json")
+    packed = {"quantization_config": {"quant_method": "bitsandbytes", "load_in_4bit": True}}
+    write_json(tmp_path / "model" / "config.json", config | packed)
+    without_a_weight(tmp_path / "model")
+    run(tmp_path, folder="model", sha256=tree_digest(tmp_path / "model"))
+
+
 def test_a_sign_that_no_text_gives_may_be_beyond_the_embedding(tiny: Path, tmp_path: Path) -> None:
     """As that of images in the text model of Gemma 3."""
     shutil.copytree(tiny, tmp_path / "model")

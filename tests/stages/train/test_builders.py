@@ -75,6 +75,8 @@ def test_ray_gives_each_worker_its_threads_and_gpu(device: Any, gpu: bool) -> No
     config = builders.scaling_config(training(threads=4, device=device), 3)
     assert (config.num_workers, config.use_gpu) == (3, gpu)
     assert config.resources_per_worker == {"CPU": 4, **({"GPU": 1} if gpu else {})}
+    apart: Any = builders.scaling_config(training(), 1, ("a", "b"))
+    assert apart.label_selector == {"ray.io/node-id": "!in(a,b)"}
 
 
 def test_workers_have_their_threads_and_start_as_a_stage_does() -> None:

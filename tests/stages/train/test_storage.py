@@ -273,6 +273,21 @@ def test_a_training_with_a_storage_goes_on_from_what_is_sound_in_it(
 
 
 @pytest.mark.usefixtures("alone")
+def test_checkpoints_of_another_training_in_the_storage_are_passed_over(job: MakeJob, store: Place) -> None:
+    settings = {"checkpoint_steps": 2}
+    whole, cut = job("whole", **settings), away_of(job("cut", **settings), store)
+    loop.train(whole)
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(Killed):
+        patch.setattr(Away, "tell", killed_after(3, Away))
+        loop.train(replace(cut, inputs="of another"))
+    assert [it.step for it in stored(cut.checkpoints)] == [2]
+    loop.train(cut)
+    assert "step-000000002 is of another training" in (cut.scratch / SAID).read_text()
+    assert not any("seconds" not in point for point in watch.read_record(cut.record)), "it began anew"
+    sent.remove(cut)
+
+
+@pytest.mark.usefixtures("alone")
 def test_best_weights_in_several_checkpoints_are_sent_once(
     job: MakeJob, store: Place, folder28: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

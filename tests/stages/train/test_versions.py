@@ -1,5 +1,6 @@
 """A machine with other versions is named before it trains."""
 
+import socket
 from collections.abc import Callable
 from typing import Any
 
@@ -87,7 +88,16 @@ def short_of_memory(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(loop, "require_memory", require)
 
 
+def without_the_model(patch: pytest.MonkeyPatch) -> None:
+    def require(_: Job) -> None:
+        if distributed.get_rank() == 1:
+            raise FileNotFoundError("there is no config.json")
+
+    patch.setattr(loop, "require_memory", require)
+
+
 @pytest.mark.slow
 def test_what_one_machine_cannot_do_all_of_them_refuse(job: Callable[..., Job], pair: Workers) -> None:
     """Or the others would wait for it."""
     assert pair.answers(job(), short_of_memory) == ["on two weights need 9 GiB\n"] * 2
+    assert pair.answers(job(), without_the_model) == [f"on {socket.gethostname()}: there is no config.json\n"] * 2
