@@ -18,6 +18,14 @@ from tests.checkouts import Checkouts
 def test_before_anything_was_made_it_goes_by_parameters_and_model_alone(tmp_path: Path, checkouts: Checkouts) -> None:
     project = checkouts.made(tmp_path / "project")
     told = foretold.look(project, None, {})
+    checkpoints = project / ".hallmark" / "checkpoints"
+    checkpoints.mkdir()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(shutil, "disk_usage", lambda of: SimpleNamespace(free=0 if of == checkpoints else 10**12))
+        short = foretold.look(project, None, {})
+    checkpoints.rmdir()
+    assert short.estimate.lacks_disk and "make room" in foretold.advice(short.estimate)
+    assert foretold.document(short)["disk_fits"] is False
     assert told.estimate.fits and told.estimate.workload is None and told.rows_of == ""
     assert not list((project / ".hallmark").iterdir())
 

@@ -195,6 +195,8 @@ def test_of_a_cluster_only_what_somebody_said_is_known(
     for name in ("RAY_ADDRESS", place.SETTING):
         monkeypatch.delenv(name, raising=False)
     here = room.of(training(), nothing, tiny)
+    assert room.of(training(), nothing, tiny / "not" / "made").disk
+    assert room.of(training(), Resources(memory_gib=80), tiny).disk is None  # that of another machine
     assert None not in dataclasses.astuple(here)
     monkeypatch.setenv("RAY_ADDRESS", "somewhere:6379")
     monkeypatch.setenv(place.SETTING, "")

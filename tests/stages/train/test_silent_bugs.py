@@ -100,6 +100,14 @@ def test_a_template_that_leaves_out_what_somebody_says_is_found(tiny: Path) -> N
         assert ("is not whole in the prompt" in proof.template_fault(turns, tokenizer)) == wrong, kept
 
 
+def test_a_template_that_takes_no_such_conversation_is_told_in_words(tiny: Path) -> None:
+    tokenizer = AutoTokenizer.from_pretrained(tiny)
+    tokenizer.chat_template = "{{ raise_exception('no system prompts') }}"
+    stops = rendering.stop_tokens(tokenizer, tiny)
+    with pytest.raises(InputError, match=r"refuses a conversation of system, user and an answer: no system prompts"):
+        rendering.render(*chat(make_rows(1)[0], PROMPTS), tokenizer, stops)
+
+
 def test_a_template_that_begins_twice_is_found(tiny: Path) -> None:
     """Serving would ask the same, so that only this tells."""
     tokenizer = AutoTokenizer.from_pretrained(tiny)
