@@ -29,6 +29,7 @@ from tasks.stages import start as start_file
 from tasks.stages.evaluate.report import charts
 from tasks.stages.train import train, watch
 from tasks.stages.train.base import base_model
+from tasks.stages.train.recovery import checkpoints
 from tasks.stages.train.rows import examples, tokenise
 from tasks.stages.train.tracking import tracking_uri
 from tasks.trust import gate_statement
@@ -343,6 +344,9 @@ def test_a_stopped_run_leaves_no_worker_and_goes_on_to_the_same_bytes(
         assert process.returncode != 0
         assert_gone(workers)
         assert not ready.stage("train").exists()
+        for folder in (ready.state / "checkpoints").glob("*/*/step-*"):
+            kept = checkpoints.read(folder)
+            assert kept and kept.inputs == folder.parent.name, "it names the training that it is of"
     told = finish(start(MLFLOW_TRACKING_URI="http://127.0.0.1:9"))
     assert "going on from the checkpoint of step" in told
     assert "training goes on untracked" in told
