@@ -27,7 +27,7 @@ def preflight(
     from tasks.runs import foretold  # reads a model, which takes a second
 
     told = foretold.look(shared.root(), params, shared.pairs(changes), calibrate)
-    foretold.require_gpu(told.estimate)
+    foretold.require_gpu(told.estimate.training, told.estimate.room)
     if as_json:
         shared.print_json(foretold.document(told))
     else:

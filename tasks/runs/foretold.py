@@ -15,14 +15,16 @@ from tasks.core.files import read_json
 from tasks.core.layout import Layout
 from tasks.core.params import params as params_file
 from tasks.core.params.params import Params
+from tasks.core.params.training import Training
 from tasks.runs import journal, resolve
 from tasks.stages.cluster import connection
 from tasks.stages.train import calibrate
 from tasks.stages.train.base import base_model, origins
 from tasks.stages.train.preflight import estimate, parts, room, shape, workload
 from tasks.stages.train.preflight.estimate import Estimate
-from tasks.stages.train.preflight.room import GIB
+from tasks.stages.train.preflight.room import GIB, Room
 from tasks.stages.train.preflight.speed import Measured
+from tasks.stages.train.proof import modules
 from tasks.stages.train.rows import examples
 
 LOOKED_AT = 20
@@ -55,12 +57,13 @@ def look(root: Path, file: Path | None, changes: Mapping[str, str], calibrating:
     with model_folder(params, layout) as folder:
         model = shape.read(folder)
         parts.require(params.training, model)
+        modules.require_among(model.modules(), params.training)
         rows, run, measured = _earlier(params, layout)
         work = workload.of(rows, params.training, model.context) if rows else None
         available = room.of(params.training, params.resources, layout.kept("checkpoints", "train"))
         made = estimate.of(params.training, model, params.resources, available, work, measured)
         if calibrating:
-            require_gpu(made)
+            require_gpu(params.training, available)
         if calibrating and made.fits is not False:
             notice(f"training for {calibrate.SECONDS:.0f} seconds")
             with tempfile.TemporaryDirectory(dir=layout.state) as aside:
@@ -69,9 +72,9 @@ def look(root: Path, file: Path | None, changes: Mapping[str, str], calibrating:
     return Foretold(base_model.describe(params.base_model), made, run)
 
 
-def require_gpu(estimate: Estimate) -> None:
+def require_gpu(training: Training, room: Room) -> None:
     """Raises InputError where this machine is to train on a GPU and has none."""
-    if estimate.training.device == "gpu" and estimate.room.device is None and connection.address() is None:
+    if training.device == "gpu" and room.device is None and connection.address() is None:
         raise InputError(
             "training.device is gpu, and this machine has no GPU; set RAY_ADDRESS to a cluster that has, or "
             "resources.memory_gib to what the GPU of another machine has"
@@ -132,17 +135,19 @@ def _alike(params: Params, layout: Layout) -> Iterator[tuple[str, Layout]]:
 
 
 def at_once(params: Params, layout: Layout) -> Iterator[str]:
-    """Why the training cannot be, as far as headers of a base model that is here tell without reading it."""
-    base = params.base_model
+    """Why the training cannot be, as far as this machine and headers of a base model that is here tell without reading
+    it."""
+    base, training = params.base_model, params.training
     folder = layout.state / "models" / base.sha256 if not base.folder else layout.locate(str(base.folder))
-    if not (folder / "config.json").is_file():
-        return
-    model = shape.read(folder)
-    available = room.of(params.training, params.resources, layout.kept("checkpoints", "train"))
-    told = estimate.of(params.training, model, params.resources, available, None)
+    available = room.of(training, params.resources, layout.kept("checkpoints", "train"))
     try:
-        parts.require(params.training, model)
-        estimate.require(told)
+        require_gpu(training, available)
+        if not (folder / "config.json").is_file():
+            return
+        model = shape.read(folder)
+        parts.require(training, model)
+        modules.require_among(model.modules(), training)
+        estimate.require(estimate.of(training, model, params.resources, available, None))
     except InputError as error:
         yield f"{error} (hallmark preflight shows more)"
 

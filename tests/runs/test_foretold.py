@@ -15,6 +15,13 @@ from tasks.stages.cluster.storage import place
 from tests.checkouts import Checkouts
 
 
+def why(project: Path, changes: dict[str, str] | None = None) -> list[str]:
+    """A run would be refused."""
+    layout = Layout(project)
+    layout.state.mkdir(exist_ok=True)
+    return list(foretold.at_once(resolve.read_params(project / "params.yaml", changes or {})[0], layout))
+
+
 def test_before_anything_was_made_it_goes_by_parameters_and_model_alone(tmp_path: Path, checkouts: Checkouts) -> None:
     project = checkouts.made(tmp_path / "project")
     told = foretold.look(project, None, {})
@@ -38,10 +45,24 @@ def test_for_a_gpu_that_is_not_here_nothing_is_foretold(
     project, gpu = checkouts.made(tmp_path / "project"), {"training.device": "gpu"}
     with pytest.raises(InputError, match=r"training.device is gpu, and this machine has no GPU; set RAY_ADDRESS"):
         foretold.look(project, None, gpu, calibrating=True)
-    there = foretold.look(project, None, gpu | {"resources.memory_gib": "80"})
-    foretold.require_gpu(there.estimate)
+    assert "training.device is gpu, and this machine has no GPU" in why(project, gpu)[0], "a run asks that first"
+    without = gpu | {"base_model.folder": "none/here", "base_model.wheel": "null", "base_model.sha256": "a" * 64}
+    assert "training.device is gpu, and this machine has no GPU" in why(project, without)[0]
+    elsewhere = gpu | {"resources.memory_gib": "80"}
+    assert foretold.look(project, None, elsewhere, calibrating=False).estimate.fits and why(project, elsewhere) == []
     monkeypatch.setenv("RAY_ADDRESS", "somewhere:6379")
-    foretold.require_gpu(foretold.look(project, None, gpu).estimate)
+    assert foretold.look(project, None, gpu).estimate.fits is None and why(project, gpu) == []
+
+
+def test_a_target_that_the_base_model_has_not_is_named_before_anything_is_made(
+    tmp_path: Path, checkouts: Checkouts
+) -> None:
+    project = checkouts.made(tmp_path / "project")
+    wrong = {"training.lora_targets": "[q_proj, o_prjo]"}
+    with pytest.raises(InputError, match="has no linear layer o_prjo; like it are o_proj"):
+        foretold.look(project, None, wrong)
+    assert "has no linear layer o_prjo" in why(project, wrong)[0]
+    assert why(project, {"training.lora_targets": "[q_proj, down_proj]"}) == []
 
 
 def test_a_run_is_refused_what_cannot_fit_and_on_a_cluster_goes_by_what_is_said(
@@ -50,19 +71,14 @@ def test_a_run_is_refused_what_cannot_fit_and_on_a_cluster_goes_by_what_is_said(
     for name in ("RAY_ADDRESS", place.SETTING):
         monkeypatch.delenv(name, raising=False)
     project = checkouts.made(tmp_path / "project")
-    layout, small = Layout(project), {"resources.memory_gib": "0.0001"}
-    layout.state.mkdir(exist_ok=True)
-
-    def why(**changes: str) -> list[str]:
-        return list(foretold.at_once(resolve.read_params(project / "params.yaml", changes)[0], layout))
-
-    assert why() == []
-    assert "a worker needs" in why(**small)[0] and "(hallmark preflight shows more)" in why(**small)[0]
+    small = {"resources.memory_gib": "0.0001"}
+    assert why(project) == []
+    assert "a worker needs" in why(project, small)[0] and "(hallmark preflight shows more)" in why(project, small)[0]
     monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(total=1000))
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=1000))
-    assert "has 0.0 GiB" in why()[0]
+    assert "has 0.0 GiB" in why(project)[0]
     monkeypatch.setenv("RAY_ADDRESS", "somewhere:6379")
-    assert "are free; make room" in why()[0]  # a disk that the machines share
+    assert "are free; make room" in why(project)[0]  # a disk that the machines share
     monkeypatch.setenv(place.SETTING, "s3://bucket/training")
-    assert why() == []
-    assert "a worker needs" in why(**small)[0]
+    assert why(project) == []
+    assert "a worker needs" in why(project, small)[0]

@@ -12,7 +12,7 @@ from types import FrameType
 from typing import Any
 
 from tasks.core.errors import InputError, Unavailable
-from tasks.stages.cluster import code, head, member
+from tasks.stages.cluster import code, head, member, raylet
 from tasks.stages.cluster.crew import Crew, python
 
 STORE_BYTES = 256 * 1024**2
@@ -60,6 +60,7 @@ def running(crew: Crew, apart: bool = False) -> Iterator[None]:
     cluster = address()
     for name, value in (SETTINGS if cluster else SETTINGS | OWN_SETTINGS).items():
         os.environ.setdefault(name, value)
+    os.environ.update(raylet.SAYS_WHY)
     if cluster is None:
         os.environ.update(closed())
     import ray  # reads the environment when it is imported
@@ -68,7 +69,7 @@ def running(crew: Crew, apart: bool = False) -> Iterator[None]:
     before = signal.getsignal(signal.SIGTERM)
     try:
         signal.signal(signal.SIGTERM, interrupt)
-        with membership(cluster, Path(folder)):
+        with membership(cluster, Path(folder)) as with_raylet, raylet.outlived(with_raylet):
             with chdir(folder):  # Ray has its workers import what lies in the folder that it is called from
                 sent = code.copied(Path(folder)) if apart else None
                 connect(cluster, quiet(crew, sent) | (own(crew, folder) if cluster is None else {}))
@@ -83,14 +84,14 @@ def running(crew: Crew, apart: bool = False) -> Iterator[None]:
 
 
 @contextmanager
-def membership(cluster: str | None, folder: Path) -> Iterator[None]:
-    """With a cluster: it is there, and this machine is one of it."""
+def membership(cluster: str | None, folder: Path) -> Iterator[bool]:
+    """With a cluster: it is there, and this machine is one of it. Whether the raylet is this process's own."""
     if cluster is None:
-        yield
+        yield True
         return
     head.require(cluster)
-    with member.of(cluster, folder):
-        yield
+    with member.of(cluster, folder) as own:
+        yield own
 
 
 def address() -> str | None:

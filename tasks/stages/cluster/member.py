@@ -32,13 +32,13 @@ END_SECONDS = 10.0
 
 
 @contextmanager
-def of(address: str, folder: Path) -> Iterator[None]:
+def of(address: str, folder: Path) -> Iterator[bool]:
     """Inside the block there is a raylet of the cluster at HOST:PORT. Raises Unavailable where it does not come up.
 
-    `folder`: for its log. An address of another form is for Ray to resolve.
+    `folder`: for its log. An address of another form is for Ray to resolve. Yields whether it had to be started.
     """
     if address == "auto" or "://" in address or joined(address):
-        yield
+        yield False
         return
     log = folder / "member.log"
     command = [str(Path(sys.executable).with_name("ray")), "start", "--block", f"--address={address}", "--num-cpus=0",
@@ -47,7 +47,7 @@ def of(address: str, folder: Path) -> Iterator[None]:
         process = subprocess.Popen(command, env=_environment(), stdout=file, stderr=file, start_new_session=True)
     try:
         _wait(process, address, log)
-        yield
+        yield True
     finally:
         _end(process)
 

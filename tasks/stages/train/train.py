@@ -211,7 +211,7 @@ def require_room(params: Params, layout: Layout) -> None:
     if connection.address() is None:
         kernels.require(params.training)
         work = workload.of(layout.stage("tokenise"), params.training, None)
-        available = room.of(params.training, Resources(), layout.state)
+        available = room.of(params.training, Resources(), layout.kept("checkpoints", "train"))
         estimate.require(estimate.of(params.training, model, Resources(), available, work))
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from tasks.core.errors import InputError, Unavailable
 from tasks.core.params.training import Training
-from tasks.stages.cluster import connection, member
+from tasks.stages.cluster import connection, member, raylet
 from tasks.stages.cluster import head as head_of_ray
 from tasks.stages.cluster.storage import place
 from tasks.stages.train import builders
@@ -57,11 +57,14 @@ print(subprocess.run([sys.executable, "-c", other], env=environment, capture_out
 """
 
 
-def join(home: Path, then: str = "print('in')", **environment: str) -> "subprocess.CompletedProcess[str]":
-    """Connect to Ray as the stage does, in a process whose Ray settings are `environment` alone."""
+def join(
+    home: Path, then: str = "print('in')", before: tuple[str, ...] = (), **environment: str
+) -> "subprocess.CompletedProcess[str]":
+    """Connect to Ray as the stage does, in a process whose Ray settings are `environment` alone. `before`: words of
+    the command before it."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
     return subprocess.run(
-        [sys.executable, "-c", JOIN, then], env=clean | {"HOME": str(home)} | environment, capture_output=True,
+        [*before, sys.executable, "-c", JOIN, then], env=clean | {"HOME": str(home)} | environment, capture_output=True,
         text=True, timeout=120,
     )  # fmt: skip
 
@@ -125,6 +128,42 @@ def test_a_cluster_that_asks_for_a_token_says_what_to_set(
     assert (told.returncode, words in told.stdout) == (code, True), told
     assert "does not answer" not in told.stdout and TOKEN not in told.stdout
     assert code == 0 or time.monotonic() - began < 15, "Ray itself tries for 20 s"
+
+
+RAYLET_ENDS = """
+import os, psutil, ray, time
+@ray.remote
+def asked(seconds):
+    time.sleep(seconds)
+    return os.environ["RAY_RAYLET_PID"], os.getppid()
+number, parent = ray.get(asked.remote(0))
+print("a worker's raylet is its own", number == str(parent))
+raylet, = (each for each in psutil.Process().children(recursive=True) if each.name() == "raylet")
+first = asked.remote(60)
+raylet.kill()
+raylet.wait()
+ray.wait([first])
+ray.get(asked.remote(0))
+"""
+APART = ("unshare", "--pid", "--fork", "--mount-proc", "sh", "-c", '"$@"; exit $?', "sh")
+"""Before a command: its parent has the number 1, as in a sandbox."""
+
+
+@pytest.mark.slow
+def test_a_raylet_that_ends_is_told_in_words(tmp_path: Path) -> None:
+    """Ray would end the stage without a word where its parent looks as if it had ended too."""
+    told = join(tmp_path, RAYLET_ENDS, APART if os.geteuid() == 0 else ())
+    assert "a worker's raylet is its own True" in told.stdout, told
+    assert told.returncode == 3 and "Ray's process on this machine (raylet) has ended" in told.stdout, told
+
+
+def test_an_error_while_the_raylet_runs_or_is_another_ones_stays_as_it_is() -> None:
+    for started, seen, kind in ((False, False, KeyError), (True, True, KeyError), (True, False, Unavailable)):
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(raylet, "runs", lambda seen=seen: seen)
+            patched.setattr(raylet, "END_SECONDS", 0.0)
+            with pytest.raises(kind), raylet.outlived(started):
+                raise KeyError("no such row")
 
 
 TOO_MANY = """

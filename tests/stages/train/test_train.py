@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import NamedTuple
 
 import psutil
@@ -161,6 +162,18 @@ def test_rows_beyond_what_the_model_reads_stop_too(ready: Layout) -> None:
     write_json(config, {**read_json(config), "max_position_embeddings": 100})
     with pytest.raises(InputError, match=r"the base model's context: expected at most 100 tokens a row, got \d+ of 28"):
         train.run(params_file.load(ready.params), ready)
+
+
+def test_the_disk_that_is_judged_is_that_of_the_checkpoints(ready: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may be another one than that of the rest of `.hallmark`."""
+    kept = ready.kept("checkpoints", "train")
+    kept.mkdir(parents=True)
+    free = {kept: 1000}
+    monkeypatch.setattr(shutil, "disk_usage", lambda of: SimpleNamespace(free=free.get(of, 10**12)))
+    with pytest.raises(InputError, match=r"checkpoints and weights take .* and 0.0 GiB are free; make room"):
+        train.run(params_file.load(ready.params), ready)
+    free = {ready.state: 1000}
+    train.require_room(params_file.load(ready.params), ready)
 
 
 def test_looks_at_rows_that_are_not_there_are_refused(ready: Layout) -> None:

@@ -45,9 +45,9 @@ asyncio.run(main())
 """
 """The store listens on loopback; this lets the other machines reach it."""
 PORT, STORE = 6379, 18085
-NOTICED = {"RAY_health_check_period_ms": "500", "RAY_health_check_timeout_ms": "1000",
-           "RAY_health_check_failure_threshold": "4", "RAY_health_check_initial_delay_ms": "500"}  # fmt: skip
-"""How soon the head takes a machine that does not answer for lost."""
+NOTICED = {"RAY_health_check_period_ms": "500", "RAY_health_check_timeout_ms": "3000",
+           "RAY_health_check_failure_threshold": "5", "RAY_health_check_initial_delay_ms": "500"}  # fmt: skip
+"""How soon the head takes a machine that does not answer for lost: 15 s, longer than busy cores take to answer."""
 TOKEN = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "0123456789abcdef0123456789abcdef"}
 
 

@@ -49,6 +49,10 @@ class Shape:
             if len(shape) == 2 and shape[0] != self.vocabulary and not any(part in name for part in OTHERS)
         }
 
+    def modules(self) -> set[str]:
+        """Names of the linear layers."""
+        return {module(name) for name in self.linear()}
+
     def trained(self, training: Training) -> int:
         """Numbers that training changes."""
         if methods.of(training.method).form is methods.WHOLE:
@@ -57,7 +61,7 @@ class Shape:
         chosen = [
             shape
             for name, shape in self.linear().items()
-            if training.lora_targets is None or name.removesuffix(".weight").rpartition(".")[2] in training.lora_targets
+            if training.lora_targets is None or module(name) in training.lora_targets
         ]
         lengths = sum(shape[0] for shape in chosen) if training.lora_variant == "dora" else 0
         return training.lora_rank * sum(map(sum, chosen)) + lengths
@@ -65,6 +69,11 @@ class Shape:
     def frozen(self, training: Training) -> int:
         """Numbers that it only reads."""
         return 0 if methods.of(training.method).form is methods.WHOLE else self.parameters
+
+
+def module(name: str) -> str:
+    """Of a weight."""
+    return name.removesuffix(".weight").rpartition(".")[2]
 
 
 def read(folder: Path) -> Shape:

@@ -10,7 +10,11 @@ from tasks.core.params.training import Training
 
 def require_targets(model: Any, training: Training) -> None:
     """Raises InputError where the base model has no such module. PEFT says nothing as long as it finds one of them."""
-    names = linear(model)
+    require_among(linear(model), training)
+
+
+def require_among(names: set[str], training: Training) -> None:
+    """Raises InputError where a target is none of the names."""
     missing = [wanted for wanted in training.lora_targets or () if wanted not in names]
     if missing:
         near = sorted({like for wanted in missing for like in difflib.get_close_matches(wanted, names, 3)})
