@@ -14,6 +14,7 @@ from tasks.core.errors import HallmarkError, InputError
 from tasks.core.files import read_json
 from tasks.core.layout import Layout
 from tasks.core.params import params as params_file
+from tasks.core.params.base_model import BaseModelParams
 from tasks.core.params.params import Params
 from tasks.core.params.training import Training
 from tasks.runs import journal, resolve
@@ -89,6 +90,9 @@ def model_folder(params: Params, layout: Layout) -> Iterator[Path]:
         if (other.stage("base_model") / "result.json").is_file():
             yield other.stage("base_model") / "model"
             return
+    if folder := _here(base, layout):
+        yield folder
+        return
     fetched = origins.fetch(base, layout)
     if fetched.is_dir():
         yield fetched
@@ -102,6 +106,13 @@ def model_folder(params: Params, layout: Layout) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(dir=layout.state) as aside:
         convert.from_gguf(fetched, Path(aside) / "model")
         yield Path(aside) / "model"
+
+
+def _here(base: BaseModelParams, layout: Layout) -> Path | None:
+    """The folder of a base model that is on this disk. Its headers alone are read: stage base_model sees whether it is
+    the one that the parameters name."""
+    folder = layout.locate(str(base.folder)) if base.folder else layout.state / "models" / base.sha256
+    return folder if (folder / "config.json").is_file() else None
 
 
 def _earlier(params: Params, layout: Layout) -> tuple[Path | None, str, Measured | None]:
@@ -137,12 +148,11 @@ def _alike(params: Params, layout: Layout) -> Iterator[tuple[str, Layout]]:
 def at_once(params: Params, layout: Layout) -> Iterator[str]:
     """Why the training cannot be, as far as this machine and headers of a base model that is here tell without reading
     it."""
-    base, training = params.base_model, params.training
-    folder = layout.state / "models" / base.sha256 if not base.folder else layout.locate(str(base.folder))
+    training, folder = params.training, _here(params.base_model, layout)
     available = room.of(training, params.resources, layout.kept("checkpoints", "train"))
     try:
         require_gpu(training, available)
-        if not (folder / "config.json").is_file():
+        if folder is None:
             return
         model = shape.read(folder)
         parts.require(training, model)

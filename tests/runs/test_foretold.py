@@ -54,6 +54,17 @@ def test_for_a_gpu_that_is_not_here_nothing_is_foretold(
     assert foretold.look(project, None, gpu).estimate.fits is None and why(project, gpu) == []
 
 
+@pytest.mark.parametrize("name", ["config.json", "model.safetensors"])
+def test_a_model_that_cannot_be_read_is_told_in_words(tmp_path: Path, checkouts: Checkouts, name: str) -> None:
+    project = checkouts.made(tmp_path / "project")
+    asked, _ = resolve.read_params(project / "params.yaml", {})
+    assert asked.base_model.folder, "a folder, whose headers alone are read"
+    (project / asked.base_model.folder / name).write_bytes(b"{ no model")
+    with pytest.raises(InputError, match=f"{name}"):
+        foretold.look(project, None, {})
+    assert name in why(project)[0]
+
+
 def test_a_target_that_the_base_model_has_not_is_named_before_anything_is_made(
     tmp_path: Path, checkouts: Checkouts
 ) -> None:

@@ -10,6 +10,7 @@ from tasks.core.errors import InputError
 from tasks.core.files import read_json
 from tasks.core.params import methods
 from tasks.core.params.training import Training
+from tasks.stages.train.base.origins import understood
 
 OTHERS = ("lm_head", "embed", "output_projection", "wte", "wpe")
 """How output heads and embeddings are called; LoRA leaves them alone."""
@@ -77,17 +78,27 @@ def module(name: str) -> str:
 
 
 def read(folder: Path) -> Shape:
-    """Of a Hugging Face folder. Raises InputError where a file says nothing of it."""
-    from safetensors import safe_open
-
+    """Of a Hugging Face folder. Raises InputError where a file says nothing of it, or cannot be read."""
     weights: dict[str, tuple[int, ...]] = {}
     for path in sorted(folder.glob("*.safetensors")):
         if path.name == "consolidated.safetensors":
             continue  # the same weights once more, for another library
-        with safe_open(path, framework="numpy") as file:
-            weights |= {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
+        with understood(str(path)):
+            weights |= _weights(path)
     if not weights:
         raise InputError(f"{folder}: expected weights as *.safetensors, found none; fetch the model again")
+    with understood(f"{folder}/config.json"):
+        return _shape(weights, folder)
+
+
+def _weights(path: Path) -> dict[str, tuple[int, ...]]:
+    from safetensors import safe_open
+
+    with safe_open(path, framework="numpy") as file:
+        return {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
+
+
+def _shape(weights: dict[str, tuple[int, ...]], folder: Path) -> Shape:
     config = read_json(folder / "config.json")
     text = config.get("text_config", config)
     try:
