@@ -27,7 +27,8 @@ def preflight(
     from tasks.runs import foretold  # reads a model, which takes a second
 
     told = foretold.look(shared.root(), params, shared.pairs(changes), calibrate)
-    foretold.require_gpu(told.estimate.training, told.estimate.room)
+    if told.here:
+        foretold.require_equipment(told.estimate.training)
     if as_json:
         shared.print_json(foretold.document(told))
     else:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tasks.core import processor
-from tasks.core.errors import HallmarkError, InputError
+from tasks.core.errors import HallmarkError
 from tasks.core.files import read_json
 from tasks.core.layout import Layout
 from tasks.core.params import params as params_file
@@ -18,12 +18,13 @@ from tasks.core.params.base_model import BaseModelParams
 from tasks.core.params.params import Params
 from tasks.core.params.training import Training
 from tasks.runs import journal, resolve
-from tasks.stages.cluster import connection
-from tasks.stages.train import calibrate
+from tasks.stages.evaluate import models
+from tasks.stages.evaluate.team import vllm_engine
+from tasks.stages.train import calibrate, equipment
 from tasks.stages.train.base import base_model, origins
 from tasks.stages.train.preflight import estimate, parts, room, shape, workload
 from tasks.stages.train.preflight.estimate import Estimate
-from tasks.stages.train.preflight.room import GIB, Room
+from tasks.stages.train.preflight.room import GIB
 from tasks.stages.train.preflight.speed import Measured
 from tasks.stages.train.proof import modules
 from tasks.stages.train.rows import examples
@@ -40,6 +41,8 @@ class Foretold:
     estimate: Estimate
     rows_of: str
     """Where the rows were counted; empty where nobody has tokenised any yet."""
+    here: bool
+    """This machine is the one that trains."""
 
 
 def notice(text: str) -> None:
@@ -63,23 +66,21 @@ def look(root: Path, file: Path | None, changes: Mapping[str, str], calibrating:
         work = workload.of(rows, params.training, model.context) if rows else None
         available = room.of(params.training, params.resources, layout.kept("checkpoints", "train"))
         made = estimate.of(params.training, model, params.resources, available, work, measured)
-        if calibrating:
-            require_gpu(params.training, available)
+        here = room.is_here(params.resources)
+        if calibrating and here:
+            require_equipment(params.training)
         if calibrating and made.fits is not False:
             notice(f"training for {calibrate.SECONDS:.0f} seconds")
             with tempfile.TemporaryDirectory(dir=layout.state) as aside:
                 found = calibrate.of(params.training, model, folder, rows, run, Path(aside))
             made = estimate.of(params.training, model, params.resources, available, work, measured, found)
-    return Foretold(base_model.describe(params.base_model), made, run)
+    return Foretold(base_model.describe(params.base_model), made, run, here)
 
 
-def require_gpu(training: Training, room: Room) -> None:
-    """Raises InputError where this machine is to train on a GPU and has none."""
-    if training.device == "gpu" and room.device is None and connection.address() is None:
-        raise InputError(
-            "training.device is gpu, and this machine has no GPU; set RAY_ADDRESS to a cluster that has, or "
-            "resources.memory_gib to what the GPU of another machine has"
-        )
+def require_equipment(training: Training) -> None:
+    """Raises InputError where this machine lacks a GPU, a compiler or a library for the training."""
+    equipment.require_gpus(training)
+    equipment.require(training)
 
 
 @contextmanager
@@ -146,20 +147,34 @@ def _alike(params: Params, layout: Layout) -> Iterator[tuple[str, Layout]]:
 
 
 def at_once(params: Params, layout: Layout) -> Iterator[str]:
-    """Why the training cannot be, as far as this machine and headers of a base model that is here tell without reading
-    it."""
+    """Why training or answers cannot be, as far as this machine and headers of a base model that is here tell without
+    reading it."""
+    for why in (_no_training, _no_answers):
+        try:
+            why(params, layout)
+        except HallmarkError as error:
+            yield f"{error} (hallmark preflight shows more)" if why is _no_training else str(error)
+
+
+def _no_training(params: Params, layout: Layout) -> None:
     training, folder = params.training, _here(params.base_model, layout)
+    if room.is_here(params.resources):
+        require_equipment(training)
+    if folder is None:
+        return
+    model = shape.read(folder)
+    parts.require(training, model)
+    modules.require_among(model.modules(), training)
     available = room.of(training, params.resources, layout.kept("checkpoints", "train"))
-    try:
-        require_gpu(training, available)
-        if folder is None:
-            return
-        model = shape.read(folder)
-        parts.require(training, model)
-        modules.require_among(model.modules(), training)
-        estimate.require(estimate.of(training, model, params.resources, available, None))
-    except InputError as error:
-        yield f"{error} (hallmark preflight shows more)"
+    estimate.require(estimate.of(training, model, params.resources, available, None))
+
+
+def _no_answers(params: Params, _: Layout) -> None:
+    """They come after the training, and would be paid for in vain."""
+    if room.is_here(params.resources):
+        models.require_device(params.evaluation)
+    if params.evaluation.engine == "vllm":
+        vllm_engine.require_installed()
 
 
 def document(told: Foretold) -> dict[str, Any]:

@@ -196,8 +196,9 @@ def _trains_elsewhere(_: Layout, environment: Environment) -> bool:
 
 
 def _answers_elsewhere(layout: Layout, environment: Environment) -> bool:
-    """By several workers on a cluster."""
-    return _has_a_cluster(environment) and _section(layout, "evaluation").get("workers", 1) != 1
+    """By workers of a cluster's, as `Evaluation.by_ray` says of checked parameters."""
+    asked = _section(layout, "evaluation")
+    return _has_a_cluster(environment) and (asked.get("workers", 1) != 1 or asked.get("device") == "gpu")
 
 
 def _kept_by_train(layout: Layout) -> Iterator[Path]:

@@ -113,8 +113,8 @@ class _Sweep:
         loss = outcome.best[early_stopping.LOSS]
         ended = study.state("PRUNED" if outcome.stopped else "COMPLETE")
         asking.tell(asked, None if outcome.stopped else loss, state=ended)
-        if fresh:
-            tracked.track(self.checkout, self.use_case, self.rows.run, number, changes, outcome)
+        if fresh and (why := tracked.track(self.checkout, self.use_case, self.rows.run, number, changes, outcome)):
+            self.watcher.line(why)
         how = "stopped early" if outcome.stopped else "done" if fresh else "was done before"
         took = f", {duration(time.monotonic() - began)}" if fresh else ""
         self.watcher.line(f"{what}: validation loss {loss:.4f}, {how}{took}")

@@ -13,11 +13,16 @@ SWEEP, TRIAL = "hallmark.sweep", "hallmark.trial"
 """Tags: the run whose rows they are; the number of the trial."""
 
 
-def track(layout: Layout, use_case: str, run: str, number: int, changes: Mapping[str, str], outcome: Outcome) -> None:
+def track(
+    layout: Layout, use_case: str, run: str, number: int, changes: Mapping[str, str], outcome: Outcome
+) -> str | None:
+    """What to say where it is away."""
+    tracking.give_up_soon()
     try:
         _track(layout, use_case, run, number, changes, outcome)
     except Exception as error:  # whatever tracking dies of, a sweep does not
-        print(f"tracking is away ({type(error).__name__}: {error}); trial {number} is not in MLflow", flush=True)
+        return f"tracking is away ({type(error).__name__}: {error}); trial {number} is not in MLflow"
+    return None
 
 
 def _track(layout: Layout, use_case: str, run: str, number: int, changes: Mapping[str, str], outcome: Outcome) -> None:

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from tasks.core.errors import InputError
 from tasks.core.params.params import Params
 from tasks.core.params.training import Training
-from tasks.stages.train import builders
+from tasks.stages.train import equipment
 from tests.stages.evaluate import house
 
 FULL = {"method": "full", "lora_rank": None, "lora_alpha": None}
@@ -79,10 +79,12 @@ def test_a_name_that_no_file_could_have_is_refused_before_a_run() -> None:
 
 
 def test_without_its_library_a_method_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(builders, "find_spec", lambda _: None)
-    assert builders.quantization_config(Training()) is None
+    monkeypatch.setattr(equipment, "find_spec", lambda _: None)
+    equipment.require(Training())
     with pytest.raises(InputError, match=r"qlora needs bitsandbytes, .* pip install 'hallmark\[qlora\]'"):
-        builders.quantization_config(Training(method="qlora"))
+        equipment.require(Training(method="qlora"))
+    with pytest.raises(InputError, match=r"flash needs flash_attn, .* or set training.attention to auto"):
+        equipment.require(Training(device="gpu", precision="bf16", attention="flash"))
 
 
 @pytest.mark.parametrize(

@@ -43,15 +43,38 @@ def test_for_a_gpu_that_is_not_here_nothing_is_foretold(
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
     project, gpu = checkouts.made(tmp_path / "project"), {"training.device": "gpu"}
-    with pytest.raises(InputError, match=r"training.device is gpu, and this machine has no GPU; set RAY_ADDRESS"):
+    none = "training.workers 1 on device gpu needs as many GPUs, and this machine has none; set RAY_ADDRESS"
+    with pytest.raises(InputError, match=none):
         foretold.look(project, None, gpu, calibrating=True)
-    assert "training.device is gpu, and this machine has no GPU" in why(project, gpu)[0], "a run asks that first"
+    assert none in why(project, gpu)[0], "a run asks that first"
     without = gpu | {"base_model.folder": "none/here", "base_model.wheel": "null", "base_model.sha256": "a" * 64}
-    assert "training.device is gpu, and this machine has no GPU" in why(project, without)[0]
+    assert none in why(project, without)[0]
     elsewhere = gpu | {"resources.memory_gib": "80"}
     assert foretold.look(project, None, elsewhere, calibrating=False).estimate.fits and why(project, elsewhere) == []
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    monkeypatch.setattr(
+        torch.cuda, "get_device_properties", lambda _: SimpleNamespace(total_memory=80 << 30, name="any")
+    )
+    assert why(project, gpu) == []
+    assert (
+        "workers 2 on device gpu needs as many GPUs, and this machine has 1;"
+        in why(project, gpu | {"training.workers": "2"})[0]
+    )
     monkeypatch.setenv("RAY_ADDRESS", "somewhere:6379")
     assert foretold.look(project, None, gpu).estimate.fits is None and why(project, gpu) == []
+
+
+def test_what_the_answers_would_lack_is_told_before_the_training_is_paid_for(
+    tmp_path: Path, checkouts: Checkouts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    project, gpu = checkouts.made(tmp_path / "project"), {"evaluation.device": "gpu"}
+    assert "evaluation.device is gpu and this machine has none" in why(project, gpu)[0]
+    assert why(project, gpu | {"resources.memory_gib": "80"}) == []
+    monkeypatch.setenv("RAY_ADDRESS", "somewhere:6379")
+    assert why(project, gpu) == []
+    assert "evaluation.engine vllm: vLLM is not installed here" in why(project, gpu | {"evaluation.engine": "vllm"})[0]
 
 
 @pytest.mark.parametrize("name", ["config.json", "model.safetensors"])

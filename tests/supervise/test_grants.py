@@ -3,11 +3,13 @@
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tasks.core import code
 from tasks.core.errors import InputError, Refused
 from tasks.core.files import tree_digest, write_json
 from tasks.core.layout import Layout
+from tasks.core.params.evaluation import Evaluation
 from tasks.supervise import grants, shown
 
 
@@ -65,8 +67,15 @@ def test_variables_reach_the_stages_that_they_are_for(
 
 @pytest.mark.parametrize(
     ("workers", "address", "online"),
-    [("", "h:1", False), ("workers: 1", "h:1", False), ("workers: 3", "", False), ("workers: 3", "h:1", True)],
-    ids=["by default", "one worker", "no cluster", "several on a cluster"],
+    [
+        ("", "h:1", False),
+        ("workers: 1", "h:1", False),
+        ("workers: 3", "", False),
+        ("workers: 3", "h:1", True),
+        ("device: gpu", "", False),
+        ("device: gpu", "h:1", True),
+    ],
+    ids=["by default", "one worker", "no cluster", "several on a cluster", "a GPU here", "a GPU of a cluster"],
 )
 def test_answers_have_a_network_and_keys_where_workers_of_a_cluster_give_them(
     layout: Layout, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, workers: str, address: str, online: bool
@@ -77,6 +86,8 @@ def test_answers_have_a_network_and_keys_where_workers_of_a_cluster_give_them(
     for name, value in {**secrets, "RAY_ADDRESS": address}.items():
         monkeypatch.setenv(name, value)
     layout.params.write_text(f"evaluation: {{{workers}}}\n")
+    settings = Evaluation(label_field="intent", **yaml.safe_load(f"{{{workers}}}"))
+    assert settings.by_ray(bool(address)) or not online, "what the stage does and what it may are one"
     write_json(layout.champion, None)
     environment = {**secrets, "RAY_ADDRESS": address, "PATH": "x"}
     assert grants.of("predict@base").network(layout, environment) is online

@@ -2,8 +2,10 @@
 
 import shutil
 import signal
+import socket
 import subprocess
 import sys
+import time
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -23,7 +25,7 @@ from tasks.policy.policy import BaseModels
 from tasks.runs.resolve import read_params
 from tasks.runs.run import installed_governance, open_run
 from tasks.stages.train import tracking
-from tasks.sweep import rows, space, study
+from tasks.sweep import rows, space, study, tracked
 from tasks.sweep.document import Document, Trial
 from tasks.sweep.sweep import Wish, sweep
 from tasks.sweep.trial import Outcome
@@ -91,6 +93,23 @@ def test_what_was_done_before_the_interruption_is_not_done_again(swept: tuple[Pa
         "was done before" in output
         and "hallmark run --as ID --set training.validate_steps=10 --set training.epochs=100 --set training.l" in output
     )
+
+
+def test_tracking_that_is_away_is_told_in_a_line_and_holds_up_no_trial(
+    swept: tuple[Path, Any], monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Nothing but the document may stand in what --json prints."""
+    for name in ("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "MLFLOW_HTTP_REQUEST_TIMEOUT"):
+        monkeypatch.delenv(name, raising=False)
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{taken.getsockname()[1]}")
+        project, told = swept
+        outcome, began = Outcome.model_validate(told["trials"][0]["outcome"]), time.monotonic()
+        said = tracked.track(Layout(project), "tiny", "r1", 7, {}, outcome)
+    assert said and said.startswith("tracking is away") and said.endswith("trial 7 is not in MLflow")
+    assert time.monotonic() - began < 60, "by default MLflow tries for four minutes"
+    assert not capfd.readouterr().out
 
 
 def test_each_trial_is_a_run_of_mlflow(swept: tuple[Path, Any]) -> None:

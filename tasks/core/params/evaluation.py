@@ -28,7 +28,7 @@ class Evaluation(Frozen):
     """CPU threads; the same number gives the same answers."""
     workers: Annotated[int, Field(ge=1)] = 1
     """Processes that answer, each with the model and on GPUs with one of its own: by Ray, here or on the cluster at
-    RAY_ADDRESS. It decides no answer. 1: the stage's own process, without Ray."""
+    RAY_ADDRESS. It decides no answer. 1: the stage's own process, without Ray, or on device gpu one of the cluster."""
     engine: Literal["transformers", "vllm"] = "transformers"
     """What computes the answers. `vllm`: on GPUs that have vLLM installed. It rounds at other places, so compare models
     that the same one has asked."""
@@ -40,6 +40,10 @@ class Evaluation(Frozen):
     """Of the bootstrap and of the sample for the base model."""
     price_per_hour: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.10
     """USD for an hour of a machine that serves, which one worker is, to compute cost per 1,000 requests."""
+
+    def by_ray(self, cluster: bool) -> bool:
+        """Whether Ray's workers answer, and not the stage's own process. `cluster`: there is one."""
+        return self.workers > 1 or (cluster and self.device == "gpu")
 
     @model_validator(mode="after")
     def _field(self) -> Self:

@@ -90,6 +90,8 @@ def membership(cluster: str | None, folder: Path) -> Iterator[bool]:
         yield True
         return
     head.require(cluster)
+    if ways := head.open_ways():
+        print(f"RAY_ADDRESS={cluster}: {ways}", flush=True)
     with member.of(cluster, folder) as own:
         yield own
 

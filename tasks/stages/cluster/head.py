@@ -5,16 +5,19 @@ both.
 """
 
 import os
+from pathlib import Path
 
 from tasks.core.errors import InputError, Unavailable
 
 SECONDS = 10.0
 """A head that is there answers within milliseconds."""
+TLS, TLS_FILES = "RAY_USE_TLS", ("RAY_TLS_SERVER_CERT", "RAY_TLS_SERVER_KEY", "RAY_TLS_CA_CERT")
 GIVE = "RAY_AUTH_MODE=token and RAY_AUTH_TOKEN, or RAY_AUTH_TOKEN_PATH for a file that holds it"
 
 
 def require(address: str) -> None:
-    """Raises Unavailable where nothing answers at HOST:PORT, InputError where a token is asked for or refused.
+    """Raises Unavailable where nothing answers at HOST:PORT, InputError where a token is asked for or refused, or where
+    the files for TLS are not there.
 
     Other forms of an address (`auto`, `ray://…`) are for Ray to resolve; `refused` and `away` say what it found.
     """
@@ -25,6 +28,8 @@ def require(address: str) -> None:
 
     if address == "auto" or "://" in address:
         return
+    if with_tls():
+        require_files()
     try:
         with init_grpc_channel(address, options=[("grpc.enable_http_proxy", 0)]) as channel:
             stub = gcs_service_pb2_grpc.NodeInfoGcsServiceStub(channel)
@@ -35,6 +40,33 @@ def require(address: str) -> None:
         if error.code() == grpc.StatusCode.UNAUTHENTICATED:
             raise refused(address) from None
         raise away(address, f"{error.code().name}: {error.details()}") from None
+
+
+def with_tls() -> bool:
+    """As Ray reads its own variable."""
+    return os.environ.get(TLS, "0").lower() in ("1", "true")
+
+
+def require_files() -> None:
+    """Raises InputError for those of TLS that are not named or cannot be read."""
+    for name in TLS_FILES:
+        path = os.environ.get(name)
+        if not path:
+            raise InputError(f"{TLS} is set, and {name} is not; set {', '.join(TLS_FILES)} to files in PEM")
+        try:
+            Path(path).read_bytes()
+        except OSError as error:
+            raise InputError(f"{name}: {path} cannot be read ({error.strerror}); name a file in PEM") from None
+
+
+def open_ways() -> str | None:
+    """What this machine's settings leave open to others, in words."""
+    ways = []
+    if os.environ.get("RAY_AUTH_MODE") != "token":
+        ways.append("asks for no token, so whoever reaches it runs code on its machines (RAY_AUTH_MODE=token)")
+    if not with_tls():
+        ways.append(f"has no TLS, so whoever sees its network reads along ({TLS}=1)")
+    return f"the cluster {' and '.join(ways)}; docs/guides/cluster.md says more" if ways else None
 
 
 def unreadable() -> InputError:
@@ -53,6 +85,8 @@ def refused(address: str) -> InputError:
 
 
 def away(address: str, why: str) -> Unavailable:
+    tls = f"{TLS} is set here: is it on the cluster" if with_tls() else f"{TLS} is not set here: is it on the cluster"
     return Unavailable(
-        f"Ray does not answer at RAY_ADDRESS={address} ({why}); start the cluster, or set RAY_ADDRESS to where it is"
+        f"Ray does not answer at RAY_ADDRESS={address} ({why}); start the cluster, or set RAY_ADDRESS to where it is. "
+        f"{tls}?"
     )

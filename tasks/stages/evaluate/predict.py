@@ -22,7 +22,7 @@ from tasks.core.layout import Layout
 from tasks.core.params.evaluation import Evaluation
 from tasks.core.params.prompts import Prompts
 from tasks.core.progress import Progress, announce
-from tasks.stages.cluster import versions
+from tasks.stages.cluster import connection, versions
 from tasks.stages.evaluate import models, reading, speed
 from tasks.stages.evaluate.contenders import Which
 from tasks.stages.evaluate.decode import Generated, Limits, Tokens, answer_all, shared_prefix
@@ -120,8 +120,8 @@ class Asked:
 
 @contextmanager
 def ready(brief: Brief, name: str) -> Iterator[Team]:
-    """The model, loaded here, or by all of evaluation.workers."""
-    if brief.settings.workers > 1:
+    """The model, loaded here, or by Ray's workers."""
+    if brief.settings.by_ray(connection.address() is not None):
         with spread.ready(brief, name) as team:
             yield team
         return

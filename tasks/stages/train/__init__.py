@@ -12,6 +12,7 @@ train.py        stage: from tokens to an adapter; read this one first
 builders.py     the only place that turns parameters into objects of PEFT, DeepSpeed and Ray
 handling.py     how each training method prepares a model and writes its weights
 lora_products.py  the products of a layer with LoRA, added up where they are made
+equipment.py    what it needs of a machine besides room
 kernels.py      how layers are computed: by PyTorch, compiled, or by Liger
 target_loss.py  the model with its loss on the target alone, nothing computed that the loss does not need
 prefix.py       what the rows of a pass begin with, computed once

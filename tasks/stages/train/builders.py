@@ -2,11 +2,9 @@
 
 import math
 from collections.abc import Sequence
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tasks.core.errors import InputError
 from tasks.core.params import methods
 from tasks.core.params.training import Training
 from tasks.stages.cluster.crew import Crew
@@ -36,14 +34,9 @@ def lora_config(training: Training) -> "LoraConfig":
 
 
 def quantization_config(training: Training) -> "BitsAndBytesConfig | None":
-    """How the base model is read in 4 bits; None where it is read as it is. Raises InputError without bitsandbytes."""
+    """How the base model is read in 4 bits; None where it is read as it is."""
     if not methods.of(training.method).quantised:
         return None
-    if find_spec("bitsandbytes") is None:
-        raise InputError(
-            f"training.method {training.method} needs bitsandbytes, which is not installed here: pip install "
-            "'hallmark[qlora]', or choose another method"
-        )
     import torch
     from transformers import BitsAndBytesConfig
 

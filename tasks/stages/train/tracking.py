@@ -49,9 +49,7 @@ class Tracker:
             self._attempt(lambda: self._client.set_terminated(self.run_id, status))
 
     def _start(self, params: Mapping[str, Any], tags: Mapping[str, str]) -> None:
-        # A server that is away is given up after seconds; by default MLflow tries for four minutes.
-        os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
-        os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
+        give_up_soon()
         from mlflow import MlflowClient
         from mlflow.entities import Param
 
@@ -75,6 +73,12 @@ class Tracker:
             self.run_id = None
             said = (str(error).strip().splitlines() or [""])[0][:200]  # of a database the rest is SQL
             print(f"tracking is away ({type(error).__name__}: {said}); training goes on untracked", flush=True)
+
+
+def give_up_soon() -> None:
+    """A server that is away is given up after seconds; by default MLflow tries for four minutes."""
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
 
 
 def experiment(client: Any, name: str, layout: Layout) -> str:

@@ -8,7 +8,7 @@ import os
 import shutil
 import subprocess
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -32,7 +32,7 @@ from tasks.core.params.training import LOOKS, Training
 from tasks.core.progress import announce
 from tasks.stages.cluster import connection, versions
 from tasks.stages.cluster.storage import place
-from tasks.stages.train import builders, early_stopping, kernels, tracking, watch
+from tasks.stages.train import builders, early_stopping, equipment, tracking, watch
 from tasks.stages.train.job import Job
 from tasks.stages.train.keeping import sent
 from tasks.stages.train.machines import fitting
@@ -205,13 +205,13 @@ def require_validation(training: Training, examples: Examples) -> None:
 
 def require_room(params: Params, layout: Layout) -> None:
     """Raises InputError where the training cannot be, cannot fit on this machine, or lacks what its kernels need,
-    before a device is taken. A cluster's workers look for themselves."""
+    before a device is taken. A cluster's workers look for themselves. A disk that turns out too small loses nothing."""
     model = shape.read(model_folder(layout))
     parts.require(params.training, model)
     if connection.address() is None:
-        kernels.require(params.training)
+        equipment.require(params.training)
         work = workload.of(layout.stage("tokenise"), params.training, None)
-        available = room.of(params.training, Resources(), layout.kept("checkpoints", "train"))
+        available = replace(room.of(params.training, Resources(), layout.state), disk=None)
         estimate.require(estimate.of(params.training, model, Resources(), available, work))
 
 

@@ -2,15 +2,21 @@
 
 import contextlib
 import os
+import re
 import shutil
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 from tasks.core.errors import InputError, Unavailable
 from tasks.core.params.training import Training
@@ -78,12 +84,19 @@ def free_port() -> int:
 @pytest.fixture(scope="module")
 def head(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Address of a cluster that asks for TOKEN."""
-    home, port = tmp_path_factory.mktemp("head"), free_port()
+    with started(tmp_path_factory.mktemp("head")) as address:
+        yield address
+
+
+@contextlib.contextmanager
+def started(home: Path, **more: str) -> Iterator[str]:
+    """Address of a cluster that asks for TOKEN, with `more` settings of Ray's."""
+    port = free_port()
     command = [Path(sys.executable).with_name("ray"), "start", "--head", "--block", f"--port={port}", "--num-cpus=1",
                "--include-dashboard=false", "--object-store-memory=80000000", f"--ray-client-server-port={free_port()}",
                f"--dashboard-agent-listen-port={free_port()}"]  # fmt: skip
     settings = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": TOKEN, "RAY_USAGE_STATS_ENABLED": "0", "HOME": str(home),
-                "RAY_TMPDIR": f"/tmp/hm-head-{os.getpid()}", **connection.LOOPBACK}  # fmt: skip
+                "RAY_TMPDIR": f"/tmp/hm-head-{port}", **connection.LOOPBACK, **more}  # fmt: skip
     with (home / "log").open("w") as log:
         process = subprocess.Popen(command, env=os.environ | settings, stdout=log, stderr=log)
     deadline = time.monotonic() + 90
@@ -164,6 +177,62 @@ def test_an_error_while_the_raylet_runs_or_is_another_ones_stays_as_it_is() -> N
             patched.setattr(raylet, "END_SECONDS", 0.0)
             with pytest.raises(kind), raylet.outlived(started):
                 raise KeyError("no such row")
+
+
+def certificate(folder: Path) -> dict[str, str]:
+    """Ray's settings for TLS on loopback, with a certificate that vouches for itself."""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "ray")])
+    places = x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1")), x509.DNSName("localhost")])
+    now = datetime.now(UTC)
+    made = x509.CertificateBuilder(name, name, key.public_key(), 1, now - timedelta(hours=1), now + timedelta(days=1))
+    made = made.add_extension(places, critical=False)
+    (folder / "cert.pem").write_bytes(made.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
+    pem = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    (folder / "key.pem").write_bytes(key.private_bytes(serialization.Encoding.PEM, *pem))
+    files = {"RAY_TLS_SERVER_CERT": "cert.pem", "RAY_TLS_SERVER_KEY": "key.pem", "RAY_TLS_CA_CERT": "cert.pem"}
+    return {"RAY_USE_TLS": "1"} | {name: str(folder / file) for name, file in files.items()}
+
+
+@pytest.mark.slow
+def test_a_cluster_with_tls_lets_in_who_has_it_and_says_what_is_missing(tmp_path: Path) -> None:
+    given = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": TOKEN, **connection.LOOPBACK}
+    tls = certificate(tmp_path)
+    with started(tmp_path, **tls) as address:
+        with_it = join(tmp_path, "print('in')", RAY_ADDRESS=address, **given, **tls)
+        assert (with_it.returncode, with_it.stdout.strip()) == (0, "in"), with_it
+        without = join(tmp_path, RAY_ADDRESS=address, **given)
+        assert without.returncode == 3 and "RAY_USE_TLS is not set here: is it on the cluster?" in without.stdout
+
+
+@pytest.mark.parametrize(
+    ("files", "words"),
+    [
+        (
+            {},
+            "RAY_USE_TLS is set, and RAY_TLS_SERVER_CERT is not; set RAY_TLS_SERVER_CERT, RAY_TLS_SERVER_KEY, RAY_TLS",
+        ),
+        ({"RAY_TLS_SERVER_CERT": "/none"}, "RAY_TLS_SERVER_CERT: /none cannot be read (No such file or directory)"),
+    ],
+    ids=["none named", "none there"],
+)
+def test_tls_without_its_files_names_them(monkeypatch: pytest.MonkeyPatch, files: dict[str, str], words: str) -> None:
+    for name in head_of_ray.TLS_FILES:
+        monkeypatch.delenv(name, raising=False)
+    for name, value in ({"RAY_USE_TLS": "1"} | files).items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(InputError, match=re.escape(words)):
+        head_of_ray.require("127.0.0.1:1")
+
+
+def test_a_cluster_that_is_open_to_others_is_told_as_such(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("RAY_AUTH_MODE", "RAY_USE_TLS"):
+        monkeypatch.delenv(name, raising=False)
+    assert "asks for no token" in (said := str(head_of_ray.open_ways())) and "has no TLS" in said
+    monkeypatch.setenv("RAY_AUTH_MODE", "token")
+    assert "no token" not in (said := str(head_of_ray.open_ways())) and "has no TLS" in said
+    monkeypatch.setenv("RAY_USE_TLS", "1")
+    assert head_of_ray.open_ways() is None
 
 
 TOO_MANY = """

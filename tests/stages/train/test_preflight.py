@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from tasks.core import processor, usable
 from tasks.core.errors import InputError, Unavailable
@@ -102,6 +103,25 @@ def test_an_assumed_speed_is_about_what_was_measured(tiny: Path, monkeypatch: py
     for precision, measured in (("bf16", 810), ("fp32", 320)):
         assumed = speed.of(training(precision=precision, threads=2), model, Resources(), None)
         assert assumed.tokens_per_second == pytest.approx(measured, rel=0.2)
+
+
+def test_a_gpu_is_assumed_to_give_no_more_than_it_can(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """That of this machine, else a common one; in the precision that is asked for."""
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
+    model = dataclasses.replace(shape.read(tiny), weights={"weight": (70_000, 100_000)})
+
+    def of(precision: str) -> Speed:
+        return speed.of(training(device="gpu", precision=precision), model, Resources(), None)
+
+    fast, slow = of("bf16"), of("fp32")
+    assert "35% of the peak of NVIDIA H100 80GB HBM3" in fast.source and "346 TFLOPS" in fast.source
+    assert fast.tokens_per_second / slow.tokens_per_second == pytest.approx(989.4 / 66.9)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda: "NVIDIA L4")
+    assert of("bf16").tokens_per_second < fast.tokens_per_second / 8 and "NVIDIA L4" in of("bf16").source
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda: "of tomorrow")
+    assert of("bf16") == fast
 
 
 def test_workers_without_a_row_make_nothing_faster(tiny: Path, folder24: Path) -> None:

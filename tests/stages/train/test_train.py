@@ -164,15 +164,11 @@ def test_rows_beyond_what_the_model_reads_stop_too(ready: Layout) -> None:
         train.run(params_file.load(ready.params), ready)
 
 
-def test_the_disk_that_is_judged_is_that_of_the_checkpoints(ready: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It may be another one than that of the rest of `.hallmark`."""
-    kept = ready.kept("checkpoints", "train")
-    kept.mkdir(parents=True)
-    free = {kept: 1000}
-    monkeypatch.setattr(shutil, "disk_usage", lambda of: SimpleNamespace(free=free.get(of, 10**12)))
-    with pytest.raises(InputError, match=r"checkpoints and weights take .* and 0.0 GiB are free; make room"):
-        train.run(params_file.load(ready.params), ready)
-    free = {ready.state: 1000}
+def test_a_disk_with_its_own_checkpoints_on_it_keeps_no_training_from_going_on(
+    ready: Layout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They take some of the room that it was to need; whether the rest is enough shows without loss."""
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=1000))
     train.require_room(params_file.load(ready.params), ready)
 
 

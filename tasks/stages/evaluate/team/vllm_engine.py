@@ -1,7 +1,7 @@
 """vLLM in place of our own decoding: the same prompts as tokens, the same end of a turn, greedy, on a GPU.
 
 An adapter stays apart from the weights, and rounds at other places than a merged one. Written after vLLM 0.33, and not
-run here, since there was no GPU: tests hold what it is handed to that version's signatures.
+run here, since there was no GPU: the names of what it is handed were compared with that version by hand.
 https://docs.vllm.ai/en/stable/api/vllm/
 """
 
@@ -28,16 +28,25 @@ DTYPES = {"fp32": "float32", "bf16": "bfloat16"}
 
 def require(located: Located, has_texts: bool) -> None:
     """Raises InputError where vLLM is not installed, or cannot serve this model or do what is asked."""
+    require_installed()
     why = None
-    if find_spec("vllm") is None:
-        why = "vLLM is not installed here, and docs/guides/cluster.md says which versions go together"
-    elif has_texts:
+    if has_texts:
         why = "vLLM does not foretell plain texts here, and the held-out rows have some"
     elif located.adapter:
         config = read_json(located.adapter / "adapter_config.json")
         why = vllm.why_not(config["r"], bool(config.get("use_dora")))
     if why:
-        raise InputError(f"evaluation.engine vllm: {why}; or set evaluation.engine to transformers")
+        raise _refused(why)
+
+
+def require_installed() -> None:
+    """Raises InputError where it is not."""
+    if find_spec("vllm") is None:
+        raise _refused("vLLM is not installed here, and docs/guides/cluster.md says which versions go together")
+
+
+def _refused(why: str) -> InputError:
+    return InputError(f"evaluation.engine vllm: {why}; or set evaluation.engine to transformers")
 
 
 def model_arguments(located: Located, settings: Evaluation, longest: int) -> dict[str, Any]:

@@ -40,6 +40,11 @@ def of(training: Training, resources: Resources, folder: Path) -> Room:
     return Room(device, host, disk=None if elsewhere else shutil.disk_usage(_there(folder)).free)
 
 
+def is_here(resources: Resources) -> bool:
+    """Whether this machine computes, and not a cluster or another one that `resources` describe."""
+    return connection.address() is None and resources.memory_gib is None
+
+
 def _there(folder: Path) -> Path:
     """The nearest folder above it that exists."""
     return next(each for each in (folder, *folder.parents) if each.is_dir())

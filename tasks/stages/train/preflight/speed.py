@@ -7,11 +7,12 @@ from tasks.core.params import methods
 from tasks.core.params.resources import Resources
 from tasks.core.params.training import Training
 from tasks.stages.cluster import connection
+from tasks.stages.train import devices
 from tasks.stages.train.preflight import operations
 from tasks.stages.train.preflight.shape import Shape
 
-GPU = 3.5e14
-"""Floating-point operations a second that training gets out of an H100 in bf16: 35 % of its peak of 989 TFLOPS."""
+GPU_SHARE, COMMON_GPU = 0.35, "NVIDIA H100 80GB HBM3"
+"""What training gets out of a GPU's peak; which GPU is assumed where nobody knows."""
 CPU = {"bf16": 2.0e11, "fp32": 8.0e10}
 """The same of a CPU thread: with instructions for bf16, and in fp32. SmolLM2-135M with LoRA then learns from 810 and
 from 277 to 377 tokens a second on two cores (docs/decisions/training.md)."""
@@ -65,11 +66,25 @@ def of(
         return Speed(resources.tokens_per_second, "resources.tokens_per_second of the parameters")
     if measured and measured.tokens_per_second and _alike(measured.training, training):
         return Speed(measured.tokens_per_second / measured.training.workers, f"measured here, in run {measured.run}")
-    each = GPU if training.device == "gpu" else _of_a_thread(training) * _threads(training)
+    each, device = (
+        _of_a_gpu(training) if training.device == "gpu" else (_of_a_thread(training) * _threads(training), "")
+    )
     forward = operations.FORWARD * (2 if training.gradient_checkpointing else 1)
     needed = (forward + operations.BACK[methods.of(training.method).form]) * shape.parameters
-    what = f"{each / 1e12:g} TFLOPS a worker, {needed / 1e9:.2g} GFLOP a token"
+    what = f"{each / 1e12:.3g} TFLOPS a worker{device}, {needed / 1e9:.2g} GFLOP a token"
     return Speed(each / needed, f"assumed ({what}); --calibrate measures it on this machine")
+
+
+def _of_a_gpu(training: Training) -> tuple[float, str]:
+    """That of this machine where it trains and its peak is known, with its name in words."""
+    import torch
+
+    here = connection.address() is None and torch.cuda.device_count()
+    names = [torch.cuda.get_device_name()] if here else []
+    name = next(name for name in (*names, COMMON_GPU) if devices.listed(name, training.precision).operations)
+    return GPU_SHARE * devices.PEAKS[name][
+        training.precision
+    ] * devices.TERA, f" ({GPU_SHARE:.0%} of the peak of {name})"
 
 
 def _threads(training: Training) -> float:

@@ -1,0 +1,41 @@
+"""What a training needs of a machine besides room: GPUs, a compiler, libraries."""
+
+from collections.abc import Iterator
+from importlib.util import find_spec
+
+from tasks.core.errors import InputError
+from tasks.core.params import methods
+from tasks.core.params.training import Training
+from tasks.stages.train import kernels
+
+
+def require(training: Training) -> None:
+    """Raises InputError where this machine lacks what the training computes with."""
+    kernels.require(training)
+    for module, asks, remedy in _libraries(training):
+        if find_spec(module) is None:
+            raise InputError(f"{asks} needs {module}, which is not installed here: {remedy}")
+
+
+def _libraries(training: Training) -> Iterator[tuple[str, str, str]]:
+    """Each with the setting that asks for it, and what to do without it."""
+    if methods.of(training.method).quantised:
+        what = f"training.method {training.method}"
+        yield "bitsandbytes", what, "pip install 'hallmark[qlora]', or choose another method"
+    if training.attention == "flash":
+        yield "flash_attn", "training.attention flash", "pip install flash-attn, or set training.attention to auto"
+
+
+def require_gpus(training: Training) -> None:
+    """Raises InputError where this machine is to train on more GPUs than it has."""
+    if training.device == "cpu":
+        return
+    import torch
+
+    there = torch.cuda.device_count()
+    if there < training.workers:
+        has = "none" if there == 0 else str(there)
+        raise InputError(
+            f"training.workers {training.workers} on device gpu needs as many GPUs, and this machine has {has}; set "
+            "RAY_ADDRESS to a cluster that has them, or resources.memory_gib to what a GPU of another machine has"
+        )
