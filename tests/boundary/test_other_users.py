@@ -152,12 +152,12 @@ def test_a_name_that_another_user_took_in_tmp_leads_nowhere(tmp_path: Path, left
     place = Path(f"/tmp/{connection.PREFIX}999999999-{os.getpid()}")
     words = {"a link": ("ln", "-s", str(victim)), "a folder": ("mkdir",), "a file": ("touch",)}[left]
     assert as_nobody(*words, str(place)).returncode == 0
-    folder = Path(connection.own_folder())
     try:
-        assert (victim / "work").read_text() == "of the owner"
-        assert folder.stat().st_uid == os.getuid() and folder.stat().st_mode & 0o777 == 0o700
+        with connection.own_folder() as folder:
+            assert (victim / "work").read_text() == "of the owner"
+            assert folder.stat().st_uid == os.getuid() and folder.stat().st_mode & 0o777 == 0o700
+        assert not folder.exists()
     finally:
-        folder.rmdir()
         if place.is_symlink() or place.is_file():
             place.unlink()
         shutil.rmtree(place, ignore_errors=True)

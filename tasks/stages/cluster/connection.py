@@ -6,19 +6,20 @@ import shutil
 import signal
 import tempfile
 from collections.abc import Iterator
-from contextlib import chdir, contextmanager
+from contextlib import chdir, contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 from tasks.core.errors import InputError, Unavailable
+from tasks.core.locks import is_held, turn
 from tasks.stages.cluster import code, head, member, raylet
 from tasks.stages.cluster.crew import Crew, python
 
 STORE_BYTES = 256 * 1024**2
 """Ray's object store on this machine; it holds next to nothing."""
 
-PREFIX = "hm-ray-"
+PREFIX, LOCK = "hm-r-", "lock"
 SETTINGS = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
@@ -35,6 +36,8 @@ OWN_SETTINGS = {
     "RAY_prestart_worker_first_driver": "0",
 }
 """The same for a Ray of this stage's own."""
+REQUIRED = {"RAY_TRAIN_V2_ENABLED": "1"}
+"""Its settings that ours is written for, whatever the person has."""
 LOOPBACK = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
 """Ray replaces 127.0.0.1 by the machine's outward address, and listens on all interfaces, unless this says, as it does
 on other systems by default, that no other machine takes part."""
@@ -60,27 +63,26 @@ def running(crew: Crew, apart: bool = False) -> Iterator[None]:
     cluster = address()
     for name, value in (SETTINGS if cluster else SETTINGS | OWN_SETTINGS).items():
         os.environ.setdefault(name, value)
-    os.environ.update(raylet.SAYS_WHY)
+    os.environ.update(raylet.SAYS_WHY | REQUIRED)
     if cluster is None:
         os.environ.update(closed())
     import ray  # reads the environment when it is imported
 
-    folder = own_folder()
     before = signal.getsignal(signal.SIGTERM)
     try:
         signal.signal(signal.SIGTERM, interrupt)
-        with membership(cluster, Path(folder)) as with_raylet, raylet.outlived(with_raylet):
+        with own_folder() as folder, membership(cluster, folder) as with_raylet:
             with chdir(folder):  # Ray has its workers import what lies in the folder that it is called from
-                sent = code.copied(Path(folder)) if apart else None
+                sent = code.copied(folder) if apart else None
                 connect(cluster, quiet(crew, sent) | (own(crew, folder) if cluster is None else {}))
             if cluster is None:
                 require_devices(crew)
-            yield
+            with raylet.outlived(with_raylet):
+                yield
             ray.shutdown()
     finally:
         ray.shutdown()
         signal.signal(signal.SIGTERM, before)
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager
@@ -107,7 +109,7 @@ def closed() -> dict[str, str]:
 
     Given by the environment, the token is written nowhere; without one Ray puts one into the user's home.
     """
-    return {**LOOPBACK, "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
+    return {**LOOPBACK, "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32), "RAY_USE_TLS": "0"}
 
 
 def connect(cluster: str | None, settings: dict[str, Any]) -> None:
@@ -134,25 +136,33 @@ def connect(cluster: str | None, settings: dict[str, Any]) -> None:
         raise head.away(cluster, str(error)) from None
 
 
-def own_folder() -> str:
-    """A folder for Ray's sessions, after those of killed processes are swept up.
+@contextmanager
+def own_folder() -> Iterator[Path]:
+    """A folder for Ray's sessions, after those of killed processes are swept up; gone after the block.
 
-    In /tmp, since Unix sockets allow about 100 characters of path and a worktree's would not fit.
+    In /tmp, since Unix sockets allow about 100 characters of path and a worktree's would not fit. A lock says that it
+    is in use: in another container that sees this /tmp, processes have other numbers.
     """
     for left in Path("/tmp").glob(f"{PREFIX}*"):
-        owner = left.name.removeprefix(PREFIX).partition("-")[0]
-        if owner.isdigit() and not Path("/proc", owner).exists():
-            shutil.rmtree(left, ignore_errors=True)
-    return tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-", dir="/tmp")
+        with suppress(OSError):  # somebody else's
+            if left.lstat().st_uid == os.geteuid() and not is_held(left / LOCK):
+                shutil.rmtree(left, ignore_errors=True)
+    made = Path(tempfile.mkdtemp(prefix=f".{PREFIX}", dir="/tmp"))
+    with turn(made / LOCK, "somebody is in a folder of our own"):
+        folder = made.rename(made.with_name(made.name.removeprefix(".")))
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
-def own(crew: Crew, folder: str) -> dict[str, Any]:
-    """Settings of a Ray of this stage's own."""
+def own(crew: Crew, folder: Path) -> dict[str, Any]:
+    """Settings of a Ray of this stage's own. Ray opens its folder to everybody, so it gets one inside of ours."""
     return {
         "num_cpus": crew.workers * crew.threads,
         "object_store_memory": STORE_BYTES,
         "include_dashboard": False,
-        "_temp_dir": folder,
+        "_temp_dir": str(folder / "r"),
     }
 
 

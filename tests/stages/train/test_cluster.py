@@ -145,6 +145,7 @@ def test_a_cluster_that_asks_for_a_token_says_what_to_set(
 
 RAYLET_ENDS = """
 import os, psutil, ray, time
+from tasks.core import locks
 @ray.remote
 def asked(seconds):
     time.sleep(seconds)
@@ -152,28 +153,40 @@ def asked(seconds):
 number, parent = ray.get(asked.remote(0))
 print("a worker's raylet is its own", number == str(parent))
 raylet, = (each for each in psutil.Process().children(recursive=True) if each.name() == "raylet")
-first = asked.remote(60)
+first, large = asked.remote(60), ray.put(b"x" * 10**6)
+folder = Path(ray._private.worker.global_worker.node.get_session_dir_path()).parents[1]
+print("others enter", oct(folder.stat().st_mode & 0o77), "lock", locks.is_held(folder / connection.LOCK))
 raylet.kill()
-raylet.wait()
-ray.wait([first])
-ray.get(asked.remote(0))
+ACT
 """
 APART = ("unshare", "--pid", "--fork", "--mount-proc", "sh", "-c", '"$@"; exit $?', "sh")
 """Before a command: its parent has the number 1, as in a sandbox."""
 
 
 @pytest.mark.slow
-def test_a_raylet_that_ends_is_told_in_words(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "act",
+    ["raylet.wait(); ray.wait([first]); ray.get(asked.remote(0))", "time.sleep(600)", "ray.put(large)  # plasma"],
+    ids=["another task", "nothing", "an object"],
+)
+def test_a_raylet_that_ends_is_told_in_words(tmp_path: Path, act: str) -> None:
     """Ray would end the stage without a word where its parent looks as if it had ended too."""
-    told = join(tmp_path, RAYLET_ENDS, APART if os.geteuid() == 0 else ())
+    told = join(tmp_path, RAYLET_ENDS.replace("ACT", act), APART if os.geteuid() == 0 else ())
     assert "a worker's raylet is its own True" in told.stdout, told
-    assert told.returncode == 3 and "Ray's process on this machine (raylet) has ended" in told.stdout, told
+    assert "others enter 0o0 lock True" in told.stdout, told
+    assert raylet.WORDS in told.stdout, told
+    assert told.returncode == 3 or "plasma" in act, told
 
 
 def test_an_error_while_the_raylet_runs_or_is_another_ones_stays_as_it_is() -> None:
-    for started, seen, kind in ((False, False, KeyError), (True, True, KeyError), (True, False, Unavailable)):
+    lives, ended = [{0}, {0}], [{0}, set()]
+    for started, seen, kind in (
+        (False, iter(ended), KeyError),
+        (True, iter(lives), KeyError),
+        (True, iter(ended), Unavailable),
+    ):
         with pytest.MonkeyPatch.context() as patched:
-            patched.setattr(raylet, "runs", lambda seen=seen: seen)
+            patched.setattr(raylet, "running", lambda seen=seen: next(seen))
             patched.setattr(raylet, "END_SECONDS", 0.0)
             with pytest.raises(kind), raylet.outlived(started):
                 raise KeyError("no such row")
