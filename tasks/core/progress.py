@@ -6,6 +6,8 @@
 None says that all is done: a stage has ended when whoever started it says so.
 """
 
+import os
+import sys
 import time
 
 EVERY_SECONDS = 2.0
@@ -13,7 +15,10 @@ EVERY_SECONDS = 2.0
 
 def announce(name: str, doing: str) -> None:
     """Say at once what the stage `name` does now, where there is nothing to count."""
-    print(f"progress {name} {doing}", flush=True)
+    try:
+        print(f"progress {name} {doing}", flush=True)
+    except BrokenPipeError:  # nobody listens any more; the work goes on
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def announce_count(name: str, done: int, total: int, words: str) -> None:

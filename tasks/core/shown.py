@@ -16,6 +16,7 @@ characters at all: tasks/core/config.py, tasks/gates/decisions.py.
 
 import json
 import logging
+import os
 import re
 import sys
 from collections.abc import Iterable
@@ -114,9 +115,15 @@ class Record(logging.LogRecord):
 def guard() -> None:
     """From now on this process prints and logs text as it may be shown, whatever code does it."""
     for name in ("stdout", "stderr"):
-        if not isinstance(getattr(sys, name), Stream):
-            setattr(sys, name, Stream(getattr(sys, name)))
+        stream = getattr(sys, name)
+        if not isinstance(stream, Stream):
+            setattr(sys, name, Stream(stream or _nowhere()))
     guard_logs()
+
+
+def _nowhere() -> IO[str]:
+    """For who was started with a closed stream."""
+    return os.fdopen(os.open(os.devnull, os.O_WRONLY), "w")
 
 
 def guard_logs() -> None:

@@ -11,6 +11,7 @@ starts its workers by it (`python -I tasks/stages/start.py SCRIPT.py`).
 """
 
 import importlib
+import os
 import runpy
 import sys
 from importlib.abc import MetaPathFinder
@@ -60,7 +61,18 @@ def main() -> int:
     return int(stage.main())
 
 
+KEPT = frozenset({"PYTHONSAFEPATH", "PYTHONNOUSERSITE", "PYTHONPYCACHEPREFIX"})
+"""Settings of Python that let less be run, not more."""
+
+
+def for_those_it_starts() -> None:
+    """Ray starts processes of its own without `-I`, and these would heed what this one does not."""
+    for name in [name for name in os.environ if name.startswith("PYTHON") and name not in KEPT]:
+        del os.environ[name]
+
+
 if __name__ in ("__main__", "__mp_main__"):  # the latter in a process that `multiprocessing` has spawned
     sys.meta_path.insert(0, OwnCode())
 if __name__ == "__main__":
+    for_those_it_starts()
     sys.exit(main())

@@ -1,6 +1,8 @@
 """How far a stage is: told while it works, never as if all were done, and by one module alone."""
 
 import re
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -17,6 +19,27 @@ ROOT = Path(__file__).parents[2]
 @pytest.fixture(autouse=True)
 def told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(progress, "EVERY_SECONDS", 0)
+
+
+def test_work_goes_on_where_nobody_listens_any_more() -> None:
+    program = """
+import sys
+from tasks.core.progress import announce
+for _ in range(3):
+    announce("train", "x")
+sys.stderr.write("done")
+"""
+    with subprocess.Popen(
+        [sys.executable, "-c", program],
+        cwd=ROOT,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        assert process.stdout and process.stderr
+        process.stdout.close()
+        assert process.stderr.read() == b"done"
+        assert process.wait(60) == 0
 
 
 def lines(capsys: pytest.CaptureFixture[str]) -> list[str]:

@@ -4,6 +4,7 @@ import io
 import json
 import logging
 import re
+import subprocess
 import sys
 import unicodedata
 from collections.abc import Iterator
@@ -99,6 +100,21 @@ def test_a_template_shows_text_and_leaves_html_alone() -> None:
         a=HOSTILE, b=Markup("<i>x</i>"), c=[HOSTILE]
     )
     assert not RAW.search(html) and "|<i>x</i>|3|" in html and "<b>" not in html
+
+
+def test_a_program_without_a_screen_prints_nowhere(tmp_path: Path) -> None:
+    program = "from tasks.core import shown; shown.guard(); print('x', flush=True)"
+    command = [
+        "sh",
+        "-c",
+        '"$@" >&- 2>told',
+        "sh",
+        sys.executable,
+        "-c",
+        f"import sys; sys.path.insert(0, {str(ROOT)!r}); {program}",
+    ]
+    done = subprocess.run(command, cwd=tmp_path, timeout=60)
+    assert (done.returncode, (tmp_path / "told").read_text()) == (0, "")
 
 
 @contextmanager

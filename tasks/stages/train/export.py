@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import distributed
 
+from tasks.core.errors import InputError
 from tasks.core.params.training import Training
 from tasks.stages.train import handling
 
@@ -14,6 +15,7 @@ def write(engine: Any, base: Path, training: Training, folder: Path) -> None:
     """Gather the trained weights from all workers and write them on the first."""
     model = engine.module.model
     weights = gather(model, training)
+    require_numbers(weights)
     if distributed.get_rank() == 0:
         save(model, weights, base, training, folder)
     if distributed.get_world_size() > 1:
@@ -31,6 +33,15 @@ def gather(model: Any, training: Training) -> dict[str, torch.Tensor]:
                 if distributed.get_rank() == 0:
                     weights[name] = weight.detach().cpu().clone()
     return weights
+
+
+def require_numbers(weights: dict[str, torch.Tensor]) -> None:
+    """Raises InputError where the last step, which no loss comes after, left something else."""
+    if wrong := [name for name, weight in weights.items() if not torch.isfinite(weight).all()]:
+        raise InputError(
+            f"after the last step {len(wrong)} weights hold values that are no numbers, {wrong[0]} among them; lower "
+            "training.learning_rate or training.weight_decay, and train anew"
+        )
 
 
 def save(model: Any, weights: dict[str, torch.Tensor], base: Path, training: Training, folder: Path) -> None:

@@ -220,7 +220,7 @@ def execute(
 ) -> tuple[Job, list[Failure]]:
     """Train on Ray, watched and tracked; the job as it was done, and what went wrong meanwhile."""
     for folder in (job.output, job.scratch):
-        shutil.rmtree(folder, ignore_errors=True)
+        checkpoints.remove(folder)
         folder.mkdir()
     checkpoints.require_room(job.checkpoints)
     steps = Order(examples, job.training).steps

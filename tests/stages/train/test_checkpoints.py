@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tasks.core.errors import Refused
 from tasks.stages.train.recovery import checkpoints
 
 
@@ -99,6 +100,30 @@ def test_a_folder_goes_while_it_is_held_and_stays_where_work_was_broken_off(tmp_
     with checkpoints.claim(tmp_path / "run") as folder:
         assert (folder / "kept").exists()
     assert not folder.exists()
+
+
+@pytest.mark.parametrize("odd", ["a file", "a link", "a lock that is a folder"])
+def test_what_no_training_left_at_its_place_is_told(tmp_path: Path, odd: str) -> None:
+    """What a link leads to would be taken away at the end."""
+    run, victim = tmp_path / "run", tmp_path / "victim"
+    victim.mkdir()
+    if odd == "a file":
+        run.touch()
+    elif odd == "a link":
+        run.symlink_to(victim)
+    else:
+        (tmp_path / "run.lock").mkdir()
+    with pytest.raises(Refused, match=r"is not what a training left there; .* remove it"), checkpoints.claim(run):
+        raise AssertionError("claimed")
+    assert victim.is_dir()
+
+
+def test_the_room_that_is_tried_is_in_no_file_that_lies_there(tmp_path: Path) -> None:
+    (tmp_path / "victim").write_text("precious")
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / ".room").symlink_to(tmp_path / "victim")
+    checkpoints.require_room(tmp_path / "run")
+    assert (tmp_path / "victim").read_text() == "precious"
 
 
 def _hold(folder: Path, held: "multiprocessing.synchronize.Event") -> None:

@@ -26,6 +26,7 @@ from tasks.stages.cluster.storage import place
 from tasks.stages.train import builders
 from tasks.stages.train.job import Job
 from tasks.stages.train.machines import fitting
+from tests.tiny_project import ROOT
 
 TOKEN = "0123456789abcdef0123456789abcdef"
 JOIN = """
@@ -246,6 +247,17 @@ def test_a_cluster_that_is_open_to_others_is_told_as_such(monkeypatch: pytest.Mo
     assert "no token" not in (said := str(head_of_ray.open_ways())) and "has no TLS" in said
     monkeypatch.setenv("RAY_USE_TLS", "1")
     assert head_of_ray.open_ways() is None
+
+
+def test_no_process_that_a_stage_starts_heeds_variables_of_python(tmp_path: Path) -> None:
+    """Of Ray's own processes most are started without `-I`."""
+    (tmp_path / "sitecustomize.py").write_text("raise SystemExit('run')")
+    program = tmp_path / "program.py"
+    program.write_text("import subprocess, sys; print(subprocess.check_output([sys.executable, '-c', 'print(1)']))")
+    given = os.environ | {"PYTHONPATH": str(tmp_path), "PYTHONHASHSEED": "abc"}
+    command = [sys.executable, "-I", ROOT / "tasks" / "stages" / "start.py", program]
+    done = subprocess.run(command, env=given, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout.strip()) == (0, "b'1\\n'"), done.stderr
 
 
 TOO_MANY = """

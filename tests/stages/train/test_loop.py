@@ -14,7 +14,7 @@ from transformers import AutoModelForCausalLM
 
 from tasks.core.errors import InputError
 from tasks.core.files import read_json, tree_digest
-from tasks.stages.train import builders, loop, watch
+from tasks.stages.train import builders, export, loop, watch
 from tasks.stages.train import engine as engines
 from tasks.stages.train.desk import SAID
 from tasks.stages.train.job import Job
@@ -197,6 +197,22 @@ def test_under_zero_3_weights_are_parted_as_they_are_read(job: MakeJob, monkeypa
 def test_one_row_is_enough_to_learn_from(job: MakeJob, tiny: Path, tmp_path: Path) -> None:
     curve = train(job(rows=put_rows(tmp_path / "one", rendered(tiny, 1)), epochs=3))
     assert len(curve) == 3 and curve[2] < curve[0]
+
+
+@pytest.mark.parametrize(
+    "changes", [{}, {"method": "full", "lora_rank": None, "lora_alpha": None}], ids=["lora", "full"]
+)
+def test_what_the_last_step_makes_too_large_is_told_and_not_kept(job: MakeJob, changes: dict[str, Any]) -> None:
+    """No loss comes after it."""
+    made = job(weight_decay=1e300, epochs=0.2, checkpoint_steps=1, **changes)
+    with pytest.raises(InputError, match=r"too large for a number; lower training.learning_rate or training.weight_d"):
+        loop.train(made)
+
+
+def test_weights_that_are_no_numbers_are_not_exported() -> None:
+    export.require_numbers({"a": torch.ones(2)})
+    with pytest.raises(InputError, match="after the last step 1 weights hold values that are no numbers, b among them"):
+        export.require_numbers({"a": torch.ones(2), "b": torch.tensor([0.0, float("inf")])})
 
 
 def test_divergence_is_told_and_not_trained_on(job: MakeJob, tiny: Path, tmp_path: Path) -> None:

@@ -105,6 +105,10 @@ def test_an_assumed_speed_is_about_what_was_measured(tiny: Path, monkeypatch: py
         assert assumed.tokens_per_second == pytest.approx(measured, rel=0.2)
 
 
+def test_more_memory_than_there_is_in_the_world_is_as_good(tiny: Path, folder24: Path) -> None:
+    assert told(tiny, folder24, memory=1e300).fits
+
+
 def test_a_gpu_is_assumed_to_give_no_more_than_it_can(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """That of this machine, else a common one; in the precision that is asked for."""
     monkeypatch.delenv("RAY_ADDRESS", raising=False)

@@ -130,7 +130,7 @@ def test_one_that_stays_away_is_given_up(store: Place, tmp_path: Path, monkeypat
     [
         *(
             (where, "expected s3://BUCKET/PREFIX or a folder that begins with /")
-            for where in ("training", "s3://", "https://t")
+            for where in ("training", "s3://", "https://t", "/", "//")
         ),
         ("/nowhere/at/all", "there is no folder"),
     ],
@@ -178,6 +178,36 @@ def test_a_wrong_key_ends_it_at_once(endpoint: str, tmp_path: Path, monkeypatch:
     with pytest.raises(InputError, match=r"refuses this machine \(.*\); give it keys in HALLMARK_TRAINING_AWS_ACCESS"):
         trees.put(Place("s3://training/x"), "x", folder_of(tmp_path / "a", one=b"data"), {"one": "0" * 64})
     assert time.monotonic() - began < 20
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        ("AWS_ENDPOINT_URL", "garbage"),
+        ("AWS_ENDPOINT_URL", "http://[::1"),
+        ("AWS_ENDPOINT_URL", "https"),
+        ("AWS_PROFILE", "nobodys"),
+        ("bucket", "a"),
+        ("bucket", "B_ad Bucket!"),
+    ],
+)
+def test_a_setting_that_never_works_ends_it_at_once_and_is_named(
+    endpoint: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, setting: str, value: str
+) -> None:
+    value = endpoint.replace("http:", "https:") if value == "https" else value
+    for name, given in (object_store.settings(endpoint) | {setting: value}).items():
+        monkeypatch.setenv(name, given)
+    began, bucket = time.monotonic(), value if setting == "bucket" else "training"
+    with pytest.raises(InputError, match=f"{bucket}/x cannot be reached as it is set .*look at bucket and prefix"):
+        trees.put(Place(f"s3://{bucket}/x"), "x", folder_of(tmp_path / "a", one=b"data"), {"one": "0" * 64})
+    assert time.monotonic() - began < 20
+
+
+def test_a_file_that_others_may_not_read_stays_one(store: Place, tmp_path: Path) -> None:
+    (tmp_path / "one").write_text("rows")
+    (tmp_path / "one").chmod(0o600)
+    store.put([("x/one", tmp_path / "one")])
+    assert (tmp_path / "store" / "x" / "one").stat().st_mode & 0o777 == 0o600
 
 
 def test_a_clock_an_hour_ahead_ends_it_at_once_and_is_named(endpoint: str, tmp_path: Path) -> None:
@@ -348,7 +378,10 @@ def test_in_another_storage_a_training_begins_anew(tmp_path: Path, capsys: pytes
     first = sent.name_of(tmp_path, Place("/a"))
     Desk(tmp_path, tmp_path, 2).part(0, 5, 0, 1, {"state": A})
     assert sent.name_of(tmp_path, Place("/a")) == first and stored(tmp_path)
-    assert sent.name_of(tmp_path, Place("/b")) != first and not stored(tmp_path)
+    assert (second := sent.name_of(tmp_path, Place("/b"))) != first and not stored(tmp_path)
+    for damaged in ("{", "[]", '{"place": "/b"}'):
+        (tmp_path / sent.NAME).write_text(damaged)
+        assert sent.name_of(tmp_path, Place("/b")) not in (first, second), "another, whose checkpoints are nobody's"
     assert "step 5 lies in another storage than /b" in capsys.readouterr().out
 
 

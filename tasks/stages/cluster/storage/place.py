@@ -3,6 +3,7 @@
 Nothing in it is believed: whoever reads an object knows its digest from elsewhere.
 """
 
+import errno
 import os
 import shutil
 import time
@@ -42,11 +43,11 @@ def setting() -> str:
 def named() -> "Place | None":
     """The one that the environment names. Raises InputError for one that there cannot be."""
     where = setting()
-    if not where:
+    if not where and not os.environ.get(SETTING):
         return None
     bucket = where.removeprefix(S3).partition("/")[0]
     if not (where.startswith("/") or (where.startswith(S3) and bucket)):
-        raise InputError(f"{SETTING}: expected s3://BUCKET/PREFIX or a folder that begins with /, got {where}")
+        raise InputError(f"{SETTING}: expected s3://BUCKET/PREFIX or a folder that begins with /, got {where or '/'}")
     if where.startswith("/") and not Path(where).is_dir():
         raise InputError(f"{SETTING}: there is no folder {where}; make it, or correct the setting")
     for name in KEYS:
@@ -101,7 +102,7 @@ class Place:
         target = Path(path)
         target.parent.mkdir(parents=True, exist_ok=True)
         aside = target.with_name(f".{target.name}.{os.getpid()}")
-        shutil.copyfile(file, aside)
+        shutil.copy(file, aside)  # with its mode: a file that others may not read stays one
         aside.rename(target)
 
     def _path(self, name: str) -> str:
@@ -137,13 +138,20 @@ class Place:
             except Exception as error:
                 if isinstance(error, (FileNotFoundError, HallmarkError)) or not _is_of_a_storage(error):
                     raise
+                if _is_setting(error):
+                    raise InputError(
+                        f"the storage {self.where} cannot be reached as it is set ({_words(error)}); look at bucket "
+                        f"and prefix of {SETTING}, at {KEYS[3]} and {KEYS[4]}, and on the cluster's machines at AWS_*"
+                    ) from None
                 if _is_refusal(error):
                     raise InputError(
                         f"the storage {self.where} refuses this machine ({_words(error)}); give it keys in "
                         f"{KEYS[0]} and its like, and the machines of the cluster in AWS_*; or set its clock, "
                         "since a store believes none that is minutes off"
                     ) from None
-                until = until or time.monotonic() + PATIENCE_SECONDS
+                if not until:
+                    until = time.monotonic() + PATIENCE_SECONDS
+                    print(f"the storage {self.where} does not answer ({_words(error)}); waiting for it", flush=True)
                 if time.monotonic() > until:
                     raise Unavailable(
                         f"the storage {self.where} was away for {PATIENCE_SECONDS:.0f} s ({_words(error)}); run again: "
@@ -167,15 +175,24 @@ def _is_of_a_storage(error: Exception) -> bool:
     from aiohttp import ClientError as Broken
     from botocore.exceptions import BotoCoreError, ClientError
 
-    return isinstance(error, (OSError, Broken, BotoCoreError, ClientError, RecursionError))
+    return isinstance(error, (OSError, Broken, BotoCoreError, ClientError, RecursionError, ValueError))
+
+
+def _is_setting(error: Exception) -> bool:
+    """It was asked in a way in which it never answers: a name, an address or a file of settings is wrong."""
+    from botocore import exceptions as boto
+
+    kinds = (ValueError, boto.ProfileNotFound, boto.ConfigParseError, boto.ConfigNotFound, boto.ParamValidationError,
+             boto.SSLError)  # fmt: skip
+    return isinstance(error, kinds) or (isinstance(error, OSError) and error.errno == errno.EINVAL)
 
 
 def _is_refusal(error: Exception) -> bool:
     """No waiting helps."""
-    from botocore.exceptions import NoCredentialsError, ParamValidationError, PartialCredentialsError
+    from botocore.exceptions import NoCredentialsError, PartialCredentialsError
 
-    return isinstance(error, (PermissionError, NoCredentialsError, PartialCredentialsError, ParamValidationError))
+    return isinstance(error, (PermissionError, NoCredentialsError, PartialCredentialsError))
 
 
 def _words(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+    return " ".join(str(error).split())[:200] or type(error).__name__

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from tasks.core.errors import NO_SUCH_DOCUMENT
 from tasks.core.files import read_json, tree_manifest, write_json
 from tasks.core.progress import announce
 from tasks.stages.cluster.storage import trees
@@ -35,8 +36,8 @@ def name_of(checkpoints: Path, place: Place) -> str:
     """Of the training in this storage: the same for who goes on, and nobody else's. In another storage it begins anew,
     since its checkpoints are not there."""
     file = checkpoints / NAME
-    if file.exists() and (told := read_json(file))["place"] == place.where:
-        return str(told["name"])
+    if known := _told(file, place):
+        return known
     for each in stored(checkpoints):
         print(f"checkpoint of step {each.step} lies in another storage than {place.where}, and is not used", flush=True)
     for path in checkpoints.glob("stored-*.json"):
@@ -44,6 +45,15 @@ def name_of(checkpoints: Path, place: Place) -> str:
     name = f"training-{secrets.token_hex(16)}"
     write_json(file, {"place": place.where, "name": name})
     return name
+
+
+def _told(file: Path, place: Place) -> str | None:
+    """None also where it cannot be read: what lies there is then nobody's."""
+    try:
+        told = read_json(file)
+        return str(told["name"]) if told["place"] == place.where else None
+    except (OSError, *NO_SUCH_DOCUMENT):
+        return None
 
 
 @contextmanager

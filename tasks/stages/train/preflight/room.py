@@ -12,6 +12,8 @@ from tasks.stages.cluster import connection
 from tasks.stages.cluster.storage import place
 
 GIB = 1 << 30
+MOST_GIB = 1e9
+"""More is as good as that."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,7 @@ def of_worker(training: Training) -> Room:
 
 
 def _given(gib: float | None) -> int | None:
-    return None if gib is None else round(gib * GIB)
+    return None if gib is None else round(min(gib, MOST_GIB) * GIB)
 
 
 def _device(training: Training, beside: int, place: int) -> int | None:

@@ -1,10 +1,11 @@
 """What an engine holds, in a few numbers: the same before a checkpoint is written and after it is loaded."""
 
+import math
 from typing import Any
 
 import torch
 
-from tasks.core.errors import Refused
+from tasks.core.errors import InputError, Refused
 
 NEAR = 1e-3
 """Of a norm: how far the way through files and other workers may take it."""
@@ -51,11 +52,13 @@ def of(engine: Any) -> dict[str, Any]:
     full = safe_get_full_fp32_param(weight)
     full = _copy(engine, weight) if full is None else full
     held = moment(engine, weight)
-    return {
-        "name": name,
-        "weight": float(full.detach().float().norm()),
-        "moment": 0.0 if held is None else float(held.norm()),
-    }
+    norms = float(full.detach().float().norm()), 0.0 if held is None else float(held.norm())
+    if not all(map(math.isfinite, norms)):
+        raise InputError(
+            f"{name} or the optimizer's mean of its gradient is too large for a number; lower training.learning_rate "
+            "or training.weight_decay, and train anew"
+        )
+    return {"name": name, "weight": norms[0], "moment": norms[1]}
 
 
 def require_same(engine: Any, told: dict[str, Any]) -> None:

@@ -11,9 +11,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
-from tasks.core.errors import Unavailable, is_full_disk
+from tasks.core.errors import Refused, Unavailable, is_full_disk
 from tasks.core.files import canonical_json, read_json, sha256_bytes, sha256_file, tree_manifest, write_json
 from tasks.core.locks import turn
 
@@ -33,7 +34,11 @@ def claim(folder: Path) -> Iterator[Path]:
     """`folder`, made if absent, for this process alone: another run of the same inputs waits until this one is over.
 
     It is gone once the block ends well, and stays for who goes on where it does not."""
-    with turn(folder.with_suffix(".lock"), "another run trains on the same inputs"):
+    lock = folder.with_suffix(".lock")
+    for odd in (lock, folder):
+        if odd.is_symlink() or (odd.exists() and odd.is_dir() != (odd is folder)):
+            raise Refused(f"{odd} is not what a training left there; look what it is, and remove it")
+    with turn(lock, "another run trains on the same inputs"):
         folder.mkdir(parents=True, exist_ok=True)
         yield folder
         shutil.rmtree(folder)  # while nobody else has it: who waited makes it anew
@@ -82,15 +87,13 @@ def full(folder: Path) -> Unavailable:
 
 def require_room(folder: Path) -> None:
     """Raises Unavailable where the disk takes nothing more. A worker would notice once it has loaded the model."""
-    probe = folder / ".room"
     try:
-        probe.write_bytes(b"room")
+        with TemporaryFile(dir=folder, buffering=0) as probe:  # a file with a name could lead to another one
+            probe.write(b"room")
     except OSError as error:
         if not is_full_disk(error):
             raise
         raise full(folder) from error
-    finally:
-        probe.unlink(missing_ok=True)
 
 
 def part_of(folder: Path, rank: int) -> dict[str, str]:
