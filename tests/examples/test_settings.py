@@ -16,6 +16,7 @@ SHARED = Path(os.environ.get("HALLMARK_SHARED", ROOT / ".." / "shared"))
 USE_CASES = {
     "support-triage": (ROOT / "params.yaml", ROOT / "infra/governance"),
     "banking77": (ROOT / "examples/banking77/params.yaml", ROOT / "examples/banking77/governance"),
+    "clinc150": (ROOT / "examples/clinc150/params.yaml", ROOT / "examples/clinc150/governance"),
 }
 every_use_case = pytest.mark.parametrize(("card", "governance"), USE_CASES.values(), ids=USE_CASES)
 

@@ -15,6 +15,7 @@ lora_products.py  the products of a layer with LoRA, added up where they are mad
 equipment.py    what it needs of a machine besides room
 kernels.py      how layers are computed: by PyTorch, compiled, or by Liger
 target_loss.py  the model with its loss on the target alone, nothing computed that the loss does not need
+masks.py        the mask of packed rows, made once for all layers
 prefix.py       what the rows of a pass begin with, computed once
 sequence.py     a pass over several workers, for rows too long for one
 job.py          what a worker needs

@@ -4,7 +4,7 @@ from typing import Any
 
 import torch
 
-from tasks.stages.train import builders, equipment, handling, kernels
+from tasks.stages.train import builders, equipment, handling, kernels, masks
 from tasks.stages.train.job import Job
 from tasks.stages.train.proof.modules import require_targets, require_trained
 from tasks.stages.train.sequence import Together
@@ -65,6 +65,7 @@ def load_model(job: Job) -> Any:
 
     training = job.training
     equipment.require(training)
+    masks.share()
     # transformers looks for the newest such object that is alive; this one is while the model is read.
     sharded = HfDeepSpeedConfig(builders.deepspeed_config(training)) if training.zero_stage == 3 else None
     dtype = torch.bfloat16 if training.precision == "bf16" else torch.float32
