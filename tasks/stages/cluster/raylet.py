@@ -51,7 +51,7 @@ def _watch(pid: int, over: threading.Event) -> None:
     """Say at once that it has ended: some calls of Ray's then end this process, and others never come back."""
     try:
         ended = os.pidfd_open(pid)
-    except OSError:  # it has ended before, or the system cannot say
+    except (OSError, AttributeError):  # it has ended before, or the system cannot say
         return
     watched = select.poll()
     watched.register(ended, select.POLLIN)
