@@ -84,7 +84,7 @@ def run(
         started = _go_on(where, resume, say)
     else:
         request, mistakes = _request(checkout, params, governance, changes, who, demo_approvals, reason, as_json)
-        asked, governed = check_request(checkout, request, mistakes)
+        asked, governed = check_request(checkout, request, mistakes, elsewhere=pool is not None)
         named, ledger = sources.load(governed.folder), open_ledger(governed.state)
         for each in foreseen(asked, named, ledger, governed, demo_approvals):
             shared.notice(str(each), as_json)

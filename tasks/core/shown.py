@@ -122,7 +122,7 @@ def guard() -> None:
 
 
 def _nowhere() -> IO[str]:
-    """For who was started with a closed stream."""
+    """Where a program prints that was started with its stream closed."""
     return os.fdopen(os.open(os.devnull, os.O_WRONLY), "w")
 
 

@@ -39,14 +39,18 @@ class Files(NamedTuple):
     suites: Suites | None
 
 
-def request(checkout: Repository, asked: RunRequest, governance: Callable[[], Governance], mistakes: Mistakes) -> Files:
+def request(
+    checkout: Repository, asked: RunRequest, governance: Callable[[], Governance], mistakes: Mistakes,
+    elsewhere: bool = False,
+) -> Files:  # fmt: skip
     """Note all that is wrong with a request. `governance` gives what it is judged by, or raises HallmarkError.
+    `elsewhere`: another machine will execute the run, and looks at its own equipment.
 
     Where nobody said who asks, whether they may is not looked at.
     """
     known = "requested_by" in asked.model_fields_set or not mistakes.found
     folder = checkout.root / (asked.governance or Path("infra") / "governance")
-    read = files(checkout.root, asked.params, asked.changes, folder, governance, mistakes)
+    read = files(checkout.root, asked.params, asked.changes, folder, governance, mistakes, elsewhere)
     if read.governed:
         ledger = open_ledger(read.governed.state)
         if asked.run_id:
@@ -65,7 +69,7 @@ def request(checkout: Repository, asked: RunRequest, governance: Callable[[], Go
 
 def files(
     root: Path, params: str, changes: dict[str, str], folder: Path, governance: Callable[[], Governance],
-    mistakes: Mistakes,
+    mistakes: Mistakes, elsewhere: bool = True,
 ) -> Files:  # fmt: skip
     """Note all that is wrong in a params file, in governance files and in the sources that these name."""
     asked = governed = named = suites = None
@@ -82,7 +86,7 @@ def files(
             check_sources(named, root)
     for text in (*(first_look.tasks(asked, named) if asked and named else ()),
                  *(first_look.expectations(suites) if suites else ()),
-                 *(_too_large(asked, root) if asked else ())):  # fmt: skip
+                 *(_impossible(asked, root, elsewhere) if asked else ())):  # fmt: skip
         mistakes.add(text)
     if asked and governed:
         with mistakes.noted():
@@ -91,10 +95,10 @@ def files(
     return Files(asked, governed, named, suites)
 
 
-def _too_large(asked: Params, root: Path) -> Iterator[str]:
+def _impossible(asked: Params, root: Path, elsewhere: bool) -> Iterator[str]:
     from tasks.runs import foretold  # numpy, which looking at a run does without
 
-    yield from foretold.at_once(asked, Layout(root))
+    yield from foretold.at_once(asked, Layout(root), elsewhere)
 
 
 def _who(asked: RunRequest, read: Files, now: datetime, mistakes: Mistakes) -> None:

@@ -39,6 +39,9 @@ VAULTED = "ingest"
 PUSH = "push"
 """No stage: DVC as a run calls it itself, to push what its stages made, or to pull it elsewhere."""
 
+ON_A_CLUSTER = ("train", *(name for name, stage in graph.RUNS.items() if stage.name == "predict"))
+"""Stages whose workers may be on one. Their grants (tasks/supervise/grants.py) say whether those of a run are."""
+
 GIVEN_TO: Mapping[str, tuple[str, ...]] = {
     "PREFECT": (),
     "GIT_": (),
@@ -50,8 +53,8 @@ GIVEN_TO: Mapping[str, tuple[str, ...]] = {
     "SSH_": (PUSH,),
     "MLFLOW_TRACKING": ("train",),
     "MLFLOW_REGISTRY": (),
-    "RAY_AUTH": ("train",),
-    "HALLMARK_TRAINING": ("train",),
+    "RAY_AUTH": ON_A_CLUSTER,
+    "HALLMARK_TRAINING": ON_A_CLUSTER,
 }
 """Beginnings of the names of variables that not every stage gets, with the stages that do. They are passwords or the
 way to what a stage has no business with, and a stage is the run's own code."""

@@ -146,20 +146,26 @@ def _alike(params: Params, layout: Layout) -> Iterator[tuple[str, Layout]]:
             yield run, other
 
 
-def at_once(params: Params, layout: Layout) -> Iterator[str]:
+def at_once(params: Params, layout: Layout, elsewhere: bool = False) -> Iterator[str]:
     """Why training or answers cannot be, as far as this machine and headers of a base model that is here tell without
-    reading it."""
-    for why in (_no_training, _no_answers):
-        try:
-            why(params, layout)
-        except HallmarkError as error:
-            yield f"{error} (hallmark preflight shows more)" if why is _no_training else str(error)
+    reading it. `elsewhere`: another machine will execute the run."""
+    here = not elsewhere and room.is_here(params.resources)
+    try:
+        if here:
+            require_equipment(params.training)
+        _require_room(params, layout)
+    except HallmarkError as error:
+        yield f"{error} (hallmark preflight shows more)"
+    try:
+        if here:  # answers come after the training, which would be paid for in vain
+            models.require_device(params.evaluation)
+            vllm_engine.require_installed(params.evaluation)
+    except HallmarkError as error:
+        yield str(error)
 
 
-def _no_training(params: Params, layout: Layout) -> None:
+def _require_room(params: Params, layout: Layout) -> None:
     training, folder = params.training, _here(params.base_model, layout)
-    if room.is_here(params.resources):
-        require_equipment(training)
     if folder is None:
         return
     model = shape.read(folder)
@@ -167,14 +173,6 @@ def _no_training(params: Params, layout: Layout) -> None:
     modules.require_among(model.modules(), training)
     available = room.of(training, params.resources, layout.kept("checkpoints", "train"))
     estimate.require(estimate.of(training, model, params.resources, available, None))
-
-
-def _no_answers(params: Params, _: Layout) -> None:
-    """They come after the training, and would be paid for in vain."""
-    if room.is_here(params.resources):
-        models.require_device(params.evaluation)
-    if params.evaluation.engine == "vllm":
-        vllm_engine.require_installed()
 
 
 def document(told: Foretold) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import os
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from tasks.consent import consent, withdrawals
@@ -138,15 +139,16 @@ def installed_governance(checkout: Path, proposed: str | None) -> Governance:
 
 
 def check_request(
-    checkout: Repository, request: RunRequest, mistakes: Mistakes | None = None
+    checkout: Repository, request: RunRequest, mistakes: Mistakes | None = None, elsewhere: bool = False
 ) -> tuple[Params, Governance]:
     """Everything about a request that can be known before it starts. Raises InputError or Refused with all that is
-    wrong, and with the `mistakes` that whoever asks has found.
+    wrong, and with the `mistakes` that whoever asks has found. `elsewhere`: another machine will execute the run.
 
     Called by whoever asks, so that a mistake shows at once, and again by the run itself.
     """
     wrong = mistakes or Mistakes()
-    read = checking.request(checkout, request, lambda: installed_governance(checkout.root, request.governance), wrong)
+    judged_by = partial(installed_governance, checkout.root, request.governance)
+    read = checking.request(checkout, request, judged_by, wrong, elsewhere)
     wrong.refuse()
     assert read.params and read.governed
     return read.params, read.governed

@@ -62,10 +62,11 @@ def main() -> int:
 
 
 KEPT = frozenset({"PYTHONSAFEPATH", "PYTHONNOUSERSITE", "PYTHONPYCACHEPREFIX"})
-"""Settings of Python that let less be run, not more."""
+"""Settings of Python that a run gives its stages (tasks/runs/environment.py): they let less be run, and bytecode be
+read from a folder that Hallmark alone writes to."""
 
 
-def for_those_it_starts() -> None:
+def drop_settings_of_python() -> None:
     """Ray starts processes of its own without `-I`, and these would heed what this one does not."""
     for name in [name for name in os.environ if name.startswith("PYTHON") and name not in KEPT]:
         del os.environ[name]
@@ -74,5 +75,5 @@ def for_those_it_starts() -> None:
 if __name__ in ("__main__", "__mp_main__"):  # the latter in a process that `multiprocessing` has spawned
     sys.meta_path.insert(0, OwnCode())
 if __name__ == "__main__":
-    for_those_it_starts()
+    drop_settings_of_python()
     sys.exit(main())

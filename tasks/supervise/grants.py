@@ -196,7 +196,7 @@ def _trains_elsewhere(_: Layout, environment: Environment) -> bool:
 
 
 def _answers_elsewhere(layout: Layout, environment: Environment) -> bool:
-    """By workers of a cluster's, as `Evaluation.by_ray` says of checked parameters."""
+    """On a cluster, as `Evaluation.by_ray` says of parameters that were checked."""
     asked = _section(layout, "evaluation")
     return _has_a_cluster(environment) and (asked.get("workers", 1) != 1 or asked.get("device") == "gpu")
 

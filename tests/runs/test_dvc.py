@@ -13,6 +13,7 @@ import pytest
 from tasks.core.errors import InputError, Refused, Unavailable
 from tasks.core.layout import Layout
 from tasks.runs import dvc
+from tasks.supervise import grants
 from tests.dvc_stages import run_of
 from tests.tiny_project import git
 
@@ -183,6 +184,7 @@ def test_a_stage_ends_when_whoever_started_it_was_killed(layout: Layout) -> None
     assert stage.wait(timeout=20) == -signal.SIGTERM
 
 
+CLUSTER = ["train", "predict@base", "predict@candidate", "predict@champion"]
 WITHHELD = {
     "PYTHONPATH": [],
     "PYTHONSTARTUP": [],
@@ -195,9 +197,10 @@ WITHHELD = {
     "GIT_ASKPASS": [],
     "MLFLOW_REGISTRY_URI": [],
     "MLFLOW_TRACKING_URI": ["train"],
-    "RAY_AUTH_MODE": ["train"],
-    "RAY_AUTH_TOKEN": ["train"],
-    "RAY_AUTH_TOKEN_PATH": ["train"],
+    "RAY_AUTH_MODE": CLUSTER,
+    "RAY_AUTH_TOKEN": CLUSTER,
+    "RAY_AUTH_TOKEN_PATH": CLUSTER,
+    "HALLMARK_TRAINING_STORAGE": CLUSTER,
     "HALLMARK_VAULT_KEY": ["ingest"],
     "HALLMARK_VAULT_URL": ["ingest"],
     "PGPASSWORD": ["ingest"],
@@ -206,13 +209,26 @@ WITHHELD = {
 }
 
 
-@pytest.mark.parametrize("stage", ["ingest", "clean", "train", "package", "push"])
+@pytest.mark.parametrize("stage", ["ingest", "clean", *CLUSTER, "package", "push"])
 def test_a_stage_gets_only_what_is_its_own(monkeypatch: pytest.MonkeyPatch, stage: str) -> None:
     for name in [*WITHHELD, "HALLMARK_WORKERS", "DATA_ROOT", "HF_TOKEN"]:
         monkeypatch.setenv(name, f"value of {name}")
     given = {value.removeprefix("value of ") for value in dvc.environment_of(stage).values()}
     assert {name for name in WITHHELD if name in given} == {name for name, to in WITHHELD.items() if stage in to}
     assert {"HALLMARK_WORKERS", "DATA_ROOT", "HF_TOKEN"} <= given
+
+
+@pytest.mark.parametrize("stage", CLUSTER)
+def test_what_a_cluster_asks_for_reaches_the_stages_that_work_on_it(
+    layout: Layout, monkeypatch: pytest.MonkeyPatch, stage: str
+) -> None:
+    """Through the run's environment and the stage's grant."""
+    cluster = {"RAY_ADDRESS": "h:1", "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "t", "HALLMARK_TRAINING_STORAGE": "/s"}
+    for name, value in cluster.items():
+        monkeypatch.setenv(name, value)
+    layout.params.write_text("evaluation: {device: gpu}\n")
+    given = grants.variables(stage, layout, dvc.environment_of(stage), online=True)
+    assert {name: given.get(name) for name in cluster} == cluster
 
 
 def test_the_code_of_a_stage_does_not_see_the_ledgers_password(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -74,7 +74,12 @@ def test_what_the_answers_would_lack_is_told_before_the_training_is_paid_for(
     assert why(project, gpu | {"resources.memory_gib": "80"}) == []
     monkeypatch.setenv("RAY_ADDRESS", "somewhere:6379")
     assert why(project, gpu) == []
-    assert "evaluation.engine vllm: vLLM is not installed here" in why(project, gpu | {"evaluation.engine": "vllm"})[0]
+    monkeypatch.delenv("RAY_ADDRESS")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    vllm = gpu | {"evaluation.engine": "vllm"}
+    assert "evaluation.engine vllm: vLLM is not installed here" in why(project, vllm)[0]
+    asked, _ = resolve.read_params(project / "params.yaml", vllm)
+    assert list(foretold.at_once(asked, Layout(project), elsewhere=True)) == [], "another machine looks at its own"
 
 
 @pytest.mark.parametrize("name", ["config.json", "model.safetensors"])

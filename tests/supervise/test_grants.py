@@ -87,7 +87,7 @@ def test_answers_have_a_network_and_keys_where_workers_of_a_cluster_give_them(
         monkeypatch.setenv(name, value)
     layout.params.write_text(f"evaluation: {{{workers}}}\n")
     settings = Evaluation(label_field="intent", **yaml.safe_load(f"{{{workers}}}"))
-    assert settings.by_ray(bool(address)) or not online, "what the stage does and what it may are one"
+    assert (bool(address) and settings.by_ray(cluster=True)) is online, "what the stage does and what it may are one"
     write_json(layout.champion, None)
     environment = {**secrets, "RAY_ADDRESS": address, "PATH": "x"}
     assert grants.of("predict@base").network(layout, environment) is online

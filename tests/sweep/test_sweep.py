@@ -100,7 +100,8 @@ def test_tracking_that_is_away_is_told_in_a_line_and_holds_up_no_trial(
 ) -> None:
     """Nothing but the document may stand in what --json prints."""
     for name in ("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "MLFLOW_HTTP_REQUEST_TIMEOUT"):
-        monkeypatch.delenv(name, raising=False)
+        monkeypatch.setenv(name, "")  # restored after the test, whatever is set in it
+        monkeypatch.delenv(name)
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{taken.getsockname()[1]}")

@@ -37,7 +37,7 @@ OWN_SETTINGS = {
 }
 """The same for a Ray of this stage's own."""
 REQUIRED = {"RAY_TRAIN_V2_ENABLED": "1"}
-"""Its settings that ours is written for, whatever the person has."""
+"""Settings that Hallmark's code needs, whatever the person has set."""
 LOOPBACK = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
 """Ray replaces 127.0.0.1 by the machine's outward address, and listens on all interfaces, unless this says, as it does
 on other systems by default, that no other machine takes part."""
@@ -72,16 +72,17 @@ def running(crew: Crew, apart: bool = False) -> Iterator[None]:
     try:
         signal.signal(signal.SIGTERM, interrupt)
         with own_folder() as folder, membership(cluster, folder) as with_raylet:
-            with chdir(folder):  # Ray has its workers import what lies in the folder that it is called from
-                sent = code.copied(folder) if apart else None
-                connect(cluster, quiet(crew, sent) | (own(crew, folder) if cluster is None else {}))
-            if cluster is None:
-                require_devices(crew)
-            with raylet.outlived(with_raylet):
-                yield
-            ray.shutdown()
+            try:
+                with chdir(folder):  # Ray has its workers import what lies in the folder that it is called from
+                    sent = code.copied(folder) if apart else None
+                    connect(cluster, quiet(crew, sent) | (own(crew, folder) if cluster is None else {}))
+                if cluster is None:
+                    require_devices(crew)
+                with raylet.outlived(with_raylet):
+                    yield
+            finally:
+                ray.shutdown(wait_for_processes=True)  # else they write to the folder while it goes
     finally:
-        ray.shutdown()
         signal.signal(signal.SIGTERM, before)
 
 
@@ -92,8 +93,8 @@ def membership(cluster: str | None, folder: Path) -> Iterator[bool]:
         yield True
         return
     head.require(cluster)
-    if ways := head.open_ways():
-        print(f"RAY_ADDRESS={cluster}: {ways}", flush=True)
+    if ways := head.open_ways(cluster):
+        print(ways, flush=True)
     with member.of(cluster, folder) as own:
         yield own
 

@@ -59,14 +59,16 @@ def require_files() -> None:
             raise InputError(f"{name}: {path} cannot be read ({error.strerror}); name a file in PEM") from None
 
 
-def open_ways() -> str | None:
-    """What this machine's settings leave open to others, in words."""
+def open_ways(address: str) -> str | None:
+    """What is open to others at a cluster that has let this machine in, as far as its settings tell, in words."""
+    if address == "auto" or "://" in address:
+        return None
     ways = []
-    if os.environ.get("RAY_AUTH_MODE") != "token":
+    if os.environ.get("RAY_AUTH_MODE", "").lower() != "token":
         ways.append("asks for no token, so whoever reaches it runs code on its machines (RAY_AUTH_MODE=token)")
     if not with_tls():
         ways.append(f"has no TLS, so whoever sees its network reads along ({TLS}=1)")
-    return f"the cluster {' and '.join(ways)}; docs/guides/cluster.md says more" if ways else None
+    return f"the cluster at {address} {' and '.join(ways)}; docs/guides/cluster.md says more" if ways else None
 
 
 def unreadable() -> InputError:

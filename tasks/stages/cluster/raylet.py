@@ -10,15 +10,15 @@ import select
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import psutil
 
-from tasks.core.errors import HallmarkError, Unavailable
+from tasks.core.errors import HallmarkError, InputError, Refused, Unavailable
 
 SAYS_WHY = {"RAY_RAYLET_PID": str(os.getpid())}
 """Where its connection to the raylet breaks, Ray ends this process without a word if the process of this number has
-ended, or without a number its parent. A sandbox's first process looks like one that has: so it is given ourselves."""
+ended, or without a number its parent. A sandbox's first process looks like one that has. So our own number is given."""
 WORDS = (
     "Ray's process on this machine (raylet) has ended: it had too little memory, or did not answer the cluster in "
     "time. Run it again: what is finished is kept"
@@ -37,10 +37,11 @@ def outlived(started: bool) -> Iterator[None]:
         threading.Thread(target=_watch, args=(pid, over), daemon=True).start()
     try:
         yield
-    except HallmarkError:
+    except (InputError, Refused):
         raise
     except Exception as error:
-        if not (there and ends()):
+        gone = there and (ends() if not isinstance(error, HallmarkError) else not running())
+        if not gone:
             raise
         raise Unavailable(f"{WORDS} ({_first_line(error)})") from None
     finally:
@@ -61,7 +62,8 @@ def _watch(pid: int, over: threading.Event) -> None:
             return
     os.close(ended)
     if not over.is_set():
-        print(WORDS, flush=True)
+        with suppress(OSError):  # nobody may listen
+            print(WORDS, flush=True)
         if not over.wait(END_SECONDS):
             os._exit(Unavailable.exit_code)
 
@@ -82,5 +84,11 @@ def ends() -> bool:
 
 def running() -> set[int]:
     """The processes below this one that are raylets."""
-    below = psutil.Process().children(recursive=True)
-    return {each.pid for each in below if each.name() == "raylet" and each.status() != psutil.STATUS_ZOMBIE}
+    return {each.pid for each in psutil.Process().children(recursive=True) if _is_a_raylet(each)}
+
+
+def _is_a_raylet(process: psutil.Process) -> bool:
+    try:
+        return process.name() == "raylet" and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:  # it has ended meanwhile
+        return False

@@ -188,4 +188,7 @@ def require_device(settings: Evaluation) -> None:
     import torch
 
     if settings.device == "gpu" and not torch.cuda.is_available():
-        raise Unavailable("evaluation.device is gpu and this machine has none; set it to cpu or run on another machine")
+        raise Unavailable(
+            "evaluation.device is gpu and this machine has none; set it to cpu, or RAY_ADDRESS to a cluster that has "
+            "GPUs, or run on another machine"
+        )

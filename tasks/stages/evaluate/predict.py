@@ -79,6 +79,7 @@ def run(params: Params, layout: Layout, which: Which) -> Predictions:
     if located is None:
         result = Predictions(False, SCHEMA.empty_table(), frozenset(), {})
     else:
+        vllm_engine.require_installed(params.evaluation)
         if params.evaluation.engine == "vllm":
             vllm_engine.require(located, has_texts=bool(plain))
         if warning := processor.slow_bf16("evaluation", params.evaluation.device, params.evaluation.precision):

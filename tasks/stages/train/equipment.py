@@ -26,6 +26,12 @@ def _libraries(training: Training) -> Iterator[tuple[str, str, str]]:
         yield "flash_attn", "training.attention flash", "pip install flash-attn, or set training.attention to auto"
 
 
+def takes_flash(training: Training) -> bool:
+    """Whether attention is FlashAttention's, on a machine with the libraries of this one."""
+    could = training.device == "gpu" and training.precision == "bf16" and find_spec("flash_attn") is not None
+    return training.attention == "flash" or (training.attention == "auto" and could)
+
+
 def require_gpus(training: Training) -> None:
     """Raises InputError where this machine is to train on more GPUs than it has."""
     if training.device == "cpu":

@@ -36,10 +36,10 @@ def gather(model: Any, training: Training) -> dict[str, torch.Tensor]:
 
 
 def require_numbers(weights: dict[str, torch.Tensor]) -> None:
-    """Raises InputError where the last step, which no loss comes after, left something else."""
+    """Raises InputError where the last step, after which no loss is computed, left something else."""
     if wrong := [name for name, weight in weights.items() if not torch.isfinite(weight).all()]:
         raise InputError(
-            f"after the last step {len(wrong)} weights hold values that are no numbers, {wrong[0]} among them; lower "
+            f"{len(wrong)} trained weights hold values that are no numbers, {wrong[0]} among them; lower "
             "training.learning_rate or training.weight_decay, and train anew"
         )
 

@@ -56,4 +56,7 @@ def test_preflight_counts_it_where_there_is_one(tiny: Path) -> None:
     padded = activations(4096, layout="padded")
     assert activations(4096) - padded == 4096**2 * 5
     assert activations(4096, attention="eager") > activations(4096)
+    parts = {"sequence_parallel": 4, "workers": 4}
+    whole, part = (activations(2048, **parts, layout=layout) for layout in ("packed", "padded"))
+    assert whole - part == 8192**2 * 5, "each worker has the mask of the whole pass"
     assert activations(8192) == activations(8192, layout="padded"), "a row that is longer than a pass goes alone"

@@ -1,5 +1,6 @@
 """What lies between machines without a common disk: it is compared by digest, waited for, and whole or absent."""
 
+import errno
 import os
 import re
 import subprocess
@@ -194,6 +195,7 @@ def test_a_wrong_key_ends_it_at_once(endpoint: str, tmp_path: Path, monkeypatch:
 def test_a_setting_that_never_works_ends_it_at_once_and_is_named(
     endpoint: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, setting: str, value: str
 ) -> None:
+    monkeypatch.setattr(place, "SETTING_SECONDS", 1.0)
     value = endpoint.replace("http:", "https:") if value == "https" else value
     for name, given in (object_store.settings(endpoint) | {setting: value}).items():
         monkeypatch.setenv(name, given)
@@ -201,6 +203,25 @@ def test_a_setting_that_never_works_ends_it_at_once_and_is_named(
     with pytest.raises(InputError, match=f"{bucket}/x cannot be reached as it is set .*look at bucket and prefix"):
         trees.put(Place(f"s3://{bucket}/x"), "x", folder_of(tmp_path / "a", one=b"data"), {"one": "0" * 64})
     assert time.monotonic() - began < 20
+
+
+def test_a_bad_request_of_a_storage_that_has_answered_is_waited_for(
+    store: Place, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """S3 says so of a body that did not come whole, and a load balancer that starts anew of TLS."""
+    monkeypatch.setattr(place, "SETTING_SECONDS", 0.0)
+    bad = OSError(errno.EINVAL, "Bad Request")
+    answers = [bad, bad, None]
+
+    def ask(_store: object) -> None:
+        if answer := answers.pop(0):
+            raise answer
+
+    with pytest.raises(InputError, match=r"cannot be reached as it is set \(.*Bad Request\)"):
+        store._patiently([ask])
+    answers[:] = [None, bad, bad, None]
+    store._patiently([ask, ask])
+    assert not answers and capsys.readouterr().out.count("does not answer") == 1
 
 
 def test_a_file_that_others_may_not_read_stays_one(store: Place, tmp_path: Path) -> None:

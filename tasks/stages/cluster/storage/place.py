@@ -9,7 +9,7 @@ import shutil
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,8 @@ KEYS = (
 """The AWS_* settings that the machine which starts a training uses for it, and for nothing else."""
 PATIENCE_SECONDS = 600.0
 """How long a storage may be away. Training goes on meanwhile, up to its next checkpoint."""
+SETTING_SECONDS = 20.0
+"""How long a storage that never answered may say that it is asked in a wrong way."""
 AGAIN_SECONDS = 3.0
 BOTO = {"connect_timeout": 5, "read_timeout": 60, "retries": {"max_attempts": 1}}
 """Seconds and tries of a single request."""
@@ -66,6 +68,8 @@ class Place:
 
     def __init__(self, where: str) -> None:
         self.where = where
+        self.answered = False
+        """Once, so that it is asked in the right way."""
 
     def put(self, files: Sequence[tuple[str, Path]], again: bool = True) -> None:
         """Store files by name; with `again` False a name that is there already keeps what it has.
@@ -102,11 +106,29 @@ class Place:
         target = Path(path)
         target.parent.mkdir(parents=True, exist_ok=True)
         aside = target.with_name(f".{target.name}.{os.getpid()}")
-        shutil.copy(file, aside)  # with its mode: a file that others may not read stays one
+        aside.unlink(missing_ok=True)
+        shutil.copyfile(file, aside)
+        with suppress(OSError):  # where the disk has modes, a file that others may not read stays one
+            shutil.copymode(file, aside)
         aside.rename(target)
 
     def _path(self, name: str) -> str:
         return f"{self.where}/{name}"
+
+    def _remedy(self) -> str:
+        """Where it refuses this machine."""
+        if not self.where.startswith(S3):
+            return "let the person who runs this write there"
+        return (
+            f"give it keys in {KEYS[0]} and its like, and the machines of the cluster in AWS_*; or set its clock, "
+            "since a store believes none that is minutes off"
+        )
+
+    def _patience(self, error: Exception) -> float:
+        """Seconds. What only looks like a wrong setting may pass: a bad request, a connection without TLS."""
+        if not _is_setting(error) or self.answered:
+            return PATIENCE_SECONDS
+        return 0.0 if _is_ours(error) else SETTING_SECONDS
 
     @contextmanager
     def _files(self) -> Iterator[Any]:
@@ -126,31 +148,30 @@ class Place:
 
         Raises InputError for keys that the storage does not take, FileNotFoundError where there is no such object,
         Unavailable where it stays away."""
-        left, until = deque(acts), 0.0
+        left, until, said = deque(acts), 0.0, False
         while left:
             try:
                 with self._files() as store:
                     while left:
                         left[0](store)
                         left.popleft()
-                        until = 0.0
+                        self.answered, until = True, 0.0
                 return
             except Exception as error:
                 if isinstance(error, (FileNotFoundError, HallmarkError)) or not _is_of_a_storage(error):
                     raise
-                if _is_setting(error):
+                until = until or time.monotonic() + self._patience(error)
+                if _is_setting(error) and time.monotonic() > until:
                     raise InputError(
                         f"the storage {self.where} cannot be reached as it is set ({_words(error)}); look at bucket "
-                        f"and prefix of {SETTING}, at {KEYS[3]} and {KEYS[4]}, and on the cluster's machines at AWS_*"
+                        f"and prefix of {SETTING}, at {', '.join(KEYS[3:])}, and on the cluster's machines at AWS_*"
                     ) from None
                 if _is_refusal(error):
                     raise InputError(
-                        f"the storage {self.where} refuses this machine ({_words(error)}); give it keys in "
-                        f"{KEYS[0]} and its like, and the machines of the cluster in AWS_*; or set its clock, "
-                        "since a store believes none that is minutes off"
+                        f"the storage {self.where} refuses this machine ({_words(error)}); {self._remedy()}"
                     ) from None
-                if not until:
-                    until = time.monotonic() + PATIENCE_SECONDS
+                if not said:
+                    said = True
                     print(f"the storage {self.where} does not answer ({_words(error)}); waiting for it", flush=True)
                 if time.monotonic() > until:
                     raise Unavailable(
@@ -179,12 +200,19 @@ def _is_of_a_storage(error: Exception) -> bool:
 
 
 def _is_setting(error: Exception) -> bool:
-    """It was asked in a way in which it never answers: a name, an address or a file of settings is wrong."""
+    """It is asked in a way in which it may never answer: a name, an address or a file of settings is wrong."""
+    from botocore.exceptions import SSLError
+
+    bad_request = isinstance(error, OSError) and error.errno == errno.EINVAL
+    return _is_ours(error) or bad_request or isinstance(error, SSLError)
+
+
+def _is_ours(error: Exception) -> bool:
+    """It was not even asked."""
     from botocore import exceptions as boto
 
-    kinds = (ValueError, boto.ProfileNotFound, boto.ConfigParseError, boto.ConfigNotFound, boto.ParamValidationError,
-             boto.SSLError)  # fmt: skip
-    return isinstance(error, kinds) or (isinstance(error, OSError) and error.errno == errno.EINVAL)
+    kinds = (ValueError, boto.ProfileNotFound, boto.ConfigParseError, boto.ConfigNotFound, boto.ParamValidationError)
+    return isinstance(error, kinds)
 
 
 def _is_refusal(error: Exception) -> bool:

@@ -27,8 +27,7 @@ DTYPES = {"fp32": "float32", "bf16": "bfloat16"}
 
 
 def require(located: Located, has_texts: bool) -> None:
-    """Raises InputError where vLLM is not installed, or cannot serve this model or do what is asked."""
-    require_installed()
+    """Raises InputError where vLLM cannot serve this model or do what is asked."""
     why = None
     if has_texts:
         why = "vLLM does not foretell plain texts here, and the held-out rows have some"
@@ -39,9 +38,9 @@ def require(located: Located, has_texts: bool) -> None:
         raise _refused(why)
 
 
-def require_installed() -> None:
-    """Raises InputError where it is not."""
-    if find_spec("vllm") is None:
+def require_installed(settings: Evaluation) -> None:
+    """Raises InputError where it is asked for and is not."""
+    if settings.engine == "vllm" and find_spec("vllm") is None:
         raise _refused("vLLM is not installed here, and docs/guides/cluster.md says which versions go together")
 
 

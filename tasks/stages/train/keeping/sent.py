@@ -48,11 +48,14 @@ def name_of(checkpoints: Path, place: Place) -> str:
 
 
 def _told(file: Path, place: Place) -> str | None:
-    """None also where it cannot be read: what lies there is then nobody's."""
+    """None also where it is damaged: what lies there is then nobody's."""
+    if not file.exists():
+        return None
     try:
         told = read_json(file)
         return str(told["name"]) if told["place"] == place.where else None
-    except (OSError, *NO_SUCH_DOCUMENT):
+    except NO_SUCH_DOCUMENT:
+        print(f"{file} is damaged; the training begins anew", flush=True)
         return None
 
 

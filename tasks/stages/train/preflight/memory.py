@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields
 
 from tasks.core.params import methods
 from tasks.core.params.training import Training
-from tasks.stages.train import builders
+from tasks.stages.train import builders, equipment
 from tasks.stages.train.preflight.shape import Shape
 
 BYTES = {"fp32": 4, "bf16": 2}
@@ -92,9 +92,11 @@ def _activations(training: Training, shape: Shape, tokens: int, width: int, targ
     kept = shape.layers * (tokens * shape.hidden * width if training.gradient_checkpointing else layer)
     wide = min(tokens, training.max_length)
     scores = 2 * shape.heads * wide * tokens * width if training.attention == "eager" else 0
-    # In yes and no, and in numbers (masks.py). A row that is longer than a pass goes alone, and needs none.
-    several = training.packed and tokens <= training.micro_batch_tokens * training.sequence_parallel
-    mask = tokens**2 * (1 + width) if several and training.attention in ("auto", "sdpa") else 0
+    # Of the whole pass on each worker, in yes and no and in numbers (masks.py). A row that is longer than a pass goes
+    # alone, and needs none; nor does FlashAttention, which `auto` takes on GPUs where it is installed.
+    several = training.packed and tokens <= training.micro_batch_tokens
+    masked = training.attention in ("auto", "sdpa") and not equipment.takes_flash(training)
+    mask = (tokens * training.sequence_parallel) ** 2 * (1 + width) if several and masked else 0
     # At the targets alone: what the head gives, the same in fp32, and its logarithms (target_loss.py).
     logits = 3 * round(tokens * target_share) * shape.vocabulary * FP32
     return kept + (layer if training.gradient_checkpointing else 0) + scores * shape.layers + mask + logits

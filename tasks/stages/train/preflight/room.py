@@ -13,7 +13,7 @@ from tasks.stages.cluster.storage import place
 
 GIB = 1 << 30
 MOST_GIB = 1e9
-"""More is as good as that."""
+"""No training needs as much, so that more changes nothing."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ def of(training: Training, resources: Resources, folder: Path) -> Room:
 
 
 def is_here(resources: Resources) -> bool:
-    """Whether this machine computes, and not a cluster or another one that `resources` describe."""
+    """Whether this machine is to train: no cluster is named, and `resources` describe no other machine."""
     return connection.address() is None and resources.memory_gib is None
 
 

@@ -8,7 +8,7 @@ from tasks.core.params.resources import Resources
 from tasks.core.params.training import Training
 from tasks.stages.cluster import connection
 from tasks.stages.train import devices
-from tasks.stages.train.preflight import operations
+from tasks.stages.train.preflight import operations, room
 from tasks.stages.train.preflight.shape import Shape
 
 GPU_SHARE, COMMON_GPU = 0.35, "NVIDIA H100 80GB HBM3"
@@ -67,7 +67,9 @@ def of(
     if measured and measured.tokens_per_second and _alike(measured.training, training):
         return Speed(measured.tokens_per_second / measured.training.workers, f"measured here, in run {measured.run}")
     each, device = (
-        _of_a_gpu(training) if training.device == "gpu" else (_of_a_thread(training) * _threads(training), "")
+        _of_a_gpu(training, room.is_here(resources))
+        if training.device == "gpu"
+        else (_of_a_thread(training) * _threads(training), "")
     )
     forward = operations.FORWARD * (2 if training.gradient_checkpointing else 1)
     needed = (forward + operations.BACK[methods.of(training.method).form]) * shape.parameters
@@ -75,12 +77,11 @@ def of(
     return Speed(each / needed, f"assumed ({what}); --calibrate measures it on this machine")
 
 
-def _of_a_gpu(training: Training) -> tuple[float, str]:
-    """That of this machine where it trains and its peak is known, with its name in words."""
+def _of_a_gpu(training: Training, here: bool) -> tuple[float, str]:
+    """That of this machine where it trains (`here`) and its peak is known, with its name in words."""
     import torch
 
-    here = connection.address() is None and torch.cuda.device_count()
-    names = [torch.cuda.get_device_name()] if here else []
+    names = [torch.cuda.get_device_name()] if here and torch.cuda.device_count() else []
     name = next(name for name in (*names, COMMON_GPU) if devices.listed(name, training.precision).operations)
     return GPU_SHARE * devices.PEAKS[name][
         training.precision

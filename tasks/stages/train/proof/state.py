@@ -55,8 +55,8 @@ def of(engine: Any) -> dict[str, Any]:
     norms = float(full.detach().float().norm()), 0.0 if held is None else float(held.norm())
     if not all(map(math.isfinite, norms)):
         raise InputError(
-            f"{name} or the optimizer's mean of its gradient is too large for a number; lower training.learning_rate "
-            "or training.weight_decay, and train anew"
+            f"the weight {name} or the mean of its gradient is no number, or too large for one; lower "
+            "training.learning_rate or training.weight_decay, and train anew"
         )
     return {"name": name, "weight": norms[0], "moment": norms[1]}
 
