@@ -2,13 +2,12 @@
 
 import gc
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from torch._subclasses.fake_tensor import FakeTensor
-from torch._subclasses.functional_tensor import FunctionalTensor
 
 from tasks.stages.train import builders, loop
 from tasks.stages.train import engine as engines
@@ -26,13 +25,16 @@ FULL = {"method": "full", "lora_rank": None, "lora_alpha": None}
 def storages(*grads: Any) -> dict[int, Any]:
     """Of all tensors that there are, and of gradients, which torch keeps from Python until they are asked for.
 
-    A compiler's tensors, left by another test of this process, have shapes and no memory: they are of "meta", or fake.
+    A compiler's tensors, left by another test of this process, have shapes and no memory.
     """
     gc.collect()
-    found = (it for it in gc.get_objects() if isinstance(it, torch.Tensor))
-    tensors = (*(it for it in found if not isinstance(it, (FakeTensor, FunctionalTensor))), *grads)
-    held = (it.untyped_storage() for it in tensors)
-    return {it.data_ptr(): it for it in held if it.device.type != "meta"}
+    held = {}
+    for tensor in (*(it for it in gc.get_objects() if isinstance(it, torch.Tensor)), *grads):
+        with suppress(RuntimeError, NotImplementedError):  # without memory, as torch says
+            storage = tensor.untyped_storage()
+            if storage.device.type != "meta":
+                held[storage.data_ptr()] = storage
+    return held
 
 
 CASES = [
