@@ -197,8 +197,10 @@ def _trains_elsewhere(_: Layout, environment: Environment) -> bool:
 
 def _answers_elsewhere(layout: Layout, environment: Environment) -> bool:
     """On a cluster, as `Evaluation.by_ray` says of parameters that were checked."""
+    if not _has_a_cluster(environment):
+        return False
     asked = _section(layout, "evaluation")
-    return _has_a_cluster(environment) and (asked.get("workers", 1) != 1 or asked.get("device") == "gpu")
+    return asked.get("workers", 1) != 1 or asked.get("device") == "gpu"
 
 
 def _kept_by_train(layout: Layout) -> Iterator[Path]:
