@@ -87,8 +87,8 @@ def refused(address: str) -> InputError:
 
 
 def away(address: str, why: str) -> Unavailable:
-    tls = f"{TLS} is set here: is it on the cluster" if with_tls() else f"{TLS} is not set here: is it on the cluster"
+    tls = f"{TLS} is {'' if with_tls() else 'not '}set here: is it on the cluster?"
     return Unavailable(
         f"Ray does not answer at RAY_ADDRESS={address} ({why}); start the cluster, or set RAY_ADDRESS to where it is. "
-        f"{tls}?"
+        f"{tls}"
     )

@@ -210,6 +210,7 @@ def test_a_bad_request_of_a_storage_that_has_answered_is_waited_for(
 ) -> None:
     """S3 says so of a body that did not come whole, and a load balancer that starts anew of TLS."""
     monkeypatch.setattr(place, "SETTING_SECONDS", 0.0)
+    monkeypatch.setattr(place, "AGAIN_SECONDS", 0.01)
     bad = OSError(errno.EINVAL, "Bad Request")
     answers = [bad, bad, None]
 
@@ -221,7 +222,11 @@ def test_a_bad_request_of_a_storage_that_has_answered_is_waited_for(
         store._patiently([ask])
     answers[:] = [None, bad, bad, None]
     store._patiently([ask, ask])
-    assert not answers and capsys.readouterr().out.count("does not answer") == 1
+    assert not answers and capsys.readouterr().out.count("does not answer") == 2
+    monkeypatch.setattr(place, "PATIENCE_SECONDS", 0.0)
+    answers[:] = [bad, bad]
+    with pytest.raises(Unavailable, match=r"was away for 0 s .*Bad Request"):
+        store._patiently([ask])
 
 
 def test_a_file_that_others_may_not_read_stays_one(store: Place, tmp_path: Path) -> None:

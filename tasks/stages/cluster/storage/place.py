@@ -30,7 +30,8 @@ KEYS = (
 PATIENCE_SECONDS = 600.0
 """How long a storage may be away. Training goes on meanwhile, up to its next checkpoint."""
 SETTING_SECONDS = 20.0
-"""How long a storage that never answered may say that it is asked in a wrong way."""
+"""How long a storage that never answered may say what only looks as if it were asked in a wrong way: a bad request, a
+connection without TLS."""
 AGAIN_SECONDS = 3.0
 BOTO = {"connect_timeout": 5, "read_timeout": 60, "retries": {"max_attempts": 1}}
 """Seconds and tries of a single request."""
@@ -124,12 +125,6 @@ class Place:
             "since a store believes none that is minutes off"
         )
 
-    def _patience(self, error: Exception) -> float:
-        """Seconds. What only looks like a wrong setting may pass: a bad request, a connection without TLS."""
-        if not _is_setting(error) or self.answered:
-            return PATIENCE_SECONDS
-        return 0.0 if _is_ours(error) else SETTING_SECONDS
-
     @contextmanager
     def _files(self) -> Iterator[Any]:
         """A file system of fsspec."""
@@ -148,39 +143,43 @@ class Place:
 
         Raises InputError for keys that the storage does not take, FileNotFoundError where there is no such object,
         Unavailable where it stays away."""
-        left, until, said = deque(acts), 0.0, False
+        left, since = deque(acts), 0.0
         while left:
             try:
                 with self._files() as store:
                     while left:
                         left[0](store)
                         left.popleft()
-                        self.answered, until = True, 0.0
+                        self.answered, since = True, 0.0
                 return
             except Exception as error:
                 if isinstance(error, (FileNotFoundError, HallmarkError)) or not _is_of_a_storage(error):
                     raise
-                until = until or time.monotonic() + self._patience(error)
-                if _is_setting(error) and time.monotonic() > until:
-                    raise InputError(
-                        f"the storage {self.where} cannot be reached as it is set ({_words(error)}); look at bucket "
-                        f"and prefix of {SETTING}, at {', '.join(KEYS[3:])}, and on the cluster's machines at AWS_*"
-                    ) from None
-                if _is_refusal(error):
-                    raise InputError(
-                        f"the storage {self.where} refuses this machine ({_words(error)}); {self._remedy()}"
-                    ) from None
-                if not said:
-                    said = True
+                self._give_up(error, time.monotonic() - since if since else 0.0)
+                if not since:
+                    since = time.monotonic()
                     print(f"the storage {self.where} does not answer ({_words(error)}); waiting for it", flush=True)
-                if time.monotonic() > until:
-                    raise Unavailable(
-                        f"the storage {self.where} was away for {PATIENCE_SECONDS:.0f} s ({_words(error)}); run again: "
-                        "a training then goes on from the last checkpoint that was whole"
-                    ) from None
-                if is_full_disk(error):
-                    raise Unavailable(f"no space left, here or in {self.where} ({_words(error)}); free some") from None
             time.sleep(AGAIN_SECONDS)
+
+    def _give_up(self, error: Exception, waited: float) -> None:
+        """Raises what there is to say where waiting helps no more, after so many seconds of it."""
+        setting = _is_setting(error) and not self.answered
+        if setting and (_is_ours(error) or waited > SETTING_SECONDS):
+            raise InputError(
+                f"the storage {self.where} cannot be reached as it is set ({_words(error)}); look at bucket and prefix "
+                f"of {SETTING}, at {', '.join(KEYS[3:])}, and on the cluster's machines at AWS_*"
+            ) from None
+        if _is_refusal(error):
+            raise InputError(
+                f"the storage {self.where} refuses this machine ({_words(error)}); {self._remedy()}"
+            ) from None
+        if is_full_disk(error):
+            raise Unavailable(f"no space left, here or in {self.where} ({_words(error)}); free some") from None
+        if waited > PATIENCE_SECONDS:
+            raise Unavailable(
+                f"the storage {self.where} was away for {PATIENCE_SECONDS:.0f} s ({_words(error)}); run again: a "
+                "training then goes on from the last checkpoint that was whole"
+            ) from None
 
 
 def _get(store: Any, path: str, file: Path) -> None:
