@@ -60,7 +60,12 @@ def end_all(processes: list[psutil.Process]) -> None:
     for process in processes:
         with contextlib.suppress(psutil.NoSuchProcess):
             process.terminate()
-    _, left = psutil.wait_procs(processes, timeout=15)
+    kill_late(processes, 15)
+
+
+def kill_late(processes: list[psutil.Process], seconds: float) -> None:
+    """Wait until they have ended, and kill those that have not by then."""
+    _, left = psutil.wait_procs(processes, timeout=seconds)
     for process in left:
         with contextlib.suppress(psutil.NoSuchProcess):
             process.kill()

@@ -12,11 +12,12 @@ import psutil
 from infra import ports, served
 from infra.prefect import access, notify
 from infra.prefect.settings import Settings
-from infra.processes import Process, end, end_all, spawn
+from infra.processes import Process, end, kill_late, spawn
 from tasks.core import files, locks
 from tasks.core.config import Frozen
 from tasks.core.errors import InputError, Unavailable
 from tasks.policy import judge
+from tasks.runs import dvc
 
 PORT = 4200
 """Prefect's usual port; where it is taken, a free one is used."""
@@ -182,7 +183,8 @@ def _end_runner(process: Process) -> None:
     """End the runner and its flow runs at once, and their stages gently.
 
     Told gently, runner and flow runs would report the runs as cancelled or crashed, and those would not go on; killed,
-    they leave orphans, which the next runner takes up.
+    they leave orphans, which the next runner takes up. A stage learns by itself that its flow run is gone, and asks its
+    workers in its own way: a training writes a checkpoint first.
     """
     with contextlib.suppress(psutil.NoSuchProcess):  # it ends by itself, as where its server turns it away
         runner = psutil.Process(process.pid)
@@ -190,4 +192,4 @@ def _end_runner(process: Process) -> None:
         stages = [child for child in runner.children(recursive=True) if child not in flow_runs]
         for running in (runner, *flow_runs):
             running.kill()
-        end_all(stages)
+        kill_late(stages, dvc.PATIENCE)

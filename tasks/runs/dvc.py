@@ -10,11 +10,12 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import psutil
 from configobj import ConfigObj
 
 from tasks.core import graph
@@ -310,17 +311,30 @@ def _withheld(stage: str) -> tuple[str, ...]:
     return (*INTO_A_PROCESS, *(beginning for beginning, given in GIVEN_TO.items() if stage not in given))
 
 
+PATIENCE = 28.0
+"""Seconds that DVC and the supervisor of its stage have to end in, of the 30 that Prefect gives a flow run. The
+supervisor gives the stage a little less (`supervise/process.py`)."""
+
+
 def end(process: "subprocess.Popen[str]") -> None:
-    """Ask the process group to stop, then make it."""
-    for sign, patience in ((signal.SIGTERM, 10), (signal.SIGKILL, 10)):
-        try:
+    """Ask the process group to stop, then make it, and wait for all of it: DVC ends at once, its stage later."""
+    for sign, patience in ((signal.SIGTERM, PATIENCE), (signal.SIGKILL, 10.0)):
+        with suppress(ProcessLookupError):
             os.killpg(process.pid, sign)
-            process.wait(timeout=patience)
-            return
-        except ProcessLookupError:
-            return
-        except subprocess.TimeoutExpired:
-            continue
+        until = time.monotonic() + patience
+        while time.monotonic() < until:
+            if process.poll() is not None and not _goes_on(process.pid):
+                return
+            time.sleep(0.1)
+
+
+def _goes_on(group: int) -> bool:
+    """Whether a process of it has not ended."""
+    for process in psutil.process_iter():
+        with suppress(ProcessLookupError, psutil.NoSuchProcess):
+            if os.getpgid(process.pid) == group and process.status() != psutil.STATUS_ZOMBIE:
+                return True
+    return False
 
 
 def failure(root: Path, stage: str, code: int, lines: list[str]) -> HallmarkError:

@@ -138,8 +138,7 @@ def test_a_defect_shows_its_last_lines(layout: Layout) -> None:
 def test_interrupting_ends_the_stages_own_process(layout: Layout) -> None:
     parent, stage = start_slow(layout)
     os.kill(parent.pid, signal.SIGINT)
-    parent.wait(timeout=30)
-    time.sleep(0.5)
+    parent.wait(timeout=60)
     assert not psutil.pid_exists(stage) or psutil.Process(stage).status() == psutil.STATUS_ZOMBIE
 
 
@@ -151,6 +150,25 @@ def remote(layout: Layout, tmp_path: Path) -> Path:
     (checkout / ".dvc" / "config").write_text("['remote \"store\"']\n    url = ../store\n")
     (checkout / ".dvc" / "config.local").write_text("[core]\n    remote = store\n")
     return tmp_path / "store"
+
+
+TAKES_ITS_TIME = """
+import os, signal, sys, time
+signal.signal(signal.SIGTERM, lambda *_: (time.sleep(2), open(sys.argv[1], "w").write("x"), os._exit(0)))
+print("begun", flush=True)
+time.sleep(600)
+"""
+
+
+def test_who_ends_a_stage_waits_for_what_it_does_then(tmp_path: Path) -> None:
+    """As a training that writes a checkpoint. The process that it is a child of, DVC, ends at once."""
+    kept = tmp_path / "kept"
+    command = ["sh", "-c", '"$@" & wait', "sh", sys.executable, "-c", TAKES_ITS_TIME, str(kept)]
+    with subprocess.Popen(command, start_new_session=True, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout and process.stdout.readline() == "begun\n"
+        dvc.end(process)
+    assert process.returncode == -signal.SIGTERM
+    assert kept.exists()
 
 
 def test_what_was_made_is_pushed_to_the_checkouts_default_remote(layout: Layout, remote: Path) -> None:

@@ -14,9 +14,9 @@ from tasks.core.errors import NO_SUCH_DOCUMENT
 from tasks.core.files import read_json, write_json
 from tasks.stages.cluster.storage.trees import Tree, require_inside
 
-RECORD, SAID, MORE, WEIGHTS = "record.jsonl", "said.txt", "more", "weights.json"
+RECORD, SAID, MORE, LEAVE, WEIGHTS = "record.jsonl", "said.txt", "more", "leave", "weights.json"
 """Files in the scratch folder: a line of JSON for each step; lines for a person; there is room for more workers; the
-trained weights as a tree."""
+workers are to end after a checkpoint; the trained weights as a tree."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +86,10 @@ class Desk:
     def more(self) -> bool:
         """Whether the cluster has room for more workers."""
         return (self.scratch / MORE).exists()
+
+    def leave(self) -> bool:
+        """Whether the workers are to end after a checkpoint."""
+        return (self.scratch / LEAVE).exists()
 
     def finish(self, rank: int, took: dict[str, Any], weights: Tree) -> None:
         """A worker is done: the bytes and seconds that it took, and, from the first, the trained weights."""

@@ -8,7 +8,7 @@ from tasks.core.params.training import Training
 from tasks.stages.cluster import versions
 from tasks.stages.cluster.storage.trees import Tree
 from tasks.stages.cluster.versions import Versions
-from tasks.stages.train.desk import MORE, RECORD
+from tasks.stages.train.desk import LEAVE, MORE, RECORD
 
 
 @dataclass(frozen=True)
@@ -61,3 +61,8 @@ class Job:
     def more(self) -> Path:
         """Appears while it trains with fewer workers than it would like, once there is room for more."""
         return self.scratch / MORE
+
+    @property
+    def leave(self) -> Path:
+        """Appears when the workers are to end after a checkpoint, since the stage is asked to end."""
+        return self.scratch / LEAVE

@@ -12,7 +12,7 @@ from tasks.stages.train.job import Job
 from tasks.stages.train.shares import EVERY, PARTS, Shares
 from tests.stages.train.spawn import DONE, Workers
 
-LATE_SECONDS = 0.5
+LATE_SECONDS = 1.5  # above what a busy machine holds either worker up by
 
 
 class Clock:

@@ -25,6 +25,7 @@ from tasks.stages.train.desk import SAID, Desk, stored
 from tasks.stages.train.job import Job
 from tasks.stages.train.keeping import sent
 from tasks.stages.train.keeping.away import Away
+from tasks.stages.train.recovery.attempts import MachinesChange
 from tasks.stages.train.recovery.checkpoints import KEPT
 from tests import object_store, other_clock
 from tests.stages.train.test_loop import Killed, killed_after
@@ -326,6 +327,20 @@ def test_a_training_with_a_storage_goes_on_from_what_is_sound_in_it(
     assert tree_digest(cut.output) == tree_digest(whole.output)
     assert (cut.scratch / SAID).exists() is (damage != "none")
     assert {path.name for path in Path(store.where).iterdir()} == {trees.SHARED}
+
+
+@pytest.mark.usefixtures("alone")
+def test_who_is_asked_to_end_has_stored_its_checkpoint_first(job: MakeJob, store: Place) -> None:
+    whole, cut = job("whole"), away_of(job("cut"), store)
+    loop.train(whole)
+    cut.leave.touch()
+    with pytest.raises(MachinesChange, match="asked to end after step 1"):
+        loop.train(cut)
+    assert [it.step for it in stored(cut.checkpoints)] == [1]
+    cut.leave.unlink()
+    loop.train(cut)
+    sent.fetch(cut)
+    assert tree_digest(cut.output) == tree_digest(whole.output)
 
 
 @pytest.mark.usefixtures("alone")

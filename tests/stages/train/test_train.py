@@ -328,8 +328,17 @@ def wait_for_checkpoint(layout: Layout, process: "subprocess.Popen[str]", after:
 
 def begun_with(layout: Layout) -> int:
     """The steps that a training found done when it began; those that it took itself are timed."""
+    return sum("seconds" not in point for point in points_of(layout))
+
+
+def steps_of(layout: Layout) -> int:
+    """All that it has done."""
+    return len(points_of(layout))
+
+
+def points_of(layout: Layout) -> list[watch.Point]:
     (record,) = (layout.state / "checkpoints").glob("*/*/scratch/record.jsonl")
-    return sum("seconds" not in point for point in watch.read_record(record))
+    return watch.read_record(record)
 
 
 def assert_gone(processes: list[psutil.Process]) -> None:
@@ -341,7 +350,7 @@ def assert_gone(processes: list[psutil.Process]) -> None:
 def test_a_stopped_run_leaves_no_worker_and_goes_on_to_the_same_bytes(
     ready: Layout, start: Start, whole: Whole
 ) -> None:
-    """Asked to stop, which SIGINT does the same way, then killed, since its workers may go on for some steps."""
+    """Asked to stop, which costs no step, then killed, since its workers may go on for some steps."""
     for how in (signal.SIGTERM, signal.SIGKILL):
         before, process = newest(ready), start()
         wait_for_checkpoint(ready, process, before)
@@ -349,8 +358,11 @@ def test_a_stopped_run_leaves_no_worker_and_goes_on_to_the_same_bytes(
         workers = children(process)
         assert any(title(worker).startswith("ray::RayTrainWorker") for worker in workers)
         process.send_signal(how)
-        process.communicate(timeout=120)
+        told, _ = process.communicate(timeout=120)
         assert process.returncode != 0
+        if how == signal.SIGTERM:
+            assert f"asked to end after step {steps_of(ready)}: a checkpoint of it is kept" in told
+            assert newest(ready) == f"step-{steps_of(ready):09d}"
         assert_gone(workers)
         assert not ready.stage("train").exists()
         for folder in (ready.state / "checkpoints").glob("*/*/step-*"):

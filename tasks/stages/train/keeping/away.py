@@ -145,6 +145,9 @@ class Away(Home):
     def more(self) -> bool:
         return bool(self.tell_desk("more"))
 
+    def leave(self) -> bool:
+        return bool(self.tell_desk("leave"))
+
     def finish(self, took: dict[str, Any]) -> None:
         weights: Tree = {}
         if distributed.get_rank() == 0:

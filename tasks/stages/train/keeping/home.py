@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from tasks.stages.train.workers import gathered
 BEST = "best"
 """Folder of the best weights, in a checkpoint and in the scratch folder."""
 NOTICE_STEPS = 4
-"""How often it is asked: all workers have to agree, which takes milliseconds."""
+"""How often it is asked where workers have to agree, or ask another machine, which takes milliseconds."""
 
 
 class Home:
@@ -113,20 +113,31 @@ class Home:
         write_json(self.job.scratch / f"worker-{distributed.get_rank()}.json", took)
 
     def change(self, steps: int, due: bool) -> str | None:
-        """Why the workers are to end after a checkpoint and begin anew on other machines, the same for every worker;
-        None where they are to go on. `due`: a checkpoint is written anyway."""
-        if not self.job.notices:
-            return None
-        if steps % NOTICE_STEPS == 0:
+        """Why the workers are to end after a checkpoint, the same for every worker; None where they are to go on.
+        `due`: a checkpoint is written anyway."""
+        alone = not self.job.notices and distributed.get_world_size() == 1
+        now = alone or steps % NOTICE_STEPS == 0
+        if now and self._first_finds(self.leave):
+            return "asked to end"
+        if now and self.job.notices:
             from ray.train import get_preemption_info
 
             if get_preemption_info() is not None:
                 return "a machine is taken away"
-        if due:
-            told: list[Any] = [self.more() if distributed.get_rank() == 0 else None]
-            distributed.broadcast_object_list(told)
-            return "there is room for more workers" if told[0] else None
+        if due and self.job.notices and self._first_finds(self.more):
+            return "there is room for more workers"
         return None
+
+    def _first_finds(self, what: Callable[[], bool]) -> bool:
+        """What the first worker finds, told to all."""
+        told: list[Any] = [what() if distributed.get_rank() == 0 else None]
+        if distributed.get_world_size() > 1:
+            distributed.broadcast_object_list(told)
+        return bool(told[0])
+
+    def leave(self) -> bool:
+        """Whether the workers are to end, since the stage is asked to. Asked by the first."""
+        return self.job.leave.exists()
 
     def more(self) -> bool:
         """Whether the cluster has room for more workers. Asked by the first."""

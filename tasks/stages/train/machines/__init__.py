@@ -2,5 +2,6 @@
 
 fitting.py   the workers of one attempt, and what became of them
 places.py    how many workers a cluster has room for; a training shrinks and grows with it
+leaving.py   the stage is asked to end: a checkpoint first
 notice.py    that this machine is taken away, told to the cluster
 """

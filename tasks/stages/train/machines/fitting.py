@@ -8,7 +8,7 @@ from tasks.stages.cluster.storage.place import PATIENCE_SECONDS
 from tasks.stages.train import builders
 from tasks.stages.train.job import Job
 from tasks.stages.train.keeping import sent
-from tasks.stages.train.machines import places
+from tasks.stages.train.machines import leaving, places
 from tasks.stages.train.recovery import watchdog
 from tasks.stages.train.recovery.attempts import MachinesChange, OutOfMemory, WorkersLost
 
@@ -16,12 +16,17 @@ from tasks.stages.train.recovery.attempts import MachinesChange, OutOfMemory, Wo
 def fit(job: Job) -> None:
     """Train on all workers. Raises the workers' HallmarkError, WorkersLost where some are gone, Ray's error where one
     fails otherwise."""
+    workers = places.wait_for(job)
+    with leaving.on_sigterm(job):
+        _fit(job, workers)
+
+
+def _fit(job: Job, workers: int) -> None:
     from ray.train import ControllerError, TrainingFailedError
     from ray.train.torch import TorchTrainer
 
     from tasks.stages.train.loop import work  # imports torch
 
-    workers = places.wait_for(job)
     before = signal.getsignal(signal.SIGINT)
     try:
         with sent.at_the_desk(job) as given, places.looked_for(job, workers):

@@ -54,7 +54,8 @@ class Unfit(InputError):
 
 
 class MachinesChange(WorkersLost):
-    """A machine is about to be taken away, or another has come; a checkpoint was written, and nothing is lost."""
+    """A machine is about to be taken away, or another has come, or this process is asked to end; a checkpoint was
+    written, and nothing is lost."""
 
 
 @dataclass(frozen=True)
