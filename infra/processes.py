@@ -3,6 +3,7 @@
 import contextlib
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import psutil
@@ -20,7 +21,7 @@ class Process(Frozen):
     def alive(self) -> bool:
         try:
             process = psutil.Process(self.pid)
-            return abs(process.create_time() - self.started) < 1 and process.status() != psutil.STATUS_ZOMBIE
+            return abs(process.create_time() - self.started) < 1 and _runs(process)
         except psutil.NoSuchProcess:
             return False
 
@@ -64,8 +65,16 @@ def end_all(processes: list[psutil.Process]) -> None:
 
 
 def kill_late(processes: list[psutil.Process], seconds: float) -> None:
-    """Wait until they have ended, and kill those that have not by then."""
-    _, left = psutil.wait_procs(processes, timeout=seconds)
+    """Wait until they have ended, and kill those that have not by then. One whose parent is gone may stay a zombie."""
+    until = time.monotonic() + seconds
+    while (left := [each for each in processes if _runs(each)]) and time.monotonic() < until:
+        time.sleep(0.1)
     for process in left:
         with contextlib.suppress(psutil.NoSuchProcess):
             process.kill()
+
+
+def _runs(process: psutil.Process) -> bool:
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    return False

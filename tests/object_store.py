@@ -32,6 +32,14 @@ def free_ports() -> int:
     raise AssertionError("no free block of ports")
 
 
+@contextmanager
+def nobody() -> Iterator[str]:
+    """An endpoint that nobody answers at, and that no store takes meanwhile."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        yield f"http://127.0.0.1:{taken.getsockname()[1]}"
+
+
 def settings(endpoint: str) -> dict[str, str]:
     """The variables that point at the store."""
     return {

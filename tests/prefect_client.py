@@ -25,7 +25,7 @@ def prefect(project: Path, auth: str | None = None) -> Iterator[SyncPrefectClien
 
 def deployment(client: SyncPrefectClient, project: Path) -> DeploymentResponse:
     """The project's deployment, once its runner has registered it."""
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 300
     while True:
         try:
             return client.read_deployment_by_name(deployed.full_name(project))

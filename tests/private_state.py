@@ -1,7 +1,9 @@
 """What other users of the machine could enter or read."""
 
 import contextlib
+import os
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 
 from tasks.core.files import UMASK
@@ -10,11 +12,18 @@ CACHED = 0o444
 """DVC gives every file of its cache these permissions, and so do releases; the folders that hold them are shut."""
 
 
+def _below(state: Path) -> Iterator[Path]:
+    """It, and all below, also where a folder goes meanwhile."""
+    yield state
+    for folder, folders, names in os.walk(state):
+        yield from (Path(folder, name) for name in (*folders, *names))
+
+
 def open_to_others(state: Path) -> list[str]:
     """Folders at and below `state` that others may enter, and files that they may read but for those. What goes while
     it is looked at, as files of a run that works, is no finding."""
     told = []
-    for path in (state, *state.rglob("*")):
+    for path in _below(state):
         with contextlib.suppress(FileNotFoundError):
             found = path.lstat().st_mode
             mode = stat.S_IMODE(found)

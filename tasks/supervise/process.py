@@ -42,6 +42,8 @@ def run(
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(ADOPTS, 1, 0, 0, 0)
     asked, past = threading.Event(), list[str]()
+    for sign in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(sign, lambda *_: asked.set())
     with subprocess.Popen(
         command, env=environment, stdin=subprocess.DEVNULL, start_new_session=True, pass_fds=handles
     ) as process:
@@ -52,6 +54,8 @@ def run(
 
         for sign in (signal.SIGTERM, signal.SIGINT):
             signal.signal(sign, lambda *_: stop())
+        if asked.is_set():  # while it was started
+            stop()
         if starter is not None:
             threading.Thread(target=_with, args=(starter, stop), daemon=True).start()
         threading.Thread(target=_within, args=(over, past, process), daemon=True).start()

@@ -110,7 +110,7 @@ def seen(url: str, home: Path) -> str:
     flags = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run",
              "--disable-component-update", "--disable-sync", "--virtual-time-budget=6000", "--disable-dev-shm-usage",
              f"--user-data-dir={home}", "--host-resolver-rules=MAP rebound.example 127.0.0.1"]  # fmt: skip
-    done = subprocess.run([CHROMIUM, *flags, "--dump-dom", url], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([CHROMIUM, *flags, "--dump-dom", url], capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr[-2000:]
     return done.stdout
 

@@ -56,8 +56,7 @@ def free_port() -> int:
 
 
 @pytest.fixture
-def port(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
-    monkeypatch.setattr(listening, "SECONDS", 1)
+def port() -> Iterator[int]:
     yield from served(listening.listening(app, free_port(), behind=False))
 
 
@@ -103,12 +102,14 @@ def test_connections_that_stay_open_keep_nobody_out(port: int) -> None:
 
 
 @pytest.mark.parametrize("said", SAID)
-def test_a_request_has_a_limit_of_time(port: int, said: str) -> None:
+def test_a_request_has_a_limit_of_time(port: int, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listening, "SECONDS", 1)
+    began = time.monotonic()
     with say(port, SAID[said]) as waits:
-        began = time.monotonic()
+        waits.settimeout(120)
         with suppress(ConnectionResetError):
             assert waits.recv(1) == b""
-        assert 0.5 < time.monotonic() - began < 20
+        assert time.monotonic() - began > 0.9
 
 
 def test_who_is_answered_is_not_put_out(port: int) -> None:
@@ -120,10 +121,11 @@ def test_who_is_answered_is_not_put_out(port: int) -> None:
         assert asked.recv(12) == b"HTTP/1.1 200"
 
 
-def test_a_connection_is_used_again(port: int) -> None:
+def test_a_connection_is_used_again(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also after longer than a request may take, and for several requests at once."""
+    monkeypatch.setattr(listening, "SECONDS", 3)
     visit = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
-    for wait in (0, 1.3, 0):
+    for wait in (0, 3.5, 0):
         time.sleep(wait)
         visit.request("POST", "/body", body=b"x" * 100_000)
         assert visit.getresponse().read() == b"100000"

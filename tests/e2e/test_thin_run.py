@@ -68,7 +68,7 @@ def test_a_governed_run_waits_at_each_gate_and_ends_promoted(project: Path) -> N
     assert parked["status"] == "waiting"
     assert parked["gates"]["data"]["state"] == "waiting"
     assert "train" not in parked["stages"], "nothing behind the gate has run"
-    assert not executed_after(project, run, seconds=30), "a parked run holds no process"
+    assert not executed_after(project, run, seconds=120), "a parked run holds no process"
     evidence = hallmark_json(project, "gates", "show", run, "data")["evidence"]
     assert elsewhere(project, run, "split") == evidence["subject"]["sha256"], "another machine could go on with it"
 

@@ -61,18 +61,19 @@ def take_event(project: Path, key: str) -> str:
 
 @pytest.mark.slow
 def test_a_schedule_and_what_a_killed_process_left_each_make_one_run(project: Path) -> None:
-    (project / "deployments.yaml").write_text(soon(project, seconds=8))
+    (project / "deployments.yaml").write_text(soon(project, seconds=30))
     hallmark(project, "deploy", "deployments.yaml", "--as", "ml-engineer", "--no-start")
     left = take_event(project, "export-1")
     hallmark(project, "up")
     ledger, governed = open_ledger(project / ".hallmark"), installed_governance(project, None)
 
     reason = "trigger upstream: the export is there"
-    assert wait_until(project, left, lambda known: known["stages"], seconds=90)["reason"] == reason
+    assert wait_until(project, left, lambda known: known["stages"])["reason"] == reason
     assert signed_request.require(ledger, governed, left).request.reason == reason
 
+    wait_until(project, left, lambda _: len(ledger.entries(TAKEN)) == 2)
     (scheduled,) = [entry.body["run"] for entry in ledger.entries(TAKEN) if entry.body["name"] == "hourly"]
-    known = wait_until(project, scheduled, lambda known: known["stages"], seconds=90)
+    known = wait_until(project, scheduled, lambda known: known["stages"])
     asked = signed_request.require(ledger, governed, scheduled)
     assert asked.request.requested_by == known["requested_by"] == "scheduler"
     assert asked.request.reason == known["reason"] and "schedule hourly, due " in known["reason"]

@@ -81,7 +81,7 @@ def kill(process: "subprocess.Popen[bytes]") -> None:
         process.wait()
 
 
-def until(done: Callable[[], object], *logs: Path, seconds: float = 120) -> None:
+def until(done: Callable[[], object], *logs: Path, seconds: float = 600) -> None:
     deadline = time.monotonic() + seconds
     while not done():
         assert time.monotonic() < deadline, "\n".join(log.read_text()[-3000:] for log in logs)
@@ -135,9 +135,9 @@ def test_a_machine_of_a_pool_is_killed_and_another_takes_its_run_up(
         until(lambda: ledger.entries(TAKEN_UP, run), tmp_path / "first.log", *logs)
         print(f"taken up {time.monotonic() - killed:.0f} s after the machine was killed")
         until(lambda: ledger.entries(cases.ASKED, run), tmp_path / "first.log", *logs)
-        wait_for(first, run, "waiting", "failed", seconds=120)
+        wait_for(first, run, "waiting", "failed", seconds=600)
         hallmark(first, "gates", "reject", run, "data", "--as", "data-owner", "--reason", "only a drill")
-        ended = wait_for(first, run, "failed", seconds=120)
+        ended = wait_for(first, run, "failed", seconds=600)
     assert "data-owner rejected: only a drill" in ended["error"], "whoever watches woke it up"
     (taken_up,) = ledger.entries(TAKEN_UP, run)
     assert taken_up.body["installation"] == installation.of(first)

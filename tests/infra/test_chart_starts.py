@@ -29,7 +29,7 @@ process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.ST
 def status(url, host):
     request = urllib.request.Request(url, headers={"Host": host} if host else {})
     try:
-        return urllib.request.urlopen(request, timeout=9).status
+        return urllib.request.urlopen(request, timeout=60).status
     except urllib.error.HTTPError as error:
         return error.code
     except OSError:

@@ -30,22 +30,26 @@ def test_what_is_at_work_is_told_with_the_time_since() -> None:
     with Screen(console) as told:
         told.working("base_model", "fetching wheel x==1")
         told.began -= 65
-        time.sleep(0.1)
+        wait_for("  … base_model fetching wheel x==1 1m", written)
         told.working("train", "7/210 loss 1.3 eta 6m06s")
-        time.sleep(0.1)
+        wait_for("  … train 7/210 loss 1.3 eta 6m06s\n", written)  # with the time remaining it needs no other
         told.line("train done")
         time.sleep(0.05)
-    lines = written.getvalue().splitlines()
-    assert "  … base_model fetching wheel x==1 1m05s" in lines
-    assert "  … train 7/210 loss 1.3 eta 6m06s" in lines, "a line with the time remaining needs no other"
-    assert lines[-1] == "train done"
+    assert written.getvalue().splitlines()[-1] == "train done"
+
+
+def wait_for(line: str, written: io.StringIO) -> None:
+    deadline = time.monotonic() + 60
+    while line not in written.getvalue():
+        assert time.monotonic() < deadline, written.getvalue()
+        time.sleep(0.01)
 
 
 def test_in_a_terminal_the_line_moves_though_nothing_is_heard() -> None:
     console, written = shown(terminal=True)
     with busy("verifying triage-1", console):
-        time.sleep(0.4)
-    assert "verifying triage-1 0s" in written.getvalue()
+        for second in (1, 2):
+            wait_for(f"verifying triage-1 {second}s", written)
 
 
 MOVES = """

@@ -83,7 +83,7 @@ def stop(root: Path) -> None:
         time.sleep(0.1)
     assert f"hallmark run --resume {going}" in tiny_project.hallmark(root, "runs", "stop", going)
     assert hallmark_json(root, "status", going)["status"] == "interrupted"
-    ended = time.monotonic() + 30
+    ended = time.monotonic() + 120
     while left := [each for each in psutil.process_iter(["cmdline"]) if going in " ".join(each.info["cmdline"] or [])]:
         assert time.monotonic() < ended, left
         time.sleep(0.1)

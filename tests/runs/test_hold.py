@@ -8,7 +8,7 @@ import pytest
 
 from tasks.core.errors import Refused
 from tasks.runs import journal
-from tasks.runs.hold import held, only_one
+from tasks.runs.hold import PATIENCE_SECONDS, held, only_one
 from tasks.runs.journal import Journal, StageLine
 
 
@@ -31,9 +31,10 @@ def test_who_only_looks_for_a_moment_keeps_nobody_out(tmp_path: Path) -> None:
     thread = threading.Thread(target=look)
     thread.start()
     looking.wait()
-    with only_one(tmp_path, "r1"):
+    with only_one(tmp_path, "r1", 60):
         pass
     thread.join()
+    assert PATIENCE_SECONDS > 0.5
 
 
 def test_a_run_left_as_running_that_nobody_executes_was_interrupted(tmp_path: Path) -> None:

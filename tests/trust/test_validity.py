@@ -13,7 +13,7 @@ from tests.gates.test_attacks import plant
 from tests.governed.house import PEOPLE, House, reload
 
 NOW = datetime.now(UTC)
-EARLIER, LATER = ((NOW + timedelta(hours=hours)).isoformat() for hours in (-1, 1))
+EARLIER, LATER = ((NOW + timedelta(days=days)).isoformat() for days in (-1, 1))
 
 
 def owner(house: House, **of_key: str) -> None:
@@ -86,7 +86,7 @@ def test_a_key_revoked_as_of_a_time_voids_what_came_after_and_keeps_what_came_be
 def test_whoever_has_a_revoked_key_and_sets_the_clock_back_gains_nothing(house: House) -> None:
     asked = house.ask()
     owner(house, revoked_as_of=EARLIER, reason="laptop stolen")
-    plant(house, asked, "owner", time=NOW - timedelta(days=1))
+    plant(house, asked, "owner", time=NOW - timedelta(days=2))
     assert house.judge(asked).state == "waiting"
     assert "is revoked as of" in house.why_not(asked)
 

@@ -15,7 +15,7 @@ from tasks.runs.pin import resolve_source
 from tasks.sources.sources import Source
 from tasks.stages.data.ingest import ingest
 from tasks.stages.data.readers import content
-from tests.object_store import free_ports, served, settings
+from tests.object_store import nobody, served, settings
 from tests.stages.data.build import Run, messages, params, source, table
 
 pytestmark = [pytest.mark.s3, pytest.mark.slow]
@@ -103,9 +103,10 @@ def test_a_wrong_key_is_said(run: Run, store: s3fs.S3FileSystem, monkeypatch: py
 
 
 def test_a_store_that_is_away_is_unavailable(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{free_ports()}")
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test:tester")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
-    with pytest.raises(Unavailable, match=r"source src: s3://sources/data.csv cannot be reached"):
-        resolve_source(source("s3://sources/data.csv"), run.root)
+    with nobody() as endpoint:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
+        with pytest.raises(Unavailable, match=r"source src: s3://sources/data.csv cannot be reached"):
+            resolve_source(source("s3://sources/data.csv"), run.root)

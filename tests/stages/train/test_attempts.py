@@ -3,7 +3,7 @@
 import json
 import subprocess
 import sys
-import time
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -187,11 +187,21 @@ def test_where_a_worker_stands_is_sent_and_taken_back_where_it_goes_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """To a machine that does not see the file; of the thread that trains, not of the one that looks."""
-    monkeypatch.setattr(watchdog, "LAST_WORD_SECONDS", 59.8)
     told: list[str] = []
-    with watchdog.guarded(watchdog.Stack(tmp_path / "stack-0.txt", told.append), 15) as dog:
-        monkeypatch.setattr(watchdog, "FIRST_STEP", 1)
-        loop.within_memory(lambda: time.sleep(1), 0, Training())
+    sent = threading.Event()
+
+    def send(stack: str) -> None:
+        told.append(stack)
+        sent.set()
+
+    with watchdog.guarded(watchdog.Stack(tmp_path / "stack-0.txt", send), 60) as dog:
+
+        def stand() -> None:
+            monkeypatch.setattr(watchdog, "LAST_WORD_SECONDS", 59.8)
+            dog.fed()
+            assert sent.wait(60)
+
+        loop.within_memory(stand, 0, Training())
         monkeypatch.setattr(watchdog, "LAST_WORD_SECONDS", 0.0)
         dog.fed()
     assert len(told) == 2 and told[1] == ""

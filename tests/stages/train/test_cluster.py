@@ -36,6 +36,8 @@ from tasks.core.errors import HallmarkError
 from tasks.core.params.training import Training
 from tasks.stages.cluster import connection
 from tasks.stages.train import builders
+connect = connection.connect
+connection.connect = lambda *given: (print("Ray is asked", file=sys.stderr), connect(*given))
 try:
     with connection.running(builders.crew(Training(threads=1))):
         exec(sys.argv[1])
@@ -72,7 +74,7 @@ def join(
     clean = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
     return subprocess.run(
         [*before, sys.executable, "-c", JOIN, then], env=clean | {"HOME": str(home)} | environment, capture_output=True,
-        text=True, timeout=120,
+        text=True, timeout=400,
     )  # fmt: skip
 
 
@@ -139,11 +141,11 @@ def test_a_ray_of_the_stages_own_listens_on_loopback_and_lets_nobody_in_without_
 def test_a_cluster_that_asks_for_a_token_says_what_to_set(
     head: str, tmp_path: Path, given: dict[str, str], code: int, words: str
 ) -> None:
-    began = time.monotonic()
+    """Ray itself would try for 20 seconds."""
     told = join(tmp_path, RAY_ADDRESS=head, **connection.LOOPBACK, **given)
     assert (told.returncode, words in told.stdout) == (code, True), told
     assert "does not answer" not in told.stdout and TOKEN not in told.stdout
-    assert code == 0 or time.monotonic() - began < 15, "Ray itself tries for 20 s"
+    assert ("Ray is asked" in told.stderr) == (code == 0)
 
 
 RAYLET_ENDS = """

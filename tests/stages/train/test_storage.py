@@ -173,13 +173,18 @@ def test_a_store_of_objects_takes_and_gives_by_keys_of_its_own(
         trees.get(found, "x", tree, tmp_path / "b")
 
 
-def test_a_wrong_key_ends_it_at_once(endpoint: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+WAITS = "does not answer"
+"""What it says before it tries again for a while."""
+
+
+def test_a_wrong_key_ends_it_at_once(
+    endpoint: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     for name, value in (object_store.settings(endpoint) | {"AWS_SECRET_ACCESS_KEY": "wrong"}).items():
         monkeypatch.setenv(name, value)
-    began = time.monotonic()
     with pytest.raises(InputError, match=r"refuses this machine \(.*\); give it keys in HALLMARK_TRAINING_AWS_ACCESS"):
         trees.put(Place("s3://training/x"), "x", folder_of(tmp_path / "a", one=b"data"), {"one": "0" * 64})
-    assert time.monotonic() - began < 20
+    assert WAITS not in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -194,16 +199,21 @@ def test_a_wrong_key_ends_it_at_once(endpoint: str, tmp_path: Path, monkeypatch:
     ],
 )
 def test_a_setting_that_never_works_ends_it_at_once_and_is_named(
-    endpoint: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, setting: str, value: str
+    endpoint: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    setting: str,
+    value: str,
 ) -> None:
     monkeypatch.setattr(place, "SETTING_SECONDS", 1.0)
     value = endpoint.replace("http:", "https:") if value == "https" else value
     for name, given in (object_store.settings(endpoint) | {setting: value}).items():
         monkeypatch.setenv(name, given)
-    began, bucket = time.monotonic(), value if setting == "bucket" else "training"
+    bucket = value if setting == "bucket" else "training"
     with pytest.raises(InputError, match=f"{bucket}/x cannot be reached as it is set .*look at bucket and prefix"):
         trees.put(Place(f"s3://{bucket}/x"), "x", folder_of(tmp_path / "a", one=b"data"), {"one": "0" * 64})
-    assert time.monotonic() - began < 20
+    assert capsys.readouterr().out.count(WAITS) <= 1
 
 
 def test_a_bad_request_of_a_storage_that_has_answered_is_waited_for(
@@ -254,10 +264,9 @@ except InputError as error:
     print(error)
 """
     given = os.environ | object_store.settings(endpoint) | wrong
-    began = time.monotonic()
     said = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, env=given, capture_output=True, text=True)
     assert re.search(r"refuses this machine \(.*too large.*\); .*; or set its clock", said.stdout), said
-    assert time.monotonic() - began < 20
+    assert WAITS not in said.stdout
 
 
 def test_a_checkpoint_counts_once_every_worker_has_stored_its_part(tmp_path: Path) -> None:

@@ -35,6 +35,7 @@ from tasks.stages.train.rows import examples, tokenise
 from tasks.stages.train.tracking import tracking_uri
 from tasks.trust import gate_statement
 from tests import tiny_project
+from tests.processes import title
 from tests.stages.train.conftest import VALIDATING, make_rows
 
 STEPS = 180
@@ -305,14 +306,6 @@ def children(process: "subprocess.Popen[str]") -> list[psutil.Process]:
     return psutil.Process(process.pid).children(recursive=True)
 
 
-def title(process: psutil.Process) -> str:
-    """What the process calls itself; the empty string where it is gone."""
-    try:
-        return " ".join(process.cmdline())
-    except psutil.NoSuchProcess:
-        return ""
-
-
 def newest(layout: Layout) -> str:
     """The last checkpoint, by name; the empty string where there is none."""
     return max((path.name for path in (layout.state / "checkpoints").glob("*/*/step-*")), default="")
@@ -347,6 +340,7 @@ def assert_gone(processes: list[psutil.Process]) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1500)
 def test_a_stopped_run_leaves_no_worker_and_goes_on_to_the_same_bytes(
     ready: Layout, start: Start, whole: Whole
 ) -> None:
