@@ -104,7 +104,7 @@ def test_a_role_given_later_makes_no_earlier_decision_count(house: House) -> Non
 def test_nor_by_a_clock_set_ahead(house: House) -> None:
     asked = house.ask()
     role(house, valid_after=LATER)
-    plant(house, asked, "owner", time=NOW + timedelta(hours=2))
+    plant(house, asked, "owner", time=NOW + timedelta(days=2))
     assert house.judge(asked).state == "waiting"
     assert "it says that it was signed on" in house.why_not(asked)
 
