@@ -1,0 +1,72 @@
+"""A real Ray head on loopback that asks for a token, and programs that connect to it as a stage does."""
+
+import contextlib
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from tasks.stages.cluster import connection
+
+TOKEN = "0123456789abcdef0123456789abcdef"
+JOIN = """
+import sys
+from pathlib import Path
+from tasks.core.errors import HallmarkError
+from tasks.core.params.training import Training
+from tasks.stages.cluster import connection
+from tasks.stages.train import builders
+connect = connection.connect
+connection.connect = lambda *given: (print("Ray is asked", file=sys.stderr), connect(*given))
+try:
+    with connection.running(builders.crew(Training(threads=1))):
+        exec(sys.argv[1])
+except HallmarkError as error:
+    print(error)
+    sys.exit(error.exit_code)
+"""
+
+
+def join(
+    home: Path, then: str = "print('in')", before: tuple[str, ...] = (), **environment: str
+) -> "subprocess.CompletedProcess[str]":
+    """Connect to Ray as the stage does, in a process whose Ray settings are `environment` alone. `before`: words of
+    the command before it."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
+    return subprocess.run(
+        [*before, sys.executable, "-c", JOIN, then], env=clean | {"HOME": str(home)} | environment, capture_output=True,
+        text=True, timeout=400,
+    )  # fmt: skip
+
+
+def free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
+
+
+@contextlib.contextmanager
+def started(home: Path, **more: str) -> Iterator[str]:
+    """Address of a cluster that asks for TOKEN, with `more` settings of Ray's."""
+    port = free_port()
+    command = [Path(sys.executable).with_name("ray"), "start", "--head", "--block", f"--port={port}", "--num-cpus=1",
+               "--include-dashboard=false", "--object-store-memory=80000000", f"--ray-client-server-port={free_port()}",
+               f"--dashboard-agent-listen-port={free_port()}"]  # fmt: skip
+    settings = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": TOKEN, "RAY_USAGE_STATS_ENABLED": "0", "HOME": str(home),
+                "RAY_TMPDIR": f"/tmp/hm-head-{port}", **connection.LOOPBACK, **more}  # fmt: skip
+    with (home / "log").open("w") as log:
+        process = subprocess.Popen(command, env=os.environ | settings, stdout=log, stderr=log)
+    try:
+        deadline = time.monotonic() + 90
+        while "Ray runtime started" not in (told := (home / "log").read_text()):
+            assert process.poll() is None and time.monotonic() < deadline, told
+            time.sleep(0.2)
+        yield f"127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.wait(timeout=60)
+        shutil.rmtree(settings["RAY_TMPDIR"], ignore_errors=True)
