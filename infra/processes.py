@@ -10,6 +10,7 @@ import psutil
 
 from tasks.core import files
 from tasks.core.config import Frozen
+from tasks.core.processes import find, runs
 from tasks.runs.environment import BYTECODE, isolated
 
 
@@ -19,11 +20,8 @@ class Process(Frozen):
     """Creation time, so that a pid given to another process later is not mistaken for ours."""
 
     def alive(self) -> bool:
-        try:
-            process = psutil.Process(self.pid)
-            return abs(process.create_time() - self.started) < 1 and _runs(process)
-        except psutil.NoSuchProcess:
-            return False
+        found = find(self.pid)
+        return found is not None and abs(found.create_time() - self.started) < 1
 
     def serves(self, folder: Path) -> bool:
         """Whether it is alive and was started in this folder: in a copied checkout its file names the original's."""
@@ -67,14 +65,8 @@ def end_all(processes: list[psutil.Process]) -> None:
 def kill_late(processes: list[psutil.Process], seconds: float) -> None:
     """Wait until they have ended, and kill those that have not by then. One whose parent is gone may stay a zombie."""
     until = time.monotonic() + seconds
-    while (left := [each for each in processes if _runs(each)]) and time.monotonic() < until:
+    while (left := [each for each in processes if runs(each)]) and time.monotonic() < until:
         time.sleep(0.1)
     for process in left:
         with contextlib.suppress(psutil.NoSuchProcess):
             process.kill()
-
-
-def _runs(process: psutil.Process) -> bool:
-    with contextlib.suppress(psutil.NoSuchProcess):
-        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
-    return False

@@ -183,13 +183,18 @@ def _end_runner(process: Process) -> None:
     """End the runner and its flow runs at once, and their stages gently.
 
     Told gently, runner and flow runs would report the runs as cancelled or crashed, and those would not go on; killed,
-    they leave orphans, which the next runner takes up. A stage learns by itself that its flow run is gone, and asks its
-    workers in its own way: a training writes a checkpoint first.
+    they leave orphans, which the next runner takes up. A stage is in a session of its own. Its supervisor tells it to
+    end, and it tells its workers: a training writes a checkpoint first.
     """
     with contextlib.suppress(psutil.NoSuchProcess):  # it ends by itself, as where its server turns it away
         runner = psutil.Process(process.pid)
         flow_runs = runner.children()
-        stages = [child for child in runner.children(recursive=True) if child not in flow_runs]
+        others = [child for child in runner.children(recursive=True) if child not in flow_runs]
+        told = {os.getsid(process.pid), *(started.pid for each in flow_runs for started in each.children())}
         for running in (runner, *flow_runs):
             running.kill()
-        kill_late(stages, dvc.PATIENCE)
+        for running in others:
+            with contextlib.suppress(psutil.NoSuchProcess, ProcessLookupError):
+                if os.getsid(running.pid) in told:
+                    running.terminate()
+        kill_late(others, dvc.PATIENCE)

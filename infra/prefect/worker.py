@@ -22,7 +22,7 @@ from flows import deployed
 from flows.lifecycle import root
 from infra.prefect import access
 from infra.prefect.runner import RUNS
-from infra.processes import end_all
+from infra.processes import kill_late
 from tasks.core.shown import guard_logs
 from tasks.ledger.ledger import open_ledger
 from tasks.runs import installation
@@ -68,7 +68,9 @@ class Worker(BaseWorker[BaseJobConfiguration, Any, BaseWorkerResult]):
         """End a flow run that was cancelled in Prefect, if it is one of this process's."""
         for child in psutil.Process().children():
             if str(child.pid) == infrastructure_pid:
-                await asyncio.to_thread(end_all, [child, *child.children(recursive=True)])
+                family = [child, *child.children(recursive=True)]
+                child.terminate()  # it ends the others, in their order
+                await asyncio.to_thread(kill_late, family, grace_seconds)
 
 
 async def serve(pool: str) -> None:

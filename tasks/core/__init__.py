@@ -11,6 +11,7 @@ usable.py     cores and memory that this process may use
 files.py      digests, canonical JSON, outputs that appear whole or not at all
 journals.py   SQLite's journals that name what is none of theirs
 locks.py      one process at a time
+processes.py  whether a process still runs
 yaml_text.py  YAML text, bounded before anything is made of it
 config.py     YAML into frozen objects, every mistake reported together with file and line
 document.py   what is signed or digested, known by its bytes whatever its model says since

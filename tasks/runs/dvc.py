@@ -23,6 +23,7 @@ from tasks.core.config import Frozen
 from tasks.core.errors import Died, HallmarkError, InputError, Late, Refused, Unavailable
 from tasks.core.files import write_bytes
 from tasks.core.layout import Layout, home
+from tasks.core.processes import runs
 from tasks.core.progress import duration
 from tasks.core.shown import visible
 from tasks.runs import dvc_lock
@@ -314,25 +315,32 @@ def _withheld(stage: str) -> tuple[str, ...]:
 PATIENCE = 28.0
 """Seconds that DVC and the supervisor of its stage have to end in, of the 30 that Prefect gives a flow run. The
 supervisor gives the stage a little less (`supervise/process.py`)."""
+SILENT = 3.0
+"""Seconds after which a person is told what is waited for."""
 
 
 def end(process: "subprocess.Popen[str]") -> None:
     """Ask the process group to stop, then make it, and wait for all of it: DVC ends at once, its stage later."""
-    for sign, patience in ((signal.SIGTERM, PATIENCE), (signal.SIGKILL, 10.0)):
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, sign)
+    for sign, patience in ((signal.SIGTERM, SILENT), (None, PATIENCE - SILENT), (signal.SIGKILL, 10.0)):
+        if not _goes_on(process):
+            return
+        if sign:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, sign)
+        else:
+            print(f"the stage ends: it has {patience:.0f} s for that", file=sys.stderr, flush=True)
         until = time.monotonic() + patience
-        while time.monotonic() < until:
-            if process.poll() is not None and not _goes_on(process.pid):
-                return
+        while _goes_on(process) and time.monotonic() < until:
             time.sleep(0.1)
 
 
-def _goes_on(group: int) -> bool:
-    """Whether a process of it has not ended."""
+def _goes_on(leader: "subprocess.Popen[str]") -> bool:
+    """Whether a process of its group has not ended."""
+    if leader.poll() is None:
+        return True
     for process in psutil.process_iter():
-        with suppress(ProcessLookupError, psutil.NoSuchProcess):
-            if os.getpgid(process.pid) == group and process.status() != psutil.STATUS_ZOMBIE:
+        with suppress(ProcessLookupError):
+            if os.getpgid(process.pid) == leader.pid and runs(process):
                 return True
     return False
 

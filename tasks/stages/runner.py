@@ -14,12 +14,11 @@ import traceback
 from collections.abc import Callable
 from pathlib import Path
 
-import psutil
-
 from tasks.core import config, shown
 from tasks.core.errors import HallmarkError, is_full_disk
 from tasks.core.files import write_bytes
 from tasks.core.layout import Layout
+from tasks.core.processes import find
 
 READS_SOURCES = "ingest"
 """The stage that sees what has not been protected yet."""
@@ -47,7 +46,7 @@ def without_values(error: BaseException) -> str:
 
 def end_with(pid: int) -> None:
     """End this process when process `pid` is gone: nobody then waits for the stage, and a rerun would meet it."""
-    while psutil.pid_exists(pid):
+    while find(pid):
         time.sleep(1)
     os.kill(os.getpid(), signal.SIGTERM)
 

@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 import psutil
 
 from tasks.core.errors import Unavailable
+from tasks.core.processes import find
 
 PATIENCE = 25.0
 """Seconds that a stage has to end by itself once it is asked to: a training writes a checkpoint first
@@ -47,17 +48,9 @@ def run(
     with subprocess.Popen(
         command, env=environment, stdin=subprocess.DEVNULL, start_new_session=True, pass_fds=handles
     ) as process:
-
-        def stop() -> None:
-            asked.set()
-            threading.Thread(target=_stop, args=(process, boxed), daemon=True).start()
-
-        for sign in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(sign, lambda *_: stop())
-        if asked.is_set():  # while it was started
-            stop()
+        threading.Thread(target=_stop, args=(asked, process, boxed), daemon=True).start()
         if starter is not None:
-            threading.Thread(target=_with, args=(starter, stop), daemon=True).start()
+            threading.Thread(target=_with, args=(starter, asked), daemon=True).start()
         threading.Thread(target=_within, args=(over, past, process), daemon=True).start()
         code = process.wait()
     _end_the_rest()
@@ -86,19 +79,25 @@ def _within(over: Callable[[], str | None], past: list[str], process: "subproces
         time.sleep(LOOK_SECONDS)
 
 
-def _with(pid: int, stop: Callable[[], None]) -> None:
-    """`stop` at the end of process `pid`."""
-    while psutil.pid_exists(pid):
+def _with(pid: int, asked: threading.Event) -> None:
+    """It is asked to end when process `pid` does."""
+    while find(pid):
         time.sleep(LOOK_SECONDS)
-    stop()
+    asked.set()
 
 
-def _stop(process: "subprocess.Popen[bytes]", boxed: bool) -> None:
-    """The first process in a sandbox is bubblewrap's own; its child is the stage."""
-    with contextlib.suppress(psutil.NoSuchProcess):
-        started = psutil.Process(process.pid)
-        inside = [stage for first in started.children() for stage in first.children()]
-        for stage in inside if boxed else [started]:
-            os.kill(stage.pid, signal.SIGTERM)
-        psutil.wait_procs([started], timeout=PATIENCE)
+def _stop(asked: threading.Event, process: "subprocess.Popen[bytes]", boxed: bool) -> None:
+    """End it once it is asked to: the stage is told, once, and has PATIENCE to end.
+
+    The first process in a sandbox is bubblewrap's own. Its child is the stage, which may not have begun yet."""
+    asked.wait()
+    until, told = time.monotonic() + PATIENCE, False
+    while process.poll() is None and time.monotonic() < until:
+        with contextlib.suppress(psutil.NoSuchProcess, ProcessLookupError):
+            started = psutil.Process(process.pid)
+            inside = [stage for first in started.children() for stage in first.children()]
+            for stage in (inside if boxed else [started]) if not told else ():
+                os.kill(stage.pid, signal.SIGTERM)
+                told = True
+        time.sleep(0.05)
     process.kill()

@@ -187,6 +187,54 @@ def test_it_ends_with_its_supervisor_and_is_asked_to_first(tmp_path: Path, how: 
     assert (made.outputs / "asked").exists() == (how != "killed")
 
 
+COUNTS = """
+import signal, sys, time
+asked = []
+signal.signal(signal.SIGTERM, lambda *_: asked.append(1))
+open(sys.argv[1], "w").write("1")
+while not asked:
+    time.sleep(0.05)
+time.sleep(4)
+open(sys.argv[1] + ".asked", "w").write(str(len(asked)))
+"""
+
+
+def test_a_stage_is_asked_once_however_many_ask(tmp_path: Path) -> None:
+    """Its supervisor is told to end, and whoever wants it is gone."""
+    starter, told = subprocess.Popen(["sleep", "600"]), tmp_path / "told"
+    command = [sys.executable, "-I", "-c", COUNTS, str(told)]
+    supervisor = subprocess.Popen([sys.executable, "-c", UNBOXED, str(starter.pid), *command])
+    deadline = time.monotonic() + 60
+    while not told.exists():
+        assert supervisor.poll() is None and time.monotonic() < deadline
+        time.sleep(0.05)
+    for _ in range(2):
+        os.kill(supervisor.pid, signal.SIGTERM)
+    starter.kill()
+    starter.wait()
+    assert supervisor.wait(timeout=120) == 128 + signal.SIGTERM
+    assert (tmp_path / "told.asked").read_text() == "1"
+
+
+UNBOXED = SUPERVISED.replace(" or None)", " or None, boxed=False)")
+AT_ONCE = """
+import os, signal, subprocess
+from tasks.supervise import process
+class Asked(subprocess.Popen):
+    def __init__(self, *given, **named):
+        super().__init__(*given, **named)
+        os.kill(os.getpid(), signal.SIGTERM)
+process.subprocess.Popen, process.PATIENCE = Asked, 600
+"""
+
+
+@needs_sandbox
+def test_asked_as_it_starts_it_ends_as_soon_as_there_is_a_stage(tmp_path: Path) -> None:
+    command = box.command(make(tmp_path), [sys.executable, "-I", "-c", WAITS])
+    done = subprocess.run([sys.executable, "-c", AT_ONCE + SUPERVISED, "0", *command], timeout=120)
+    assert done.returncode == 128 + signal.SIGTERM
+
+
 def test_where_there_is_none_it_says_why(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     def why() -> str | None:
         box.why_not.cache_clear()

@@ -92,6 +92,19 @@ def read_record(record: Path) -> list[Point]:
     return [json.loads(line) for line in whole_lines(record)]
 
 
+TAIL = 4096
+"""Bytes at the end of the record, which hold its last step."""
+
+
+def goes_on(record: Path) -> bool:
+    """Whether the workers of this attempt have taken a step: of those that they found done, none is timed."""
+    if not record.exists():
+        return False
+    with record.open("rb") as file:
+        file.seek(max(0, record.stat().st_size - TAIL))
+        return b'"seconds"' in file.read()
+
+
 def whole_lines(file: Path) -> list[str]:
     if not file.exists():
         return []

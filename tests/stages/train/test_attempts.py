@@ -199,7 +199,7 @@ def test_where_a_worker_stands_is_sent_and_taken_back_where_it_goes_on(
         def stand() -> None:
             monkeypatch.setattr(watchdog, "LAST_WORD_SECONDS", 59.8)
             dog.fed()
-            assert sent.wait(60)
+            assert sent.wait(30)
 
         loop.within_memory(stand, 0, Training())
         monkeypatch.setattr(watchdog, "LAST_WORD_SECONDS", 0.0)

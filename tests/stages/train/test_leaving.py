@@ -5,16 +5,18 @@ import os
 import signal
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
+from tasks.core.errors import HallmarkError
 from tasks.core.files import tree_digest
 from tasks.stages.train import loop
 from tasks.stages.train.job import Job
 from tasks.stages.train.machines import leaving
 from tasks.stages.train.recovery import checkpoints
-from tasks.stages.train.recovery.attempts import MachinesChange
-from tests.stages.train.spawn import DONE, Workers
+from tasks.stages.train.recovery.attempts import MachinesChange, WorkersLost
+from tests.stages.train.spawn import Workers
 
 MakeJob = Callable[..., Job]
 
@@ -39,12 +41,14 @@ def kept_at(made: Job) -> int:
 
 @pytest.mark.slow
 def test_two_workers_end_after_the_same_step(job: MakeJob, pair: Workers) -> None:
-    made = job(global_batch_size=4)
+    whole, made = job("whole", zero_stage=2), job("cut", zero_stage=2)
     made.leave.touch()
-    assert pair.answers(made) == ["asked to end after step 4\n"] * 2
-    assert kept_at(made) == 4
+    assert pair.answers(made) == ["asked to end after step 1\n"] * 2
+    assert kept_at(made) == 1
     made.leave.unlink()
-    assert pair.answers(made) == [DONE] * 2
+    pair.train(made)
+    pair.train(whole)
+    assert tree_digest(made.output) == tree_digest(whole.output)
 
 
 def put(made: Job, **point: float) -> None:
@@ -61,31 +65,48 @@ def test_before_a_step_is_taken_it_ends_at_once(job: MakeJob, steps: str) -> Non
     assert not made.leave.exists()
 
 
-@pytest.mark.parametrize("again", [True, False], ids=["asked again", "too late"])
-def test_whoever_waits_no_longer_ends_it(job: MakeJob, monkeypatch: pytest.MonkeyPatch, again: bool) -> None:
-    monkeypatch.setattr(leaving, "SECONDS", 600.0 if again else 0.2)
+def test_too_late_it_ends_without(job: MakeJob, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Asked again it has as long as before: `hallmark down` and the end of a flow run both ask."""
+    monkeypatch.setattr(leaving, "SECONDS", 1.0)
     made, before = job(), signal.getsignal(signal.SIGTERM)
     put(made, seconds=1.0)
     with pytest.raises(KeyboardInterrupt), leaving.on_sigterm(made):
-        ask()
-        assert made.leave.exists()
-        if again:
+        for _ in range(3):
             ask()
+        assert made.leave.exists()
         time.sleep(60)
     assert signal.getsignal(signal.SIGTERM) == before
 
 
-def test_workers_that_leave_end_the_stage_and_other_changes_do_not(
-    job: MakeJob, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    "error", [MachinesChange("asked to end after step 1"), WorkersLost("worker 0 of 1 was lost")], ids=["left", "lost"]
+)
+def test_who_is_asked_to_end_begins_no_other_attempt(
+    job: MakeJob, capsys: pytest.CaptureFixture[str], error: HallmarkError
 ) -> None:
     made = job()
     put(made, seconds=1.0)
-    with pytest.raises(MachinesChange), leaving.on_sigterm(made):
-        raise MachinesChange("there is room for more workers after step 1")
+    with pytest.raises(type(error)), leaving.on_sigterm(made):
+        raise error
     with pytest.raises(KeyboardInterrupt), leaving.on_sigterm(made):
         ask()
-        raise MachinesChange("asked to end after step 1")
-    assert "asked to end after step 1: a checkpoint of it is kept" in capsys.readouterr().out
+        raise error
+    assert f"{error}; run again to go on from the last checkpoint" in capsys.readouterr().out
+
+
+def test_asked_in_the_last_step_it_ends_with_the_checkpoint_of_that(job: MakeJob) -> None:
+    """What it trained would go with its checkpoints: the supervisor takes nothing from a stage that it asked to end."""
+    made = job()
+    put(made, seconds=1.0)
+    with pytest.raises(KeyboardInterrupt), leaving.on_sigterm(made):
+        ask()
+
+
+def test_where_nothing_can_be_written_it_ends_at_once(job: MakeJob) -> None:
+    made = job()
+    put(made, seconds=1.0)
+    with pytest.raises(KeyboardInterrupt), leaving.on_sigterm(replace(made, scratch=made.scratch / "gone")):
+        ask()
 
 
 def ask() -> None:

@@ -18,7 +18,7 @@ from tasks.stages.train.workers import gathered
 BEST = "best"
 """Folder of the best weights, in a checkpoint and in the scratch folder."""
 NOTICE_STEPS = 4
-"""How often it is asked where workers have to agree, or ask another machine, which takes milliseconds."""
+"""Steps between two looks whether a machine is taken away: all workers have to agree, which takes milliseconds."""
 
 
 class Home:
@@ -115,11 +115,9 @@ class Home:
     def change(self, steps: int, due: bool) -> str | None:
         """Why the workers are to end after a checkpoint, the same for every worker; None where they are to go on.
         `due`: a checkpoint is written anyway."""
-        alone = not self.job.notices and distributed.get_world_size() == 1
-        now = alone or steps % NOTICE_STEPS == 0
-        if now and self._first_finds(self.leave):
+        if self._first_finds(self.leave):
             return "asked to end"
-        if now and self.job.notices:
+        if self.job.notices and steps % NOTICE_STEPS == 0:
             from ray.train import get_preemption_info
 
             if get_preemption_info() is not None:

@@ -7,42 +7,55 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+from tasks.core.errors import HallmarkError
 from tasks.core.progress import announce
 from tasks.stages.train import watch
 from tasks.stages.train.job import Job
-from tasks.stages.train.recovery.attempts import MachinesChange
 
 SECONDS = 20.0
-"""That the step in hand and its checkpoint may take. Spot machines are taken back 30 seconds after they are told, and
-whoever ends a stage waits longer than this (`tasks.supervise.process`)."""
+"""That the step in hand and its checkpoint may take. Spot machines are taken back 30 seconds after they are told. Each
+process that ends a stage waits for longer (`supervise/process.py`, `runs/dvc.py`)."""
 
 
 @contextmanager
 def on_sigterm(job: Job) -> Iterator[None]:
-    """SIGTERM ends the block by KeyboardInterrupt: once the workers have written a checkpoint, where they took a step
-    since the last; after SECONDS, or another SIGTERM, without."""
-    in_time = threading.Timer(SECONDS, os.kill, (os.getpid(), signal.SIGTERM))
+    """SIGTERM ends the block by KeyboardInterrupt, and its workers by `job.leave`.
+
+    They have SECONDS for a checkpoint. It ends at once where this attempt took no step. Another SIGTERM changes
+    nothing, since several processes may ask."""
+    asked, late = threading.Event(), threading.Event()
+
+    def end() -> None:
+        late.set()
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    in_time = threading.Timer(SECONDS, end)
     in_time.daemon = True
 
-    def asked(_signal: int, _frame: FrameType | None) -> None:
-        if job.leave.exists() or not under_way(job):
+    def ask(_signal: int, _frame: FrameType | None) -> None:
+        if late.is_set():
             raise KeyboardInterrupt
-        job.leave.touch()
+        if asked.is_set():
+            return
+        asked.set()
+        try:
+            if not watch.goes_on(job.record):
+                raise KeyboardInterrupt
+            job.leave.touch()
+        except OSError:  # a full disk keeps no checkpoint either
+            raise KeyboardInterrupt from None
         in_time.start()
 
-    before = signal.signal(signal.SIGTERM, asked)
+    before = signal.signal(signal.SIGTERM, ask)
     try:
         yield
-    except MachinesChange as error:
-        if not job.leave.exists():
+        if asked.is_set():  # too late to be heard: the last checkpoint is that of the last step
+            raise KeyboardInterrupt
+    except HallmarkError as error:
+        if not asked.is_set():
             raise
-        announce("train", f"{error}: a checkpoint of it is kept")
+        announce("train", f"{error}; run again to go on from the last checkpoint")
         raise KeyboardInterrupt from None
     finally:
-        in_time.cancel()
         signal.signal(signal.SIGTERM, before)
-
-
-def under_way(job: Job) -> bool:
-    """Whether the workers of this attempt have taken a step."""
-    return any("seconds" in point for point in watch.read_record(job.record))
+        in_time.cancel()

@@ -1,0 +1,16 @@
+"""Who ends a training waits for its checkpoint: each for longer than the one that it asks."""
+
+import inspect
+
+from prefect.runner._process_manager import ProcessManager
+
+from infra.cli import runs_stop
+from tasks.runs import dvc
+from tasks.stages.train.machines import leaving
+from tasks.supervise import process
+
+
+def test_each_waits_for_longer_than_the_one_it_asks() -> None:
+    of_prefect = inspect.signature(ProcessManager.kill).parameters["grace_seconds"].default
+    order = [leaving.SECONDS, process.PATIENCE, dvc.PATIENCE, of_prefect, runs_stop.SECONDS]
+    assert order == sorted(set(order))
