@@ -18,7 +18,7 @@ from tasks.core.processes import find
 
 PATIENCE = 25.0
 """Seconds that a stage has to end by itself once it is asked to: a training writes a checkpoint first
-(stages/train/machines/leaving.py). Whoever asks waits longer (`runs/dvc.py`)."""
+(`stages/train/machines/leaving.py`). DVC and its supervisor have longer (`runs/dvc.py`)."""
 LOOK_SECONDS = 1.0
 ADOPTS = 36
 """PR_SET_CHILD_SUBREAPER of prctl(2): a process whose parent ends becomes a child of this one."""

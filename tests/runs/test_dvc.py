@@ -160,7 +160,7 @@ time.sleep(600)
 """
 
 
-def test_who_ends_a_stage_waits_for_what_it_does_then(tmp_path: Path) -> None:
+def test_a_stage_that_is_ended_has_time_for_what_it_does_then(tmp_path: Path) -> None:
     """As a training that writes a checkpoint. The process that it is a child of, DVC, ends at once."""
     kept = tmp_path / "kept"
     command = ["sh", "-c", '"$@" & wait', "sh", sys.executable, "-c", TAKES_ITS_TIME, str(kept)]

@@ -1,4 +1,4 @@
-"""Who ends a training waits for its checkpoint: each for longer than the one that it asks."""
+"""A training that is asked to end has time for a checkpoint. Each process waits for longer than the one it asks."""
 
 import inspect
 
