@@ -352,10 +352,9 @@ def test_a_stopped_run_leaves_no_worker_and_goes_on_to_the_same_bytes(
         workers = children(process)
         assert any(title(worker).startswith("ray::RayTrainWorker") for worker in workers)
         process.send_signal(how)
-        told, _ = process.communicate(timeout=120)
+        process.communicate(timeout=120)
         assert process.returncode != 0
         if how == signal.SIGTERM:
-            assert f"asked to end after step {steps_of(ready)}: a checkpoint of it is kept" in told
             assert newest(ready) == f"step-{steps_of(ready):09d}"
         assert_gone(workers)
         assert not ready.stage("train").exists()
