@@ -83,13 +83,16 @@ APART = ("unshare", "--pid", "--fork", "--mount-proc", "sh", "-c", '"$@"; exit $
     ids=["another task", "nothing", "an object"],
 )
 def test_a_raylet_that_ends_is_told_in_words(tmp_path: Path, act: str) -> None:
-    """Ray would end the stage without a word where its parent looks as if it had ended too."""
+    """Ray would end the stage without a word where its parent looks as if it had ended too. At its object store it may
+    do so before our own thread has spoken: then it ends at least."""
     can = subprocess.run([*APART, "true"], capture_output=True).returncode == 0
     told = join(tmp_path, RAYLET_ENDS.replace("ACT", act), APART if can else ())
     assert "a worker's raylet is its own True" in told.stdout, told
     assert "others enter 0o0 lock True" in told.stdout, told
-    assert raylet.WORDS in told.stdout, told
-    assert told.returncode == 3 or "plasma" in act, told
+    if "plasma" in act:
+        assert told.returncode in (1, 3), told
+    else:
+        assert (told.returncode, raylet.WORDS in told.stdout) == (3, True), told
 
 
 def test_an_error_while_the_raylet_runs_or_is_another_ones_stays_as_it_is() -> None:
