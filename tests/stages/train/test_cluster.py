@@ -90,7 +90,7 @@ def test_a_raylet_that_ends_is_told_in_words(tmp_path: Path, act: str) -> None:
     assert "a worker's raylet is its own True" in told.stdout, told
     assert "others enter 0o0 lock True" in told.stdout, told
     if "plasma" in act:
-        assert told.returncode in (1, 3), told
+        assert told.returncode, told
     else:
         assert (told.returncode, raylet.WORDS in told.stdout) == (3, True), told
 
