@@ -93,11 +93,17 @@ def _stop(asked: threading.Event, process: "subprocess.Popen[bytes]", boxed: boo
     asked.wait()
     until, told = time.monotonic() + PATIENCE, False
     while process.poll() is None and time.monotonic() < until:
-        with contextlib.suppress(psutil.NoSuchProcess, ProcessLookupError):
-            started = psutil.Process(process.pid)
-            inside = [stage for first in started.children() for stage in first.children()]
-            for stage in (inside if boxed else [started]) if not told else ():
-                os.kill(stage.pid, signal.SIGTERM)
-                told = True
+        told = told or _told(process.pid, boxed)
         time.sleep(0.05)
     process.kill()
+
+
+def _told(pid: int, boxed: bool) -> bool:
+    """Tell the stage to end; whether there is one."""
+    with contextlib.suppress(psutil.NoSuchProcess, ProcessLookupError):
+        started = psutil.Process(pid)
+        stages = [stage for first in started.children() for stage in first.children()] if boxed else [started]
+        for stage in stages:
+            os.kill(stage.pid, signal.SIGTERM)
+        return bool(stages)
+    return False

@@ -1,11 +1,12 @@
 """A training that is asked to end writes a checkpoint first; tests/stages/train/test_train.py asks a whole stage."""
 
+import errno
 import json
 import os
 import signal
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -102,10 +103,14 @@ def test_asked_in_the_last_step_it_ends_with_the_checkpoint_of_that(job: MakeJob
         ask()
 
 
-def test_where_nothing_can_be_written_it_ends_at_once(job: MakeJob) -> None:
+def test_where_nothing_can_be_written_it_ends_at_once(job: MakeJob, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_: Path) -> None:
+        raise OSError(errno.ENOSPC, "no space left")
+
     made = job()
     put(made, seconds=1.0)
-    with pytest.raises(KeyboardInterrupt), leaving.on_sigterm(replace(made, scratch=made.scratch / "gone")):
+    monkeypatch.setattr(Path, "touch", full)
+    with pytest.raises(KeyboardInterrupt), leaving.on_sigterm(made):
         ask()
 
 
