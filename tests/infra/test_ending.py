@@ -1,0 +1,46 @@
+"""`hallmark down` and a run in the middle of a stage: who is killed, who is told, and who is left to end by itself."""
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+
+from infra.prefect import server
+from infra.processes import Process
+from tasks.core.processes import runs
+
+LEVEL = """
+import signal, subprocess, sys, time
+from pathlib import Path
+name, *below = sys.argv[1:]
+signal.signal(signal.SIGTERM, lambda *_: Path(name + ".told").touch())
+if below:
+    subprocess.Popen([sys.executable, __file__, *below], start_new_session=below[0] in ("dvc", "stage"))
+Path(name).touch()
+until = {"dvc": "kept", "stage": "dvc.told"}.get(name, "never")
+while not Path(until).exists():
+    time.sleep(0.05)
+if name == "stage":
+    time.sleep(1)
+    Path("kept").touch()
+"""
+"""A process and those below it, each the child of the one before. DVC stands for its supervisor too."""
+
+
+def test_a_stage_is_left_to_those_who_know_how_to_end_it(tmp_path: Path) -> None:
+    (tmp_path / "level.py").write_text(LEVEL)
+    command = [sys.executable, "level.py", "runner", "flow", "dvc", "stage"]
+    with subprocess.Popen(command, cwd=tmp_path, start_new_session=True) as runner:
+        deadline = time.monotonic() + 60
+        while not (tmp_path / "stage").exists():
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        all_of_it = psutil.Process(runner.pid).children(recursive=True)
+        server._end_runner(Process(pid=runner.pid, started=psutil.Process(runner.pid).create_time()))
+    assert len(all_of_it) == 3
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "dvc", "dvc.told", "flow", "kept", "level.py", "runner", "stage"
+    ]  # fmt: skip
+    assert not any(map(runs, all_of_it))
