@@ -13,6 +13,8 @@ os.environ["DS_ACCELERATOR"] = "cpu"
 from tasks.core.params.prompts import Prompt
 from tasks.core.params.training import Training
 from tasks.core.prompts import chat
+from tasks.stages.cluster.storage import node, place
+from tasks.stages.cluster.storage.place import Place
 from tasks.stages.train.job import Job
 from tasks.stages.train.rows import examples as on_disk
 from tasks.stages.train.rows.examples import Examples, Origin, Writer
@@ -141,3 +143,12 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workers]:
     """Two workers in processes of their own."""
     with Workers(tmp_path_factory.mktemp("pair"), 2) as workers:
         yield workers
+
+
+@pytest.fixture
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
+    """A folder that every machine mounts."""
+    monkeypatch.setenv(node.SETTING, str(tmp_path / "cache"))
+    monkeypatch.setattr(place, "AGAIN_SECONDS", 0.05)
+    (tmp_path / "store").mkdir()
+    return Place(str(tmp_path / "store"))
