@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SETUP := $(VENV)/.ready
 
-.PHONY: run test quick style lint docs bench clean
+.PHONY: run test soak quick style lint docs bench clean
 
 run: $(SETUP)  ## the sample use case, from sources to a release, demo identities deciding
 	@$(BIN)/hallmark init
@@ -37,6 +37,10 @@ docs: $(SETUP)  ## the documentation as a site, readable without a server or a n
 	@echo "open site/index.html"
 
 # A script exits with 3 where what it measures with is not at hand: the package index, or contexts of coverage.
+# ROOMS="supervise runs" names the folders of tests/ to run it for; without, all.
+soak: $(SETUP)  ## repetitions that `make test` leaves out: every kill, every case of a grid
+	@$(BIN)/pytest --soak only -n 2 $(or $(ROOMS:%=tests/%),tests)
+
 bench: $(SETUP)  ## claims of speed, memory and quality; results in benchmarks/results
 	@for script in benchmarks/*.py; do $(BIN)/python $$script || [ $$? = 3 ] || exit; done
 

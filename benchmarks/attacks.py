@@ -89,7 +89,8 @@ def suite(*options: str, expression: str = "attack") -> tuple[Suite, int]:
     """Run or collect the marked tests. Only files that have one are imported."""
     collected = Suite()
     files = sorted(str(path) for path in (ROOT / "tests").rglob("test_*.py") if "mark.attack(" in path.read_text())
-    arguments = ["-q", "--no-header", "-p", "no:cacheprovider", "--rootdir", str(ROOT), "-m", expression]
+    chosen = ["--soak", "too", "-m", expression]
+    arguments = ["-q", "--no-header", "-p", "no:cacheprovider", "--rootdir", str(ROOT), *chosen]
     return collected, int(pytest.main([*arguments, *options, *files], plugins=[collected]))
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import settings
 
+from tests import patience, soaking
 from tests.slow_files import SECONDS
 
 if TYPE_CHECKING:
@@ -28,6 +29,10 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # tests/infra/test_tracking.py starts MLflow's pages; `hallmark up` need not, each time.
 os.environ.setdefault("HALLMARK_MLFLOW_PORT", "off")
+
+# Measured once, by the process that starts the others; they inherit it.
+if patience.SLOWNESS not in os.environ:
+    os.environ[patience.SLOWNESS] = f"{patience.measure_slowness():.2f}"
 
 ROOT = Path(__file__).parents[1]
 UMASK = os.umask(0o022)
@@ -63,6 +68,7 @@ def checkouts(tmp_path_factory: pytest.TempPathFactory) -> "Checkouts":
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--quick", action="store_true", help="Without the files in tests/slow_files.py.")
+    parser.addoption("--soak", choices=("no", "only", "too"), default="no", help="What to do with tests marked `soak`.")
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
@@ -70,8 +76,9 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     return True if config.getoption("--quick") and _seconds(collection_path) else None
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The longest files come first, so that at the end no process waits for another's."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what is not asked for; the longest files come first, so that at the end no process waits for one."""
+    soaking.select(items, config)
     items.sort(key=lambda item: -_seconds(item.path))
 
 

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from tests.soaking import COLLECTED
+
 ROOT = Path(__file__).parents[2]
 SCRIPT, DOCUMENT = ROOT / "benchmarks" / "attacks.py", ROOT / "docs" / "attacks.md"
 
@@ -23,7 +25,7 @@ def test_the_table_of_attacks_is_that_of_the_tests(request: pytest.FixtureReques
         return
     attacks = script()
     suite = attacks.Suite()
-    suite.pytest_collection_modifyitems(session.items)
+    suite.pytest_collection_modifyitems(session.config.stash[COLLECTED])
     wanted = attacks.document(DOCUMENT, attacks.table(suite.sorted(), outcome=False))
     assert wanted == DOCUMENT.read_text(), f"it is stale; write it: python {SCRIPT} --document {DOCUMENT}"
 
@@ -33,7 +35,7 @@ def has_all(session: pytest.Session) -> bool:
     asked = session.config.option
     parts = asked.keyword or asked.markexpr or asked.deselect or any("::" in word for word in session.config.args)
     files = {path for path in (ROOT / "tests").rglob("test_*.py") if "mark.attack(" in path.read_text()}
-    return not parts and files - {Path(__file__)} <= {item.path for item in session.items}
+    return not parts and files - {Path(__file__)} <= {item.path for item in session.config.stash[COLLECTED]}
 
 
 def script() -> Any:
