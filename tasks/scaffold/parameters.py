@@ -4,8 +4,10 @@ Tokens are not counted, as no model may be here yet: a token has at least a byte
 holds for prose in every script that the sample's model reads.
 """
 
+import math
 from typing import Any
 
+from tasks.core.params.training import LOOKS
 from tasks.scaffold.answers import Answers
 from tasks.scaffold.document import Remarks
 from tasks.scaffold.expected import rounded
@@ -20,6 +22,10 @@ MOST_TESTED = 0.35
 """Share of the records that are tested, at most."""
 TRAINED = 900
 """Records to train on at first: some minutes on two cores."""
+VALIDATED = 10
+"""Records to validate on, at least: of so many expected ones the lots leave none in one split of 20,000."""
+MOST_VALIDATED = 0.2
+"""Share of the training records that validate, at most; where `VALIDATED` would take more, none do."""
 NOT_SAID = "not said yet"
 HOW = {"json": "Answer as JSON.", "label": "Answer with one label.", "text": "Answer in a few words."}
 WINDOW = 8192
@@ -39,6 +45,13 @@ def shares(rows: int, sample: Sampled) -> tuple[float, int, int]:
     return share, min(TRAINED, round(prompts - test)), min(2 * TESTED, test)
 
 
+def validation_share(base: dict[str, Any], train: int) -> float:
+    """`data.validation_share` for so many records to train on: the checkout's, or more of a small file; 0 for none."""
+    asked: float = base["data"].get("validation_share") or 0
+    share = max(asked, math.ceil(100 * VALIDATED / train) / 100)
+    return share if asked and share <= max(asked, MOST_VALIDATED) else 0
+
+
 def made(
     name: str, answers: Answers, sample: Sampled, rows: int, tier: str, technical: str, business: str,
     base: dict[str, Any],
@@ -52,12 +65,15 @@ def made(
         "max_target_chars": rounded(1.5 * sample.target_chars),
         "near_duplicates": {"jaccard": 0.85, "conflict_jaccard": None if what == "text" else 0.95},
         "test_share": share,
+        "validation_share": validation_share(base, train),
         "train_rows": TRAINED if train == TRAINED else None,
         "test_rows": 2 * TESTED,
         "seed": 17,
     }
     target = _tokens(sample.target_bytes)
-    tuned = {"max_length": _window(1.5 * (sample.prompt_bytes + sample.target_bytes))}
+    tuned = {"max_length": _window(1.5 * (sample.prompt_bytes + sample.target_bytes)), "validate_steps": None}
+    if not data["validation_share"]:
+        tuned |= dict.fromkeys(LOOKS)
     judged = {
         "target": "json" if what == "json" else "label",
         "label_field": sample.label_field,
@@ -74,7 +90,7 @@ def made(
         "training": base["training"] | tuned,
         "evaluation": judged | {key: value for key, value in evaluation.items() if key not in judged},
     }
-    return document, _remarks(sample, what)
+    return document, _remarks(sample, what, validated=bool(data["validation_share"]))
 
 
 def _card(name: str, answers: Answers, what: str, tier: str, technical: str, business: str) -> dict[str, Any]:
@@ -111,7 +127,11 @@ def _metrics(what: str) -> list[dict[str, Any]]:
     return [right, better, formed, fast]
 
 
-def _remarks(sample: Sampled, what: str) -> Remarks:
+_VALIDATED = "of the training prompts: no step learns from them, and they choose the best weights"
+_NOT_VALIDATED = "too few rows to set some aside; the weights of the last step are the result"
+
+
+def _remarks(sample: Sampled, what: str, validated: bool) -> Remarks:
     longest, target = sample.prompt_chars[1], sample.target_chars
     many = {"data.near_duplicates": "answers hardly repeat, so one question may have many right ones"}
     return {
@@ -121,6 +141,8 @@ def _remarks(sample: Sampled, what: str) -> Remarks:
         "data.max_target_chars": f"the longest has {target:,}",
         "data.test_share": "of the prompts, so that some hundred are tested",
         "data.train_rows": "null keeps all",
+        "data.validation_share": _VALIDATED if validated else _NOT_VALIDATED,
+        **({"training.validate_steps": "null looks ten times in all"} if validated else {}),
         "training.max_length": "tokens; more than the longest row can have",
         "evaluation.max_new_tokens": "more than the longest target can have",
     } | (many if what == "text" else {})

@@ -1,0 +1,98 @@
+"""A checkout as it ships, and the commands of the documents, typed there as they stand.
+
+For what README and the guides promise with the files of the repository. A promise that is tested with other parameters
+or another policy may be broken for every user.
+"""
+
+import re
+import shlex
+import shutil
+import subprocess
+from importlib import import_module
+from pathlib import Path
+from unittest.mock import patch
+
+import typer
+
+from tasks.core import config
+from tasks.core.steps.data import DATA
+from tasks.runs import run
+from tasks.runs.asking import Envelope
+from tasks.runs.request import RunRequest
+from tasks.runs.run import Run
+from tests.in_process import hallmark
+from tests.tiny_project import COPIED, ROOT, commit, git
+
+SHIPPED = (*COPIED, "params.yaml", "examples")
+PROMPT = "$ "
+
+
+def make_stock_checkout(folder: Path) -> Path:
+    """Write the files of the repository to `folder` and commit them. Returns `folder`."""
+    for name in SHIPPED:
+        source, target = ROOT / name, folder / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if source.is_dir():
+            shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(source, target)
+    git(folder, "init", "--quiet", "--initial-branch", "main")
+    for key, value in (("user.name", "user"), ("user.email", "user@example.invalid")):
+        git(folder, "config", key, value)
+    commit(folder, "As it ships")
+    return folder
+
+
+def recipe(target: str) -> list[str]:
+    """Return the `hallmark` commands of a target of the Makefile."""
+    _, _, rest = (ROOT / "Makefile").read_text().partition(f"\n{target}:")
+    lines = re.match(r".*\n((?:\t.*\n)+)", rest)
+    assert lines, f"the Makefile has no target {target}"
+    return [line.split("$(BIN)/", 1)[1] for line in lines[1].splitlines() if "$(BIN)/hallmark" in line.split(" ")[0]]
+
+
+def blocks(document: str) -> list[str]:
+    """Return the code blocks of a document that name no language; a line continued by a backslash is one line."""
+    text = re.sub(r"\\\n\s*", "", (ROOT / document).read_text())
+    return re.findall(r"^```\n(.*?)^```", text, re.M | re.S)
+
+
+def typed(block: str) -> list[tuple[str, list[str]]]:
+    """Return the commands of a block behind a prompt, each with the lines that the block shows of its output."""
+    found: list[tuple[str, list[str]]] = []
+    for line in block.splitlines():
+        if line.startswith(PROMPT):
+            found.append((line.removeprefix(PROMPT), []))
+        elif found and line.strip():
+            found[-1][1].append(line)
+    return found
+
+
+def type_in(project: Path, command: str) -> str:
+    """Run a command line in the checkout and return what it prints: `hallmark` in this process, the rest in a shell."""
+    if command.startswith("hallmark "):
+        return hallmark(project, *shlex.split(command)[1:])
+    done = subprocess.run(command, shell=True, cwd=project, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
+    return done.stdout + done.stderr
+
+
+def run_asked_for(project: Path, command: str) -> Run:
+    """Return the run that a line `hallmark run ...` asks for, as its flow makes it; Prefect is not started."""
+    made: list[Run] = []
+
+    def begin(where: Path, request: RunRequest, envelope: Envelope, *_: object) -> None:
+        made.append(run.create(where, request, envelope))
+        raise typer.Exit
+
+    with patch("infra.cli.run._begin", begin):
+        type_in(project, command)
+    return made[0]
+
+
+def take_through_data(asked: Run) -> Run:
+    """Call every stage of data in this process, with the parameters of the run. Returns the run."""
+    for stage in DATA:
+        module = import_module(stage.module)
+        module.run(config.load_sections(asked.layout.params, module.Params), asked.layout)
+    return asked
