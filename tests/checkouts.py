@@ -5,7 +5,6 @@ compute of the same rows are the same each time. They take twenty seconds to mak
 a copy takes a third of a second. A test about one of these makes its own.
 """
 
-import fcntl
 import os
 import shutil
 import subprocess
@@ -21,6 +20,7 @@ from tasks.core.files import UMASK
 from tasks.registry.promote import mirror
 from tasks.runs.run import open_run
 from tests import whole_run
+from tests.shared import made_once
 from tests.tiny_project import hallmark, make_project
 
 
@@ -82,16 +82,9 @@ class Checkouts(NamedTuple):
 
     def _once(self, name: str, make: Callable[[Path], Path]) -> Path:
         self.home.mkdir(exist_ok=True)
-        original = self.home / name
-        with (self.home / f"{name}.lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            if not original.exists():
-                aside = self.home / f"{name}.aside"
-                shutil.rmtree(aside, ignore_errors=True)
-                with pytest.MonkeyPatch.context() as own:
-                    own.delenv("HALLMARK_LEDGER_URL", raising=False)
-                    make(aside).rename(original)
-        return original
+        with pytest.MonkeyPatch.context() as own:
+            own.delenv("HALLMARK_LEDGER_URL", raising=False)
+            return made_once(self.home, name, make)
 
 
 def _make_tables(folder: Path) -> None:

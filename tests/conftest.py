@@ -58,12 +58,38 @@ def sockets_of_a_broken_store(request: pytest.FixtureRequest) -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def checkouts(tmp_path_factory: pytest.TempPathFactory) -> "Checkouts":
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder that all processes of this session share (tests/shared.py)."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "shared"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def checkouts(shared: Path) -> "Checkouts":
     """Finished checkouts to copy, which all processes of this session share."""
     from tests.checkouts import Checkouts
 
-    base = tmp_path_factory.getbasetemp()
-    return Checkouts((base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "checkouts")
+    return Checkouts(shared / "checkouts")
+
+
+@pytest.fixture(scope="session")
+def postgres(shared: Path) -> Iterator[str]:
+    """URL of the session's Postgres, in which a test makes a database of its own (tests/governed/postgres.py)."""
+    from tests.governed.postgres import shared_cluster
+
+    with shared_cluster(shared) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def object_store(shared: Path) -> Iterator[str]:
+    """URL of the session's S3-compatible store, in which a test makes a bucket of its own (tests/object_store.py)."""
+    from tests.object_store import shared_store
+
+    with shared_store(shared) as url:
+        yield url
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -1,4 +1,7 @@
-"""A real S3-compatible store on loopback: what HALLMARK_SHARED/s3/serve starts."""
+"""A real S3-compatible store on loopback: what HALLMARK_SHARED/s3/serve starts.
+
+Tests have the session's, the fixture `object_store` of tests/conftest.py, and a bucket each.
+"""
 
 import fcntl
 import os
@@ -7,12 +10,15 @@ import signal
 import socket
 import subprocess
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
 import pytest
+
+from tests import shared
+from tests.patience import wait_until
 
 SERVE = Path(os.environ.get("HALLMARK_SHARED", Path(__file__).parents[2] / "shared")) / "s3" / "serve"
 PORTS = 5
@@ -52,23 +58,62 @@ def settings(endpoint: str) -> dict[str, str]:
 
 @contextmanager
 def served(folder: Path) -> Iterator[str]:
-    """Its URL, the store being kept in `folder`; skips the test where there is none to start."""
+    """Start a store that is kept in `folder`, and yield its URL; skip the test where there is none to start."""
+    known = _start(folder)
+    try:
+        yield known["url"]
+    finally:
+        _stop(known)
+
+
+@contextmanager
+def shared_store(home: Path) -> Iterator[str]:
+    """Yield the URL of the store of all processes that share the folder `home`."""
+
+    def start() -> dict[str, str]:
+        folder = home / "object-store"
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+        return _start(folder)
+
+    with shared.service(home, "object-store", start, _stop) as known:
+        yield known["url"]
+
+
+def _start(folder: Path) -> dict[str, str]:
     if not SERVE.exists():
         pytest.skip(f"no object store to start: there is no {SERVE}; set HALLMARK_SHARED")
     if shutil.which("swift-proxy-server") is None and os.geteuid() != 0:
         pytest.skip("the object store is not installed, and installing it needs root")
-    with (folder / "log").open("w") as log, one_after_the_other():
+    log, number = folder / "log", folder / "pid"
+    with log.open("w") as said, one_after_the_other():
         port = free_ports()
-        server = subprocess.Popen([SERVE, folder / "store", str(port)], stdout=log, stderr=log, start_new_session=True)
-        deadline = time.monotonic() + 500
-        while "S3 ready" not in (said := (folder / "log").read_text()):
-            assert server.poll() is None and time.monotonic() < deadline, said
-            time.sleep(0.2)
+        # It outlives the process that starts it, for the others that use it: nobody's child, in a session of its own.
+        forked = ["setsid", "--fork", "sh", "-c", 'echo $$ >"$0"; exec "$@"', number, SERVE, folder / "store"]
+        subprocess.run([*forked, str(port)], check=True, stdin=subprocess.DEVNULL, stdout=said, stderr=said)
+        pid = wait_until(lambda: number.exists() and number.read_text().strip(), "the object store's process")
+        # The first start may have to install it.
+        wait_until(
+            lambda: "S3 ready" in log.read_text() or _ended(int(pid)),
+            "the object store",
+            seconds=500,
+            saw=log.read_text,
+        )
+    assert "S3 ready" in log.read_text(), log.read_text()
+    return {"url": f"http://127.0.0.1:{port}", "pid": str(pid)}
+
+
+def _stop(known: dict[str, str]) -> None:
+    pid = int(known["pid"])
+    os.killpg(pid, signal.SIGTERM)
+    wait_until(lambda: _ended(pid), "the object store to end", seconds=30)
+
+
+def _ended(pid: int) -> bool:
     try:
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        os.killpg(server.pid, signal.SIGTERM)
-        server.wait(timeout=30)
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
 
 
 @contextmanager

@@ -1,6 +1,5 @@
 """The fixtures of this room; what they are made of is in house.py."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,7 +9,7 @@ from tasks.ledger.ledger import open_ledger
 from tasks.policy import governance
 from tests.governed.datasets import dataset, origin, put
 from tests.governed.house import STATE, House, copied, put_result, write_governance
-from tests.governed.postgres import started
+from tests.governed.postgres import new_database
 
 
 @pytest.fixture
@@ -45,7 +44,6 @@ def house(tmp_path: Path, made: Path, monkeypatch: pytest.MonkeyPatch) -> House:
 
 
 @pytest.fixture(scope="session")
-def cluster() -> Iterator[str]:
-    """URL of a fresh Postgres."""
-    with started() as url:
-        yield url
+def cluster(postgres: str) -> str:
+    """URL of a database that no other process uses."""
+    return new_database(postgres)

@@ -1,17 +1,25 @@
-"""A real Postgres, started here as an ordinary user on a free port."""
+"""A real Postgres, started here as an ordinary user on a free port.
+
+Most tests need a database and nothing of the server: they make one in the session's, the fixture `postgres` of
+tests/conftest.py. One that stops its server, or runs it for another machine, starts `cluster`.
+"""
 
 import os
 import shutil
 import socket
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterator
+import uuid
+from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any
 
 import pytest
 import sqlalchemy
+
+from tests import shared
 
 NOBODY = 65534
 
@@ -23,54 +31,101 @@ def binaries() -> Path | None:
     return Path(found).resolve().parent if found else kept[-1].parent if kept else None
 
 
-class Cluster(NamedTuple):
-    url: str
-    start: Callable[[], None]
-    stop: Callable[[], None]
+@dataclass(frozen=True)
+class Cluster:
+    """A server, the folder that it keeps everything in, and its port on loopback."""
+
+    folder: Path
+    port: int
+
+    @property
+    def url(self) -> str:
+        return f"postgresql://owner:s3cret@127.0.0.1:{self.port}/postgres"
+
+    def start(self) -> None:
+        # A test does not outlive the machine's power: nothing is flushed.
+        options = f"-h 127.0.0.1 -p {self.port} -k {self.folder} -c fsync=off -c autovacuum=off"
+        self._call("pg_ctl", "-D", f"{self.folder}/data", "-o", options, "-l", f"{self.folder}/log", "-w", "start")
+
+    def stop(self) -> None:
+        self._call("pg_ctl", "-D", f"{self.folder}/data", "-m", "immediate", "stop")
+
+    def initialise(self) -> None:
+        if _user():
+            os.chown(self.folder, NOBODY, NOBODY)
+        secret = self.folder / "secret"
+        secret.write_text("s3cret")
+        secret.chmod(0o644)  # whatever the umask: initdb runs as another user
+        options = ("-U", "owner", "-A", "scram-sha-256", f"--pwfile={secret}", "-E", "UTF8", "--no-sync")
+        self._call("initdb", "-D", f"{self.folder}/data", *options)
+
+    def _call(self, program: str, *args: str) -> None:
+        command = [_binaries() / program, *args]
+        subprocess.run(command, check=True, capture_output=True, cwd="/", env={"LC_ALL": "C"}, **_user())
+
+
+@contextmanager
+def cluster() -> Iterator[Cluster]:
+    """Start a fresh cluster."""
+    made = _started()
+    try:
+        yield made
+    finally:
+        _ended(made)
 
 
 @contextmanager
 def started() -> Iterator[str]:
-    """URL of a fresh cluster."""
+    """Start a fresh cluster, and yield its URL."""
     with cluster() as made:
         yield made.url
 
 
 @contextmanager
-def cluster() -> Iterator[Cluster]:
-    """A fresh cluster, started; Postgres refuses to run as root, so then it runs as nobody."""
-    programs = binaries()
-    if programs is None:
+def shared_cluster(home: Path) -> Iterator[str]:
+    """Yield the URL of the cluster of all processes that share the folder `home`."""
+
+    def start() -> dict[str, str]:
+        made = _started()
+        return {"folder": str(made.folder), "port": str(made.port)}
+
+    def named(known: dict[str, str]) -> Cluster:
+        return Cluster(Path(known["folder"]), int(known["port"]))
+
+    with shared.service(home, "postgres", start, lambda known: _ended(named(known))) as known:
+        yield named(known).url
+
+
+def _binaries() -> Path:
+    if (programs := binaries()) is None:
         pytest.skip("PostgreSQL's server programs are not installed (apt-get install postgresql)")
-    user = {"user": NOBODY, "group": NOBODY, "extra_groups": []} if os.geteuid() == 0 else {}
+    return programs
+
+
+def _user() -> dict[str, Any]:
+    """Postgres refuses to run as root, so then it runs as nobody."""
+    return {"user": NOBODY, "group": NOBODY, "extra_groups": []} if os.geteuid() == 0 else {}
+
+
+def _started() -> Cluster:
+    _binaries()
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    with tempfile.TemporaryDirectory(prefix="ledger-") as name:
-        if user:
-            os.chown(name, NOBODY, NOBODY)
-        data = f"{name}/data"
-        secret = Path(name) / "secret"
-        secret.write_text("s3cret")
-        secret.chmod(0o644)  # whatever the umask: initdb runs as another user
-
-        def call(program: str, *args: str) -> None:
-            subprocess.run(
-                [programs / program, *args], check=True, capture_output=True, cwd="/", env={"LC_ALL": "C"}, **user
-            )
-
-        call("initdb", "-D", data, "-U", "owner", "-A", "scram-sha-256", f"--pwfile={secret}", "-E", "UTF8")
-        options = f"-h 127.0.0.1 -p {port} -k {name} -c fsync=off"
-        made = Cluster(
-            f"postgresql://owner:s3cret@127.0.0.1:{port}/postgres",
-            start=lambda: call("pg_ctl", "-D", data, "-o", options, "-l", f"{name}/log", "-w", "start"),
-            stop=lambda: call("pg_ctl", "-D", data, "-m", "immediate", "stop"),
-        )
+    # Not below pytest's folders: nobody may enter those, and the path of a socket is short.
+    made = Cluster(Path(tempfile.mkdtemp(prefix="ledger-")), port)
+    try:
+        made.initialise()
         made.start()
-        try:
-            yield made
-        finally:
-            made.stop()
+    except BaseException:
+        shutil.rmtree(made.folder)
+        raise
+    return made
+
+
+def _ended(made: Cluster) -> None:
+    made.stop()
+    shutil.rmtree(made.folder)
 
 
 def sql(url: str, statement: str) -> None:
@@ -79,8 +134,12 @@ def sql(url: str, statement: str) -> None:
         connection.exec_driver_sql(statement)
 
 
-def new_database(url: str, name: str, template: str = "template1") -> str:
-    """URL of a new database of the cluster, a copy of `template`, from which everybody is thrown out before."""
+def new_database(url: str, name: str = "", template: str = "template1") -> str:
+    """Return the URL of a new database of the cluster, a copy of `template`, from which everybody is thrown out before.
+
+    Without a name it has one that nobody else gives.
+    """
+    name = name or f"test_{uuid.uuid4().hex}"
     engine = sqlalchemy.create_engine(
         url.replace("postgresql:", "postgresql+pg8000:"), poolclass=sqlalchemy.NullPool, isolation_level="AUTOCOMMIT"
     )

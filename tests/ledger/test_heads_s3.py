@@ -1,7 +1,6 @@
 """Heads in a real S3-compatible store, reached by AWS_* settings alone."""
 
 import shutil
-from collections.abc import Iterator
 
 import pytest
 import s3fs
@@ -10,21 +9,15 @@ from tasks.core.errors import Refused
 from tasks.ledger.heads import publish
 from tests.governed.house import House
 from tests.ledger.publishing import append, edit, published, said, verified
-from tests.object_store import nobody, served, settings
+from tests.object_store import nobody, settings
 
 pytestmark = [pytest.mark.s3, pytest.mark.slow]
 
 
-@pytest.fixture(scope="module")
-def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with served(tmp_path_factory.mktemp("s3")) as url:
-        yield url
-
-
 @pytest.fixture
-def bucket(endpoint: str, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> str:
+def bucket(object_store: str, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> str:
     """The place of a test: a prefix of its own that does not exist yet."""
-    for name, value in settings(endpoint).items():
+    for name, value in settings(object_store).items():
         monkeypatch.setenv(name, value)
     files = s3fs.S3FileSystem(skip_instance_cache=True)
     if not files.exists("heads"):
@@ -58,14 +51,14 @@ def test_an_object_is_never_written_over(house: House, bucket: str) -> None:
 
 
 def test_a_store_that_is_away_gets_its_heads_later(
-    house: House, bucket: str, endpoint: str, monkeypatch: pytest.MonkeyPatch
+    house: House, bucket: str, object_store: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     append(house, 1)
     with nobody() as nowhere:
         monkeypatch.setenv("AWS_ENDPOINT_URL", nowhere)
         assert bucket in published(house).away[0]
     assert verified(house).verdict == "incomplete"
-    monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", object_store)
     assert published(house).delivered == {bucket: 1} and verified(house).verdict == "holds"
 
 

@@ -2,7 +2,6 @@
 
 import os
 import threading
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -12,13 +11,7 @@ from sqlalchemy import text
 from tasks.ledger import leases
 from tasks.ledger.leases import LEASES, TERM, Leases, Turn, open_leases
 from tasks.ledger.ledger import open_ledger
-from tests.governed.postgres import new_database, started
-
-
-@pytest.fixture(scope="module")
-def url() -> Iterator[str]:
-    with started() as found:
-        yield found
+from tests.governed.postgres import new_database
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -26,7 +19,7 @@ def state(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mo
     """Of a ledger that is there already."""
     monkeypatch.delenv("HALLMARK_LEDGER_URL", raising=False)
     if request.param == "postgres":
-        found = new_database(request.getfixturevalue("url"), f"l{abs(hash(tmp_path))}")
+        found = new_database(request.getfixturevalue("postgres"))
         monkeypatch.setenv("HALLMARK_LEDGER_URL", found)
     open_ledger(tmp_path).append("kind", "subject", {})
     return tmp_path

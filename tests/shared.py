@@ -1,0 +1,65 @@
+"""Folders that are made once, and services that are started once, for all pytest-xdist processes of a session."""
+
+import fcntl
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+
+def made_once(home: Path, name: str, make: Callable[[Path], object]) -> Path:
+    """Return the folder `name` in `home`, which the first process that asks for it has `make` fill."""
+    original = home / name
+    with _locked(home, f"{name}.lock"):
+        if not original.exists():
+            aside = home / f"{name}.aside"
+            shutil.rmtree(aside, ignore_errors=True)
+            make(aside)
+            aside.rename(original)
+    return original
+
+
+@contextmanager
+def service(
+    home: Path, name: str, start: Callable[[], dict[str, str]], stop: Callable[[dict[str, str]], None]
+) -> Iterator[dict[str, str]]:
+    """Use a service: the first process starts it, and the last one to leave stops it.
+
+    Args:
+        home: Folder that all processes of the session share.
+        name: Name of the service, the same in all processes.
+        start: Starts it, in processes that outlive this one, and returns what is to be known of it.
+        stop: Ends it, called with what `start` returned, perhaps in another process.
+    """
+    known = home / f"{name}.json"
+    with (home / f"{name}.users").open("w") as users:
+        with _locked(home, f"{name}.lock"):
+            fcntl.flock(users, fcntl.LOCK_SH)
+            if not known.exists():
+                known.write_text(json.dumps(start()))
+            found = json.loads(known.read_text())
+        try:
+            yield found
+        finally:
+            with _locked(home, f"{name}.lock"):
+                fcntl.flock(users, fcntl.LOCK_UN)
+                if _is_last(users):
+                    known.unlink()
+                    stop(found)
+
+
+@contextmanager
+def _locked(home: Path, name: str) -> Iterator[None]:
+    with (home / name).open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _is_last(users: IO[str]) -> bool:
+    try:
+        fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
