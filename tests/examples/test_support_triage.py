@@ -18,13 +18,17 @@ from tasks.core.files import read_json
 from tasks.core.layout import Layout
 from tasks.core.params import params
 from tasks.core.record import read_table
+from tasks.gates import evidence
 from tasks.inquiry.planted import score
 from tasks.inquiry.planted.score import Planted
+from tasks.runs.run import Run
 from tasks.sources import sources
 from tasks.stages.data.clean import clean
 from tasks.stages.data.deduplicate import deduplicate
 from tasks.stages.data.ingest import ingest
-from tests.stages.data.build import Run, prompt_key
+from tests.stages.data import build
+from tests.stages.data.build import prompt_key
+from tests.stock_checkout import blocks, make_stock_checkout, recipe, run_asked_for, take_through_data, type_in
 
 ROOT = Path(__file__).parents[2]
 DATA = ROOT / "examples/support_triage/data"
@@ -92,9 +96,37 @@ def test_every_twist_of_every_intent_has_phrases(language: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def cleaned(tmp_path_factory: pytest.TempPathFactory) -> Layout:
+def sample(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """The run that `make run` asks for in a checkout as it ships, before its data gate."""
+    project = make_stock_checkout(tmp_path_factory.mktemp("sample") / "project")
+    *prepare, ask = recipe("run")
+    for command in prepare:
+        type_in(project, command)
+    return take_through_data(run_asked_for(project, ask))
+
+
+@pytest.fixture
+def cleaned(sample: Run) -> Layout:
     """The committed sources after the real stages `ingest`, `clean` and `deduplicate`."""
-    return through_the_stages(tmp_path_factory.mktemp("run"), DATA)
+    return sample.layout
+
+
+def test_readme_says_what_is_asked_for() -> None:
+    (shown,) = [block for block in blocks("README.md") if block.startswith("make run")]
+    assert (
+        shown.splitlines()[0].split("#")[1]
+        == " set up, then the sample use case from sources to a release in production"
+    )
+    assert [line.split()[1] for line in recipe("run")] == ["init", "run"]
+
+
+def test_every_check_of_the_data_gate_holds_with_the_files_that_ship(sample: Run) -> None:
+    found = evidence.collect("data", sample.layout, sample.params, sample.governance().policy, sample.asked)
+    assert {check.name: check.verdict for check in found.checks if check.verdict != "passed"} == {}
+    assert {check.fact for check in found.checks} >= {"validate.failed_expectations", "split.train_rows"}
+    assert found.demo and found.tier == "limited"
+    split = read_json(sample.layout.stage("split") / "result.json")
+    assert (split["train_rows"], split["test_rows"]) == (900, 120) and split["validation_rows"]
 
 
 def through_the_stages(root: Path, data: Path) -> Layout:
@@ -102,7 +134,7 @@ def through_the_stages(root: Path, data: Path) -> Layout:
     layout = Layout(root)
     (root / "examples/support_triage").mkdir(parents=True)
     (root / "examples/support_triage/data").symlink_to(data)
-    Run(root).resolve_inventory(sources.load(ROOT / "infra/governance"))
+    build.Run(root).resolve_inventory(sources.load(ROOT / "infra/governance"))
     for stage in (ingest, clean, deduplicate):
         stage.run(params.load(ROOT / "params.yaml"), layout)
     return layout
