@@ -13,9 +13,10 @@ COLLECTED = pytest.StashKey[list[pytest.Item]]()
 def soak(cases: Iterable[Any]) -> list[ParameterSet]:
     """Return cases of `pytest.mark.parametrize` that run in `make soak` alone.
 
-    `@pytest.mark.parametrize("kind", [*FEW, *soak(OTHERS)])` runs the few in `make test` as well.
+    `@pytest.mark.parametrize("kind", [*FEW, *soak(OTHERS)])` runs the few in `make test` as well. A case of several
+    values is a tuple.
     """
-    sets = [ParameterSet.extract_from(case) for case in cases]
+    sets = [ParameterSet.extract_from(case, force_tuple=not isinstance(case, tuple)) for case in cases]
     return [pytest.param(*one.values, marks=[*one.marks, pytest.mark.soak], id=one.id) for one in sets]
 
 
