@@ -7,11 +7,12 @@ import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
 import pytest
 from hypothesis import settings
 
-from tests import patience, soaking
+from tests import costs, patience, soaking
 from tests.slow_files import SECONDS
 
 if TYPE_CHECKING:
@@ -30,9 +31,10 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 # tests/infra/test_tracking.py starts MLflow's pages; `hallmark up` need not, each time.
 os.environ.setdefault("HALLMARK_MLFLOW_PORT", "off")
 
-# Measured once, by the process that starts the others; they inherit it.
-if patience.SLOWNESS not in os.environ:
+# Set once, by the process that starts the others; they inherit it.
+if "PYTEST_XDIST_WORKER" not in os.environ:
     os.environ[patience.SLOWNESS] = f"{patience.measure_slowness():.2f}"
+    os.environ[costs.SESSION] = uuid4().hex
 
 ROOT = Path(__file__).parents[1]
 UMASK = os.umask(0o022)
@@ -95,6 +97,10 @@ def object_store(shared: Path) -> Iterator[str]:
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--quick", action="store_true", help="Without the files in tests/slow_files.py.")
     parser.addoption("--soak", choices=("no", "only", "too"), default="no", help="What to do with tests marked `soak`.")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    costs.register(config)
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:

@@ -13,7 +13,7 @@ from typing import Protocol, TypeVar
 
 T = TypeVar("T")
 
-SLOWNESS = "HALLMARK_TEST_SLOWNESS"
+SLOWNESS = "PYTEST_SLOWNESS"
 """Environment variable: how many times slower than a quick, quiet machine this one is, at least 1."""
 LOOP_SECONDS = 0.0125
 """Seconds that the loop of `measure_slowness` takes on a quick, quiet machine."""

@@ -1,0 +1,255 @@
+"""Processor time of a test session by test file, with the budget beside it: a pytest plugin.
+
+A file's time is that of the pytest worker while it runs the file's tests, that of the processes that the worker waits
+for (`os.times`), and that of those that go on by themselves, such as servers and what they start (`Strays`).
+"""
+
+import os
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+MINUTES, PROCESSOR_SECONDS = 16, 1_600
+"""Budget of `make test` in a set-up clone, on two quiet cores."""
+LISTED = 10
+"""Number of files in the table."""
+LOOK_SECONDS = 1.0
+"""Seconds between two looks at the processes of the machine."""
+TICKS = os.sysconf("SC_CLK_TCK")
+PROGRAMS = {
+    "raylet": "Ray",
+    "ray::": "Ray",
+    "/ray/": "Ray",
+    "gcs_server": "Ray",
+    "prefect": "Prefect",
+    "flows.": "Prefect",
+    "mlflow": "MLflow",
+    "postgres": "Postgres",
+    "chrom": "browser",
+    "swift": "object store",
+    "tasks.stages": "stages",
+    "hallmark-stage": "stages",
+    "bwrap": "stages",
+    "dvc": "DVC",
+    "hallmark": "commands",
+}
+"""Kinds of programs by a part of their command lines; the first that fits counts."""
+
+SESSION = "PYTEST_SESSION"
+"""Environment variable: name of the test session, in all processes that it starts."""
+
+Key = tuple[int, int]
+"""A process: its number, and when it was started."""
+
+
+class Process(NamedTuple):
+    """One process at one look."""
+
+    key: Key
+    parent: int
+    own: float
+    """Seconds of processor of the process itself."""
+    reaped: float
+    """Seconds of processor of the children that it has waited for."""
+
+
+class Member(NamedTuple):
+    """One process of the session at one look."""
+
+    process: Process
+    file: str
+    """Test file in which it was started."""
+    stray: bool
+    """Whether no worker waits for it, nor for a process above it."""
+
+
+@dataclass
+class Cost:
+    """Cost of one test file."""
+
+    processor: float = 0
+    wall: float = 0
+    tests: int = 0
+    programs: dict[str, float] = field(default_factory=lambda: defaultdict(float))
+    """Seconds of processor by kind of program, of processes that lived long enough to be looked at."""
+
+
+def processes() -> Iterator[Process]:
+    """Yield every process of the machine."""
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdigit() and (stat := read(int(folder.name), "stat")):
+            words = stat.rpartition(")")[2].split()
+            user, system, reaped_user, reaped_system = (int(word) / TICKS for word in words[11:15])
+            key = int(folder.name), int(words[19])
+            yield Process(key, int(words[1]), user + system, reaped_user + reaped_system)
+
+
+def read(pid: int, name: str) -> str:
+    """Return a file of /proc/PID as text; empty if the process has ended or is another user's."""
+    try:
+        return Path(f"/proc/{pid}/{name}").read_bytes().replace(b"\0", b"\n").decode(errors="replace")
+    except OSError:
+        return ""
+
+
+def kind(pid: int) -> str:
+    """Return the kind of program that a process runs."""
+    command = read(pid, "cmdline")
+    return next((name for part, name in PROGRAMS.items() if part in command), "others")
+
+
+class Strays:
+    """Looks at the processes of the session, in a thread of its own.
+
+    A process belongs to the session if it descends from this one or was started by one that does: pytest leaves the
+    name of the test in the environment (PYTEST_CURRENT_TEST), and tests/conftest.py that of the session. The time of
+    processes that end between two looks is counted where their parent waits for them.
+    """
+
+    def __init__(self, session: str) -> None:
+        self._session = f"{SESSION}={session}"
+        self._members: dict[Key, Member] = {}
+        self._started_in: dict[Key, tuple[bool, str]] = {}
+        self._ended: dict[str, float] = defaultdict(float)
+        self.programs: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
+        self._end = threading.Event()
+        self._thread = threading.Thread(target=self._look_on, daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> dict[str, float]:
+        """Return the processor time of strays by file."""
+        self._end.set()
+        self._thread.join()
+        self._look()
+        spent = defaultdict(float, self._ended)
+        for member in self._members.values():
+            if member.stray:
+                spent[member.file] += member.process.own + member.process.reaped
+        return spent
+
+    def _look_on(self) -> None:
+        while not self._end.wait(LOOK_SECONDS):
+            self._look()
+
+    def _look(self) -> None:
+        found = {process.key[0]: process for process in processes()}
+        before, self._members = self._members, {}
+        for pid in found:
+            self._place(pid, found)
+        for key, member in self._members.items():
+            known = before.pop(key, None)
+            spent = member.process.own - (known.process.own if known else 0)
+            if spent and member.file:
+                self.programs[member.file][kind(key[0])] += spent
+        for key, member in before.items():
+            parent = found.get(member.process.parent)
+            if member.stray and not (parent and parent.key in self._members):  # nobody of the session waited for it
+                self._ended[member.file] += member.process.own + member.process.reaped
+            self._started_in.pop(key, None)
+
+    def _place(self, pid: int, found: dict[int, Process]) -> Member | None:
+        """Return the process as a member of the session, its parents first; None if it is none."""
+        process = found[pid]
+        if process.key in self._members:
+            return self._members[process.key]
+        if pid == os.getpid():
+            member = Member(process, "", stray=False)
+        else:
+            above = self._place(process.parent, found) if process.parent in found else None
+            ours, file = self._origin(process.key)
+            if not above and not ours:
+                return None
+            member = Member(process, file or (above.file if above else ""), stray=not above or above.stray)
+        self._members[process.key] = member
+        return member
+
+    def _origin(self, key: Key) -> tuple[bool, str]:
+        """Return whether a process was started in this session, and the test file."""
+        if key not in self._started_in:
+            environment = read(key[0], "environ").splitlines()
+            test = next((line for line in environment if line.startswith("PYTEST_CURRENT_TEST=")), "")
+            file = test.partition("=")[2].partition("::")[0]
+            self._started_in[key] = self._session in environment, file
+        return self._started_in[key]
+
+
+class Worker:
+    """Adds up the cost of each file in the process that runs its tests."""
+
+    def __init__(self) -> None:
+        self.costs: dict[str, Cost] = defaultdict(Cost)
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
+        before, began = sum(os.times()[:4]), time.monotonic()
+        try:
+            return (yield)
+        finally:
+            cost = self.costs[item.nodeid.partition("::")[0]]
+            cost.processor += sum(os.times()[:4]) - before
+            cost.wall += time.monotonic() - began
+            cost.tests += 1
+
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        if (output := getattr(session.config, "workeroutput", None)) is not None:
+            output["costs"] = {file: (cost.processor, cost.wall, cost.tests) for file, cost in self.costs.items()}
+            output["processor"] = sum(os.times()[:4])
+
+
+class Table:
+    """Prints what the session cost, and its costliest files."""
+
+    def __init__(self, session: str, worker: Worker) -> None:
+        self._costs, self._strays, self._began = worker.costs, Strays(session), time.monotonic()
+        self._workers = 0.0
+
+    def pytest_sessionstart(self) -> None:
+        self._strays.start()
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any) -> None:
+        output = getattr(node, "workeroutput", {})  # a worker that crashed has none
+        self._workers += output.get("processor", 0)
+        for file, cost in output.get("costs", {}).items():
+            self._costs[file] = Cost(*cost)
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        strays = self._strays.stop()
+        for file, spent in strays.items():
+            self._costs[file].processor += spent
+        here = os.times()
+        ours = here.user + here.system + (self._workers or here.children_user + here.children_system)
+        write = terminalreporter.write_line
+        for line in self._lines(ours + sum(strays.values()), (time.monotonic() - self._began) / 60):
+            write(line)
+
+    def _lines(self, processor: float, minutes: float) -> Iterator[str]:
+        in_tests = sum(cost.processor for cost in self._costs.values())
+        yield (
+            f"{minutes:.1f} min of {MINUTES}, {processor:,.0f} s of processor of {PROCESSOR_SECONDS:,} "
+            f"({processor - in_tests:,.0f} s of them for imports and collection)"
+        )
+        files = sorted(((name, cost) for name, cost in self._costs.items() if name), key=lambda one: -one[1].processor)
+        files = files[:LISTED]
+        width = max((len(file) for file, _ in files), default=0)
+        yield f"{'costliest files':<{width}} processor    clock  tests  processes that take longer than a second"
+        for file, cost in files:
+            programs = sorted(self._strays.programs[file].items(), key=lambda item: -item[1])
+            told = ", ".join(f"{name} {spent:.0f} s" for name, spent in programs if spent >= 1)
+            yield f"{file:<{width}} {cost.processor:>7.1f} s {cost.wall:>6.1f} s {cost.tests:>6}  {told}"
+
+
+def register(config: pytest.Config) -> None:
+    """Count in this process, and print in the one that has a terminal."""
+    worker = Worker()
+    config.pluginmanager.register(worker, "costs of a worker")
+    if not hasattr(config, "workerinput"):
+        config.pluginmanager.register(Table(os.environ[SESSION], worker), "table of costs")
