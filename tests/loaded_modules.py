@@ -1,9 +1,10 @@
-"""Which libraries a command loads, in a process of its own."""
+"""Libraries that a command loads, in a process of its own."""
 
 import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Protocol
 
 ROOT = Path(__file__).parents[1]
 HEAVY = {
@@ -21,10 +22,20 @@ finally:
 """
 
 
-def loaded(*args: str, **env: str) -> set[str]:
-    """Top-level names of what `hallmark ARGS` loads; it must succeed."""
-    done = subprocess.run(
-        [sys.executable, "-c", CODE, *args], cwd=ROOT, env=os.environ | env, capture_output=True, text=True
-    )
+class Starter(Protocol):
+    """Something that runs Python code in a process of its own: tests.forking.Forking, or a new Python."""
+
+    def run(self, code: str, *args: object, cwd: Path = ...) -> "subprocess.CompletedProcess[str]": ...
+
+
+class NewPython:
+    def run(self, code: str, *args: object, cwd: Path = ROOT) -> "subprocess.CompletedProcess[str]":
+        command = [sys.executable, "-c", code, *map(str, args)]
+        return subprocess.run(command, cwd=cwd, env=os.environ, capture_output=True, text=True)
+
+
+def loaded(*args: str, code: str = CODE, by: Starter | None = None) -> set[str]:
+    """Return the top-level names of all modules that `hallmark ARGS` loads; it must succeed."""
+    done = (by or NewPython()).run(code, *args, cwd=ROOT)
     assert done.returncode == 0, done.stderr
     return set(done.stderr.splitlines()[-1].split())

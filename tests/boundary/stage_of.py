@@ -3,18 +3,18 @@
 import json
 import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from tasks.core import code
 from tasks.core.files import sha256_file, write_json
 from tasks.core.layout import Layout
 from tasks.supervise.box import BOXED
 from tasks.trust import keys
+from tests.forking import Forking
 
 ROOT = Path(__file__).parents[2]
 CLEAN = Path("tasks/stages/data/clean/clean.py")
@@ -68,15 +68,21 @@ def a_run(folder: Path) -> Layout:
     return layout
 
 
-def bring(layout: Layout, body: str, more: Mapping[str, str] | None = None) -> Ended:
-    """Stage `clean` with `body` for its code, as DVC has it started; `more` is in its supervisor's environment."""
+SUPERVISE = "import sys; from tasks.supervise import shell; sys.exit(shell.main())"
+
+
+def bring(supervisors: Forking, layout: Layout, body: str, more: Mapping[str, str] | None = None) -> Ended:
+    """Run stage `clean` with `body` for its code, as DVC has it started; `more` is in its supervisor's environment.
+
+    `supervisors` starts what `hallmark-stage` is, without the half second that this takes to import.
+    """
     shutil.copytree(ROOT / "tasks", layout.root / "tasks", ignore=shutil.ignore_patterns("__pycache__"))
     text = FRAME.format(body="\n".join(f"    {line}" for line in body.strip("\n").splitlines()))
     (layout.root / CLEAN).write_text(text)
     write_json(layout.stages, {"clean": code.of_stage(layout.root, "clean")})
-    command = [Path(sys.executable).with_name("hallmark-stage"), "-c", "python -I tasks/stages/start.py clean"]
     environment = {"PATH": os.environ["PATH"], "HOME": os.environ["HOME"], BOXED: "1", **(more or {})}
-    done = subprocess.run(command, cwd=layout.root, env=environment, capture_output=True, text=True, timeout=120)
+    with patch.dict(os.environ, environment, clear=True):
+        done = supervisors.run(SUPERVISE, "-c", "python -I tasks/stages/start.py clean", cwd=layout.root)
     said = [line.removeprefix("FOUND ") for line in done.stdout.splitlines() if line.startswith("FOUND ")]
     return Ended(json.loads(said[-1]) if said else None, done.returncode, done.stdout + done.stderr)
 

@@ -10,6 +10,7 @@ import stat
 import subprocess
 import sys
 import termios
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,9 +22,12 @@ from tasks.core.errors import Refused
 from tasks.core.files import write_json
 from tasks.core.graph import RUNS
 from tasks.core.layout import Layout
-from tasks.supervise import shell, taken
+from tasks.supervise import box, shell, taken
+from tasks.supervise.box import Box
 from tests.boundary.stage_of import ROOT, a_run, as_it_is, bring
-from tests.sandbox import inside, make, needs_sandbox
+from tests.forking import Forking
+from tests.patience import patience
+from tests.sandbox import inside, inside_each, make, needs_sandbox
 
 pytestmark = needs_sandbox
 x86 = pytest.mark.skipif(platform.machine() != "x86_64", reason="numbers of system calls of x86-64")
@@ -105,24 +109,39 @@ MAY = {
 """What a stage sees of the state beside its own run; the champion's for all that predict."""
 
 
+@pytest.fixture(scope="module")
+def layout(tmp_path_factory: pytest.TempPathFactory) -> Layout:
+    """A run that is looked at by every stage, and changed by none."""
+    return grown(tmp_path_factory.mktemp("grown"))
+
+
+SYSTEM = ["/usr", "/opt", sys.prefix, sys.base_prefix]
+"""Files of the machine and of Python, mounted for reading; nothing is mounted below them (`mounts`)."""
+
+
 @pytest.mark.attack(rights="stage", stopped="a stage sees what its line in the table of grants names, and no more")
 @pytest.mark.parametrize("stage", list(RUNS))
 def test_no_path_of_a_stage_leads_to_what_another_keeps(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stage: str
+    layout: Layout, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stage: str
 ) -> None:
     monkeypatch.setattr(shell.shown, "require_code", lambda *_: None)
     monkeypatch.setattr(shell.shown.code, "files_of", lambda *_: [])
-    layout, place = grown(tmp_path), tmp_path / "place"
-    made = shell._box(stage, layout, place)
-    _, found = reached(made, layout.state, ["/proc", "/sys", "/usr", "/opt", sys.prefix, sys.base_prefix])
+    made = shell._box(stage, layout, tmp_path / "place")
+    _, found = reached(made, layout.state, ["/proc", "/sys", *SYSTEM])
     assert found == MAY.get("predict@base" if stage.startswith("predict") else stage, set())
 
 
 @pytest.mark.attack(rights="stage", stopped="a stage sees what is mounted in its sandbox")
-def test_no_path_at_all_leads_to_what_judges(tmp_path: Path) -> None:
-    """The same of every name that there is, the system's and those of every process too."""
-    layout, made = a_run(tmp_path / "state"), make(tmp_path / "box")
-    seen, found = reached(made, layout.state, [])
+def test_no_path_at_all_leads_to_what_judges(layout: Layout, tmp_path: Path) -> None:
+    """The same of every name of the sandbox, those of every process too, but for files of the system."""
+    seen, found = reached(make(tmp_path / "box"), layout.state, SYSTEM)
+    assert seen > 1_000 and not found
+
+
+@pytest.mark.soak
+@pytest.mark.attack(rights="stage", stopped="a stage sees what is mounted in its sandbox")
+def test_no_path_of_the_system_leads_to_what_judges(layout: Layout, tmp_path: Path) -> None:
+    seen, found = reached(make(tmp_path / "box"), layout.state, [])
     assert seen > 10_000 and not found
 
 
@@ -180,24 +199,33 @@ SPACES = {"mounts": 0x20000, "groups": 0x2000000, "a host": 0x4000000, "shared m
           "users": 0x10000000, "processes": 0x20000000, "a network": 0x40000000, "a clock": 0x80}  # fmt: skip
 
 
+@pytest.fixture(scope="module")
+def unshared(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[int]]:
+    """By name space, what the system answers who wants one alone, and one with users of its own."""
+    ask = "import ctypes; libc = ctypes.CDLL(None); found = [libc.unshare({:#x}), libc.unshare({:#x})]"
+    asked = {of: ask.format(bits, bits | SPACES["users"]) for of, bits in SPACES.items()}
+    return inside_each(make(tmp_path_factory.mktemp("unshared")), asked)
+
+
 @pytest.mark.attack(rights="stage", stopped="a stage makes no name spaces, so it gets no rights in one of its own")
 @pytest.mark.parametrize("of", list(SPACES))
-def test_no_name_space_of_its_own(tmp_path: Path, of: str) -> None:
+def test_no_name_space_of_its_own(unshared: dict[str, list[int]], of: str) -> None:
     """With users of its own it would have every right over them."""
-    source = f"""
-import ctypes, os
-libc = ctypes.CDLL(None, use_errno=True)
-found = [libc.unshare({SPACES[of]:#x}), libc.unshare({SPACES[of] | 0x10000000:#x}), os.system("bwrap --version") and 0]
-"""
-    assert inside(make(tmp_path), source)[:2] == [-1, -1]
+    assert unshared[of] == [-1, -1]
+
+
+@pytest.fixture(scope="module")
+def mounted(tmp_path_factory: pytest.TempPathFactory) -> tuple[Box, dict[str, set[str]]]:
+    """A sandbox, and the flags of every mount in it by its place."""
+    made = make(tmp_path_factory.mktemp("mounted"))
+    lines = inside(made, "found = open('/proc/self/mountinfo').read().splitlines()")
+    return made, {line.split()[4]: set(line.split()[5].split(",")) for line in lines}
 
 
 @pytest.mark.attack(rights="stage", stopped="nothing that is mounted for a stage gives rights or is a device")
 @pytest.mark.parametrize("what", ["runs as its owner", "is a device", "is written"])
-def test_what_is_mounted_gives_nothing(tmp_path: Path, what: str) -> None:
-    made = make(tmp_path)
-    lines = inside(made, "found = open('/proc/self/mountinfo').read().splitlines()")
-    mounts = {line.split()[4]: set(line.split()[5].split(",")) for line in lines}
+def test_what_is_mounted_gives_nothing(mounted: tuple[Box, dict[str, set[str]]], what: str) -> None:
+    made, mounts = mounted
     if what == "runs as its owner":
         assert all("nosuid" in flags for flags in mounts.values())
     elif what == "is a device":
@@ -210,21 +238,50 @@ def test_what_is_mounted_gives_nothing(tmp_path: Path, what: str) -> None:
         assert {place for place, flags in mounts.items() if "rw" in flags} <= own | system
 
 
+def test_nothing_is_mounted_below_the_system(mounted: tuple[Box, dict[str, set[str]]]) -> None:
+    """So a walk that leaves the system out leaves out nothing else."""
+    below = [place for place in mounted[1] for system in SYSTEM if place.startswith(f"{system}/")]
+    assert set(below) <= {
+        str(place) for named in (sys.prefix, sys.base_prefix) for place in (Path(named).resolve(), named)
+    }
+
+
+KEY = 0x48414C4C
+SHARED = {
+    "shared memory": ("shmget(KEY, 4096, {})", lambda libc, made: libc.shmctl(made, 0, None)),
+    "semaphores": ("semget(KEY, 1, {})", lambda libc, made: libc.semctl(made, 0, 0)),
+    "queue": ("msgget(KEY, {})", lambda libc, made: libc.msgctl(made, 0, None)),
+}
+"""The call that finds or makes one, by its flags, and how it is removed."""
+
+
+@pytest.fixture(scope="module")
+def shared_inside(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, tuple[int, int, int]]]:
+    """What a stage finds of what another process of the machine made, and before and after it what that one finds."""
+    libc = ctypes.CDLL(None, use_errno=True)
+
+    def get(what: str, flags: int) -> int:
+        return int(eval(f"libc.{SHARED[what][0].format(flags)}", {"libc": libc, "KEY": KEY}))
+
+    made = {what: get(what, 0o1600) for what in SHARED}
+    look = f"import ctypes; libc, KEY = ctypes.CDLL(None), {KEY}; found = libc."
+    looks = {what: look + call.format(0) for what, (call, _) in SHARED.items()}
+    try:
+        found = inside_each(make(tmp_path_factory.mktemp("shared")), looks)
+        yield {what: (made[what], found[what], get(what, 0)) for what in SHARED}
+    finally:
+        for what, (_, remove) in SHARED.items():
+            if made[what] >= 0:
+                remove(libc, made[what])
+
+
 @pytest.mark.attack(rights="stage", stopped="shared memory, semaphores and queues of the machine are not the sandbox's")
-@pytest.mark.parametrize("what", ["shared memory", "semaphores", "queue"])
-def test_what_processes_share_is_its_own(tmp_path: Path, what: str) -> None:
-    key, libc = 0x48414C4C, ctypes.CDLL(None, use_errno=True)
-    get = {"shared memory": "shmget({}, 4096, {})", "semaphores": "semget({}, 1, {})", "queue": "msgget({}, {})"}[what]
-    made = eval(f"libc.{get.format(key, 0o1600)}")
+@pytest.mark.parametrize("what", list(SHARED))
+def test_what_processes_share_is_its_own(shared_inside: dict[str, tuple[int, int, int]], what: str) -> None:
+    made, found, still = shared_inside[what]
     if made < 0:
         pytest.skip("the machine gives none")
-    try:
-        source = f"import ctypes; libc = ctypes.CDLL(None); found = libc.{get.format(key, 0)}"
-        assert inside(make(tmp_path), source) == -1
-        assert eval(f"libc.{get.format(key, 0)}") == made, "outside it is there"
-    finally:
-        {"shared memory": lambda: libc.shmctl(made, 0, None), "semaphores": lambda: libc.semctl(made, 0, 0),
-         "queue": lambda: libc.msgctl(made, 0, None)}[what]()  # fmt: skip
+    assert found == -1 and still == made, "outside it is there"
 
 
 HANDED = """
@@ -237,24 +294,31 @@ sys.exit(process.run(sys.argv[2:], {"PATH": os.environ["PATH"]}, None))
 NUMBERS = "import os; found = os.listdir('/proc/self/fd'); open('artefacts/numbers', 'w').write(' '.join(found))"
 
 
-@pytest.mark.attack(rights="stage", stopped="a stage is handed no open files")
-@pytest.mark.parametrize("kind", ["a key", "a folder", "a pipe"])
-def test_no_open_file_is_handed_on(tmp_path: Path, kind: str) -> None:
-    """With one that is open it could climb out: a folder's leads to all that lies beside it."""
-    from tasks.supervise import box
-
-    made, key = make(tmp_path), tmp_path / "gate"
+@pytest.fixture(scope="module")
+def handed(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, set[str]], set[str]]:
+    """Numbers of open files that the supervisor has, by kind, and those that its stage has."""
+    place = tmp_path_factory.mktemp("handed")
+    made, key = make(place), place / "gate"
     key.write_text("secret")
-    ends = os.pipe() if kind == "a pipe" else (os.open(key if kind == "a key" else tmp_path, os.O_RDONLY),)
+    ends = {"a key": [os.open(key, os.O_RDONLY)], "a folder": [os.open(place, os.O_RDONLY)], "a pipe": [*os.pipe()]}
+    every = [end for kind in ends.values() for end in kind]
     words = box.command(made, [sys.executable, "-I", "-c", NUMBERS])
-    command = [sys.executable, "-c", HANDED, ",".join(map(str, ends)), *words]
+    command = [sys.executable, "-c", HANDED, ",".join(map(str, every)), *words]
     try:
-        subprocess.run(command, pass_fds=ends, check=True, timeout=60)
+        subprocess.run(command, pass_fds=every, check=True, timeout=patience(60))
     finally:
-        for end in ends:
+        for end in every:
             os.close(end)
     numbers = set((made.outputs / "numbers").read_text().split())
-    assert numbers <= {"0", "1", "2", "3"}, "the last is the folder that it lists"
+    return {kind: set(map(str, own)) for kind, own in ends.items()}, numbers
+
+
+@pytest.mark.attack(rights="stage", stopped="a stage is handed no open files")
+@pytest.mark.parametrize("kind", ["a key", "a folder", "a pipe"])
+def test_no_open_file_is_handed_on(handed: tuple[dict[str, set[str]], set[str]], kind: str) -> None:
+    """With one that is open it could climb out: a folder's leads to all that lies beside it."""
+    supervisors, stages = handed
+    assert not supervisors[kind] & stages and stages <= {"0", "1", "2", "3"}, "the last is the folder that it lists"
 
 
 TYPES = """
@@ -274,8 +338,6 @@ open("artefacts/tried", "w").close()
 
 @pytest.mark.attack(rights="stage", stopped="the terminal of who started it is not a stage's")
 def test_it_types_nothing_into_the_terminal_of_who_started_it(tmp_path: Path) -> None:
-    from tasks.supervise import box
-
     made, (main, side) = make(tmp_path), pty.openpty()
     settings = termios.tcgetattr(side)
     settings[3] &= ~(termios.ECHO | termios.ICANON)
@@ -284,7 +346,8 @@ def test_it_types_nothing_into_the_terminal_of_who_started_it(tmp_path: Path) ->
     command = [sys.executable, "-c", HANDED.replace("map(int, sys.argv[1].split(','))", "()"), "1", *words]
     try:
         subprocess.run(
-            command, stdin=side, stdout=side, stderr=side, start_new_session=True, check=True, timeout=60,
+            command, stdin=side, stdout=side, stderr=side, start_new_session=True, check=True,
+            timeout=patience(60),
             preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
         )  # fmt: skip
         waiting = fcntl.ioctl(side, termios.FIONREAD, b"\0" * 4)
@@ -318,30 +381,42 @@ def test_it_takes_no_more_of_the_machine_than_others(tmp_path: Path) -> None:
     assert inside(made, source) == []
 
 
-@pytest.mark.attack(rights="stage", stopped="files are not linked from one mount to another")
-@pytest.mark.parametrize("how", ["by name", "by an open file", "of what it keeps", "by a rename"])
-def test_a_file_that_others_change_later_is_no_output(tmp_path: Path, how: str) -> None:
-    """A second name of a file that it may write in the next run would change what was signed."""
-    made, given, kept = make(tmp_path), tmp_path / "given", tmp_path / "kept"
-    for folder in (given, kept):
-        folder.mkdir()
-        (folder / "x").write_text("x")
-    here = kept if how == "of what it keeps" else given
-    act = {
-        "by an open file": f"os.link('/proc/self/fd/%d' % os.open({str(here / 'x')!r}, os.O_RDONLY), target)",
-        "by a rename": f"os.rename({str(kept / 'x')!r}, target)",
-    }.get(how, f"os.link({str(here / 'x')!r}, target)")
-    source = f"""
+@pytest.fixture(scope="module")
+def linked(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], set[str]]:
+    """How each way to give a file another name ended, and the names among the outputs."""
+    place = tmp_path_factory.mktemp("linked")
+    made, given, kept = make(place), place / "given" / "x", place / "kept" / "x"
+    for path in (given, kept):
+        path.parent.mkdir()
+        path.write_text("x")
+    ways = {
+        "by name": f"os.link({str(given)!r}, target)",
+        "by an open file": f"os.link('/proc/self/fd/%d' % os.open({str(given)!r}, os.O_RDONLY), target)",
+        "of what it keeps": f"os.link({str(kept)!r}, target)",
+        "by a rename": f"os.rename({str(kept)!r}, target)",
+    }
+    source = """
 import os
-target = {str(made.root / "artefacts" / "x")!r}
+target = TARGET
 try:
-    {act}
+    WAY
     found = "linked"
 except OSError as error:
     found = error.errno
 """
-    found = inside(replace(made, reads=(given,), writes=(kept,)), source)
-    assert found in (errno.EXDEV, errno.EPERM, errno.EROFS) and not (made.outputs / "x").exists()
+    asked = {
+        how: source.replace("TARGET", repr(str(made.root / "artefacts" / how))).replace("WAY", way)
+        for how, way in ways.items()
+    }
+    found = inside_each(replace(made, reads=(given.parent,), writes=(kept.parent,)), asked)
+    return found, {path.name for path in made.outputs.iterdir()}
+
+
+@pytest.mark.attack(rights="stage", stopped="files are not linked from one mount to another")
+@pytest.mark.parametrize("how", ["by name", "by an open file", "of what it keeps", "by a rename"])
+def test_a_file_that_others_change_later_is_no_output(linked: tuple[dict[str, Any], set[str]], how: str) -> None:
+    """A second name of a file that it may write in the next run would change what was signed."""
+    assert linked[0][how] in (errno.EXDEV, errno.EPERM, errno.EROFS) and how not in linked[1]
 
 
 LEFT = {
@@ -360,11 +435,11 @@ for name in {[*LEFT.values(), "artefacts/clean/x"]!r}:
 
 
 @pytest.fixture(scope="module")
-def left(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
+def left(tmp_path_factory: pytest.TempPathFactory, supervisors: Forking) -> set[str]:
     """What a run has of a stage that left all of these, beside its code and record."""
     layout = a_run(tmp_path_factory.mktemp("left"))
     before = as_it_is(layout.state)
-    ended = bring(layout, LEAVES)
+    ended = bring(supervisors, layout, LEAVES)
     assert ended.code == 0, ended.told
     new = as_it_is(layout.state).keys() - before.keys()
     return {name for name in new if not name.startswith(("runs/r1/tasks/", "records/"))}
@@ -391,10 +466,10 @@ def test_what_is_its_own_is_taken_and_nothing_more(left: set[str]) -> None:
         "os.execv(Path(sys.executable).with_name('hallmark-stage'), ['hallmark-stage', '-c', 'x clean'])",
     ],
 )
-def test_who_ends_others_is_not_signed(tmp_path: Path, how: str) -> None:
+def test_who_ends_others_is_not_signed(supervisors: Forking, tmp_path: Path, how: str) -> None:
     layout = a_run(tmp_path)
     before = as_it_is(layout.state / "records")
-    ended = bring(layout, f"(root / 'artefacts/clean').mkdir(exist_ok=True)\n{how}")
+    ended = bring(supervisors, layout, f"(root / 'artefacts/clean').mkdir(exist_ok=True)\n{how}")
     assert ended.code and not layout.stage("clean").exists() and not list((layout.state / "boxes").iterdir())
     assert as_it_is(layout.state / "records") == before
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.boundary.stage_of import ROOT, SECRET, Ended, a_run, as_it_is, bring
+from tests.forking import Forking
 from tests.sandbox import needs_sandbox
 
 pytestmark = needs_sandbox
@@ -127,7 +128,9 @@ class Prefect(http.server.BaseHTTPRequestHandler):
 
 
 @pytest.fixture(scope="module")
-def tried(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Ended, Path, dict[str, str]]]:
+def tried(
+    tmp_path_factory: pytest.TempPathFactory, supervisors: Forking
+) -> Iterator[tuple[Ended, Path, dict[str, str]]]:
     """What the stage says, the state of its checkout, and all files of that before."""
     layout = a_run(tmp_path_factory.mktemp("thirteen"))
     before = as_it_is(layout.state)
@@ -136,7 +139,7 @@ def tried(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Ended, Pat
         text = TRIES.replace("SECRET", repr(SECRET)).replace("PORT", str(server.server_port))
         text = text.replace("INSTALLED", repr(str(ROOT))).replace("CLEAN", "'tasks/stages/data/clean/clean.py'")
         names = ("AWS_SECRET_ACCESS_KEY", "PREFECT_API_AUTH_STRING", "HALLMARK_VAULT_KEY", "PIP_INDEX_URL", "HF_TOKEN")
-        ended = bring(layout, text, dict.fromkeys(names, SECRET))
+        ended = bring(supervisors, layout, text, dict.fromkeys(names, SECRET))
         server.shutdown()
     yield ended, layout.state, before
 
@@ -179,11 +182,12 @@ def is_a_file_of_its_own(path: str) -> bool:
     return there and not Path(path).read_bytes().endswith(b"mine")
 
 
-def test_the_stage_finds_what_it_may(tmp_path: Path) -> None:
+def test_the_stage_finds_what_it_may(supervisors: Forking, tmp_path: Path) -> None:
     """So that a row above is no row because nothing was tried."""
     layout = a_run(tmp_path)
     with socket.create_server(("127.0.0.1", 0)):
         ended = bring(
+            supervisors,
             layout,
             "(root / 'artefacts' / 'clean').mkdir(exist_ok=True)\n"
             "(root / 'artefacts' / 'clean' / 'x').write_text((root / 'artefacts/ingest/rows.parquet').read_text())\n"

@@ -1,8 +1,7 @@
 """A command loads what it needs: to list commands takes no library, to look at a gate none that trains or serves."""
 
 import re
-import subprocess
-import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,6 +9,7 @@ import pytest
 from infra.cli import verbs
 from infra.cli.lazy import Verb, Verbs
 from tests.checkouts import Checkouts
+from tests.forking import Forking, importing
 from tests.in_process import hallmark
 from tests.infra.test_gates import RUN, ask, bring_keys
 from tests.loaded_modules import HEAVY, ROOT, loaded
@@ -28,32 +28,49 @@ def project(tmp_path_factory: pytest.TempPathFactory, checkouts: Checkouts) -> P
     return folder
 
 
+@pytest.fixture(scope="module")
+def started() -> Iterator[Forking]:
+    """Processes in which `infra.cli` is imported and nothing else: what that loads counts for each command."""
+    with importing("infra.cli") as forking:
+        yield forking
+
+
 @pytest.mark.parametrize("group", LISTS)
-def test_listing_commands_loads_none_of_them(group: str) -> None:
-    assert not loaded(*group.split(), "--help") & (HEAVY | NEEDED_BY_MOST)
+def test_listing_commands_loads_none_of_them(started: Forking, group: str) -> None:
+    assert not loaded(*group.split(), "--help", by=started) & (HEAVY | NEEDED_BY_MOST)
 
 
 @pytest.mark.parametrize(
     "command", ["gates list", f"gates show {RUN} release", "ledger verify", "ledger prove 1", "status", "policy show"]
 )
-def test_looking_loads_no_library_of_data_training_or_the_registry(project: Path, command: str) -> None:
-    assert loaded(*command.split(), HALLMARK_ROOT=str(project)) & (HEAVY | {"sqlalchemy"}) <= {"sqlalchemy"}
+def test_looking_loads_no_library_of_data_training_or_the_registry(
+    started: Forking, project: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    monkeypatch.setenv("HALLMARK_ROOT", str(project))
+    assert loaded(*command.split(), by=started) & (HEAVY | {"sqlalchemy"}) <= {"sqlalchemy"}
 
 
 @pytest.mark.parametrize("command", ["identity root", "params --check params.yaml", "gates approve --help"])
-def test_what_asks_no_ledger_loads_no_database(project: Path, command: str) -> None:
-    assert not loaded(*command.split(), HALLMARK_ROOT=str(project)) & (HEAVY | {"sqlalchemy"})
+def test_what_asks_no_ledger_loads_no_database(
+    started: Forking, project: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    monkeypatch.setenv("HALLMARK_ROOT", str(project))
+    assert not loaded(*command.split(), by=started) & (HEAVY | {"sqlalchemy"})
 
 
-def test_no_verb_loads_mlflow_prefect_ray_or_torch_before_it_runs() -> None:
+ALL_VERBS = """
+import sys
+from typer.main import get_command
+from infra.cli import app
+for one in get_command(app).commands.values():
+    list(getattr(one, "commands", {}).values())
+print(*{name.partition(".")[0] for name in sys.modules}, file=sys.stderr)
+"""
+
+
+def test_no_verb_loads_mlflow_prefect_ray_or_torch_before_it_runs(started: Forking) -> None:
     """One that needs them imports them once it knows that."""
-    code = (
-        "import sys; from typer.main import get_command; from infra.cli import app\n"
-        "for one in get_command(app).commands.values(): list(getattr(one, 'commands', {}).values())\n"
-        "print(*{name.partition('.')[0] for name in sys.modules})"
-    )
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert not set(done.stdout.split()) & (HEAVY - {"numpy", "pyarrow"})
+    assert not loaded(code=ALL_VERBS, by=started) & (HEAVY - {"numpy", "pyarrow"})
 
 
 @pytest.mark.parametrize("group", LISTS)
