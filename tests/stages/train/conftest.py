@@ -1,5 +1,6 @@
-"""A tiny model, a few rows, and this process as a one-worker process group."""
+"""A tiny model, a few rows, this process as a one-worker process group, and trainings that many tests look at."""
 
+import hashlib
 import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
@@ -10,15 +11,20 @@ import pytest
 
 os.environ["DS_ACCELERATOR"] = "cpu"
 
+from tasks.core.layout import Layout
 from tasks.core.params.prompts import Prompt
 from tasks.core.params.training import Training
 from tasks.core.prompts import chat
 from tasks.stages.cluster.storage import node, place
 from tasks.stages.cluster.storage.place import Place
+from tasks.stages.train import loop
 from tasks.stages.train.job import Job
+from tasks.stages.train.keeping.home import Home
 from tasks.stages.train.rows import examples as on_disk
 from tasks.stages.train.rows.examples import Examples, Origin, Writer
 from tasks.stages.train.rows.rendering import Example, render, stop_tokens
+from tasks.stages.train.tracking import Tracker
+from tests.once import once, shared_folder
 from tests.stages.train.spawn import Workers
 from tests.tiny_model import make_tiny_model
 
@@ -65,10 +71,14 @@ def training(**changes: Any) -> Training:
 
 
 @pytest.fixture(scope="session")
-def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("tiny")
-    make_tiny_model(folder)
-    return folder
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of what is made once a session; read only."""
+    return shared_folder(tmp_path_factory, "train")
+
+
+@pytest.fixture(scope="session")
+def tiny(shared: Path) -> Path:
+    return once(shared / "tiny", make_tiny_model)
 
 
 ORIGIN = Origin(data="0" * 64, validation="0" * 64, prompts="0" * 64, model="0" * 64)
@@ -87,7 +97,7 @@ VALIDATING = (3, 10, 17, 27)
 
 def put_rows(folder: Path, examples: list[Example], validation: Sequence[int] = ()) -> Path:
     """As stage `tokenise` leaves them."""
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     with Writer(folder, 1 << 16) as writer:
         for example in examples:
             writer.add(example)
@@ -96,15 +106,15 @@ def put_rows(folder: Path, examples: list[Example], validation: Sequence[int] = 
 
 
 @pytest.fixture(scope="session")
-def folder24(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def folder24(tiny: Path, shared: Path) -> Path:
     """24 rows as tokens."""
-    return put_rows(tmp_path_factory.mktemp("rows") / "24", rendered(tiny, 24))
+    return once(shared / "24", lambda folder: put_rows(folder, rendered(tiny, 24)))
 
 
 @pytest.fixture(scope="session")
-def folder28(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def folder28(tiny: Path, shared: Path) -> Path:
     """28 rows as tokens, of which those at VALIDATING validate."""
-    return put_rows(tmp_path_factory.mktemp("rows") / "28", rendered(tiny, 28), VALIDATING)
+    return once(shared / "28", lambda folder: put_rows(folder, rendered(tiny, 28), VALIDATING))
 
 
 @pytest.fixture(scope="session")
@@ -112,16 +122,106 @@ def rows24(folder24: Path) -> Examples:
     return on_disk.read(folder24)
 
 
+@pytest.fixture(scope="session")
+def tables(shared: Path) -> Path:
+    """`.hallmark/mlflow` with MLflow's tables, as a first training makes it; read only."""
+
+    def make(folder: Path) -> None:
+        Tracker(layout := Layout(folder / "run"), "first").start({}, {})
+        (layout.state / "mlflow").rename(folder / "mlflow")
+
+    return once(shared / "tables", make) / "mlflow"
+
+
+PARTS = ("checkpoints", "output", "scratch")
+"""Folders of a job."""
+
+
 @pytest.fixture
 def job(tiny: Path, folder24: Path, tmp_path: Path) -> Callable[..., Job]:
     def make(name: str = "job", rows: Path = folder24, **changes: Any) -> Job:
-        folder = tmp_path / name
-        for part in ("checkpoints", "output", "scratch"):
-            (folder / part).mkdir(parents=True, exist_ok=True)
-        parts = (folder / part for part in ("checkpoints", "output", "scratch"))
-        return Job(training(**changes), tiny, rows, *parts)
+        return job_in(tmp_path / name, training(**changes), tiny, rows)
 
     return make
+
+
+def job_in(folder: Path, settings: Training, model: Path, rows: Path) -> Job:
+    """A job whose folders lie in `folder`."""
+    for part in PARTS:
+        (folder / part).mkdir(parents=True, exist_ok=True)
+    return Job(settings, model, rows, *(folder / part for part in PARTS))
+
+
+@pytest.fixture(autouse=True)
+def linear() -> Iterator[None]:
+    """DeepSpeed puts its own in place for ZeRO 3 and leaves it there; a training is a process of its own otherwise."""
+    import torch
+
+    before = torch.nn.functional.linear
+    yield
+    torch.nn.functional.linear = before
+
+
+@pytest.fixture(scope="session")
+def trained(alone: None, tiny: Path, folder24: Path, shared: Path) -> Callable[..., Job]:
+    """Trainings that came to their end, each of which is done once a session. Read only.
+
+    `rows`: a folder that is made once a session as well."""
+
+    def of(rows: Path = folder24, **changes: Any) -> Job:
+        settings = training(**changes)
+
+        def train(folder: Path) -> None:
+            loop.train(job_in(folder, settings, tiny, rows))
+
+        return job_in(once(shared / named("trained", rows, settings), train), settings, tiny, rows)
+
+    return of
+
+
+@pytest.fixture
+def killed(alone: None, tiny: Path, folder24: Path, shared: Path, tmp_path: Path) -> Callable[..., Job]:
+    """Copies of trainings that were killed after a step, each of which is done once a session."""
+
+    def of(rows: Path = folder24, after: int = 3, **changes: Any) -> Job:
+        settings = training(**{"checkpoint_steps": 2, **changes})
+
+        def train(folder: Path) -> None:
+            with pytest.MonkeyPatch.context() as patch, pytest.raises(Killed):
+                patch.setattr(Home, "tell", killed_after(after))
+                loop.train(job_in(folder, settings, tiny, rows))
+
+        name = named(f"killed-{after}", rows, settings)
+        return copied(job_in(once(shared / name, train), settings, tiny, rows), tmp_path / name)
+
+    return of
+
+
+def copied(job: Job, folder: Path) -> Job:
+    """A copy of a training that is done once a session, to go on with."""
+    shutil.copytree(job.scratch.parent, folder)
+    return job_in(folder, job.training, job.model, job.rows)
+
+
+def named(kind: str, rows: Path, settings: Training) -> str:
+    """A name for a training on rows."""
+    return f"{kind}-{rows.name}-{hashlib.sha256(settings.model_dump_json().encode()).hexdigest()[:16]}"
+
+
+class Killed(Exception):
+    pass
+
+
+def killed_after(steps: int, of: type[Home] = Home) -> Callable[..., None]:
+    """What in place of `of.tell` ends a training once that many steps were told."""
+    real = of.tell
+
+    def tell(home: Home, point: dict[str, Any]) -> None:
+        if point["step"] > steps:
+            raise Killed
+        real(home, point)
+
+    return tell
 
 
 @pytest.fixture(scope="session")

@@ -18,9 +18,11 @@ from tasks.stages.train import builders, export, loop, watch
 from tasks.stages.train import engine as engines
 from tasks.stages.train.desk import SAID
 from tasks.stages.train.job import Job
-from tasks.stages.train.keeping.home import Home
 from tasks.stages.train.rows.examples import Examples
 from tasks.stages.train.rows.order import Order
+from tests.soaking import soak
+from tests.stages.train.conftest import Killed as Killed
+from tests.stages.train.conftest import killed_after as killed_after
 from tests.stages.train.conftest import put_rows, rendered, training
 
 pytestmark = pytest.mark.usefixtures("alone")
@@ -64,23 +66,25 @@ def plain_losses(model_folder: Path, examples: Examples, **changes: Any) -> list
     return curve
 
 
-def test_the_curve_is_that_of_plain_pytorch(job: MakeJob, tiny: Path, rows24: Examples) -> None:
-    curve = train(job(epochs=2))
+TWICE = {"epochs": 2, "learning_rate": 1e-3}
+FULL = {"method": "full", "lora_rank": None, "lora_alpha": None, "learning_rate": 1e-3}
+
+
+def test_the_curve_is_that_of_plain_pytorch(trained: MakeJob, tiny: Path, rows24: Examples) -> None:
+    curve = losses(trained(**TWICE))
     assert len(curve) == 12
-    assert curve == pytest.approx(plain_losses(tiny, rows24, epochs=2), rel=1e-4)
-    assert curve[-1] < 0.9 * curve[0]
+    assert curve == pytest.approx(plain_losses(tiny, rows24, **TWICE), rel=1e-4)
+    assert curve[-1] < curve[0]
 
 
-def test_bf16_follows_fp32(job: MakeJob) -> None:
-    settings = {"epochs": 2, "learning_rate": 1e-3}
-    exact, rounded = train(job("fp32", **settings)), train(job("bf16", precision="bf16", **settings))
+def test_bf16_follows_fp32(trained: MakeJob) -> None:
+    exact, rounded = losses(trained(**TWICE)), losses(trained(**TWICE, precision="bf16"))
     assert rounded == pytest.approx(exact, rel=0.01)
     assert rounded != exact
 
 
-def test_an_adapter_loads_and_names_no_place(job: MakeJob, tiny: Path) -> None:
-    made = job()
-    train(made)
+def test_an_adapter_loads_and_names_no_place(trained: MakeJob, tiny: Path) -> None:
+    made = trained()
     config = read_json(made.output / "adapter_config.json")
     assert config["target_modules"] == sorted(config["target_modules"])
     assert {"q_proj", "down_proj"} <= set(config["target_modules"]) and "lm_head" not in config["target_modules"]
@@ -97,9 +101,9 @@ def names(folder: Path) -> set[str]:
     return {path.name for path in folder.iterdir()}
 
 
-def test_full_training_moves_every_weight(job: MakeJob, tiny: Path) -> None:
-    made = job(method="full", lora_rank=None, lora_alpha=None, learning_rate=1e-3)
-    curve = train(made)
+def test_full_training_moves_every_weight(trained: MakeJob, tiny: Path) -> None:
+    made = trained(**FULL)
+    curve = losses(made)
     assert curve[-1] < curve[0]
     after = AutoModelForCausalLM.from_pretrained(made.output).state_dict()
     before = AutoModelForCausalLM.from_pretrained(tiny).state_dict()
@@ -107,77 +111,48 @@ def test_full_training_moves_every_weight(job: MakeJob, tiny: Path) -> None:
     assert not [name for name in before if torch.equal(before[name], after[name])]
 
 
-def test_the_same_inputs_give_the_same_bytes(job: MakeJob) -> None:
-    first, again = job("first", lora_dropout=0.1), job("again", lora_dropout=0.1)
-    assert train(first) == train(again)
-    assert tree_digest(first.output) == tree_digest(again.output)
+DROPPED = {"lora_dropout": 0.1, "precision": "bf16", "zero_stage": 2, "micro_batch_tokens": 256}
 
 
-def test_dropout_is_drawn_and_follows_the_seed(job: MakeJob) -> None:
-    curves = [train(job("none")), train(job("some", lora_dropout=0.5))]
-    assert curves[0] != curves[1]
+def test_dropout_is_drawn(trained: MakeJob) -> None:
+    assert losses(trained(**DROPPED)) != losses(trained(**DROPPED | {"lora_dropout": 0.0}))
 
 
-class Killed(Exception):
-    pass
+WAYS = [
+    {},
+    DROPPED,
+    {"zero_stage": 3},
+    FULL,
+    *soak([{"lora_dropout": 0.1}, {"precision": "bf16"}, {"zero_stage": 2}, {"zero_stage": 2, **FULL}]),
+]
 
 
-def killed_after(steps: int, of: type[Home] = Home) -> Callable[..., None]:
-    real = of.tell
-
-    def tell(home: Home, point: dict[str, Any]) -> None:
-        if point["step"] > steps:
-            raise Killed
-        real(home, point)
-
-    return tell
-
-
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {},
-        {"lora_dropout": 0.1, "precision": "bf16"},
-        {"zero_stage": 2, "precision": "bf16", "micro_batch_tokens": 256},
-        {"zero_stage": 3},
-        {"method": "full", "lora_rank": None, "lora_alpha": None},
-    ],
-)
-def test_a_killed_training_ends_with_the_same_bytes(
-    job: MakeJob, changes: dict[str, Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    whole, cut = job("whole", checkpoint_steps=2, **changes), job("cut", checkpoint_steps=2, **changes)
-    expected = train(whole)
-    with monkeypatch.context() as patch, pytest.raises(Killed):
-        patch.setattr(Home, "tell", killed_after(3))
-        loop.train(cut)
+@pytest.mark.parametrize("changes", WAYS, ids=str)
+def test_a_killed_training_ends_with_the_same_bytes(trained: MakeJob, killed: MakeJob, changes: dict[str, Any]) -> None:
+    """Whole and in two parts it is the work of different processes."""
+    whole, cut = trained(**changes), killed(**changes)
     assert names(cut.checkpoints) == {"step-000000002"}
-    assert train(cut) == expected
+    assert train(cut) == losses(whole)
     assert tree_digest(cut.output) == tree_digest(whole.output)
 
 
-def test_a_damaged_checkpoint_is_passed_over(job: MakeJob, monkeypatch: pytest.MonkeyPatch) -> None:
-    whole, cut = job("whole", checkpoint_steps=2), job("cut", checkpoint_steps=2)
-    expected = train(whole)
-    with monkeypatch.context() as patch, pytest.raises(Killed):
-        patch.setattr(Home, "tell", killed_after(5))
-        loop.train(cut)
+def test_a_damaged_checkpoint_is_passed_over(trained: MakeJob, killed: MakeJob) -> None:
+    whole, cut = trained(), killed(after=5)
     assert names(cut.checkpoints) == {"step-000000002", "step-000000004"}
     largest = max((cut.checkpoints / "step-000000004").rglob("*.pt"), key=lambda path: path.stat().st_size)
     data = bytearray(largest.read_bytes())
     data[len(data) // 2] ^= 1
     largest.write_bytes(data)
-    assert train(cut) == expected
+    assert train(cut) == losses(whole)
     assert "step-000000004 is damaged" in (cut.scratch / SAID).read_text()
     assert tree_digest(cut.output) == tree_digest(whole.output)
 
 
-@pytest.mark.parametrize("zero_stage", [0, 2, 3])
-def test_a_checkpoint_of_an_adapter_has_no_weight_of_the_base_model(job: MakeJob, tiny: Path, zero_stage: int) -> None:
-    made = job(checkpoint_steps=2, zero_stage=zero_stage)
-    with pytest.MonkeyPatch.context() as patch, pytest.raises(Killed):
-        patch.setattr(Home, "tell", killed_after(3))
-        loop.train(made)
+@pytest.mark.parametrize("changes", [{}, DROPPED, {"zero_stage": 3}], ids=str)
+def test_a_checkpoint_of_an_adapter_has_no_weight_of_the_base_model(
+    killed: MakeJob, tiny: Path, changes: dict[str, Any]
+) -> None:
+    made = killed(**changes)
     written = sum(file.stat().st_size for file in made.checkpoints.rglob("*") if file.is_file())
     assert 0 < written < (tiny / "model.safetensors").stat().st_size / 2
 
@@ -199,9 +174,7 @@ def test_one_row_is_enough_to_learn_from(job: MakeJob, tiny: Path, tmp_path: Pat
     assert len(curve) == 3 and curve[2] < curve[0]
 
 
-@pytest.mark.parametrize(
-    "changes", [{}, {"method": "full", "lora_rank": None, "lora_alpha": None}], ids=["lora", "full"]
-)
+@pytest.mark.parametrize("changes", [{}, FULL], ids=["lora", "full"])
 def test_what_the_last_step_makes_too_large_is_told_and_not_kept(job: MakeJob, changes: dict[str, Any]) -> None:
     """No loss comes after it."""
     made = job(weight_decay=1e300, epochs=0.2, checkpoint_steps=1, **changes)

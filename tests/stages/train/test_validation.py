@@ -18,29 +18,37 @@ from tasks.core.files import read_json, tree_digest
 from tasks.stages.train import early_stopping, loop, watch
 from tasks.stages.train.desk import SAID
 from tasks.stages.train.job import Job
-from tasks.stages.train.keeping.home import Home
 from tasks.stages.train.recovery import checkpoints
 from tasks.stages.train.rows import examples as on_disk
 from tasks.stages.train.rows.examples import Examples
 from tasks.stages.train.rows.order import Order
 from tasks.stages.train.train import CURVE, epochs_of
-from tests.stages.train.conftest import VALIDATING, put_rows, rendered, training
-from tests.stages.train.test_loop import Killed, killed_after
+from tests.once import once
+from tests.soaking import soak
+from tests.stages.train.conftest import VALIDATING, copied, put_rows, rendered, training
 
 pytestmark = pytest.mark.usefixtures("alone")
 MakeJob = Callable[..., Job]
-OVERFITS = {"epochs": 4, "validate_steps": 2, "checkpoint_steps": 4, "schedule": "constant"}
+OVERFITS = {
+    "epochs": 30, "validate_steps": 2, "checkpoint_steps": 4, "schedule": "constant", "lora_dropout": 0.5, "patience": 3
+}  # fmt: skip
 
 
-@pytest.fixture(scope="module")
-def folder(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+@pytest.fixture(scope="session")
+def folder(tiny: Path, shared: Path) -> Path:
     """27 rows; those of one queue validate. The more a model knows of the other two, the less it expects this one."""
-    return put_rows(tmp_path_factory.mktemp("rows") / "27", rendered(tiny, 27), range(2, 27, 3))
+    return once(shared / "27", lambda folder: put_rows(folder, rendered(tiny, 27), range(2, 27, 3)))
 
 
 @pytest.fixture
 def made(job: MakeJob, folder: Path) -> MakeJob:
     return partial(job, rows=folder)
+
+
+@pytest.fixture
+def best(trained: MakeJob, folder: Path) -> Job:
+    """A training that got no better, and stopped. Read only."""
+    return trained(folder, **OVERFITS)
 
 
 def curve(job: Job) -> list[dict[str, Any]]:
@@ -81,16 +89,14 @@ def test_every_epoch_takes_each_of_them_once(folder28: Path, order: str) -> None
         assert sorted(rows) == [row for row in range(28) if row not in VALIDATING]
 
 
-def test_the_result_is_the_model_that_did_best_and_not_the_last(made: MakeJob, tiny: Path) -> None:
+def test_the_result_is_the_model_that_did_best_and_not_the_last(best: Job, tiny: Path) -> None:
     """Nothing is dropped out in a look."""
-    job = made(**OVERFITS, lora_dropout=0.5)
-    loop.train(job)
-    seen = looks(job)
-    assert list(seen) == [*range(2, 21, 2)]
-    assert min(seen.values()) < 0.95 * seen[20]
-    trained = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(tiny), job.output)
-    assert plain_loss(trained, on_disk.read(job.rows)) == pytest.approx(min(seen.values()), abs=1e-4)
-    assert (job.output / "tokenizer.json").is_file()
+    seen = looks(best)
+    *_, last = seen
+    assert min(seen.values()) < 0.95 * seen[last]
+    trained = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(tiny), best.output)
+    assert plain_loss(trained, on_disk.read(best.rows)) == pytest.approx(min(seen.values()), abs=1e-4)
+    assert (best.output / "tokenizer.json").is_file()
 
 
 def test_ten_looks_are_taken_where_nothing_is_said(made: MakeJob) -> None:
@@ -103,12 +109,10 @@ def test_the_last_step_is_looked_at_too(made: MakeJob) -> None:
     assert [step for step in range(1, order.steps + 1) if early_stopping.due(order, step)] == [7, 14, 20]
 
 
-def test_looking_changes_no_step(made: MakeJob) -> None:
-    often, once = (made(name, validate_steps=steps, lora_dropout=0.5) for name, steps in (("often", 1), ("once", 5)))
-    for job in (often, once):
-        loop.train(job)
-    assert [point["loss"] for point in curve(often)] == [point["loss"] for point in curve(once)]
-    assert looks(often)[5] == looks(once)[5]
+def test_looking_changes_no_step(trained: MakeJob, folder: Path) -> None:
+    often, seldom = (trained(folder, validate_steps=steps, lora_dropout=0.5) for steps in (1, 5))
+    assert [point["loss"] for point in curve(often)] == [point["loss"] for point in curve(seldom)]
+    assert looks(often)[5] == looks(seldom)[5]
 
 
 @pytest.mark.parametrize(
@@ -130,46 +134,47 @@ def test_patience_counts_looks_without_a_lower_loss(losses: list[float], patienc
     assert early_stopping.over(points, patience) == stops
 
 
-def test_a_training_that_gets_no_better_stops(made: MakeJob) -> None:
-    job = made(**{**OVERFITS, "epochs": 30}, patience=2)
-    loop.train(job)
-    seen = looks(job)
-    *_, best, _, last = seen
-    assert last < 150 and seen[best] == min(seen.values())
-    assert epochs_of(last, job.training, 18) == round(last / 5, 4)
-    assert epochs_of(150, job.training, 18) == 30
+def test_a_training_that_gets_no_better_stops(best: Job) -> None:
+    seen = looks(best)
+    *_, lowest, _, _, last = seen
+    assert list(seen) == [*range(2, last + 1, 2)]
+    assert last < 150 and seen[lowest] == min(seen.values())
+    assert epochs_of(last, best.training, 18) == round(last / 5, 4)
+    assert epochs_of(150, best.training, 18) == 30
 
 
-@pytest.mark.parametrize("killed", [3, 5, 9, 11])
-def test_it_ends_with_the_same_best_wherever_it_was_killed(made: MakeJob, killed: int) -> None:
-    whole, cut = (made(name, **OVERFITS, patience=3) for name in ("whole", "cut"))
-    loop.train(whole)
-    with pytest.MonkeyPatch.context() as patch, pytest.raises(Killed):
-        patch.setattr(Home, "tell", killed_after(killed))
-        loop.train(cut)
+@pytest.mark.parametrize("after", [3, 9, *soak([5, 11])])
+def test_it_ends_with_the_same_best_wherever_it_was_killed(
+    best: Job, killed: MakeJob, folder: Path, after: int
+) -> None:
+    cut = killed(folder, after, **OVERFITS)
     shutil.rmtree(cut.scratch)  # as the stage does that goes on
     cut.scratch.mkdir()
     loop.train(cut)
-    assert curve(cut) == curve(whole)
-    assert tree_digest(cut.output) == tree_digest(whole.output)
+    assert curve(cut) == curve(best)
+    assert tree_digest(cut.output) == tree_digest(best.output)
 
 
-def test_a_training_that_was_over_takes_no_further_step(made: MakeJob) -> None:
-    job = made(**OVERFITS, patience=1)
-    loop.train(job)
-    before, weights = curve(job), tree_digest(job.output)
-    loop.train(job)
-    assert (curve(job), tree_digest(job.output)) == (before, weights)
+@pytest.fixture
+def again(best: Job, tmp_path: Path) -> Job:
+    """A copy of it with its checkpoints, and without its weights."""
+    job = copied(best, tmp_path / "again")
+    shutil.rmtree(job.output)
+    job.output.mkdir()
+    return job
 
 
-def test_a_checkpoint_without_its_best_weights_is_passed_over(made: MakeJob) -> None:
-    job = made(**OVERFITS)
-    loop.train(job)
-    weights, newest = tree_digest(job.output), checkpoints.newest(job.checkpoints)
+def test_a_training_that_was_over_takes_no_further_step(best: Job, again: Job) -> None:
+    loop.train(again)
+    assert (curve(again), tree_digest(again.output)) == (curve(best), tree_digest(best.output))
+    assert not [point for point in watch.read_record(again.record) if "seconds" in point]
+
+
+def test_a_checkpoint_without_its_best_weights_is_passed_over(best: Job, again: Job) -> None:
+    newest = checkpoints.newest(again.checkpoints)
     assert newest
-    adapter = newest.folder / "best" / "adapter_model.safetensors"
-    adapter.write_bytes(b"damaged")
-    loop.train(job)
-    assert f"{newest.folder.name} is damaged" in (job.scratch / SAID).read_text()
-    assert tree_digest(job.output) == weights
-    assert read_json(job.output / "adapter_config.json")["peft_type"] == "LORA"
+    (newest.folder / "best" / "adapter_model.safetensors").write_bytes(b"damaged")
+    loop.train(again)
+    assert f"{newest.folder.name} is damaged" in (again.scratch / SAID).read_text()
+    assert tree_digest(again.output) == tree_digest(best.output)
+    assert read_json(again.output / "adapter_config.json")["peft_type"] == "LORA"

@@ -1,11 +1,11 @@
 """Progress in a form that a program reads; tracking that never stops a training."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
-from mlflow import MlflowClient
 
 from tasks.core.layout import Layout
 from tasks.stages.train import watch
@@ -27,6 +27,26 @@ class Deaf(Tracker):
 
     def start(self, params: Any, tags: Any) -> None:
         pass
+
+
+@pytest.fixture(scope="module")
+def layout(tables: Path, tmp_path_factory: pytest.TempPathFactory) -> Layout:
+    """Where MLflow has its tables."""
+    found = Layout(tmp_path_factory.mktemp("tracked"))
+    shutil.copytree(tables, found.state / "mlflow")
+    return found
+
+
+@pytest.fixture
+def tracker(layout: Layout, request: pytest.FixtureRequest) -> Tracker:
+    return Tracker(layout, request.node.name)
+
+
+@pytest.fixture
+def client(layout: Layout) -> Any:
+    from mlflow import MlflowClient
+
+    return MlflowClient(tracking_uri(layout))
 
 
 def test_the_progress_line_says_where_training_stands() -> None:
@@ -80,12 +100,14 @@ def test_a_report_comes_only_with_news_and_says_where_it_goes_on(
     ]
 
 
-def test_after_a_lost_worker_it_reports_on_what_goes_on(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_after_a_lost_worker_it_reports_on_what_goes_on(
+    tracker: Tracker, client: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """The record is away, begins with a checkpoint's steps, and grows. MLflow has each step once, with the newest of
     what was lost."""
-    layout, record, lost = Layout(tmp_path), tmp_path / "record.jsonl", [0.0]
-    follower = watch.Follower(record, watch.Plan(8, {}, {}, lambda: lost[0]), Tracker(layout, "tiny"))
-    follower.tracker.start({}, {})
+    record, lost = tmp_path / "record.jsonl", [0.0]
+    follower = watch.Follower(record, watch.Plan(8, {}, {}, lambda: lost[0]), tracker)
+    tracker.start({}, {})
     kept = [{name: value for name, value in point.items() if name != "seconds"} for point in POINTS[:2]]
     for points in (POINTS[:3], [], kept, [*kept, *POINTS[2:3]], [*kept, *POINTS[2:]]):
         put(record, points)
@@ -97,15 +119,16 @@ def test_after_a_lost_worker_it_reports_on_what_goes_on(tmp_path: Path, capsys: 
         "progress train 3/8 loss 0.333 200 tok/s eta 2s",
         "progress train 4/8 loss 0.250 200 tok/s eta 2s",
     ]
-    client, run = MlflowClient(tracking_uri(layout)), str(follower.tracker.run_id)
+    run = str(tracker.run_id)
     assert [point.step for point in client.get_metric_history(run, "loss")] == [1, 2, 3, 4]
     assert client.get_run(run).data.metrics["seconds_lost"] == 12.5
 
 
 @pytest.mark.parametrize(("fails", "status"), [(False, "FINISHED"), (True, "FAILED")])
-def test_a_training_is_tracked_to_its_end(tmp_path: Path, fails: bool, status: str) -> None:
-    layout, record = Layout(tmp_path), tmp_path / "record.jsonl"
-    tracker = Tracker(layout, "tiny")
+def test_a_training_is_tracked_to_its_end(
+    layout: Layout, tracker: Tracker, client: Any, tmp_path: Path, fails: bool, status: str
+) -> None:
+    record = tmp_path / "record.jsonl"
     put(record, POINTS)
     try:
         with watch.watching(record, TOLD, tracker):
@@ -113,7 +136,6 @@ def test_a_training_is_tracked_to_its_end(tmp_path: Path, fails: bool, status: s
                 raise RuntimeError
     except RuntimeError:
         assert fails
-    client = MlflowClient(tracking_uri(layout))
     run = client.get_run(str(tracker.run_id))
     assert run.info.status == status
     assert run.data.params == {"lora_rank": "4"}
@@ -121,22 +143,21 @@ def test_a_training_is_tracked_to_its_end(tmp_path: Path, fails: bool, status: s
     losses = client.get_metric_history(run.info.run_id, "loss")
     assert [(point.step, point.value) for point in losses] == [(point["step"], point["loss"]) for point in POINTS]
     assert run.data.metrics["tokens_per_second"] == 200
-    assert (tmp_path / ".hallmark" / "mlflow" / "mlflow.db").exists()
-    assert run.info.artifact_uri.startswith((tmp_path / ".hallmark").as_uri())
+    assert run.info.artifact_uri.startswith(layout.state.as_uri())
 
 
-def test_mlflow_shows_what_the_steps_took(tmp_path: Path) -> None:
+def test_mlflow_shows_what_the_steps_took(tracker: Tracker, client: Any, tmp_path: Path) -> None:
     """Where a checkpoint held a step, or a device's peak is unknown, it shows what there is."""
     took = {"positions": 125, "peak_bytes": 2e9, "mfu": 0.25, "grad_norm": 0.5}
     points = [{key: value for key, value in POINTS[0].items() if key != "seconds"}, {**POINTS[1], **took}]
     lost = iter([0.0, 12.5])
-    layout, record = Layout(tmp_path), tmp_path / "record.jsonl"
-    follower = watch.Follower(record, watch.Plan(8, {}, {}, lambda: next(lost)), Tracker(layout, "tiny"))
-    follower.tracker.start({}, {})
+    record = tmp_path / "record.jsonl"
+    follower = watch.Follower(record, watch.Plan(8, {}, {}, lambda: next(lost)), tracker)
+    tracker.start({}, {})
     for upto in (1, 2):
         put(record, points[:upto])
         follower.report()
-    client, run = MlflowClient(tracking_uri(layout)), str(follower.tracker.run_id)
+    run = str(tracker.run_id)
 
     def curve(name: str) -> list[tuple[int, float]]:
         return [(point.step, point.value) for point in client.get_metric_history(run, name)]
@@ -146,34 +167,19 @@ def test_mlflow_shows_what_the_steps_took(tmp_path: Path) -> None:
     assert curve("peak_memory_gb") == [(2, 2)] and curve("tokens_per_second") == [(2, 200)]
 
 
-def test_in_a_run_the_curve_joins_the_runs_own_and_says_no_step_twice(tmp_path: Path) -> None:
+def test_in_a_run_the_curve_joins_the_runs_own_and_says_no_step_twice(layout: Layout, client: Any) -> None:
     """As after a kill: a training that goes on reports its curve from the first step again."""
-    layout = Layout(tmp_path / ".hallmark" / "runs" / "20260303-0300")
-    layout.root.mkdir(parents=True)
+    worktree = Layout(layout.state / "runs" / "20260303-0300")
+    worktree.root.mkdir(parents=True)
     for upto in (2, 4):
-        tracker = Tracker(layout, "tiny")
+        tracker = Tracker(worktree, "tiny")
         tracker.start({"lora_rank": 4}, {"hallmark.data": "d1"})
         tracker.log(POINTS[:upto])
         tracker.finish("FINISHED")
-    client = MlflowClient(tracking_uri(layout))
     (run,) = client.search_runs([client.get_experiment_by_name("tiny").experiment_id])
     assert (run.info.run_name, run.data.tags["hallmark.run"]) == ("20260303-0300", "20260303-0300")
     assert run.info.status == "RUNNING", "the run goes on"
     assert [point.step for point in client.get_metric_history(run.info.run_id, "loss")] == [1, 2, 3, 4]
-
-
-def test_a_training_that_went_back_says_no_step_twice(tmp_path: Path) -> None:
-    """After a worker was lost the record begins anew at the checkpoint."""
-    layout, record = Layout(tmp_path), tmp_path / "record.jsonl"
-    follower = watch.Follower(record, TOLD, Tracker(layout, "tiny"))
-    follower.tracker.start(TOLD.params, TOLD.tags)
-    for points in (POINTS[:3], POINTS[:1], POINTS):
-        put(record, points)
-        follower.report()
-    run = follower.tracker.run_id
-    assert run is not None
-    history = MlflowClient(tracking_uri(layout)).get_metric_history(run, "loss")
-    assert sorted(it.step for it in history) == [1, 2, 3, 4]
 
 
 def test_without_a_server_training_goes_on_and_says_so(
