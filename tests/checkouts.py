@@ -81,10 +81,9 @@ class Checkouts(NamedTuple):
         return folder
 
     def _once(self, name: str, make: Callable[[Path], Path]) -> Path:
-        self.home.mkdir(exist_ok=True)
         with pytest.MonkeyPatch.context() as own:
             own.delenv("HALLMARK_LEDGER_URL", raising=False)
-            return made_once(self.home, name, make)
+            return made_once(self.home / name, make)
 
 
 def _make_tables(folder: Path) -> None:

@@ -9,16 +9,17 @@ from pathlib import Path
 from typing import IO
 
 
-def made_once(home: Path, name: str, make: Callable[[Path], object]) -> Path:
-    """Return the folder `name` in `home`, which the first process that asks for it has `make` fill."""
-    original = home / name
-    with _locked(home, f"{name}.lock"):
-        if not original.exists():
-            aside = home / f"{name}.aside"
+def made_once(place: Path, make: Callable[[Path], object]) -> Path:
+    """Return the folder `place`, which the first process that asks for it makes; `make` is given the name to make it
+    under."""
+    place.parent.mkdir(exist_ok=True)
+    with _locked(place.parent, f"{place.name}.lock"):
+        if not place.exists():
+            aside = place.with_name(f"{place.name}.aside")
             shutil.rmtree(aside, ignore_errors=True)
             make(aside)
-            aside.rename(original)
-    return original
+            aside.rename(place)
+    return place
 
 
 @contextmanager

@@ -2,16 +2,16 @@
 
 import subprocess
 import sys
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from tests import attack_suite
+from tests.registry.registry_attacks import ATTACKS
 from tests.soaking import COLLECTED
 
 ROOT = Path(__file__).parents[2]
-SCRIPT, DOCUMENT = ROOT / "benchmarks" / "attacks.py", ROOT / "docs" / "attacks.md"
+DOCUMENT = ROOT / "docs" / "attacks.md"
 
 
 def test_the_table_of_attacks_is_that_of_the_tests(request: pytest.FixtureRequest) -> None:
@@ -19,15 +19,28 @@ def test_the_table_of_attacks_is_that_of_the_tests(request: pytest.FixtureReques
     takes a quarter of a minute of processor."""
     session = request.session
     if not has_all(session):
-        command = [sys.executable, str(SCRIPT), "--check", str(DOCUMENT)]
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+        done = run("--check", str(DOCUMENT))
         assert done.returncode == 0, done.stdout + done.stderr
         return
-    attacks = script()
-    suite = attacks.Suite()
+    suite = attack_suite.Suite()
     suite.pytest_collection_modifyitems(session.config.stash[COLLECTED])
-    wanted = attacks.document(DOCUMENT, attacks.table(suite.sorted(), outcome=False))
-    assert wanted == DOCUMENT.read_text(), f"it is stale; write it: python {SCRIPT} --document {DOCUMENT}"
+    wanted = attack_suite.document(DOCUMENT, attack_suite.table(suite.sorted(), outcome=False))
+    told = f"it is stale; write it: python -m tests.attack_suite --document {DOCUMENT}"
+    assert wanted == DOCUMENT.read_text(), told
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(7200)
+def test_no_attack_gets_through_and_plain_mlflow_stops_none_of_its_owner() -> None:
+    done = run()
+    assert done.returncode == 0, done.stdout + done.stderr
+    of_owner = len(ATTACKS)
+    assert done.stdout.endswith(f"got through: 0; an MLflow registry without Hallmark: {of_owner}\n"), done.stdout
+
+
+def run(*options: str) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "-m", "tests.attack_suite", *options]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
 
 
 def has_all(session: pytest.Session) -> bool:
@@ -36,15 +49,3 @@ def has_all(session: pytest.Session) -> bool:
     parts = asked.keyword or asked.markexpr or asked.deselect or any("::" in word for word in session.config.args)
     files = {path for path in (ROOT / "tests").rglob("test_*.py") if "mark.attack(" in path.read_text()}
     return not parts and files - {Path(__file__)} <= {item.path for item in session.config.stash[COLLECTED]}
-
-
-def script() -> Any:
-    spec = spec_from_file_location("attacks_of_benchmarks", SCRIPT)
-    assert spec and spec.loader
-    module = module_from_spec(spec)
-    sys.modules[spec.name] = module  # its dataclasses look there
-    try:
-        spec.loader.exec_module(module)
-    finally:
-        del sys.modules[spec.name]
-    return module

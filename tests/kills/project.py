@@ -26,13 +26,16 @@ KEPT = 3
 """Records of admissions that wait to be delivered."""
 
 
-def make(folder: Path) -> None:
-    """Every state, each a folder of its own in `folder`."""
+def make(folder: Path, states: set[str]) -> None:
+    """Make these states, each a folder of its own in `folder`, and those that they follow from."""
     start(folder / "start")
-    changed(folder / "start", folder / "two", promote)
-    changed(folder / "two", folder / "glass broken", break_glass)
+    if states & {"two", "glass broken"}:
+        changed(folder / "start", folder / "two", promote)
+    if "glass broken" in states:
+        changed(folder / "two", folder / "glass broken", break_glass)
     for name, module, step in (("whole bundle", mirror, "register"), ("half a bundle", assembly, "add_promotion")):
-        changed(folder / "start", folder / name, lambda house, at=(module, step): promote_until(house, *at))
+        if name in states:
+            changed(folder / "start", folder / name, lambda house, at=(module, step): promote_until(house, *at))
 
 
 def start(root: Path) -> None:

@@ -8,8 +8,11 @@ import pytest
 
 from tasks.policy import adopting
 from tests.registry.house import House, found, open_house
+from tests.shared import made_once
 
 MLFLOW = Path(".hallmark") / "mlflow" / "mlflow.db"
+HOUSES = "houses"
+"""Folder of what all processes of the session copy."""
 
 
 @pytest.fixture(autouse=True)
@@ -20,15 +23,16 @@ def own_services(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="session")
-def empty_registry(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def empty_registry(shared: Path) -> Path:
     """An MLflow database with its tables: making them takes three seconds, copying them none."""
     from tasks.registry.promote.mirror import Registry
     from tests.registry import mlflow_once  # noqa: F401
 
-    state = tmp_path_factory.mktemp("empty") / ".hallmark"
-    with Registry(state) as client:
-        client.search_registered_models()
-    return state / "mlflow" / "mlflow.db"
+    def make(folder: Path) -> None:
+        with Registry(folder) as client:
+            client.search_registered_models()
+
+    return made_once(shared / HOUSES / "empty", make) / "mlflow" / "mlflow.db"
 
 
 def make_house(root: Path, registry: Path) -> House:
@@ -38,53 +42,60 @@ def make_house(root: Path, registry: Path) -> House:
 
 
 def copied(before: Path, root: Path) -> House:
-    """A house in another place. Only MLflow remembers where releases lie."""
+    """A house in another place."""
     shutil.copytree(before, root, symlinks=True)
-    with closing(sqlite3.connect(root / MLFLOW)) as database, database:
-        places = (before.resolve().as_uri(), root.resolve().as_uri())
-        database.execute("UPDATE model_versions SET source = replace(source, ?, ?)", places)
-        database.execute("UPDATE model_versions SET storage_location = replace(storage_location, ?, ?)", places)
+    relocate(root, before, root)
     return open_house(root)
 
 
-def changed(before: Path, change: Callable[[House], object], factory: pytest.TempPathFactory) -> Path:
+def relocate(house: Path, before: Path, after: Path) -> None:
+    """Let MLflow, which alone remembers where releases lie, find those of a house that was moved or copied."""
+    with closing(sqlite3.connect(house / MLFLOW)) as database, database:
+        places = (before.resolve().as_uri(), after.resolve().as_uri())
+        database.execute("UPDATE model_versions SET source = replace(source, ?, ?)", places)
+        database.execute("UPDATE model_versions SET storage_location = replace(storage_location, ?, ?)", places)
+
+
+def changed(before: Path, change: Callable[[House], object], place: Path) -> Path:
     """A house in which something more happened, its files closed, so that it can be copied in turn."""
-    house = copied(before, factory.mktemp("house") / "house")
-    change(house)
-    house.ledger.close()
-    return house.root
+
+    def make(aside: Path) -> None:
+        house = copied(before, aside)
+        change(house)
+        house.ledger.close()
+        relocate(aside, aside, place)
+
+    return made_once(place, make)
 
 
 @pytest.fixture(scope="session")
-def founded_once(tmp_path_factory: pytest.TempPathFactory, empty_registry: Path) -> Path:
-    house = make_house(tmp_path_factory.mktemp("founded") / "house", empty_registry)
-    house.ledger.close()
-    return house.root
+def founded_once(shared: Path, empty_registry: Path) -> Path:
+    return made_once(shared / HOUSES / "founded", lambda aside: make_house(aside, empty_registry).ledger.close())
 
 
 @pytest.fixture(scope="session")
-def evaluated_once(tmp_path_factory: pytest.TempPathFactory, founded_once: Path) -> Path:
-    return changed(founded_once, lambda house: house.evaluated("run-1"), tmp_path_factory)
+def evaluated_once(shared: Path, founded_once: Path) -> Path:
+    return changed(founded_once, lambda house: house.evaluated("run-1"), shared / HOUSES / "evaluated")
 
 
 @pytest.fixture(scope="session")
-def ready_once(tmp_path_factory: pytest.TempPathFactory, evaluated_once: Path) -> Path:
-    return changed(evaluated_once, lambda house: house.package(house.run("run-1")), tmp_path_factory)
+def ready_once(shared: Path, evaluated_once: Path) -> Path:
+    return changed(evaluated_once, lambda house: house.package(house.run("run-1")), shared / HOUSES / "ready")
 
 
 @pytest.fixture(scope="session")
-def released_once(tmp_path_factory: pytest.TempPathFactory, ready_once: Path) -> Path:
-    return changed(ready_once, lambda house: house.promote(house.run("run-1")), tmp_path_factory)
+def released_once(shared: Path, ready_once: Path) -> Path:
+    return changed(ready_once, lambda house: house.promote(house.run("run-1")), shared / HOUSES / "released")
 
 
 @pytest.fixture(scope="session")
-def challenged_once(tmp_path_factory: pytest.TempPathFactory, released_once: Path) -> Path:
-    return changed(released_once, lambda house: house.ready("run-2", b"second"), tmp_path_factory)
+def challenged_once(shared: Path, released_once: Path) -> Path:
+    return changed(released_once, lambda house: house.ready("run-2", b"second"), shared / HOUSES / "challenged")
 
 
 @pytest.fixture(scope="session")
-def succeeded_once(tmp_path_factory: pytest.TempPathFactory, challenged_once: Path) -> Path:
-    return changed(challenged_once, lambda house: house.promote(house.run("run-2")), tmp_path_factory)
+def succeeded_once(shared: Path, challenged_once: Path) -> Path:
+    return changed(challenged_once, lambda house: house.promote(house.run("run-2")), shared / HOUSES / "succeeded")
 
 
 @pytest.fixture

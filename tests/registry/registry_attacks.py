@@ -1,7 +1,7 @@
 """What somebody does to a model registry who may call its API or write to its store, to have their model served.
 
 Each takes a client, the model's name and a folder with weights of their own, and finds version 1, an older valid
-release, and version 2 as the champion. `benchmarks/attacks.py` runs the same against MLflow without Hallmark.
+release, and version 2 as the champion. tests/attack_suite.py runs the same against MLflow without Hallmark.
 """
 
 import shutil

@@ -70,12 +70,12 @@ def project_once(tmp_path_factory: pytest.TempPathFactory, released_once: Path) 
         (house.root / "infra" / "governance").symlink_to(Path("..") / "governance")
         assert notify.deliver(house.root) == []
 
-    return changed(released_once, prepare, tmp_path_factory)
+    return changed(released_once, prepare, tmp_path_factory.mktemp("house") / "house")
 
 
 @pytest.fixture(scope="module")
 def happened_once(tmp_path_factory: pytest.TempPathFactory, project_once: Path) -> Path:
-    return changed(project_once, happen, tmp_path_factory)
+    return changed(project_once, happen, tmp_path_factory.mktemp("house") / "house")
 
 
 @pytest.fixture

@@ -86,7 +86,7 @@ def waived_once(tmp_path_factory: pytest.TempPathFactory, founded_once: Path) ->
     def release(house: House) -> None:
         house.release_waived("run-1", house.ledger.now() + timedelta(days=20))
 
-    return changed(founded_once, release, tmp_path_factory)
+    return changed(founded_once, release, tmp_path_factory.mktemp("house") / "house")
 
 
 @pytest.fixture
@@ -103,7 +103,7 @@ def of_two_roles_once(tmp_path_factory: pytest.TempPathFactory, founded_once: Pa
         house.adopt(of_two_roles, "people.yaml")
         house.release("run-1")
 
-    return changed(founded_once, release, tmp_path_factory)
+    return changed(founded_once, release, tmp_path_factory.mktemp("house") / "house")
 
 
 @pytest.fixture

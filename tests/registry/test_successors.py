@@ -42,12 +42,14 @@ def of_one_tier(text: str) -> str:
 
 @pytest.fixture(scope="module")
 def tiers_once(tmp_path_factory: pytest.TempPathFactory, founded_once: Path) -> Path:
-    return changed(founded_once, lambda house: house.adopt(two_tiers), tmp_path_factory)
+    return changed(founded_once, lambda house: house.adopt(two_tiers), tmp_path_factory.mktemp("house") / "house")
 
 
 @pytest.fixture(scope="module")
 def high_once(tmp_path_factory: pytest.TempPathFactory, tiers_once: Path) -> Path:
-    return changed(tiers_once, lambda house: house.release("run-1", risk_tier="high"), tmp_path_factory)
+    return changed(
+        tiers_once, lambda house: house.release("run-1", risk_tier="high"), tmp_path_factory.mktemp("house") / "house"
+    )
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +58,7 @@ def raised_once(tmp_path_factory: pytest.TempPathFactory, tiers_once: Path) -> P
         house.release("run-1", risk_tier="low")
         house.release("run-2", b"second", risk_tier="high")
 
-    return changed(tiers_once, release, tmp_path_factory)
+    return changed(tiers_once, release, tmp_path_factory.mktemp("house") / "house")
 
 
 @pytest.fixture

@@ -28,7 +28,7 @@ def waived_once(tmp_path_factory: pytest.TempPathFactory, founded_once: Path, un
         house.release_waived("run-1", until, REASON)
         house.release("run-2", b"third")
 
-    return changed(founded_once, release, tmp_path_factory)
+    return changed(founded_once, release, tmp_path_factory.mktemp("house") / "house")
 
 
 @pytest.fixture

@@ -1,33 +1,27 @@
 """The attack suite: every test marked `attack`, written as somebody with the rights named would, and what stopped it.
 
-    python benchmarks/attacks.py [--quick] [--out benchmarks/results/attacks.json]
-    python benchmarks/attacks.py --document docs/attacks.md | --check docs/attacks.md
+    python -m tests.attack_suite
+    python -m tests.attack_suite --document docs/attacks.md | --check docs/attacks.md
 
 An attack got through when its test fails: a model was admitted, a gate opened or a rewritten ledger went unnoticed.
-Exits with 1 where one did. The peer is an MLflow registry without Hallmark, of which `models:/triage@champion` is
-loaded after each attack of its owner. `--quick` leaves out those that take more than some seconds. Running none,
-`--document` writes the table into a document, and `--check` says whether it still has the attacks that there are.
+Exits with 1 where one did. Beside it stands an MLflow registry without Hallmark, of which `models:/triage@champion` is
+loaded after each attack of its owner. Running none, `--document` writes the table into a document, and `--check` says
+whether it still has the attacks that there are.
 """
 
 import argparse
-import json
 import os
-import platform
 import sys
 import tempfile
-from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.registry.registry_attacks import ATTACKS, CHAMPION
+
 ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT))
-
-from tests.registry.registry_attacks import ATTACKS, CHAMPION  # noqa: E402
-
-GOAL = 60
 RIGHTS = {
     "stage": "the code of a run, inside its sandbox",
     "worker": "whoever runs stages and flows",
@@ -85,11 +79,11 @@ def words(nodeid: str) -> str:
     return ": ".join([*parts, *([case] if case else [])])
 
 
-def suite(*options: str, expression: str = "attack") -> tuple[Suite, int]:
+def suite(*options: str) -> tuple[Suite, int]:
     """Run or collect the marked tests. Only files that have one are imported."""
     collected = Suite()
     files = sorted(str(path) for path in (ROOT / "tests").rglob("test_*.py") if "mark.attack(" in path.read_text())
-    chosen = ["--soak", "too", "-m", expression]
+    chosen = ["--soak", "too", "-m", "attack"]
     arguments = ["-q", "--no-header", "-p", "no:cacheprovider", "--rootdir", str(ROOT), *chosen]
     return collected, int(pytest.main([*arguments, *options, *files], plugins=[collected]))
 
@@ -149,61 +143,37 @@ def document(path: Path, text: str) -> str:
     return f"{before}{BEGIN}{text}{END}{rest.partition(END)[2]}"
 
 
-def figures(rows: list[Row], through: int, of_registry: int, mlflow: list[str]) -> list[dict[str, Any]]:
-    name = "an MLflow registry without Hallmark"
-    shared = len(ATTACKS)
-    return [
-        {
-            "metric": "attacks tried", "ours": len(rows), "peer": None, "peer_value": None, "ratio": None,
-            "goal": GOAL, "met": len(rows) >= GOAL, "unit": "attacks",
-            "by_rights": dict(Counter(r.rights for r in rows)),
-        },
-        {
-            "metric": "attacks that got through", "ours": through, "peer": None, "peer_value": None, "ratio": None,
-            "goal": 0, "met": through == 0, "unit": "attacks",
-        },
-        {
-            "metric": f"of the {shared} attacks of the registry's owner, got through", "ours": of_registry,
-            "peer": name, "peer_value": len(mlflow), "ratio": round(of_registry / len(mlflow), 3) if mlflow else None,
-            "goal": 0, "met": of_registry == 0, "unit": "attacks", "through_at_peer": mlflow,
-        },
-    ]  # fmt: skip
-
-
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true")
     parser.add_argument("--document", type=Path)
     parser.add_argument("--check", type=Path)
-    parser.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "results" / "attacks.json")
     args = parser.parse_args()
     if path := args.document or args.check:
-        collected, code = suite("--collect-only", "-q")
-        if code:
-            print(f"the tests could not be collected, so {path} stays as it is", file=sys.stderr)
-            return code
-        wanted = document(path, table(collected.sorted(), outcome=False))
-        stale = wanted != path.read_text()
-        if args.document:
-            path.write_text(wanted)
-        elif stale:
-            print(f"{path} is stale; write it: python benchmarks/attacks.py --document {path}")
-        return int(stale and not args.document)
-    attacks, code = suite(expression="attack and not slow" if args.quick else "attack")
-    rows = [row for row in attacks.sorted() if not (args.quick and row.outcome == "not run")]
+        return describe(path, write=args.document is not None)
+    attacks, code = suite()
+    rows = attacks.sorted()
     print(table(rows, outcome=True))
-    through = sum(row.outcome == "BROKE" for row in rows)
-    of_registry = sum(
-        row.outcome == "BROKE" for row in rows if row.rights == "registry" and row.attack.split(": ")[-1] in ATTACKS
-    )
-    lines = figures(rows, through, of_registry, against_mlflow())
-    for line in lines:
-        peer = f"; {line['peer']}: {line['peer_value']}" if line["peer"] else ""
-        print(f"{line['metric']}: {line['ours']}{peer} (goal {line['goal']}, {'met' if line['met'] else 'NOT met'})")
-    machine = {"machine": platform.machine(), "cores": os.cpu_count(), "python": platform.python_version()}
-    args.out.parent.mkdir(parents=True, exist_ok=True)
-    args.out.write_text(json.dumps([line | machine for line in lines], indent=2) + "\n")
-    return int(bool(code) or any(row.outcome != "held" for row in rows) or not all(line["met"] for line in lines))
+    through = [row for row in rows if row.outcome == "BROKE"]
+    print(f"attacks tried: {len(rows)}; got through: {len(through)}")
+    of_registry = [row for row in through if row.rights == "registry" and row.attack.split(": ")[-1] in ATTACKS]
+    peer = f"an MLflow registry without Hallmark: {len(against_mlflow())}"
+    print(f"of the {len(ATTACKS)} attacks of the registry's owner, got through: {len(of_registry)}; {peer}")
+    return int(bool(code) or any(row.outcome != "held" for row in rows))
+
+
+def describe(path: Path, write: bool) -> int:
+    """Write the table into the document, or say whether it has another one."""
+    collected, code = suite("--collect-only", "-q")
+    if code:
+        print(f"the tests could not be collected, so {path} stays as it is", file=sys.stderr)
+        return code
+    wanted = document(path, table(collected.sorted(), outcome=False))
+    stale = wanted != path.read_text()
+    if write:
+        path.write_text(wanted)
+    elif stale:
+        print(f"{path} is stale; write it: python -m tests.attack_suite --document {path}")
+    return int(stale and not write)
 
 
 if __name__ == "__main__":
