@@ -101,6 +101,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     costs.register(config)
+    if config.getoption("--soak") == "only" and not hasattr(config, "workerinput"):
+        config.pluginmanager.register(soaking.Report())
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:

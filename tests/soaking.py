@@ -1,5 +1,7 @@
 """Tests and cases that `make test` leaves out and `make soak` runs: repetitions of what another test shows once."""
 
+import shlex
+from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any
 
@@ -24,6 +26,33 @@ def select(items: list[pytest.Item], config: pytest.Config) -> None:
     """Leave only those of the items that `--soak` asks for."""
     config.stash[COLLECTED] = list(items)
     if (asked := config.getoption("--soak")) != "too":
-        wanted = [item for item in items if bool(item.get_closest_marker("soak")) == (asked == "only")]
-        config.hook.pytest_deselected(items=[item for item in items if item not in set(wanted)])
-        items[:] = wanted
+        left_out = [item for item in items if bool(item.get_closest_marker("soak")) != (asked == "only")]
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if bool(item.get_closest_marker("soak")) == (asked == "only")]
+
+
+class Report:
+    """Prints a table of what `make soak` ran: each test with its number of cases."""
+
+    def __init__(self) -> None:
+        self._cases: dict[str, list[str]] = defaultdict(list)
+        self._failed: dict[str, list[str]] = defaultdict(list)
+        self._seconds: dict[str, float] = defaultdict(float)
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        test = report.nodeid.partition("[")[0]
+        self._seconds[test] += report.duration
+        if report.when == "call" or (report.when == "setup" and not report.passed):
+            self._cases[test].append(report.nodeid)
+        if report.failed:
+            self._failed[test].append(report.nodeid)
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        width = max(map(len, self._cases), default=0)
+        terminalreporter.write_line(f"{'test':<{width}}   runs  failed  seconds")
+        for test in sorted(self._cases):
+            runs, failed = len(self._cases[test]), len(set(self._failed[test]))
+            terminalreporter.write_line(f"{test:<{width}} {runs:>6} {failed:>7} {self._seconds[test]:>8.0f}")
+        if self._cases:
+            one = next(iter([*self._failed.values(), *self._cases.values()]))[0]
+            terminalreporter.write_line(f"repeat one: .venv/bin/pytest --soak too {shlex.quote(one)}")
