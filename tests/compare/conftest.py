@@ -42,7 +42,7 @@ def amplify(folder: Path) -> None:
 
 
 def come_to_its_rows(project: Path, run: str) -> Run:
-    """A run of the project, with its rows at the data gate."""
+    """Return a run of the project with its rows at the data gate; out of a warm cache it takes no process."""
     made = create(project, run)
     for stage in DATA:
         whole_run.bring(made, stage)
@@ -55,7 +55,7 @@ def come_to_its_rows(project: Path, run: str) -> Run:
 @pytest.fixture(scope="session")
 def waiting_project(tmp_path_factory: pytest.TempPathFactory, checkouts: Checkouts) -> Path:
     """The run has asked its data gate, and nobody has decided."""
-    project = checkouts.ready(tmp_path_factory.mktemp("compare") / "waiting")
+    project = checkouts.warm(tmp_path_factory.mktemp("compare") / "waiting")
     louder = project / "examples" / "louder"
     shutil.copytree(project / "examples" / "model", louder)
     amplify(louder)

@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import psutil
@@ -15,6 +14,7 @@ from tasks.core.layout import Layout
 from tasks.runs import dvc
 from tasks.supervise import grants
 from tests.dvc_stages import run_of
+from tests.patience import patience, wait_until
 from tests.tiny_project import git
 
 STAGES = """
@@ -56,11 +56,8 @@ def start_slow(layout: Layout) -> tuple["subprocess.Popen[bytes]", int]:
     """A process in the middle of the stage `slow`, and the stage's own process id."""
     command = [sys.executable, "-c", SLOW, str(layout.root)]
     parent = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    told, deadline = layout.root / "pid", time.monotonic() + 60
-    while not (told.exists() and told.read_text()):
-        assert parent.poll() is None and time.monotonic() < deadline, "the stage did not begin"
-        time.sleep(0.1)
-    return parent, int(told.read_text())
+    told = layout.root / "pid"
+    return parent, int(wait_until(lambda: told.exists() and told.read_text(), "the stage to begin", process=parent))
 
 
 def test_a_stage_runs_once_and_is_cached_after(layout: Layout) -> None:
@@ -138,7 +135,7 @@ def test_a_defect_shows_its_last_lines(layout: Layout) -> None:
 def test_interrupting_ends_the_stages_own_process(layout: Layout) -> None:
     parent, stage = start_slow(layout)
     os.kill(parent.pid, signal.SIGINT)
-    parent.wait(timeout=60)
+    parent.wait(timeout=patience(60))
     assert not psutil.pid_exists(stage) or psutil.Process(stage).status() == psutil.STATUS_ZOMBIE
 
 
@@ -193,13 +190,14 @@ def test_without_a_remote_nothing_is_pushed(layout: Layout) -> None:
 def test_a_stage_ends_when_whoever_started_it_was_killed(layout: Layout) -> None:
     starter = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
     script = "import threading, time; from tasks.stages.runner import end_with; " + (
-        f"threading.Thread(target=end_with, args=({starter.pid},), daemon=True).start(); time.sleep(600)"
+        f"threading.Thread(target=end_with, args=({starter.pid},), daemon=True).start(); print('begun', flush=True); "
+        "time.sleep(600)"
     )
-    stage = subprocess.Popen([sys.executable, "-c", script])
-    time.sleep(1)
-    starter.kill()
-    starter.wait()
-    assert stage.wait(timeout=20) == -signal.SIGTERM
+    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) as stage:
+        assert stage.stdout and stage.stdout.readline() == "begun\n" and stage.poll() is None
+        starter.kill()
+        starter.wait()
+        assert stage.wait(timeout=patience(20)) == -signal.SIGTERM
 
 
 CLUSTER = ["train", "predict@base", "predict@candidate", "predict@champion"]

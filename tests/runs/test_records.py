@@ -11,6 +11,7 @@ from tasks.core.files import write_json
 from tasks.core.layout import Layout
 from tasks.ledger.ledger import Entry, Ledger, open_ledger
 from tasks.runs import dvc, journal, records
+from tasks.runs import stage as made
 from tasks.runs.dvc import StageOutcome
 from tasks.runs.journal import Journal
 from tasks.runs.request import RunRequest
@@ -81,14 +82,18 @@ def test_an_end_is_recorded_once_and_a_later_one_besides(ledger: Ledger) -> None
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory, checkouts: Checkouts) -> Path:
-    return checkouts.ready(tmp_path_factory.mktemp("project"))
+    return checkouts.warm(tmp_path_factory.mktemp("project"))
+
+
+def bring(run: Run, name: str, most: float | None = None) -> StageOutcome:
+    """A stage without Prefect around it, out of the cache."""
+    return made.bring(run.layout, name, made.worker(run.governance(), run.ledger()), print)
 
 
 @pytest.fixture
 def plain(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A stage without Prefect around it."""
     monkeypatch.setenv("HALLMARK_ROOT", str(project))
-    monkeypatch.setattr(flow, "stage", lambda run, name, most=None: dvc.repro(run.layout, name, print))
+    monkeypatch.setattr(flow, "stage", bring)
     monkeypatch.setattr(lifecycle, "resolve", lifecycle.resolve.fn)
 
 
@@ -106,7 +111,7 @@ def test_a_kill_between_a_stage_and_its_record_is_made_good_on_resume(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def then_away(run: Run, name: str, most: float | None = None) -> StageOutcome:
-        outcome = dvc.repro(run.layout, name, print)
+        outcome = bring(run, name)
         away(monkeypatch)
         return outcome
 

@@ -16,6 +16,7 @@ from tasks.runs.run import Run
 from tasks.runs.stage import Worker
 from tasks.supervise import box, kept, materials
 from tasks.trust import keys, stage_record
+from tests import whole_run
 from tests.checkouts import Checkouts
 from tests.sandbox import needs_sandbox
 from tests.tiny_project import create
@@ -39,7 +40,7 @@ with Repo(".") as repo, repo.lock:
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory, checkouts: Checkouts) -> Path:
-    return checkouts.ready(tmp_path_factory.mktemp("project") / "project")
+    return checkouts.warm(tmp_path_factory.mktemp("project") / "project")
 
 
 def by(run: Run) -> Worker:
@@ -67,22 +68,14 @@ def lock_of(layout: Layout, record: stage_record.SignedRecord) -> Path:
     return layout.state / kept.FOLDER / f"{record.said.taken_from or record.sha256}.lock.json"
 
 
-def test_a_record_says_what_was_read_and_left(first: Run) -> None:
-    record = made.bring(first.layout, "clean", by(first), print).record
-    assert record and record.left == materials.left("clean", first.layout)
-    assert record.said.inputs == materials.read("clean", first.layout)
-    assert set(record.said.inputs) >= {"tasks", "params.yaml#data", "artefacts/ingest", "inputs/sources.json"}
-    assert record.said.environment.sandbox == (None if box.why_not() else box.name())
-    assert record.said.environment.run == "first" and record.said.taken_from is None
-    assert not record.said.environment.network or box.why_not()
-
-
 def test_another_run_of_the_same_work_takes_it_and_says_from_where(project: Path, first: Run) -> None:
     second = create(project, "second")
     taken, before = done(second, "ingest", "clean"), done(first, "ingest", "clean")
     for name, record in taken.items():
-        assert record.said.taken_from == before[name].sha256 and record.left == before[name].left
-        assert record.said.environment.run == "first"
+        original = kept.find(first.layout, name, materials.read(name, first.layout), by(first).lines, boxed=False)
+        assert original and original.said.taken_from is None and original.said.environment.run == whole_run.RUN
+        assert record.said.taken_from == before[name].said.taken_from == original.sha256
+        assert record.left == before[name].left == original.left and record.said.environment.run == whole_run.RUN
     assert dvc_lock.of_stage(second.layout.root, "clean") == dvc_lock.of_stage(first.layout.root, "clean")
 
 
@@ -143,20 +136,36 @@ def test_what_ended_just_before_a_kill_is_not_lost(project: Path, first: Run) ->
     assert lock_of(run.layout, record).exists()
 
 
-def test_what_was_killed_between_digest_and_signature_is_computed_again(project: Path, first: Run) -> None:
+@pytest.fixture(scope="module")
+def unsigned(project: Path, first: Run) -> tuple[Run, stage_record.SignedRecord]:
+    """A run whose stage was killed between digest and signature, and computed again."""
     run = create(project, "unsigned")
     record = done(run, "ingest", "clean")["clean"]
     path_of(run.layout, record).unlink()
-    assert not made.bring(run.layout, "clean", by(run), print).cached
-    assert path_of(run.layout, record).exists()
+    outcome = made.bring(run.layout, "clean", by(run), print)
+    assert outcome.record and not outcome.cached and path_of(run.layout, record).exists()
+    return run, outcome.record
+
+
+def test_a_record_says_what_was_read_and_left(unsigned: tuple[Run, stage_record.SignedRecord]) -> None:
+    run, record = unsigned
+    assert record.left == materials.left("clean", run.layout)
+    assert record.said.inputs == materials.read("clean", run.layout)
+    assert set(record.said.inputs) >= {"tasks", "params.yaml#data", "artefacts/ingest", "inputs/sources.json"}
+    assert record.said.environment.sandbox == (None if box.why_not() else box.name())
+    assert record.said.environment.run == "unsigned" and record.said.taken_from is None
+    assert not record.said.environment.network or box.why_not()
 
 
 @pytest.mark.attack(rights="disk", stopped="a record counts by the worker's signature, not by its place")
 @pytest.mark.parametrize("how", ["another key", "other work", "no sandbox", "half a file"])
 def test_a_planted_record_is_none(project: Path, first: Run, how: str) -> None:
     run = create(project, f"planted-{how.replace(' ', '-')}")
-    genuine = done(run, "ingest", "clean")["clean"]
-    place, worker = path_of(run.layout, genuine), by(run)
+    done(run, "ingest", "clean")
+    read, worker = materials.read("clean", run.layout), by(run)
+    genuine = kept.find(run.layout, "clean", read, worker.lines, worker.boxed)
+    assert genuine
+    place = path_of(run.layout, genuine)
     before = place.read_bytes()
     ours, theirs = worker.signer, keys.signer(keys.load_private(run.layout.state / "keys" / "ml-engineer"))
     said = genuine.said
@@ -169,7 +178,6 @@ def test_a_planted_record_is_none(project: Path, first: Run, how: str) -> None:
         envelope = stage_record.sign(said.model_copy(update={"environment": without}), genuine.left, ours)
     text = json.dumps(envelope, sort_keys=True, separators=(",", ":"))
     place.write_text(text[: len(text) // 2] if how == "half a file" else text)
-    read = materials.read("clean", run.layout)
     assert kept.find(run.layout, "clean", read, worker.lines, boxed=True) is None
     place.write_bytes(before)
     assert kept.find(run.layout, "clean", read, worker.lines, boxed=True) or box.why_not(), "the genuine one counts"
@@ -195,7 +203,9 @@ def test_without_a_sandbox_the_record_says_so_and_counts_for_nobody_who_has_one(
     finally:
         monkeypatch.undo()
         box.why_not.cache_clear()
-    assert not made.bring(run.layout, "ingest", by(run), print).cached, "a machine with a sandbox does it again"
+    worker, read = by(run), materials.read("ingest", run.layout)
+    assert worker.boxed, "a machine with a sandbox does it again"
+    assert kept.find(run.layout, "ingest", read, worker.lines, boxed=True) is None
 
 
 def test_a_worker_whose_key_counts_no_more_is_told(project: Path, first: Run) -> None:

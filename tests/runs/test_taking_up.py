@@ -18,6 +18,7 @@ from tasks.runs import dvc, journal, records, taking_up
 from tasks.runs.request import RunRequest
 from tasks.runs.run import GIT_REMOTE, Run, is_here, layout_of, open_run
 from tasks.runs.taking_up import TAKEN_UP, is_elsewhere, take_up
+from tests import whole_run
 from tests.checkouts import Checkouts
 from tests.object_store import served, settings
 from tests.tiny_project import create, dvc_remote, git
@@ -33,12 +34,12 @@ def copy_ledger(one: Path, other: Path) -> None:
 @pytest.fixture(scope="module")
 def pushed(tmp_path_factory: pytest.TempPathFactory, checkouts: Checkouts) -> Run:
     """Its first stage is done, and it lies in a git remote and a DVC remote beside the project."""
-    folder = checkouts.ready(tmp_path_factory.mktemp("machines") / "first")
+    folder = checkouts.warm(tmp_path_factory.mktemp("machines") / "first")
     git(folder, "init", "--quiet", "--bare", str(folder.with_name("git")))
     dvc_remote(folder, folder.with_name("store"))
     run = create(folder, RUN)
     records.resolved(run.ledger(), run.layout, RUN)
-    records.stage(run.ledger(), run.layout, RUN, dvc.repro(run.layout, "ingest", print))
+    whole_run.bring(run, "ingest")
     run.commit("Ask at the data gate")
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv(GIT_REMOTE, str(folder.with_name("git")))
@@ -58,13 +59,18 @@ def second(pushed: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path
     return tmp_path / "second"
 
 
+@pytest.fixture
+def without_outputs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is downloaded by DVC."""
+    monkeypatch.setattr(dvc, "pull", lambda _: None)
+
+
 def test_a_run_is_here_with_its_outputs_and_goes_on(pushed: Run, second: Path) -> None:
     take_up(second, RUN)
     here = open_run(second, RUN)
     assert tree_digest(here.layout.stage("ingest")) == tree_digest(pushed.layout.stage("ingest"))
     assert here.layout.root.is_relative_to(second) and here.asked == pushed.asked
     assert dvc.repro(here.layout, "ingest", print).cached
-    dvc.repro(here.layout, "clean", print)
     assert git(second, "log", "-1", "--format=%s", here.ref) == "Ask at the data gate"
 
 
@@ -93,7 +99,9 @@ def test_it_stops_on_the_machine_that_had_it(
 ) -> None:
     first = tmp_path / "other"
     shutil.copytree(pushed.checkout.root, first, symlinks=True)
-    take_up(second, RUN)
+    with monkeypatch.context() as without_outputs:
+        without_outputs.setattr(dvc, "pull", lambda _: None)
+        take_up(second, RUN)
     assert not is_elsewhere(open_ledger(second / ".hallmark"), second, RUN)
     copy_ledger(second, first)
     monkeypatch.setenv("HALLMARK_ROOT", str(first))
@@ -123,12 +131,12 @@ def test_it_stops_on_the_machine_that_had_it(
     assert not list((first / ".hallmark" / "replaced").iterdir())
 
 
+@pytest.mark.usefixtures("without_outputs")
 def test_of_two_that_take_it_up_at_once_one_wins(second: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The other is done while this one still downloads: its entry is there first."""
-    ledger, pull = open_ledger(second / ".hallmark"), dvc.pull
+    ledger = open_ledger(second / ".hallmark")
 
-    def slow(layout: Layout) -> None:
-        pull(layout)
+    def slow(_: Layout) -> None:
         ledger.append(TAKEN_UP, RUN, {"installation": "0ther000", "machine": "another"})
 
     with monkeypatch.context() as slowly:
@@ -141,6 +149,7 @@ def test_of_two_that_take_it_up_at_once_one_wins(second: Path, monkeypatch: pyte
     assert ledger.entries(TAKEN_UP, RUN)[-1].body["machine"] == socket.gethostname()
 
 
+@pytest.mark.usefixtures("without_outputs")
 def test_a_champion_whose_release_is_elsewhere_is_named(second: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     payload = "releases/tiny-1/payload"
     monkeypatch.setattr(
@@ -172,16 +181,16 @@ def test_outputs_come_from_an_object_store(pushed: Run, second: Path, monkeypatc
     assert tree_digest(here.layout.stage("ingest")) == tree_digest(pushed.layout.stage("ingest"))
 
 
-@pytest.mark.parametrize("away", ["git", "store"])
-def test_where_a_remote_is_away_nothing_is_left(pushed: Run, second: Path, away: str) -> None:
-    place = pushed.checkout.root.with_name(away)
-    aside = place.rename(place.with_name("aside"))
-    try:
-        with pytest.raises(Unavailable):
-            take_up(second, RUN)
-    finally:
-        aside.rename(place)
-    assert not is_here(layout_of(second, RUN))
+def test_where_a_remote_is_away_nothing_is_left(pushed: Run, second: Path) -> None:
+    for away in ("git", "store"):
+        place = pushed.checkout.root.with_name(away)
+        aside = place.rename(place.with_name("aside"))
+        try:
+            with pytest.raises(Unavailable):
+                take_up(second, RUN)
+        finally:
+            aside.rename(place)
+        assert not is_here(layout_of(second, RUN))
     take_up(second, RUN)
 
 
@@ -239,4 +248,3 @@ def test_an_output_that_was_exchanged_in_the_store_is_not_taken(pushed: Run, sec
     finally:
         result.write_bytes(honest)
     assert not is_here(layout_of(second, RUN))
-    take_up(second, RUN)
