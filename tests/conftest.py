@@ -97,6 +97,7 @@ def object_store(shared: Path) -> Iterator[str]:
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--quick", action="store_true", help="Without the files in tests/slow_files.py.")
     parser.addoption("--soak", choices=("no", "only", "too"), default="no", help="What to do with tests marked `soak`.")
+    parser.addoption("--costs", type=Path, help="Write the cost of each file to this file, as JSON.")
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -4,12 +4,13 @@ A file's time is that of the pytest worker while it runs the file's tests, that 
 for (`os.times`), and that of those that go on by themselves, such as servers and what they start (`Strays`).
 """
 
+import json
 import os
 import threading
 import time
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -76,8 +77,6 @@ class Cost:
     processor: float = 0
     wall: float = 0
     tests: int = 0
-    programs: dict[str, float] = field(default_factory=lambda: defaultdict(float))
-    """Seconds of processor by kind of program, of processes that lived long enough to be looked at."""
 
 
 def processes() -> Iterator[Process]:
@@ -207,9 +206,9 @@ class Worker:
 class Table:
     """Prints what the session cost, and its costliest files."""
 
-    def __init__(self, session: str, worker: Worker) -> None:
+    def __init__(self, session: str, worker: Worker, kept: Path | None) -> None:
         self._costs, self._strays, self._began = worker.costs, Strays(session), time.monotonic()
-        self._workers = 0.0
+        self._workers, self._kept = 0.0, kept
 
     def pytest_sessionstart(self) -> None:
         self._strays.start()
@@ -230,6 +229,9 @@ class Table:
         write = terminalreporter.write_line
         for line in self._lines(ours + sum(strays.values()), (time.monotonic() - self._began) / 60):
             write(line)
+        if self._kept:
+            told = {file: vars(cost) for file, cost in sorted(self._costs.items()) if file}
+            self._kept.write_text(json.dumps(told, indent=1) + "\n")
 
     def _lines(self, processor: float, minutes: float) -> Iterator[str]:
         in_tests = sum(cost.processor for cost in self._costs.values())
@@ -252,4 +254,5 @@ def register(config: pytest.Config) -> None:
     worker = Worker()
     config.pluginmanager.register(worker, "costs of a worker")
     if not hasattr(config, "workerinput"):
-        config.pluginmanager.register(Table(os.environ[SESSION], worker), "table of costs")
+        table = Table(os.environ[SESSION], worker, config.getoption("--costs"))
+        config.pluginmanager.register(table, "table of costs")
