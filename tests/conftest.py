@@ -17,6 +17,7 @@ from tests.slow_files import SECONDS
 
 if TYPE_CHECKING:
     from tests.checkouts import Checkouts
+    from tests.prefect_server import Server
 
 # How long an example takes says something of the machine and its neighbours, nothing of the code.
 settings.register_profile("patient", deadline=None)
@@ -92,6 +93,15 @@ def object_store(shared: Path) -> Iterator[str]:
 
     with shared_store(shared) as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def prefect_server(shared: Path, checkouts: "Checkouts") -> "Iterator[Server]":
+    """The session's Prefect server, on which a project of a test is a guest (tests/prefect_server.py)."""
+    from tests.prefect_server import shared_server
+
+    with shared_server(shared, checkouts) as server:
+        yield server
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -1,8 +1,8 @@
 """A client of a project's own Prefect server, and flow runs as others start them."""
 
-import time
+import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from prefect.client.orchestration import SyncPrefectClient
@@ -12,26 +12,30 @@ from prefect.exceptions import ObjectNotFound
 
 from flows import deployed
 from infra.prefect import access, server
+from tests.patience import wait_until
 
 
 @contextmanager
-def prefect(project: Path, auth: str | None = None) -> Iterator[SyncPrefectClient]:
-    """With the project's secret, whatever settings Prefect was imported with here."""
+def prefect(project: Path) -> Iterator[SyncPrefectClient]:
+    """With the secret of the project's server, whatever settings Prefect was imported with here."""
     up = server.find(project)
     assert up is not None
-    with SyncPrefectClient(up.api, auth_string=auth or access.secret(project)) as client:
+    secret = access.secret(project) if up.server else os.environ["PREFECT_API_AUTH_STRING"]
+    with SyncPrefectClient(up.api, auth_string=secret) as client:
         yield client
 
 
 def deployment(client: SyncPrefectClient, project: Path) -> DeploymentResponse:
     """The project's deployment, once its runner has registered it."""
-    deadline = time.monotonic() + 300
-    while True:
-        try:
+
+    def look() -> DeploymentResponse | None:
+        with suppress(ObjectNotFound):
             return client.read_deployment_by_name(deployed.full_name(project))
-        except ObjectNotFound:
-            assert time.monotonic() < deadline, "the runner has registered nothing"
-            time.sleep(0.5)
+        return None
+
+    found = wait_until(look, "the runner to register its deployment", every=0.5, seconds=120)
+    assert found is not None
+    return found
 
 
 def ask_in_prefect(

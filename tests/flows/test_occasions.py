@@ -1,6 +1,5 @@
 """Runs that schedules and triggers ask for, on a real Prefect server, and what stands in between."""
 
-import time
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -19,32 +18,37 @@ from tasks.occasions.declared import Event
 from tasks.runs import installation
 from tasks.runs.repository import Repository
 from tasks.runs.run import installed_governance
-from tests import in_process
 from tests.checkouts import Checkouts
-from tests.prefect_client import prefect
-from tests.run_states import wait_until
-from tests.tiny_project import hallmark
+from tests.in_process import hallmark
+from tests.patience import patience, wait_until
+from tests.prefect_server import Flows, Server
+from tests.run_states import status
 
 NOWHERE = "http://127.0.0.1:9/api"
 """Nobody listens on the port of `discard`."""
 
 
 @pytest.fixture
-def project(tmp_path: Path, checkouts: Checkouts) -> Iterator[Path]:
-    folder = checkouts.ready(tmp_path / "project")
-    yield folder
-    hallmark(folder, "down")
+def project(tmp_path: Path, checkouts: Checkouts) -> Path:
+    return checkouts.ready(tmp_path / "project")
+
+
+@pytest.fixture
+def flows(tmp_path: Path, checkouts: Checkouts, prefect_server: Server) -> Iterator[Flows]:
+    """Those of a project whose stages were done before."""
+    with prefect_server.used(), prefect_server.client() as client:
+        yield Flows(checkouts.warm(tmp_path / "warm"), client)
 
 
 def declare(project: Path, text: str) -> None:
     deciding.declare(open_ledger(project / ".hallmark"), installed_governance(project, None), "ml-engineer", text)
 
 
-def soon(project: Path, seconds: float) -> str:
-    """A file with a schedule that is due in some seconds, and a trigger for events."""
-    anchor = open_ledger(project / ".hallmark").now() + timedelta(seconds=seconds)
-    return (
-        f"schedules:\n  hourly: {{every: 1h, anchor: '{anchor:%Y-%m-%d %H:%M:%S}', changes: {{data.seed: 7}}}}\n"
+def soon(project: Path) -> tuple[datetime, str]:
+    """When a schedule is due, in some seconds; and a file with it and a trigger for events."""
+    anchor = (open_ledger(project / ".hallmark").now() + timedelta(seconds=patience(2))).replace(microsecond=0)
+    return anchor, (
+        f"schedules:\n  hourly: {{every: 1h, anchor: '{anchor:%Y-%m-%d %H:%M:%S}', changes: {{training.seed: 7}}}}\n"
         "triggers:\n  upstream: {on: event}\n"
     )
 
@@ -59,40 +63,43 @@ def take_event(project: Path, key: str) -> str:
     return str(entry.body["run"])
 
 
+def wait_until_due(project: Path, due: datetime) -> None:
+    ledger = open_ledger(project / ".hallmark")
+    wait_until(lambda: ledger.now() > due, f"the ledger's time to be after {due}")
+
+
 @pytest.mark.slow
-def test_a_schedule_and_what_a_killed_process_left_each_make_one_run(project: Path) -> None:
-    (project / "deployments.yaml").write_text(soon(project, seconds=30))
-    hallmark(project, "deploy", "deployments.yaml", "--as", "ml-engineer", "--no-start")
+def test_a_schedule_and_what_a_killed_process_left_each_make_one_run(flows: Flows) -> None:
+    project = flows.project
+    due, text = soon(project)
+    declare(project, text)
     left = take_event(project, "export-1")
-    hallmark(project, "up")
+    wait_until_due(project, due)
+    looking = Occasions(project)
+    assert len(looking.look()) == 3, "the schedule is due, and two runs are handed to Prefect"
+    assert looking.look() == [] == Occasions(project).look(), "whoever looks again asks for nothing"
+
     ledger, governed = open_ledger(project / ".hallmark"), installed_governance(project, None)
+    (scheduled,) = [entry.body["run"] for entry in ledger.entries(TAKEN) if entry.body["name"] == "hourly"]
+    made = {flow_run.parameters["request"]["run_id"]: flow_run for flow_run in flows.all()}
+    assert len(flows.all()) == 2 and made.keys() == {left, scheduled}
+    for flow_run in made.values():
+        flows.execute(flow_run)
 
     reason = "trigger upstream: the export is there"
-    assert wait_until(project, left, lambda known: known["stages"])["reason"] == reason
+    known = status(project, left)
+    assert (known["status"], known["reason"]) == ("waiting", reason)
     assert signed_request.require(ledger, governed, left).request.reason == reason
 
-    wait_until(project, left, lambda _: len(ledger.entries(TAKEN)) == 2)
-    (scheduled,) = [entry.body["run"] for entry in ledger.entries(TAKEN) if entry.body["name"] == "hourly"]
-    known = wait_until(project, scheduled, lambda known: known["stages"])
-    asked = signed_request.require(ledger, governed, scheduled)
-    assert asked.request.requested_by == known["requested_by"] == "scheduler"
+    known, asked = status(project, scheduled), signed_request.require(ledger, governed, scheduled)
+    assert known["status"] == "waiting" and asked.request.requested_by == known["requested_by"] == "scheduler"
     assert asked.request.reason == known["reason"] and "schedule hourly, due " in known["reason"]
-    assert asked.request.changes == {"data.seed": "7"}
-    (begun,) = ledger.entries(signed_request.KIND, scheduled)
-    taken = next(entry for entry in ledger.entries(TAKEN) if entry.body["run"] == scheduled)
-    seconds = (begun.time - datetime.fromisoformat(taken.body["due"])).total_seconds()
-    print(f"from a schedule's time to its run: {seconds:.1f} s")
-    shown = in_process.hallmark(project, "status", scheduled)
-    assert f"reason: {known['reason']}" in shown
-    with prefect(project) as client:
-        runs = [flow_run.parameters["request"]["run_id"] for flow_run in client.read_flow_runs()]
-        assert sorted(runs) == sorted([left, scheduled]), "looked at for some seconds, and asked for once"
-        known = Book().update(ledger).find("upstream/event/export-1")
-        (entry,) = ledger.entries(STARTED, "upstream/event/export-1")
-        assert known and create(client, project, known) == entry.body["flow_run"], "asked again it is the same"
-        assert {entry.body["flow_run"] for entry in ledger.entries(STARTED)} == {
-            str(flow_run.id) for flow_run in client.read_flow_runs()
-        }
+    assert asked.request.changes == {"training.seed": "7"}
+    assert f"reason: {known['reason']}" in hallmark(project, "status", scheduled)
+    event = Book().update(ledger).find("upstream/event/export-1")
+    (entry,) = ledger.entries(STARTED, "upstream/event/export-1")
+    assert event and create(flows.client, project, event) == entry.body["flow_run"], "asked again it is the same"
+    assert {entry.body["flow_run"] for entry in ledger.entries(STARTED)} == {str(each.id) for each in flows.all()}
 
 
 def look(looking: Occasions) -> tuple[list[str], list[str]]:
@@ -107,17 +114,16 @@ def look(looking: Occasions) -> tuple[list[str], list[str]]:
 def test_one_that_cannot_be_looked_at_keeps_no_other_from_its_run(project: Path) -> None:
     """A params file that went, a source that is away and comes back, and Prefect, which is away all the time."""
     assert at_once(project) == RUNS
+    due, text = soon(project)
     declare(
         project,
-        "concurrency: 3\n"
-        + soon(project, 8)
-        + "  data: {on: source_changed}\n  card: {on: card_changed, params: gone.yaml}\n",
+        "concurrency: 3\n" + text + "  data: {on: source_changed}\n  card: {on: card_changed, params: gone.yaml}\n",
     )
     assert at_once(project) == 3
     ledger, looking, source = open_ledger(project / ".hallmark"), Occasions(project), project / "examples/messages.csv"
     text = source.read_text()
     source.unlink()
-    time.sleep(9)
+    wait_until_due(project, due)
     done, failed = look(looking)
     assert not done and not ledger.entries(TAKEN), "a run would not find its source"
     schedule, data, card = failed

@@ -6,13 +6,14 @@ from pathlib import Path
 import pytest
 
 from flows.gates import gate
+from flows.parked import Parked
 from flows.stages import stages
 from tasks.core.errors import Refused
 from tasks.runs.run import Run
-from tests import tiny_project
 from tests.checkouts import Checkouts
 from tests.in_process import hallmark, hallmark_json
-from tests.run_states import wait_for
+from tests.prefect_server import Flows, Server
+from tests.run_states import status
 from tests.tiny_project import create
 
 OWNER = ("--as", "data-owner")
@@ -21,10 +22,14 @@ RESTORE = ("data", "withdraw", "messages", "--restore", "--reason", "a mistake",
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory, checkouts: Checkouts) -> Iterator[Path]:
-    folder = checkouts.warm(tmp_path_factory.mktemp("project"))
-    yield folder
-    tiny_project.hallmark(folder, "down")
+def project(tmp_path_factory: pytest.TempPathFactory, checkouts: Checkouts) -> Path:
+    return checkouts.warm(tmp_path_factory.mktemp("project"))
+
+
+@pytest.fixture
+def flows(project: Path, prefect_server: Server) -> Iterator[Flows]:
+    with prefect_server.used(), prefect_server.client() as client:
+        yield Flows(project, client)
 
 
 @pytest.fixture
@@ -52,8 +57,8 @@ def test_who_does_not_own_it_is_told(project: Path) -> None:
 
 def test_a_run_that_names_it_is_refused_before_anything_starts(project: Path) -> None:
     hallmark(project, *WITHDRAW)
-    for say, *command in ((tiny_project.hallmark, "run", "--as", "ml-engineer"), (hallmark, "resolve")):
-        told = say(project, *command, code=1)
+    for command in (("run", "--as", "ml-engineer"), ("resolve",)):
+        told = hallmark(project, *command, code=1)
         assert "source messages was withdrawn by data-owner" in told and "(consent ended)" in told
         assert "Traceback" not in told
     advice = next(line for line in told.split("hallmark ") if line.startswith("data withdraw"))
@@ -63,23 +68,33 @@ def test_a_run_that_names_it_is_refused_before_anything_starts(project: Path) ->
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-def test_a_parked_run_ends_with_the_reason_and_goes_on_when_it_is_given_again(project: Path) -> None:
-    run = tiny_project.hallmark_json(project, "run", "--as", "ml-engineer")["run"]
+def test_a_parked_run_ends_with_the_reason_and_goes_on_when_it_is_given_again(project: Path, flows: Flows) -> None:
+    parked = flows.run("--as", "ml-engineer")
+    run = parked.name
     hallmark(project, *WITHDRAW)
-    ended = wait_for(project, run, "failed")
-    assert "source messages was withdrawn by data-owner" in ended["error"] and "train" not in ended["stages"]
+    assert Parked(project).resume_decided() == [run]
+    flows.execute(parked)
+    ended = status(project, run)
+    assert ended["status"] == "failed" and "train" not in ended["stages"]
+    assert "source messages was withdrawn by data-owner" in ended["error"]
     (row,) = hallmark_json(project, "data", "inventory")
     assert row["withdrawn"].endswith("(consent ended)") and (row["runs"], row["releases"]) == ([run], [])
     assert f"in runs: {run}; in releases: none" in hallmark(project, "data", "inventory")
 
     told = hallmark(project, "gates", "approve", run, "data", "--reason", "seen", *OWNER)
     assert "the run goes no further, whatever is decided here: source messages was withdrawn by data-owner" in told
-    told = tiny_project.hallmark(project, "run", "--resume", run, code=1)
-    assert "source messages was withdrawn by data-owner" in told
+    flows.run("--resume", run)
+    ended = status(project, run)
+    assert (ended["status"], ended["exit_code"]) == ("failed", 1)
+    assert "source messages was withdrawn by data-owner" in ended["error"]
     hallmark(project, *RESTORE)
-    parked = tiny_project.hallmark_json(project, "run", "--resume", run)
-    assert (parked["status"], parked["gates"]["evaluation"]["state"]) == ("waiting", "waiting")
+    parked = flows.run("--resume", run)
+    known = status(project, run)
+    assert (known["status"], known["gates"]["evaluation"]["state"]) == ("waiting", "waiting"), known["error"]
 
     hallmark(project, *WITHDRAW)
-    assert "source messages was withdrawn" in wait_for(project, run, "failed")["error"]
+    assert Parked(project).resume_decided() == [run]
+    flows.execute(parked)
+    ended = status(project, run)
+    assert ended["status"] == "failed" and "source messages was withdrawn" in ended["error"]
     assert hallmark_json(project, "releases", "list") == []

@@ -25,14 +25,13 @@ def state(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mo
     return tmp_path
 
 
-def shift(found: Leases, by: timedelta) -> None:
+def shift(found: Leases, by: timedelta, name: str = "watch") -> None:
     """As the row is for somebody whose time is `by` later than now."""
-    lease, _ = found.read("watch")
+    lease, _ = found.read(name)
     assert lease is not None
+    earlier = {"since": (lease.since - by).isoformat(), "until": (lease.until - by).isoformat()}
     with found._engine.begin() as connection:
-        connection.execute(
-            LEASES.update().values(since=(lease.since - by).isoformat(), until=(lease.until - by).isoformat())
-        )
+        connection.execute(LEASES.update().where(LEASES.c.name == name).values(**earlier))
 
 
 def test_one_has_it_and_another_only_once_its_term_is_over(state: Path) -> None:
