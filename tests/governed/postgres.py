@@ -139,12 +139,14 @@ def new_database(url: str, name: str = "", template: str = "template1") -> str:
 
     Without a name it has one that nobody else gives.
     """
-    name = name or f"test_{uuid.uuid4().hex}"
+    name, server = name or f"test_{uuid.uuid4().hex}", url.rpartition("/")[0]
     engine = sqlalchemy.create_engine(
-        url.replace("postgresql:", "postgresql+pg8000:"), poolclass=sqlalchemy.NullPool, isolation_level="AUTOCOMMIT"
+        f"{server.replace('postgresql:', 'postgresql+pg8000:')}/postgres",
+        poolclass=sqlalchemy.NullPool,
+        isolation_level="AUTOCOMMIT",
     )
     with engine.begin() as connection:
         out = f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{template}'"
         connection.exec_driver_sql(out)
         connection.exec_driver_sql(f"CREATE DATABASE {name} TEMPLATE {template}")
-    return f"{url.rpartition('/')[0]}/{name}"
+    return f"{server}/{name}"

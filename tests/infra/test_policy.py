@@ -14,7 +14,7 @@ from tasks.policy import adopting, in_force
 from tasks.runs.run import installed_governance
 from tasks.trust import keys
 from tests.checkouts import Checkouts
-from tests.governed.postgres import binaries, started
+from tests.governed.postgres import new_database
 from tests.in_process import adopt_anew, hallmark, hallmark_json
 from tests.tiny_project import commit, git
 
@@ -169,24 +169,22 @@ def test_a_ledger_that_was_begun_under_another_root_key_is_told(project: Path) -
     assert run_json("policy", "show")["root"] == second
 
 
-@pytest.mark.skipif(not binaries(), reason="no Postgres is installed here")
 def test_a_second_machine_of_a_shared_ledger_adopts_no_root_of_its_own(
-    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, postgres: str
 ) -> None:
-    with started() as url:
-        monkeypatch.setenv("HALLMARK_LEDGER_URL", url)
-        second = tmp_path / "second"
-        shutil.copytree(project, second, ignore=shutil.ignore_patterns(".hallmark"), symlinks=True)
-        for path in (project / ".hallmark" / "keys").glob("root*"):
-            path.unlink()
-        run("init")
-        first = run("identity", "root").strip()
-        monkeypatch.setenv("HALLMARK_ROOT", str(second))
-        assert f"has adoptions under {first}" in hallmark(second, "init", code=1)
-        assert not (second / ".hallmark" / "keys").exists(), "nothing was made"
-        monkeypatch.setenv(adopting.PIN, first)
-        assert f"root of trust: {first}" in hallmark(second, "init")
-        assert hallmark_json(second, "policy", "show")["other_roots"] == []
+    monkeypatch.setenv("HALLMARK_LEDGER_URL", new_database(postgres))
+    second = tmp_path / "second"
+    shutil.copytree(project, second, ignore=shutil.ignore_patterns(".hallmark"), symlinks=True)
+    for path in (project / ".hallmark" / "keys").glob("root*"):
+        path.unlink()
+    run("init")
+    first = run("identity", "root").strip()
+    monkeypatch.setenv("HALLMARK_ROOT", str(second))
+    assert f"has adoptions under {first}" in hallmark(second, "init", code=1)
+    assert not (second / ".hallmark" / "keys").exists(), "nothing was made"
+    monkeypatch.setenv(adopting.PIN, first)
+    assert f"root of trust: {first}" in hallmark(second, "init")
+    assert hallmark_json(second, "policy", "show")["other_roots"] == []
 
 
 def test_cases_are_judged_by_the_code_that_judges_gates(project: Path) -> None:

@@ -38,8 +38,8 @@ EXPORTS = {
     "an entry of lists": header() + "\n" + LISTS,
     "an entry with a body of lists": header() + "\n" + json.dumps({"body": LISTS, "type": TYPE}),
     "lists attached": header() + f"\n{entry(1)}\n" + '{"attached":' + LISTS + "}",
-    "a line without end": header() + "\n" + "x" * 60_000_000,
-    "a header without end": "x" * 60_000_000,
+    "a line without end": header() + "\n" + "x" * 20_000_000,
+    "a header without end": "x" * 20_000_000,
 }
 STEP = '"' + "0" * 64 + '"'
 PROOFS = {
@@ -47,7 +47,7 @@ PROOFS = {
     "a path of many steps": '{"type":"urn:hallmark:ledger-consistency:v1","old":{},"head":{},"key":"","path":['
     + ",".join([STEP] * 400_000)
     + "]}",
-    "no end": " " * 60_000_000,
+    "no end": " " * 20_000_000,
 }
 CODE = """
 import resource

@@ -16,21 +16,53 @@ from tasks.registry.release import bundle
 from tasks.registry.verify import verification
 from tasks.trust import dsse, keys, stage_record
 from tests.recorded import sign
+from tests.registry.conftest import changed, copied
 from tests.registry.forging import resign
 from tests.registry.house import House, copy
 
 Change = Callable[[dict[str, Any]], object]
 
 
-@pytest.fixture
-def second(house: House) -> Path:
-    """The key of another machine, whose tier `low` asks for two."""
-    place = house.root / "second"
+SECOND = "second/worker"
+"""The key of another machine, in the house."""
+
+
+def ask_for_two(house: House) -> None:
+    """Let tier `low` ask for two machines, with a run that one has made behind all its gates."""
+    place = (house.root / SECOND).parent
     keys.create(place, "worker")
     lines = [(folder / "worker.pub").read_text().strip() for folder in (house.state / "keys", place)]
     house.adopt(lambda people: f"{people}machines:\n  worker: {{keys: [{', '.join(lines)}]}}\n", "people.yaml")
     house.adopt(lambda policy: policy.replace("  low:\n", "  low:\n    machines: 2\n"))
-    return place / "worker"
+    house.ready("run-1")
+
+
+def release(house: House) -> None:
+    layout = house.run("run-1")
+    put(house, layout, again(house, layout, house.root / SECOND))
+    house.promote(layout)
+
+
+@pytest.fixture(scope="module")
+def by_one_once(tmp_path_factory: pytest.TempPathFactory, founded_once: Path) -> Path:
+    return changed(founded_once, ask_for_two, tmp_path_factory.mktemp("house") / "house")
+
+
+@pytest.fixture(scope="module")
+def by_two_once(tmp_path_factory: pytest.TempPathFactory, by_one_once: Path) -> Path:
+    return changed(by_one_once, release, tmp_path_factory.mktemp("house") / "house")
+
+
+@pytest.fixture
+def by_one(tmp_path: Path, by_one_once: Path) -> House:
+    """A house whose run-1 is behind all its gates, and was made by one machine where policy asks for two."""
+    return copied(by_one_once, tmp_path / "house")
+
+
+@pytest.fixture
+def by_two(tmp_path: Path, by_two_once: Path) -> House:
+    """A house whose run-1 was made by two machines and released."""
+    return copied(by_two_once, tmp_path / "house")
 
 
 def again(house: House, layout: Layout, key: Path, **said: Any) -> dict[str, Any]:
@@ -42,21 +74,12 @@ def put(house: House, layout: Layout, records: object) -> None:
     house.ledger.append(agreed.AGAIN, layout.root.name, {"records": records})
 
 
-def released(house: House, second: Path) -> Path:
-    layout = house.ready("run-1")
-    put(house, layout, again(house, layout, second))
-    house.promote(layout)
-    return house.bundle()
-
-
-def test_a_run_that_one_machine_made_is_not_released(house: House, second: Path) -> None:
-    layout = house.ready("run-1")
+def test_a_run_that_one_machine_made_is_not_released(by_one: House) -> None:
     told = "policy asks for 2 machines .* and fewer did of stage base_model, clean, .*hallmark reproduce run-1; then"
     with pytest.raises(Refused, match=told):
-        house.promote(layout)
-    put(house, layout, again(house, layout, second))
-    house.promote(layout)
-    checked = verification.verify(house.bundle(), house.governance)
+        by_one.promote(by_one.run("run-1"))
+    release(by_one)
+    checked = verification.verify(by_one.bundle(), by_one.governance)
     assert checked.ok, checked.against
     assert "2 machines made the same of every stage, each with a worker's key of its own" in str(checked)
 
@@ -94,26 +117,26 @@ REFUSED: dict[str, Callable[[House, Layout, Path], object]] = {
 
 @pytest.mark.attack(rights="database", stopped="another machine counts by its own key, for the same work and outputs")
 @pytest.mark.parametrize("what", REFUSED)
-def test_what_is_no_second_machine_does_not_count(house: House, second: Path, what: str) -> None:
-    layout = house.ready("run-1")
-    put(house, layout, REFUSED[what](house, layout, second))
+def test_what_is_no_second_machine_does_not_count(by_one: House, what: str) -> None:
+    layout = by_one.run("run-1")
+    put(by_one, layout, REFUSED[what](by_one, layout, by_one.root / SECOND))
     with pytest.raises(Refused, match="policy asks for 2 machines"):
-        house.promote(layout)
+        by_one.promote(layout)
 
 
 @pytest.mark.attack(rights="database", stopped="a machine that took what another computed has made nothing")
-def test_who_took_it_from_the_other_machine_is_no_second_one(house: House, second: Path) -> None:
+def test_who_took_it_from_the_other_machine_is_no_second_one(by_one: House) -> None:
     """All computed by the other machine, taken by this one, and built again by the other."""
-    layout = house.ready("run-1")
-    computed = {name: stage_record.unverified(envelope) for name, envelope in again(house, layout, second).items()}
-    own = house.key("worker")
+    layout, second = by_one.run("run-1"), by_one.root / SECOND
+    computed = {name: stage_record.unverified(envelope) for name, envelope in again(by_one, layout, second).items()}
+    own = by_one.key("worker")
     of_run = {
         name: stage_record.unverified(stage_record.taken(record, record.said.tree_sha256, own))
         for name, record in computed.items()
     }
     assert {record.keyid for record in of_run.values()} == {keys.fingerprint(own.public_line)}
-    put(house, layout, again(house, layout, second))
-    found = agreed.of_run(house.ledger, house.governance, "run-1", of_run)
+    put(by_one, layout, again(by_one, layout, second))
+    found = agreed.of_run(by_one.ledger, by_one.governance, "run-1", of_run)
     assert agreed.lacking(2, of_run, found) == sorted(RUNS)
     assert agreed.lacking(1, of_run, found) == []
     as_a_release_has_it = {name: [record] for name, record in computed.items()}
@@ -122,20 +145,19 @@ def test_who_took_it_from_the_other_machine_is_no_second_one(house: House, secon
 
 @pytest.mark.attack(rights="gate key", stopped="a release holds the other machine's records, which anybody checks")
 @pytest.mark.parametrize("what", ["one is gone", "all are gone", "another output", "its own again"])
-def test_offline_too_two_machines_made_it(house: House, second: Path, tmp_path: Path, what: str) -> None:
-    folder = copy(released(house, second), tmp_path / "copied")
+def test_offline_too_two_machines_made_it(by_two: House, tmp_path: Path, what: str) -> None:
+    folder, layout = copy(by_two.bundle(), tmp_path / "copied"), by_two.run("run-1")
     (record,) = (folder / bundle.AGAIN / "train").iterdir()
-    own = house.state / "keys" / "worker"
     if what == "one is gone":
         shutil.rmtree(record.parent)
     elif what == "all are gone":
         shutil.rmtree(folder / bundle.AGAIN)
     elif what == "another output":
-        dsse.write(record, other_output(house, house.run("run-1"), second)["train"])
+        dsse.write(record, other_output(by_two, layout, by_two.root / SECOND)["train"])
     else:
-        dsse.write(record, sign(house.run("run-1"), "train", own))
-    resign(house, folder)
-    against = str(verification.verify(folder, house.governance).against)
+        dsse.write(record, sign(layout, "train", by_two.state / "keys" / "worker"))
+    resign(by_two, folder)
+    against = str(verification.verify(folder, by_two.governance).against)
     assert ("left something else" if what == "another output" else "policy asks for 2 machines") in against
 
 

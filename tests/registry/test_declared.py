@@ -12,7 +12,7 @@ from tasks.core.errors import Refused
 from tasks.core.params import params
 from tasks.declarations import declarations, signed_declaration, signing
 from tasks.declarations.signed_declaration import Declared
-from tasks.policy import judge
+from tasks.policy import governance, judge
 from tasks.policy.judge import Judge
 from tasks.registry.promote import releases
 from tasks.registry.release import bundle
@@ -20,19 +20,51 @@ from tasks.registry.verify import verification
 from tasks.sources.sources import Source, Suites
 from tasks.trust import dsse
 from tasks.versions import versions
+from tests.registry.conftest import changed, copied
 from tests.registry.forging import resign, rewrite
-from tests.registry.house import COMMIT, PARAMS, SOURCE, House, copy
+from tests.registry.house import COMMIT, PARAMS, SOURCE, House, copy, open_house
 
 OWNERS = {"source/tickets": "owner", "card/triage": "product"}
 
 
-@pytest.fixture
-def production(house: House, monkeypatch: pytest.MonkeyPatch) -> House:
-    """A house outside environment local, whose code was signed off and whose Hallmark may judge."""
+def opened(root: Path, monkeypatch: pytest.MonkeyPatch) -> House:
+    """A house outside environment local, whose Hallmark may judge."""
     monkeypatch.setattr(judge, "here", lambda: Judge(version="1", sha256="0" * 64, editable=False))
-    house.governance = house.in_environment("production")
-    versions.sign(house.ledger, house.governance, "risk-officer", "0" * 64, COMMIT, "reviewed")
+    house = open_house(root)
+    house.governance = governance.load(house.root / "governance-production", house.state)
     return house
+
+
+@pytest.fixture(scope="module")
+def production_once(tmp_path_factory: pytest.TempPathFactory, founded_once: Path) -> Path:
+    def move(house: House) -> None:
+        production = house.in_environment("production")
+        versions.sign(house.ledger, production, "risk-officer", "0" * 64, COMMIT, "reviewed")
+
+    return changed(founded_once, move, tmp_path_factory.mktemp("house") / "house")
+
+
+@pytest.fixture(scope="module")
+def adopted_once(tmp_path_factory: pytest.TempPathFactory, production_once: Path) -> Path:
+    """Its sources and its card were adopted, and run-1 was released."""
+
+    def release(house: House) -> None:
+        with pytest.MonkeyPatch.context() as own:
+            release_adopted(opened(house.root, own))
+
+    return changed(production_once, release, tmp_path_factory.mktemp("house") / "house")
+
+
+@pytest.fixture
+def production(tmp_path: Path, production_once: Path, monkeypatch: pytest.MonkeyPatch) -> House:
+    """A house outside environment local, whose code was signed off and whose Hallmark may judge."""
+    return opened(copied(production_once, tmp_path / "house").root, monkeypatch)
+
+
+@pytest.fixture
+def adopted(tmp_path: Path, adopted_once: Path, monkeypatch: pytest.MonkeyPatch) -> House:
+    """`production`, with a release of what its owners adopted."""
+    return opened(copied(adopted_once, tmp_path / "house").root, monkeypatch)
 
 
 def adopt(house: House, *declared: Declared) -> None:
@@ -48,24 +80,22 @@ def of(house: House, **card: object) -> list[Declared]:
     return declared
 
 
-def released(house: House) -> Path:
+def release_adopted(house: House) -> None:
     adopt(house, *of(house))
     house.release("run-1")
-    return house.bundle()
 
 
-def test_a_release_says_who_adopted_what_it_was_made_of(production: House) -> None:
-    checked = verification.verify(released(production), production.governance)
+def test_a_release_says_who_adopted_what_it_was_made_of(adopted: House) -> None:
+    checked = verification.verify(adopted.bundle(), adopted.governance)
     assert checked.ok, checked.against
     (told,) = [check.text for check in checked.checks if check.about == "declarations"]
     assert told == "card/triage, source/tickets: as adopted by owner, product, and every gate looked at that"
-    names = [path.name for path in (production.bundle() / bundle.DECLARATIONS).iterdir()]
+    names = [path.name for path in (adopted.bundle() / bundle.DECLARATIONS).iterdir()]
     assert sorted(names) == ["01.json", "02.json"]
 
 
-def test_in_local_a_release_says_that_nobody_did(house: House) -> None:
-    house.release("run-1")
-    checked = verification.verify(house.bundle(), house.governance)
+def test_in_local_a_release_says_that_nobody_did(released: House) -> None:
+    checked = verification.verify(released.bundle(), released.governance)
     (told,) = [check.text for check in checked.checks if check.about == "declarations"]
     assert checked.ok and told == "nobody adopted its sources and its card: as environment local allows"
 
@@ -154,18 +184,17 @@ FORGED: dict[str, tuple[Callable[[House, Path], object], str]] = {
 
 @pytest.mark.attack(rights="gate key", stopped="owners' signatures are verified again in the release, offline")
 @pytest.mark.parametrize("what", FORGED)
-def test_a_release_with_other_declarations_does_not_verify(production: House, tmp_path: Path, what: str) -> None:
-    folder = copy(released(production), tmp_path / "copied")
+def test_a_release_with_other_declarations_does_not_verify(adopted: House, tmp_path: Path, what: str) -> None:
+    folder = copy(adopted.bundle(), tmp_path / "copied")
     change, why = FORGED[what]
-    change(production, folder)
-    resign(production, folder)
-    assert re.search(why, releases.verify(folder, production.governance).against)
+    change(adopted, folder)
+    resign(adopted, folder)
+    assert re.search(why, releases.verify(folder, adopted.governance).against)
 
 
-def test_what_an_earlier_version_promoted_is_told(production: House) -> None:
+def test_what_an_earlier_version_promoted_is_told(adopted: House) -> None:
     """It has no declarations, and says outside environment local that nothing is known of them."""
-    folder = released(production)
-    signed = verification.require(folder, production.governance)
+    signed = verification.require(adopted.bundle(), adopted.governance)
     files = {name: sha256 for name, sha256 in signed.promotion.files.items() if bundle.DECLARATIONS not in name}
     before = signed.promotion.model_copy(update={"files": files})
     (told,) = verification._before(before)

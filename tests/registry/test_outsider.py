@@ -1,6 +1,5 @@
 """An outsider has a release's folder and a fingerprint: no project, no ledger, no network, nobody to ask."""
 
-import json
 import os
 import shutil
 import subprocess
@@ -12,6 +11,7 @@ import pytest
 
 from tasks.registry.release import bundle
 from tasks.registry.verify import attested, verification
+from tests.in_process import hallmark, hallmark_json
 from tests.loaded_modules import HEAVY, loaded
 from tests.registry.house import House, copy
 
@@ -34,9 +34,9 @@ def folder(released: House, root: str, tmp_path: Path) -> Iterator[Path]:
     assert {path.name for path in found.parent.iterdir()} == {"triage-1"}, "verification left something behind"
 
 
-def verify(folder: Path, *more: str, isolated: bool = True) -> subprocess.CompletedProcess[str]:
-    """`hallmark releases verify` as on a machine that has nothing but Hallmark installed."""
-    can = isolated and shutil.which("unshare") and subprocess.run([*NO_NETWORK, "true"]).returncode == 0
+def verify_alone(folder: Path, *more: str) -> subprocess.CompletedProcess[str]:
+    """Run `hallmark releases verify` as on a machine that has nothing but Hallmark installed."""
+    can = shutil.which("unshare") and subprocess.run([*NO_NETWORK, "true"]).returncode == 0
     return subprocess.run(
         [*(NO_NETWORK if can else []), sys.executable, "-m", "infra.cli", "releases", "verify", folder.name, *more],
         cwd=folder.parent,
@@ -46,8 +46,13 @@ def verify(folder: Path, *more: str, isolated: bool = True) -> subprocess.Comple
     )
 
 
+def verify(folder: Path, *more: str, code: int) -> str:
+    """Return what `hallmark releases verify` says before it ends with `code`."""
+    return hallmark(folder.parent, "releases", "verify", folder.name, *more, code=code)
+
+
 def test_the_folder_and_the_root_are_enough(folder: Path, root: str) -> None:
-    done = verify(folder, "--root", root)
+    done = verify_alone(folder, "--root", root)
     assert (done.returncode, done.stderr) == (0, ""), done.stdout
     for expected in (
         "root of trust      ok",
@@ -61,16 +66,16 @@ def test_the_folder_and_the_root_are_enough(folder: Path, root: str) -> None:
         "valid: triage-1, digest ",
     ):
         assert expected in done.stdout, done.stdout
-    told = json.loads(verify(folder, "--root", root, "--json").stdout)
+    told = hallmark_json(folder.parent, "releases", "verify", folder.name, "--root", root)
     assert (told["verdict"], told["ok"], told["release"], told["root"]) == ("valid", True, "triage-1", root)
     assert {check["state"] for check in told["checks"]} == {"ok"} and told["unchecked"]
 
 
 def test_a_release_without_its_proof_is_incomplete_and_no_other_file_may_miss(folder: Path, root: str) -> None:
     (folder / bundle.LEDGER).unlink()
-    done = verify(folder, "--root", root)
-    assert done.returncode == 3 and "ledger             --  the release lacks attestations/ledger.json" in done.stdout
-    assert "INCOMPLETE: nothing is wrong with triage-1, but" in done.stdout
+    told = verify(folder, "--root", root, code=3)
+    assert "ledger             --  the release lacks attestations/ledger.json" in told
+    assert "INCOMPLETE: nothing is wrong with triage-1, but" in told
     for name in bundle.listing(folder):
         kept = (folder / name).rename(folder.parent / "kept")
         assert verification.verify_from_root(folder, root).verdict == "invalid", name
@@ -78,19 +83,17 @@ def test_a_release_without_its_proof_is_incomplete_and_no_other_file_may_miss(fo
 
 
 def test_another_root_is_invalid_and_says_so(folder: Path) -> None:
-    done = verify(folder, "--root", STRANGER)
-    assert done.returncode == 1 and STRANGER in done.stdout and "NOT valid" in done.stdout
+    told = verify(folder, "--root", STRANGER, code=1)
+    assert STRANGER in told and "NOT valid" in told
 
 
 def test_what_is_wrong_ends_with_another_code_than_what_is_no_release(folder: Path, root: str) -> None:
     (folder / "payload" / "README.md").write_text("better than it was")
-    done = verify(folder, "--root", root)
-    assert done.returncode == 1 and "NO  changed: payload/README.md" in done.stdout
-    assert verify(folder.parent / "nowhere", "--root", root).returncode == 2
-    wrong = verify(folder, "--root", "my root")
+    assert "NO  changed: payload/README.md" in verify(folder, "--root", root, code=1)
+    verify(folder.parent / "nowhere", "--root", root, code=2)
+    wrong = verify_alone(folder, "--root", "my root")
     assert wrong.returncode == 2 and "expected a fingerprint" in wrong.stderr and "Traceback" not in wrong.stderr
-    nothing = verify(folder)
-    assert nothing.returncode == 2 and "--root FINGERPRINT" in nothing.stderr
+    assert "--root FINGERPRINT" in verify(folder, code=2)
 
 
 def test_verifying_needs_no_library_that_opens_models_or_databases(folder: Path, root: str) -> None:

@@ -1,7 +1,9 @@
 """An auditor's machine has no platform on it: `pip install hallmark` is enough to check what others made."""
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -9,7 +11,8 @@ from tasks.ledger import export as ledger_export
 from tasks.ledger import proof as ledger_proof
 from tasks.ledger.heads import publish
 from tests import small_install
-from tests.registry.house import House, copy
+from tests.registry.conftest import copied
+from tests.registry.house import copy
 from tests.small_install import Installed
 
 
@@ -19,28 +22,42 @@ def small() -> Iterator[Installed]:
         yield found
 
 
-def test_a_release_is_checked(released: House, small: Installed, tmp_path: Path) -> None:
-    folder = copy(released.bundle(), tmp_path / "outside" / "triage-1")
-    done = small.run("releases", "verify", folder.name, "--root", released.root_of_trust, cwd=folder.parent)
+class HandedOut(NamedTuple):
+    """What an auditor is given, who changes nothing of it."""
+
+    outside: Path
+    """Folder with a release, an export of the ledger and a proof."""
+    project: Path
+    """A checkout with the same in it."""
+    root_of_trust: str
+    key: str
+    """Public key of the ledger."""
+
+
+@pytest.fixture(scope="module")
+def handed_out(tmp_path_factory: pytest.TempPathFactory, released_once: Path) -> HandedOut:
+    house = copied(released_once, tmp_path_factory.mktemp("house") / "house")
+    copy(house.bundle(), (outside := tmp_path_factory.mktemp("outside")) / "triage-1")
+    publish.publish(house.ledger, house.governance)
+    ledger_export.export(house.ledger, house.governance, outside / "ledger.jsonl")
+    (outside / "proof.json").write_text(ledger_proof.prove(house.ledger, house.governance, 1).model_dump_json())
+    project = Path(shutil.copytree(outside, house.checkout(), dirs_exist_ok=True))
+    return HandedOut(outside, project, house.root_of_trust, house.key("ledger").public_line)
+
+
+def test_a_release_is_checked(handed_out: HandedOut, small: Installed) -> None:
+    words = ("releases", "verify", "triage-1", "--root", handed_out.root_of_trust)
+    done = small.run(*words, cwd=handed_out.outside)
     assert done.returncode == 0, done.stderr + done.stdout
 
 
-def handed_out(house: House, where: Path) -> None:
-    """An export of the ledger and a proof, as files."""
-    publish.publish(house.ledger, house.governance)
-    ledger_export.export(house.ledger, house.governance, where / "ledger.jsonl")
-    (where / "proof.json").write_text(ledger_proof.prove(house.ledger, house.governance, 1).model_dump_json())
-
-
-def test_an_export_of_the_ledger_and_a_proof_are_checked(released: House, small: Installed, tmp_path: Path) -> None:
-    (where := tmp_path / "outside").mkdir()
-    handed_out(released, where)
+def test_an_export_of_the_ledger_and_a_proof_are_checked(handed_out: HandedOut, small: Installed) -> None:
     for command in (("verify", "--file", "ledger.jsonl"), ("check", "proof.json")):
-        done = small.run("ledger", *command, "--key", released.key("ledger").public_line, cwd=where)
+        done = small.run("ledger", *command, "--key", handed_out.key, cwd=handed_out.outside)
         assert done.returncode == 0, done.stderr + done.stdout
 
 
-@pytest.mark.parametrize("place", ["in a project", "elsewhere"])
+@pytest.mark.parametrize("place", ["project", "outside"])
 @pytest.mark.parametrize(
     ("command", "wanted"),
     [
@@ -50,13 +67,10 @@ def test_an_export_of_the_ledger_and_a_proof_are_checked(released: House, small:
     ],
 )
 def test_what_it_promises_asks_for_what_is_missing_and_for_no_library(
-    released: House, small: Installed, tmp_path: Path, command: str, wanted: str, place: str
+    handed_out: HandedOut, small: Installed, command: str, wanted: str, place: str
 ) -> None:
     """Without the key or the fingerprint that counts these cannot be answered; no installation would help."""
-    where = released.checkout() if place == "in a project" else tmp_path / "outside"
-    copy(released.bundle(), where / "triage-1")
-    handed_out(released, where)
-    done = small.run(*command.split(), cwd=where)
+    done = small.run(*command.split(), cwd=getattr(handed_out, place))
     assert done.returncode == 2 and wanted in done.stderr, done.stderr
     assert "pip install" not in done.stderr and "Traceback" not in done.stderr
 

@@ -1,7 +1,6 @@
 """Two machines with one ledger and one registry on Postgres promote at once: one wins, the other is told why."""
 
 import shutil
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,8 +12,9 @@ from tasks.registry.promote import intents, mirror, promotion, releases
 from tasks.registry.release import promotions
 from tests import forking
 from tests.forking import FOR_PROMOTION, Forked, Forking
-from tests.governed.postgres import cluster, new_database
+from tests.governed.postgres import new_database
 from tests.registry.house import NAME, House, found, open_house
+from tests.soaking import soak
 
 pytestmark = pytest.mark.slow
 
@@ -47,12 +47,12 @@ except HallmarkError as error:
 
 
 @pytest.fixture(scope="module")
-def prepared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str]]:
+def prepared(tmp_path_factory: pytest.TempPathFactory, postgres: str) -> tuple[Path, str]:
     """Two checkouts with the same keys, a champion that both have, and a candidate each, behind its gates; and the URL
-    of their cluster, whose database `prepared` is to be copied."""
-    folder = tmp_path_factory.mktemp("machines")
-    with cluster() as made, pytest.MonkeyPatch.context() as environment:
-        use(environment, new_database(made.url, "prepared"))
+    of their database, to be copied."""
+    folder, url = tmp_path_factory.mktemp("machines"), new_database(postgres)
+    with pytest.MonkeyPatch.context() as environment:
+        use(environment, url)
         one = found(folder / "one")
         shutil.copytree(one.root, folder / "two")
         two = open_house(folder / "two")
@@ -60,13 +60,13 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, s
         shutil.copytree(one.state / "releases", two.state / "releases")
         one.ready("run-2", b"two")
         two.ready("run-3", b"three")
-        yield folder, made.url
+    return folder, url
 
 
 @pytest.fixture
 def machines(tmp_path: Path, prepared: tuple[Path, str], monkeypatch: pytest.MonkeyPatch) -> tuple[House, House]:
-    folder, cluster_url = prepared
-    use(monkeypatch, new_database(cluster_url, f"test_{uuid.uuid4().hex}", "prepared"))
+    folder, url = prepared
+    use(monkeypatch, new_database(url, template=url.rpartition("/")[2]))
     for name in ("one", "two"):
         shutil.copytree(folder / name, tmp_path / name)
     return open_house(tmp_path / "one"), open_house(tmp_path / "two")
@@ -120,7 +120,7 @@ def check(winner: House, loser: House, label: str, weights: bytes) -> None:
     assert ledger_check.verify(winner.ledger, winner.governance).verdict == "holds"
 
 
-@pytest.mark.parametrize("stop_at", ["intend", "make"])
+@pytest.mark.parametrize("stop_at", ["intend", *soak(["make"])])
 def test_two_promotions_at_once_between_machines_have_one_winner(
     machines: tuple[House, House], processes: Forking, stop_at: str
 ) -> None:
