@@ -5,14 +5,15 @@ only way in, so a mistake reads the same wherever it stands.
 """
 
 import difflib
+import inspect
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
-from pydantic import BaseModel, ConfigDict, ValidationError
-from pydantic_core import InitErrorDetails, PydanticCustomError
+from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler, ValidationError
+from pydantic_core import CoreSchema, InitErrorDetails, PydanticCustomError
 
 from tasks.core import yaml_text
 from tasks.core.errors import InputError
@@ -20,9 +21,28 @@ from tasks.core.shown import hidden
 
 
 class Frozen(BaseModel):
-    """Base of every settings object and result: immutable, strict about its keys."""
+    """Base of every settings object and result: immutable, strict about its keys.
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    A process imports many of them and uses few, so validators and descriptions are made for whoever first needs them.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        """The schema, in which the docstring of a field is its description."""
+        from tasks.core import field_docs
+
+        schema = handler(core_schema)
+        properties = handler.resolve_ref_schema(schema).get("properties", {})
+        for name, text in field_docs.of(cls).items():
+            field = cls.model_fields.get(name)
+            if field is None or field.description is not None:
+                continue
+            for said in (properties[key] for key in {name, field.serialization_alias} if key in properties):
+                if "$ref" not in said or text != inspect.getdoc(field.annotation):  # which is told there
+                    said["description"] = text
+        return schema
 
 
 Model = TypeVar("Model", bound=BaseModel)

@@ -2,8 +2,10 @@
 
 import re
 from pathlib import Path
+from typing import Annotated
 
 import pytest
+from pydantic import Field
 
 from tasks.core import config
 from tasks.core.errors import InputError
@@ -165,3 +167,31 @@ def test_a_megabyte_of_mistakes_is_told_on_a_page(tmp_path: Path) -> None:
     told = problems(tmp_path, GOOD + "".join(f"k{number}: {'x' * 2_000}\n" for number in range(400)))
     assert len(told) == 101 and told[-1] == "params.yaml: and 300 more problems"
     assert len("".join(problems(tmp_path, GOOD.replace("epochs: 1", "epochs: " + "x" * 500_000)))) < 1_000
+
+
+class Base(config.Frozen):
+    kept: int
+    """Docstring of the base."""
+    anew: int
+    """Docstring that is not inherited."""
+
+
+class Derived(Base):
+    anew: int
+    said: Annotated[int, Field(description="Description of its own.")]
+    """Docstring beside a description."""
+    nested: Base
+    """Docstring of a field
+    in two lines."""
+
+
+def test_a_schema_describes_fields_by_their_docstrings() -> None:
+    schema = Derived.model_json_schema()
+    told = {name: field.get("description") for name, field in schema["properties"].items()}
+    assert told == {
+        "kept": "Docstring of the base.",
+        "anew": None,
+        "said": "Description of its own.",
+        "nested": "Docstring of a field\nin two lines.",
+    }
+    assert schema["$defs"]["Base"]["properties"]["anew"]["description"] == "Docstring that is not inherited."
