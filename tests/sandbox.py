@@ -13,6 +13,7 @@ import pytest
 from tasks.supervise import box, calls
 from tasks.supervise.box import Box
 from tasks.supervise.limits import Limits
+from tests.patience import patience
 
 needs_sandbox = pytest.mark.skipif(box.why_not() is not None, reason=f"no sandbox here: {box.why_not()}")
 
@@ -33,7 +34,7 @@ def inside(made: Box, source: str) -> Any:
     with calls.filtered() as handle:
         done = subprocess.run(
             box.command(made, words, handle), env=box.environment(made), pass_fds=box.handles(handle),
-            capture_output=True, text=True, timeout=60,
+            capture_output=True, text=True, timeout=patience(60),
         )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     return json.loads(done.stdout.splitlines()[-1])
@@ -84,4 +85,4 @@ def supervised(made: Box, source: str, given: Limits) -> str:
     """What the supervisor of Python `source` in the box says, in a process of its own."""
     command = box.command(made, [sys.executable, "-I", "-c", source])
     words = [sys.executable, "-c", SUPERVISED, json.dumps(asdict(given)), str(made.outputs), *command]
-    return subprocess.run(words, capture_output=True, text=True, timeout=120).stdout
+    return subprocess.run(words, capture_output=True, text=True, timeout=patience(120)).stdout

@@ -5,7 +5,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +13,7 @@ import pytest
 
 from tasks.core.errors import Unavailable
 from tasks.supervise import box
+from tests.patience import patience, wait_until
 from tests.sandbox import inside, make, needs_sandbox
 
 pytestmark = needs_sandbox
@@ -157,7 +157,7 @@ def test_no_process_outlives_its_sandbox(tmp_path: Path) -> None:
     """A sandbox whose first process was kept alive from inside ends for its supervisor, as this command does."""
     told = tmp_path / "pid"
     command = ["sh", "-c", f"setsid sleep 600 & echo $! > {told}"]
-    subprocess.run([sys.executable, "-c", SUPERVISED, "0", *command], check=True, timeout=60)
+    subprocess.run([sys.executable, "-c", SUPERVISED, "0", *command], check=True, timeout=patience(60))
     assert not psutil.pid_exists(int(told.read_text()))
 
 
@@ -168,18 +168,15 @@ def test_it_ends_with_its_supervisor_and_is_asked_to_first(tmp_path: Path, how: 
     command = box.command(made, [sys.executable, "-I", "-c", WAITS])
     wanted_by = starter.pid if how == "left alone" else 0
     supervisor = subprocess.Popen([sys.executable, "-c", SUPERVISED, str(wanted_by), *command])
-    deadline = time.monotonic() + 60
-    while not (made.outputs / "started").exists():
-        assert supervisor.poll() is None and time.monotonic() < deadline
-        time.sleep(0.05)
+    wait_until((made.outputs / "started").exists, "the stage to start", process=supervisor)
     inside_it = psutil.Process(supervisor.pid).children(recursive=True)
     if how == "left alone":
         starter.kill()
         starter.wait()
     else:
         os.kill(supervisor.pid, signal.SIGTERM if how == "asked" else signal.SIGKILL)
-    supervisor.wait(timeout=30)
-    _, alive = psutil.wait_procs(inside_it, timeout=30)
+    supervisor.wait(timeout=patience(30))
+    _, alive = psutil.wait_procs(inside_it, timeout=patience(30))
     starter.kill()
     starter.wait()
     assert inside_it and not alive
@@ -188,31 +185,31 @@ def test_it_ends_with_its_supervisor_and_is_asked_to_first(tmp_path: Path, how: 
 
 
 COUNTS = """
-import signal, sys, time
+import os, signal, sys, time
 asked = []
 signal.signal(signal.SIGTERM, lambda *_: asked.append(1))
 open(sys.argv[1], "w").write("1")
-while not asked:
+while not os.path.exists(sys.argv[1] + ".enough"):
     time.sleep(0.05)
-time.sleep(4)
 open(sys.argv[1] + ".asked", "w").write(str(len(asked)))
 """
 
 
 def test_a_stage_is_asked_once_however_many_ask(tmp_path: Path) -> None:
-    """Its supervisor is told to end, and whoever wants it is gone."""
+    """Its supervisor is told to end twice, and whoever wants it is gone; it ends once the supervisor knows all that."""
     starter, told = subprocess.Popen(["sleep", "600"]), tmp_path / "told"
     command = [sys.executable, "-I", "-c", COUNTS, str(told)]
     supervisor = subprocess.Popen([sys.executable, "-c", UNBOXED, str(starter.pid), *command])
-    deadline = time.monotonic() + 60
-    while not told.exists():
-        assert supervisor.poll() is None and time.monotonic() < deadline
-        time.sleep(0.05)
+    wait_until(told.exists, "the stage to start", process=supervisor)
+    threads = psutil.Process(supervisor.pid).num_threads
+    wait_until(lambda: threads() == 4, "the supervisor to watch", process=supervisor, saw=threads)
     for _ in range(2):
         os.kill(supervisor.pid, signal.SIGTERM)
     starter.kill()
     starter.wait()
-    assert supervisor.wait(timeout=120) == 128 + signal.SIGTERM
+    wait_until(lambda: threads() == 3, "the supervisor to miss who wants it", process=supervisor, saw=threads)
+    (tmp_path / "told.enough").touch()
+    assert supervisor.wait(timeout=patience(60)) == 128 + signal.SIGTERM
     assert (tmp_path / "told.asked").read_text() == "1"
 
 
@@ -231,7 +228,7 @@ process.subprocess.Popen, process.PATIENCE = Asked, 600
 @needs_sandbox
 def test_asked_as_it_starts_it_ends_as_soon_as_there_is_a_stage(tmp_path: Path) -> None:
     command = box.command(make(tmp_path), [sys.executable, "-I", "-c", WAITS])
-    done = subprocess.run([sys.executable, "-c", AT_ONCE + SUPERVISED, "0", *command], timeout=120)
+    done = subprocess.run([sys.executable, "-c", AT_ONCE + SUPERVISED, "0", *command], timeout=patience(120))
     assert done.returncode == 128 + signal.SIGTERM
 
 
