@@ -9,6 +9,7 @@ from tasks.core.errors import InputError, Refused, Unavailable
 from tasks.core.files import sha256_bytes
 from tasks.core.layout import Layout
 from tasks.runs import dvc
+from tasks.runs.run import Run
 from tests.checkouts import Checkouts
 from tests.sandbox import needs_sandbox
 from tests.tiny_project import commit, create
@@ -61,28 +62,43 @@ def project(tmp_path_factory: pytest.TempPathFactory, checkouts: Checkouts) -> P
     return checkouts.ready(tmp_path_factory.mktemp("project") / "project")
 
 
+HOSTILE = """[core]
+    remote = theirs
+    site_cache_dir = ../../mlflow/x
+['remote "theirs"']
+    url = STORE
+"""
+
+
 @pytest.fixture(scope="module")
-def ingested(project: Path) -> Path:
-    """What `ingest` leaves, whatever `clean` does with it."""
-    layout = create(project, "ingested").layout
-    dvc.repro(layout, "ingest", print, supervised=True)
-    return layout.stage("ingest")
+def ingested(project: Path) -> Run:
+    """A run of a commit that says much of DVC, behind its first stage."""
+    before = (project / ".dvcignore").read_bytes()
+    (project / ".dvc" / "config").write_text(HOSTILE.replace("STORE", str(project.with_name("store"))))
+    (project / ".dvcignore").write_text("artefacts/ingest/rows.parquet\n")
+    commit(project, "Settings of DVC")
+    run = create(project, "settings")
+    (project / ".dvc" / "config").write_bytes(dvc.OURS[".dvc/config"])  # an operator's own checkout is theirs
+    (project / ".dvcignore").write_bytes(before)
+    commit(project, "As before")
+    dvc.repro(run.layout, "ingest", print, supervised=True)
+    return run
 
 
-def run_with(project: Path, ingested: Path, added: str) -> Layout:
+def run_with(project: Path, ingested: Run, added: str) -> Layout:
     """A run of a commit whose stage `clean` is another, with what `ingest` leaves."""
     code, genuine = project / CLEAN, (Path(__file__).parents[2] / CLEAN).read_text()
     code.write_text(genuine + added)
     commit(project, "Another way to clean")
     layout = create(project, f"run-{sha256_bytes(added.encode())[:8]}").layout
     (layout.state / "runs" / "other").mkdir(exist_ok=True)
-    shutil.copytree(ingested, layout.stage("ingest"))
+    shutil.copytree(ingested.layout.stage("ingest"), layout.stage("ingest"))
     return layout
 
 
 @pytest.mark.attack(rights="stage", stopped="a stage sees its own code, its inputs and nothing else")
 def test_the_runs_own_code_reaches_nothing_that_judges_it(
-    project: Path, ingested: Path, monkeypatch: pytest.MonkeyPatch
+    project: Path, ingested: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("AWS_SECRET_ACCESS_KEY", "SSH_AUTH_SOCK"):
         monkeypatch.setenv(name, "secret")
@@ -93,7 +109,7 @@ def test_the_runs_own_code_reaches_nothing_that_judges_it(
 
 
 @pytest.mark.attack(rights="stage", stopped="of what a stage leaves, plain files and folders are taken")
-def test_what_it_leaves_is_looked_through_before_it_counts(project: Path, ingested: Path) -> None:
+def test_what_it_leaves_is_looked_through_before_it_counts(project: Path, ingested: Run) -> None:
     layout = run_with(project, ingested, LEAVES_A_LINK)
     killed = layout.state / "boxes" / "999999999-abcd"
     killed.mkdir()
@@ -104,41 +120,29 @@ def test_what_it_leaves_is_looked_through_before_it_counts(project: Path, ingest
 
 
 @pytest.mark.attack(rights="stage", stopped="why a stage failed is read from a file of its own alone")
-def test_why_it_failed_shows_nothing_that_it_does_not_reach(project: Path, ingested: Path) -> None:
+def test_why_it_failed_shows_nothing_that_it_does_not_reach(project: Path, ingested: Run) -> None:
     layout = run_with(project, ingested, SAYS_A_KEY)
     with pytest.raises(Unavailable) as told:
         dvc.repro(layout, "clean", print, supervised=True)
     assert "PRIVATE KEY" not in str(told.value) and not (layout.root / "measured" / "clean.error").exists()
 
 
-HOSTILE = """[core]
-    remote = theirs
-    site_cache_dir = ../../mlflow/x
-['remote "theirs"']
-    url = STORE
-"""
-
-
 @pytest.mark.attack(rights="commit", stopped="of what a commit says of DVC itself nothing counts")
-def test_a_commit_says_nothing_to_dvc(tmp_path: Path, project: Path) -> None:
-    (project / ".dvc" / "config").write_text(HOSTILE.replace("STORE", str(tmp_path / "store")))
-    (project / ".dvcignore").write_text("artefacts/ingest/rows.parquet\n")
-    commit(project, "Settings of DVC")
-    run = create(project, "settings")
-    (project / ".dvc" / "config").write_bytes(dvc.OURS[".dvc/config"])  # an operator's own checkout is theirs
-    dvc.repro(run.layout, "ingest", print, supervised=True)
-    run.as_asked()
-    dvc.push(run.layout)
-    assert not (tmp_path / "store").exists() and not (run.layout.state / "mlflow" / "x").exists()
-    assert (run.layout.stage("ingest") / "rows.parquet").exists()
-    commit(project, "As before")
+def test_a_commit_says_nothing_to_dvc(project: Path, ingested: Run) -> None:
+    ingested.as_asked()
+    dvc.push(ingested.layout)
+    state = ingested.layout.state
+    assert not project.with_name("store").exists()
+    assert not (state / "mlflow" / "x").exists() and not (state / "runs" / "mlflow").exists()
+    assert (ingested.layout.stage("ingest") / "rows.parquet").exists()
 
 
 @pytest.mark.attack(rights="commit", stopped="the graph is that of the Hallmark that judges")
-def test_a_commit_with_a_graph_of_its_own_makes_no_run(tmp_path: Path, checkouts: Checkouts) -> None:
-    project = checkouts.ready(tmp_path / "project")
-    graph = project / "dvc.yaml"
-    graph.write_text(graph.read_text().replace("outs: [artefacts/clean]", "outs: [../../keys]"))
+def test_a_commit_with_a_graph_of_its_own_makes_no_run(project: Path) -> None:
+    graph, before = project / "dvc.yaml", (project / "dvc.yaml").read_text()
+    graph.write_text(before.replace("outs: [artefacts/clean]", "outs: [../../keys]"))
     commit(project, "Another graph")
     with pytest.raises(InputError, match=r"dvc\.yaml of the commit is not that of this Hallmark"):
         create(project, "20260101-000000-abcd")
+    graph.write_text(before)
+    commit(project, "The graph as before")
