@@ -46,8 +46,8 @@ def asked_of(page: Any) -> dict[str, Any]:
     return dict(json.loads(page.get_attribute(".signed", "data-asked")))
 
 
-def with_key(page: Any, console: Console, person: str, kind: str = "key") -> None:
-    """Make a key in the browser, or a passkey, and have it adopted, as the page says."""
+def with_key(page: Any, console: Console, person: str, kind: str = "key") -> Any:
+    """Make a key in the browser, or a passkey, and have it adopted, as the page says. Returns the page."""
     page.goto(f"{console.origin}/key")
     page.click(f"#own-{kind} .make")
     page.wait_for_selector(f"#own-{kind} .enrol:not([hidden])")
@@ -55,6 +55,7 @@ def with_key(page: Any, console: Console, person: str, kind: str = "key") -> Non
     public.write_text(page.inner_text(f"#own-{kind} .line") + "\n")
     hallmark(console.root, "identity", "import", person, str(public))
     adopt(console.root)
+    return page
 
 
 def lie(key: str, value: Any, route: Any) -> None:

@@ -1,16 +1,19 @@
-"""A checkout with a release in production, a run that waits at its data gate, and the console that serves it."""
+"""A checkout with a release in production, runs that wait at their data gates, and the console that serves it."""
 
+import shutil
 import socket
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from threading import Thread
 from typing import NamedTuple
 
 import pytest
 import uvicorn
+from argon2 import PasswordHasher
 
+from infra.console import accounts
 from infra.console.accounts import Accounts
 from infra.console.app import BY_PASSWORD, application
 from infra.console.oidc.settings import SignInBy
@@ -24,10 +27,14 @@ from tasks.runs.journal import GateLine, Journal, StageLine
 from tasks.runs.run import installed_governance
 from tests import whole_run
 from tests.checkouts import Checkouts
-from tests.tiny_project import create, hallmark, hallmark_json
+from tests.patience import wait_until
+from tests.shared import made_once
+from tests.tiny_project import create, git
 
 PASSWORD = "correct horse battery staple"
 WAITING = "20260102-000000-beef"
+FAILING = "20260103-000000-cafe"
+"""A run that waits at its data gate with a check that fails."""
 SCHEDULES = """
 schedules:
   weekly: {cron: "0 3 * * sun", timezone: Europe/Berlin}
@@ -40,18 +47,40 @@ class Console(NamedTuple):
     origin: str
 
 
+@pytest.fixture(scope="module", autouse=True)
+def quick_passwords() -> Iterator[None]:
+    """Hash passwords in a thousandth of the time; test_accounts.py has a test of how they are hashed else."""
+    with pytest.MonkeyPatch.context() as own:
+        own.setattr(accounts, "PasswordHasher", partial(PasswordHasher, time_cost=1, memory_cost=8, parallelism=1))
+        yield
+
+
 @pytest.fixture(scope="session")
-def lived_in(tmp_path_factory: pytest.TempPathFactory, checkouts: Checkouts) -> Path:
-    project = checkouts.released(tmp_path_factory.mktemp("console") / "project")
+def lived_in(tmp_path_factory: pytest.TempPathFactory, checkouts: Checkouts, shared: Path) -> Path:
+    """A checkout for the console's tests of this process."""
+    return copy_of_lived_in(checkouts, shared, tmp_path_factory.mktemp("console") / "project")
+
+
+def copy_of_lived_in(checkouts: Checkouts, shared: Path, folder: Path) -> Path:
+    """Copy the checkout that the first process of the session that asks for it makes."""
+    original = made_once(shared, "lived_in", lambda place: live_in(checkouts.released(place)))
+    shutil.copytree(original, folder, symlinks=True)
+    worktrees = [str(folder / ".hallmark" / "runs" / run) for run in (whole_run.RUN, WAITING, FAILING)]
+    git(folder, "worktree", "repair", *worktrees)
+    return folder
+
+
+def live_in(project: Path) -> Path:
     ledger, governed = open_ledger(project / ".hallmark"), installed_governance(project, None)
     write_journal(project, whole_run.RUN, "promoted", release="tiny-1")
     deciding.declare(ledger, governed, "ml-engineer", SCHEDULES)
     wait_at_data_gate(project, WAITING)
+    wait_at_data_gate(project, FAILING, **{"data.seed": "3", "data.train_rows": "5"})
     incidents.open_once(ledger, governed, "waiver-expired", "tiny-1", {"check": "enough rows"}, "major", "risk_officer",
                         "A waiver of tiny-1 has expired.")  # fmt: skip
-    accounts = Accounts(open_store(project / ".hallmark"))
+    passwords = Accounts(open_store(project / ".hallmark"))
     for person in ("data-owner", "ml-engineer", "product-owner", "risk-officer", "colleague"):
-        accounts.put(person, PASSWORD)
+        passwords.put(person, PASSWORD)
     return project
 
 
@@ -73,11 +102,9 @@ def write_journal(project: Path, run: str, status: journal.Status, **more: objec
 
 @pytest.fixture(scope="session")
 def console(lived_in: Path) -> Iterator[Console]:
-    with pytest.MonkeyPatch.context() as own:
-        own.setenv("HALLMARK_CONSOLE_PORT", "0")
-        started = hallmark_json(lived_in, "console", "start")
-    yield Console(lived_in, started["url"])
-    hallmark(lived_in, "down")
+    """The console in this process; test_passkey.py has one that a command starts."""
+    with serving(lived_in) as origin:
+        yield Console(lived_in, origin)
 
 
 @contextmanager
@@ -90,9 +117,8 @@ def serving(root: Path, sign_in_by: SignInBy = BY_PASSWORD) -> Iterator[str]:
     server = uvicorn.Server(uvicorn.Config(application(Site(root, origin), sign_in_by), port=port, log_level="error"))
     thread = Thread(target=server.run)
     thread.start()
-    while not server.started:
-        assert thread.is_alive()
-        time.sleep(0.05)
+    wait_until(lambda: server.started or not thread.is_alive(), "the console to listen")
+    assert server.started
     try:
         yield origin
     finally:

@@ -10,15 +10,14 @@ from starlette.routing import Mount, Route
 from starlette.testclient import TestClient
 
 from infra.console.actions import ACTIONS
-from infra.console.app import application, cookie_of
+from infra.console.app import cookie_of
 from infra.console.pages import PAGES, api_path, csv_paths
 from infra.console.sessions import Sessions
-from infra.console.site import Site
 from infra.console.store import SESSIONS, open_store
 from tests.console.conftest import PASSWORD, WAITING
+from tests.console.visits import ORIGIN, console_of, signed_in
 from tests.whole_run import RUN
 
-ORIGIN = "http://127.0.0.1:4220"
 GIVEN = {
     "run": RUN,
     "gate": "data",
@@ -38,18 +37,12 @@ ROLES = ("data-owner", "ml-engineer", "product-owner", "risk-officer")
 
 @pytest.fixture(scope="module")
 def app(lived_in: Path) -> FastAPI:
-    return application(Site(lived_in, ORIGIN))
+    return console_of(lived_in)
 
 
 @pytest.fixture
 def client(app: FastAPI) -> TestClient:
     return TestClient(app, base_url=ORIGIN, follow_redirects=False, headers={"origin": ORIGIN})
-
-
-def signed_in(client: TestClient, person: str) -> TestClient:
-    answer = client.post("/sign-in", data={"person": person, "password": PASSWORD})
-    assert answer.status_code == 303, answer.text
-    return client
 
 
 def tabled() -> set[tuple[str, str]]:
@@ -87,9 +80,21 @@ def test_who_is_not_signed_in_is_shown_nothing(client: TestClient, path: str) ->
 
 @pytest.mark.parametrize("person", ROLES)
 def test_every_role_reads_every_page(client: TestClient, person: str) -> None:
+    """As HTML; test_tables.py has JSON and tables of each for one role, and the next test for all."""
+    reads_all(client, person, {page.path for page in PAGES} | {action.path for action in ACTIONS})
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("person", ROLES)
+def test_every_role_reads_every_page_in_every_form(client: TestClient, person: str) -> None:
+    reads_all(client, person, {path for _, path in tabled()})
+
+
+def reads_all(client: TestClient, person: str, paths: set[str]) -> None:
     signed_in(client, person)
     for method, path in sorted(tabled()):
-        if method != "GET" or path.endswith(("/report", "/measured")) or path.startswith("/sign-in/"):
+        elsewhere = path.endswith(("/report", "/measured")) or path.startswith("/sign-in/")
+        if method != "GET" or elsewhere or path not in paths:
             continue
         answer = client.get(path.replace("{path:path}", "").format(**GIVEN))
         wanted = 400 if "{incident}" in path else 200
@@ -165,8 +170,7 @@ def test_a_body_without_end_is_not_read(client: TestClient) -> None:
 )  # fmt: skip
 def test_an_odd_request_is_answered_in_words(app: FastAPI, path: str) -> None:
     reader = TestClient(app, base_url=ORIGIN, headers={"origin": ORIGIN}, raise_server_exceptions=False)
-    reader.post("/sign-in", data={"person": "data-owner", "password": PASSWORD})
-    answer = reader.get(path)
+    answer = signed_in(reader, "data-owner").get(path)
     assert answer.status_code < 500 and "Traceback" not in answer.text
     if not path.startswith(("/sign-in", "/runs/", "/releases?before=2026")):
         assert "error" in reader.get(f"/api{path}").json()

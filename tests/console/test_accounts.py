@@ -6,8 +6,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from argon2 import PasswordHasher
 from sqlalchemy import select
 
+from infra.console import accounts as accounts_module
 from infra.console.accounts import LOCK, MOST, TRIES, WRONG, Accounts
 from infra.console.sessions import IDLE, LONGEST, Sessions
 from infra.console.store import ACCOUNTS, SESSIONS, open_store
@@ -39,6 +41,17 @@ def test_no_password_is_kept(accounts: Accounts, tmp_path: Path) -> None:
         kept = connection.execute(select(ACCOUNTS.c.password)).scalar_one()
     assert PASSWORD not in kept and kept.startswith("$argon2id$")
     assert PASSWORD.encode() not in b"".join(path.read_bytes() for path in tmp_path.rglob("console.db*"))
+
+
+def test_a_password_is_as_hard_to_guess_as_argon2_has_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """RFC 9106, section 4, the second recommended option; the other tests here take quicker hashes."""
+    monkeypatch.setattr(accounts_module, "PasswordHasher", PasswordHasher)
+    real = Accounts(open_store(tmp_path))
+    real.put("ada", PASSWORD)
+    with open_store(tmp_path).connect() as connection:
+        kept = connection.execute(select(ACCOUNTS.c.password)).scalar_one()
+    assert kept.startswith("$argon2id$v=19$m=65536,t=3,p=4$")
+    real.require("ada", PASSWORD, NOW)
 
 
 @pytest.mark.parametrize("password", ["", "short", "x" * 257])

@@ -5,28 +5,24 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
-from infra.console.accounts import Accounts
-from infra.console.app import application
-from infra.console.site import Site
-from infra.console.store import open_store
 from tests.checkouts import Checkouts
-from tests.console.conftest import PASSWORD
-from tests.console.test_access import ORIGIN, signed_in
+from tests.console.visits import ORIGIN, console_of, signed_in
 
 PLACES = ("/", "/runs", "/releases", "/production", "/data", "/audit", "/schedules", "/policy", "/ledger", "/key")
 
 
 @pytest.fixture
 def project(tmp_path: Path, checkouts: Checkouts) -> Path:
-    folder = checkouts.ready(tmp_path / "project")
-    Accounts(open_store(folder / ".hallmark")).put("data-owner", PASSWORD)
-    return folder
+    return checkouts.ready(tmp_path / "project")
 
 
 def reader(project: Path) -> TestClient:
-    app = application(Site(project, ORIGIN))
     client = TestClient(
-        app, base_url=ORIGIN, headers={"origin": ORIGIN}, follow_redirects=False, raise_server_exceptions=False
+        console_of(project),
+        base_url=ORIGIN,
+        headers={"origin": ORIGIN},
+        follow_redirects=False,
+        raise_server_exceptions=False,
     )
     return signed_in(client, "data-owner")
 

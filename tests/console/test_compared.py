@@ -5,21 +5,14 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
-from infra.console.app import application
-from infra.console.site import Site
 from tests.console.conftest import WAITING
-from tests.console.test_access import ORIGIN, signed_in
+from tests.console.visits import ORIGIN, console_of, signed_in
 from tests.whole_run import RUN
 
 
 @pytest.fixture(scope="module")
 def reader(lived_in: Path) -> TestClient:
-    client = TestClient(application(Site(lived_in, ORIGIN)), base_url=ORIGIN, headers={"origin": ORIGIN})
-    return signed_in_quietly(client)
-
-
-def signed_in_quietly(client: TestClient) -> TestClient:
-    client.follow_redirects = False
+    client = TestClient(console_of(lived_in), base_url=ORIGIN, headers={"origin": ORIGIN})
     return signed_in(client, "ml-engineer")
 
 

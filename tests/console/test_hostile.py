@@ -4,24 +4,25 @@ import csv
 import io
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
 
 from infra.console.accounts import Accounts
 from infra.console.answers import FORMULA
-from infra.console.app import application
-from infra.console.site import Site
 from infra.console.store import open_store
 from tasks.runs import journal
 from tasks.runs.journal import Journal, StageLine
 from tests.checkouts import Checkouts
-from tests.console.conftest import PASSWORD
+from tests.console.browsing import NEEDED, browser
+from tests.console.conftest import PASSWORD, serving
+from tests.console.visits import ORIGIN, console_of, signed_in
 from tests.core.test_shown import RAW
 from tests.in_process import hallmark
 
+__all__ = ["browser"]
 CUT = "20260105-000000-feed"
-ORIGIN = "http://127.0.0.1:4220"
 TAGS = (
     "<script>hit()</script>", "<img src=x onerror=hit()>", "<svg onload=hit()>", "<svg><script>hit()</script></svg>",
     "<iframe srcdoc='<script>parent.hit()</script>'>", "<body onload=hit()>", "<input autofocus onfocus=hit()>",
@@ -68,9 +69,7 @@ def project(tmp_path_factory: pytest.TempPathFactory, checkouts: Checkouts) -> P
 
 @pytest.fixture(scope="module")
 def reader(project: Path) -> TestClient:
-    client = TestClient(application(Site(project, ORIGIN)), base_url=ORIGIN, headers={"origin": ORIGIN})
-    assert client.post("/sign-in", data={"person": "data-owner", "password": PASSWORD}).status_code == 200
-    return client
+    return signed_in(TestClient(console_of(project), base_url=ORIGIN, headers={"origin": ORIGIN}), "data-owner")
 
 
 def test_there_are_enough() -> None:
@@ -115,21 +114,10 @@ def test_no_cell_is_a_formula(reader: TestClient) -> None:
 
 
 @pytest.mark.attack(rights="visitor", stopped="a browser runs nothing of what a page shows")
-def test_a_browser_runs_none_of_it(project: Path) -> None:
+@NEEDED
+def test_a_browser_runs_none_of_it(browser: Any, project: Path) -> None:
     """All on one page, which lists every run."""
-    from playwright.sync_api import sync_playwright
-
-    from tests.console.browsing import CHROMIUM
-
-    if CHROMIUM is None:
-        pytest.skip("no chromium here")
-    from tests.tiny_project import hallmark, hallmark_json
-
-    with pytest.MonkeyPatch.context() as own:
-        own.setenv("HALLMARK_CONSOLE_PORT", "0")
-        origin = hallmark_json(project, "console", "start")["url"]
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+    with serving(project) as origin:
         page = browser.new_page()
         asked: list[str] = []
         page.on("request", lambda request: asked.append(request.url))
@@ -139,12 +127,10 @@ def test_a_browser_runs_none_of_it(project: Path) -> None:
         page.fill("[name=password]", PASSWORD)
         page.click("button")
         page.wait_for_selector("table")
-        page.wait_for_timeout(500)
+        page.wait_for_load_state("networkidle")
         assert page.evaluate("window.hits") == 0
         assert (
             page.evaluate("document.querySelectorAll('main script, main img, main svg:not(.bars), main iframe').length")
             == 0
         )
         assert not [url for url in asked if not url.startswith(origin)]
-        browser.close()
-    hallmark(project, "down")

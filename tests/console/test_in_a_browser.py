@@ -17,8 +17,10 @@ from tasks.ledger.ledger import open_ledger
 from tasks.occasions import standing
 from tasks.runs.run import installed_governance
 from tests.console.browsing import NEEDED, asked_of, browser, lie, opened, with_key
-from tests.console.conftest import PASSWORD, WAITING, Console, wait_at_data_gate, write_journal
+from tests.console.conftest import FAILING, PASSWORD, WAITING, Console, write_journal
 from tests.console.test_access import GIVEN
+from tests.patience import patience
+from tests.soaking import soak
 
 pytestmark = NEEDED
 __all__ = ["browser"]
@@ -63,18 +65,25 @@ def test_a_data_owner_decides_with_the_key_of_their_browser(browser: Any, consol
 
 
 @pytest.fixture(scope="module")
-def open_gate(console: Console) -> str:
-    """A run whose data gate nobody decides at first, with a check that fails."""
-    wait_at_data_gate(console.root, "20260103-000000-cafe", **{"data.seed": "3", "data.train_rows": "5"})
-    return "20260103-000000-cafe"
+def owner(browser: Any, console: Console) -> Any:
+    """The page of a data owner whose key counts, for several tests that each go where they want."""
+    return with_key(opened(browser, console, "data-owner"), console, "data-owner")
 
 
-def test_evidence_that_changed_and_reasons_are_not_lost(browser: Any, console: Console, open_gate: str) -> None:
+@pytest.fixture(scope="module")
+def officer(browser: Any, console: Console) -> Any:
+    return with_key(opened(browser, console, "risk-officer"), console, "risk-officer")
+
+
+@pytest.fixture(scope="module")
+def engineer(browser: Any, console: Console) -> Any:
+    return with_key(opened(browser, console, "ml-engineer"), console, "ml-engineer")
+
+
+def test_evidence_that_changed_and_reasons_are_not_lost(owner: Any, console: Console) -> None:
     """Somebody writes while the run asks anew: nothing is recorded, and what they wrote is there after a reload."""
-    run = open_gate
-    page = opened(browser, console, "data-owner")
-    with_key(page, console, "data-owner")
-    page.goto(f"{console.origin}/gates/{run}/data")
+    page = owner
+    page.goto(f"{console.origin}/gates/{FAILING}/data")
     choose(page, "reject")
     page.fill(".signed [name=reason]", "half a sentence")
     asked = asked_of(page)
@@ -100,13 +109,9 @@ LIES: dict[str, Any] = {
 
 
 @pytest.mark.attack(rights="visitor", stopped="a browser signs only what its page shows")
-def test_a_console_that_lies_about_what_is_signed_gets_no_signature(
-    browser: Any, console: Console, open_gate: str
-) -> None:
-    page = opened(browser, console, "data-owner")
-    with_key(page, console, "data-owner")
-    page.goto(f"{console.origin}/gates/{open_gate}/data")
-
+def test_a_console_that_lies_about_what_is_signed_gets_no_signature(owner: Any, console: Console) -> None:
+    page = owner
+    page.goto(f"{console.origin}/gates/{FAILING}/data")
     choose(page, "approve")
     page.fill(".signed [name=reason]", "fine")
     for key, value in LIES.items():
@@ -117,11 +122,10 @@ def test_a_console_that_lies_about_what_is_signed_gets_no_signature(
         page.evaluate("document.querySelector('.told').textContent = ''")
 
 
-def test_a_failed_check_is_waived_with_its_last_day(browser: Any, console: Console, open_gate: str) -> None:
+def test_a_failed_check_is_waived_with_its_last_day(officer: Any, console: Console) -> None:
     """It stands first on the page; the page of waivers has it afterwards."""
-    page = opened(browser, console, "risk-officer")
-    with_key(page, console, "risk-officer")
-    page.goto(f"{console.origin}/gates/{open_gate}/data")
+    page = officer
+    page.goto(f"{console.origin}/gates/{FAILING}/data")
     assert "enough rows" in page.inner_text("main table >> nth=0 >> tbody tr >> nth=0")
     last = f"{open_ledger(console.root / '.hallmark').now() + timedelta(days=30):%Y-%m-%d}"
     choose(page, "waive")
@@ -138,12 +142,9 @@ def test_a_failed_check_is_waived_with_its_last_day(browser: Any, console: Conso
     assert "enough rows" in page.inner_text("main") and "a small pilot" in page.inner_text("main") and not page.faults
 
 
-def test_a_session_that_ends_while_somebody_writes_loses_nothing(
-    browser: Any, console: Console, open_gate: str
-) -> None:
-    page = opened(browser, console, "data-owner")
-    with_key(page, console, "data-owner")
-    page.goto(f"{console.origin}/gates/{open_gate}/data")
+def test_a_session_that_ends_while_somebody_writes_loses_nothing(owner: Any, console: Console) -> None:
+    page = owner
+    page.goto(f"{console.origin}/gates/{FAILING}/data")
     choose(page, "reject")
     page.fill(".signed [name=reason]", "a long text")
     Sessions(open_store(console.root / ".hallmark")).end_all("data-owner")
@@ -165,13 +166,11 @@ def test_a_session_that_ends_while_somebody_writes_loses_nothing(
     assert said.count(("data-owner", "reject")) == 1, "a double click is one decision"
 
 
-def test_an_incident_is_closed_on_its_page_by_the_role_that_owns_it(browser: Any, console: Console) -> None:
-    owner = opened(browser, console, "data-owner")
+def test_an_incident_is_closed_on_its_page_by_the_role_that_owns_it(owner: Any, officer: Any, console: Console) -> None:
     owner.goto(f"{console.origin}/incidents")
     owner.click("main table a")
     assert "You cannot close it" in owner.inner_text("main") and not owner.query_selector(".signed")
-    page = opened(browser, console, "risk-officer")
-    with_key(page, console, "risk-officer")
+    page = officer
     page.goto(owner.url)
     page.fill(".signed [name=reason]", "retraining is planned")
     page.click("text=Sign and record")
@@ -181,9 +180,8 @@ def test_an_incident_is_closed_on_its_page_by_the_role_that_owns_it(browser: Any
     assert incident.closing and incident.closing.person == "risk-officer" and not page.faults
 
 
-def test_a_schedule_rests_and_goes_on_by_its_page(browser: Any, console: Console) -> None:
-    page = opened(browser, console, "ml-engineer")
-    with_key(page, console, "ml-engineer")
+def test_a_schedule_rests_and_goes_on_by_its_page(engineer: Any, console: Console) -> None:
+    page = engineer
     page.goto(f"{console.origin}/schedules")
     page.click("a:has-text('nightly')")
     for button, state in (("Sign and pause", "paused by ml-engineer: the store moves"), ("Sign and resume", "active")):
@@ -206,21 +204,37 @@ def pages() -> list[str]:
     ]
 
 
-@pytest.mark.parametrize(("theme", "size"), [("light", "phone"), ("dark", "desk")])
-def test_every_page_works_for_all(browser: Any, console: Console, theme: str, size: str) -> None:
+@pytest.mark.parametrize(("theme", "size"), [("light", "phone"), *soak([("dark", "desk")])])
+def test_every_page_works_for_all(viewer: Any, console: Console, theme: str, size: str) -> None:
     """axe finds nothing, no page is wider than a phone, and none logs an error."""
+    look_at(viewer, console, pages(), theme, size)
+
+
+@pytest.fixture(scope="module")
+def viewer(browser: Any, console: Console) -> Any:
+    """A page that axe may run in."""
+    return opened(browser, console, "data-owner", bypass_csp=True)
+
+
+def look_at(page: Any, console: Console, paths: list[str], theme: str, size: str) -> None:
     from axe_playwright_python.sync_playwright import Axe
 
     width, height = SIZES[size]
-    shown = {"width": width, "height": height}
-    page = opened(browser, console, "data-owner", color_scheme=theme, viewport=shown, bypass_csp=True)
-    for path in pages():
+    page.emulate_media(color_scheme=theme)
+    page.set_viewport_size({"width": width, "height": height})
+    for path in paths:
         page.goto(f"{console.origin}{path}")
         page.wait_for_load_state("networkidle")
         assert page.evaluate("document.documentElement.scrollWidth") <= width, path
         found = Axe().run(page).response["violations"]
         assert not found, (path, [(each["id"], each["nodes"][0]["html"]) for each in found])
     assert not page.faults
+
+
+def test_colours_are_told_apart_in_the_dark_as_well(viewer: Any, console: Console) -> None:
+    """On a page of each kind: colours are variables of a theme, which all pages share; `make soak` looks at all."""
+    paths = ["/", "/runs", f"/runs/{WAITING}", f"/gates/{WAITING}/data", "/releases/tiny-1"]
+    look_at(viewer, console, paths, "dark", "desk")
 
 
 def test_a_first_view_is_light(browser: Any, console: Console) -> None:
@@ -232,17 +246,18 @@ def test_a_first_view_is_light(browser: Any, console: Console) -> None:
     assert 0 < sum(weights.values()) <= WEIGHT, weights
 
 
-def test_a_run_in_progress_shows_how_far_it_is_without_a_reload(browser: Any, console: Console) -> None:
-    page = opened(browser, console, "ml-engineer")
+def test_a_run_in_progress_shows_how_far_it_is_without_a_reload(engineer: Any, console: Console) -> None:
+    page = engineer
     page.goto(f"{console.origin}/runs/{WAITING}")
     page.evaluate("window.same = true")
     write_journal(console.root, WAITING, "failed", error="no space left <script>alert(1)</script>")
-    page.wait_for_selector("text=no space left <script>alert(1)</script>", timeout=60_000)
+    page.wait_for_selector("text=no space left <script>alert(1)</script>", timeout=patience(60) * 1000)
     assert page.evaluate("window.same") and not page.faults
 
 
-def test_the_page_of_a_run_is_reached_by_keyboard(browser: Any, console: Console) -> None:
-    page = opened(browser, console, "ml-engineer")
+def test_the_page_of_a_run_is_reached_by_keyboard(engineer: Any, console: Console) -> None:
+    page = engineer
+    page.goto(f"{console.origin}/")
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.textContent") == "Skip to the page"
     page.keyboard.press("Enter")
@@ -251,9 +266,8 @@ def test_the_page_of_a_run_is_reached_by_keyboard(browser: Any, console: Console
 
 
 @pytest.mark.attack(rights="visitor", stopped="a page that a run made runs nothing, and no other file is given out")
-def test_data_docs_and_report_run_nothing(browser: Any, console: Console) -> None:
-    run = "20260101-000000-abcd"
-    page = opened(browser, console, "data-owner")
+def test_data_docs_and_report_run_nothing(owner: Any, console: Console) -> None:
+    run, page = "20260101-000000-abcd", owner
     docs = next((Layout(console.root / ".hallmark" / "runs" / run).stage("validate") / "docs").rglob("index.html"))
     page.goto(f"{console.origin}/runs/{run}/docs/")
     page.click("a >> nth=0")

@@ -8,22 +8,20 @@ from typing import Any
 import pytest
 
 from infra.console import server
-from infra.console.accounts import Accounts
-from infra.console.store import open_store
 from tasks.core.errors import InputError
 from tasks.gates import signed_decision
 from tasks.ledger.ledger import open_ledger
-from tasks.runs.run import installed_governance
+from tasks.runs.run import installed_governance, open_run
 from tasks.trust import passkey
+from tests import whole_run
 from tests.checkouts import Checkouts
 from tests.console.browsing import NEEDED, asked_of, browser, opened, with_key
-from tests.console.conftest import PASSWORD, Console, wait_at_data_gate
+from tests.console.conftest import WAITING, Console, copy_of_lived_in
 from tests.in_process import adopt
 from tests.tiny_project import hallmark, hallmark_json
 
 pytestmark = NEEDED
 __all__ = ["browser"]
-RUN = "20260103-000000-cafe"
 SECURITY_KEY = {
     "protocol": "ctap2", "transport": "usb", "hasUserVerification": True, "isUserVerified": True,
     "automaticPresenceSimulation": True,
@@ -31,10 +29,9 @@ SECURITY_KEY = {
 
 
 @pytest.fixture(scope="module")
-def named(tmp_path_factory: pytest.TempPathFactory, checkouts: Checkouts) -> Iterator[Console]:
-    """A console of this machine by its name, which passkeys need."""
-    project = checkouts.released(tmp_path_factory.mktemp("passkey") / "project")
-    Accounts(open_store(project / ".hallmark")).put("data-owner", PASSWORD)
+def named(tmp_path_factory: pytest.TempPathFactory, checkouts: Checkouts, shared: Path) -> Iterator[Console]:
+    """A console of this machine by its name, which passkeys need, as a command starts it."""
+    project = copy_of_lived_in(checkouts, shared, tmp_path_factory.mktemp("passkey") / "project")
     with pytest.MonkeyPatch.context() as own:
         own.setenv("HALLMARK_CONSOLE_PORT", "0")
         own.setenv("HALLMARK_CONSOLE_ORIGIN", "http://localhost")
@@ -64,8 +61,8 @@ def test_a_passkey_signs_where_a_key_of_the_browser_does_not_count(browser: Any,
     with_key(page, named, "data-owner")
     with_key(page, named, "data-owner", "passkey")
     ask_for_hardware(named.root)
-    wait_at_data_gate(named.root, RUN)
-    page.goto(f"{named.origin}/gates/{RUN}/data")
+    whole_run.ask(open_run(named.root, WAITING), "data")
+    page.goto(f"{named.origin}/gates/{WAITING}/data")
     (mark,) = asked_of(page)["keys"]
     page.check("[value=approve]")
     page.fill(".signed [name=reason]", "touched")

@@ -10,14 +10,12 @@ import pytest
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
-from infra.console.app import application
-from infra.console.site import Site
 from tasks.core.layout import Layout
 from tasks.inquiry.lineage.person import SOUGHT
 from tasks.inquiry.looks import ROW_READ, TOKENS_READ
 from tasks.ledger.ledger import open_ledger
 from tests.console.conftest import WAITING, write_journal
-from tests.console.test_access import ORIGIN, signed_in
+from tests.console.visits import ORIGIN, console_of, signed_in
 from tests.tiny_project import create
 from tests.whole_run import RUN
 
@@ -27,7 +25,7 @@ SHOWN = f"/runs/{WAITING}/shown"
 
 @pytest.fixture(scope="module")
 def app(lived_in: Path) -> FastAPI:
-    return application(Site(lived_in, ORIGIN))
+    return console_of(lived_in)
 
 
 def reader(app: FastAPI, person: str) -> TestClient:

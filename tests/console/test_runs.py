@@ -1,29 +1,26 @@
 """What the pages of runs and releases say besides stages and gates: files, loss, cost, champions over time, the log."""
 
 import json
-import time
 from pathlib import Path
 
 import pytest
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
-from infra.console.app import application
 from infra.console.rates import Rates, TooMany
-from infra.console.site import Site
 from infra.console.views import runs, training
 from infra.console.views.runs import RunRow
 from tasks.core.errors import Refused
 from tasks.core.files import sha256_file
 from tasks.core.layout import Layout
 from tests.console.conftest import WAITING
-from tests.console.test_access import ORIGIN, signed_in
+from tests.console.visits import ORIGIN, console_of, signed_in
 from tests.whole_run import RUN
 
 
 @pytest.fixture(scope="module")
 def app(lived_in: Path) -> FastAPI:
-    return application(Site(lived_in, ORIGIN))
+    return console_of(lived_in)
 
 
 def reader(app: FastAPI, person: str = "data-owner") -> TestClient:
@@ -100,7 +97,7 @@ def test_a_log_may_hold_texts(app: FastAPI) -> None:
 @pytest.mark.attack(rights="visitor", stopped="one person may ask for so much in a minute")
 def test_a_script_keeps_nobody_else_out(lived_in: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("infra.console.context.A_MINUTE", 3)
-    busy = application(Site(lived_in, ORIGIN))
+    busy = console_of(lived_in)
     script, other = reader(busy), reader(busy, "ml-engineer")
     answers = [script.get("/api/runs") for _ in range(5)]
     assert [answer.status_code for answer in answers] == [200] * 3 + [429] * 2
@@ -142,7 +139,6 @@ def test_a_curve_that_is_none_leaves_the_rest(odd: str, tmp_path: Path) -> None:
 def test_a_long_curve_is_thinned(tmp_path: Path) -> None:
     path, steps = tmp_path / "curve.json", 60_000
     path.write_text(json.dumps([{"step": step, "loss": 2 - step / steps, "lr": 0.1} for step in range(steps)]))
-    began = time.monotonic()
     drawn = training._of(path, "one")
-    assert drawn and drawn.steps == steps - 1 and len(drawn.loss.split()) <= 1_000 and time.monotonic() - began < 5
+    assert drawn and drawn.steps == steps - 1 and len(drawn.loss.split()) <= 1_000
     assert drawn.last < 1.001 and "nan" not in drawn.loss

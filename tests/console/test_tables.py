@@ -8,10 +8,9 @@ import pytest
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
-from infra.console.app import application
 from infra.console.pages import PAGES, Page, api_path, csv_paths
-from infra.console.site import Site
-from tests.console.test_access import GIVEN, ORIGIN, signed_in
+from tests.console.test_access import GIVEN
+from tests.console.visits import ORIGIN, console_of, signed_in
 from tests.whole_run import RUN
 
 SHOWN = [page for page in PAGES if "{incident}" not in page.path]
@@ -19,7 +18,7 @@ SHOWN = [page for page in PAGES if "{incident}" not in page.path]
 
 @pytest.fixture(scope="module")
 def app(lived_in: Path) -> FastAPI:
-    return application(Site(lived_in, ORIGIN))
+    return console_of(lived_in)
 
 
 @pytest.fixture(scope="module")

@@ -7,12 +7,20 @@ from pathlib import Path
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
-from infra.console.app import cookie_of
+from infra.console.app import application, cookie_of
 from infra.console.sessions import Sessions
+from infra.console.site import Site
 from infra.console.store import open_store
 from tests.in_process import adopt, hallmark
 
 ORIGIN = "http://127.0.0.1:4220"
+
+
+def console_of(root: Path) -> FastAPI:
+    """Return the console of a checkout, at ORIGIN."""
+    app = application(Site(root, ORIGIN))
+    app.state.root = root
+    return app
 
 
 def govern(root: Path, people: str) -> Path:
@@ -26,6 +34,13 @@ def govern(root: Path, people: str) -> Path:
 def visiting(app: FastAPI, origin: str = ORIGIN) -> TestClient:
     """Somebody whom the console does not know yet."""
     return TestClient(app, base_url=origin, follow_redirects=False, headers={"origin": origin})
+
+
+def signed_in(client: TestClient, person: str) -> TestClient:
+    """Give a client of a `console_of` a session of a person's, as a right password does (test_accounts.py)."""
+    sessions = Sessions(open_store(client.app.state.root / ".hallmark"))
+    client.cookies.set(cookie_of(ORIGIN), sessions.begin(person, datetime.now(UTC)))
+    return client
 
 
 def seated(app: FastAPI, root: Path, person: str) -> TestClient:
