@@ -4,28 +4,31 @@ import json
 import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID
 
+import psutil
 import pytest
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId
 
-from tasks.core.errors import Refused
+from tasks.core.errors import Refused, Unavailable
 from tasks.core.files import tree_digest
 from tasks.core.graph import DATA_STAGES
 from tasks.core.layout import Layout
 from tasks.runs import dvc
 from tasks.runs.hold import held
-from tests import tiny_project
+from tests import plain_flow, run_states, tiny_project, whole_run
 from tests.byte_search import Findings, Planted, search_folder
-from tests.in_process import hallmark, hallmark_json
+from tests.checkouts import Checkouts
+from tests.in_process import adopt, hallmark, hallmark_json
+from tests.patience import wait_until
 from tests.prefect_client import prefect
 from tests.private_state import open_to_others
-from tests.run_states import wait_for, wait_until
-from tests.tiny_project import dvc_remote, git, make_project
+from tests.processes import title
+from tests.run_states import status
+from tests.tiny_project import commit, dvc_remote, git, make_project
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
 
@@ -68,7 +71,7 @@ def test_a_governed_run_waits_at_each_gate_and_ends_promoted(project: Path) -> N
     assert parked["status"] == "waiting"
     assert parked["gates"]["data"]["state"] == "waiting"
     assert "train" not in parked["stages"], "nothing behind the gate has run"
-    assert not executed_after(project, run, seconds=120), "a parked run holds no process"
+    wait_until(lambda: not executed(project, run), "a parked run to hold no process", seconds=120)
     evidence = hallmark_json(project, "gates", "show", run, "data")["evidence"]
     assert elsewhere(project, run, "split") == evidence["subject"]["sha256"], "another machine could go on with it"
 
@@ -77,11 +80,11 @@ def test_a_governed_run_waits_at_each_gate_and_ends_promoted(project: Path) -> N
     told = hallmark(project, "gates", "approve", run, "data", "--as", "risk-officer", "--reason", "seen", code=1)
     assert "role" in told
     for gate, person in (("data", "data-owner"), ("evaluation", "product-owner"), ("release", "risk-officer")):
-        wait_for(project, run, "waiting")
+        run_states.wait_for(project, run, "waiting")
         assert [row["gate"] for row in hallmark_json(project, "gates", "list")] == [gate]
         hallmark(project, "gates", "approve", run, gate, "--as", person, "--reason", "looked at it")
-        wait_until(project, run, lambda known, gate=gate: known["gates"][gate]["state"] == "passed", seconds=300)
-    ended = wait_for(project, run, "promoted", "failed")
+        run_states.wait_until(project, run, lambda known, gate=gate: known["gates"][gate]["state"] == "passed")
+    ended = run_states.wait_for(project, run, "promoted", "failed")
     assert ended["status"] == "promoted", ended["error"]
     assert ended["gates"]["release"]["decided_by"] == ["risk-officer"]
     assert "Planted and found" in Path(ended["report"]).read_text()
@@ -127,20 +130,6 @@ def its_data(project: Path, run: str, release: str) -> None:
     assert not findings.places, "readable outside sources and vault"
 
 
-def test_a_vault_that_lost_its_values_gets_them_again(project: Path) -> None:
-    """Every output comes from the cache, but what the tokens stand for is gone: the sources are read again for it."""
-    for file in (project / ".hallmark" / "vault").glob("vault.db*"):
-        file.unlink()
-    again = tiny_project.hallmark_json(project, "run", "--as", "ml-engineer")
-    assert again["status"] == "unchanged", again
-    assert {name for name, line in again["stages"].items() if line["state"] != "cached"} == {"ingest"}
-    mentions = hallmark_json(
-        project, "data", "where", "--subject", "Ada Lovelace", "--reason", "a test", "--as", "data-owner"
-    )
-    asked = ("--run", again["run"], "--reason", "a test", "--as", "data-owner")
-    assert "my name is Ada Lovelace" in hallmark(project, "data", "show", mentions[0]["record"], *asked)
-
-
 def elsewhere(project: Path, run: str, stage: str) -> str:
     """Digest of a stage's output as a machine gets it that has nothing but the remotes."""
     other = project.with_name(f"{project.name}.elsewhere")
@@ -172,33 +161,48 @@ def in_prefect(project: Path, ended: dict) -> None:
     assert any(text.startswith(f"train in run {run}: done in") for text in bars), bars
 
 
-def test_the_same_inputs_again_end_as_unchanged_from_the_cache(project: Path) -> None:
-    again = tiny_project.hallmark_json(project, "run", "--as", "ml-engineer")
+@pytest.fixture
+def released(tmp_path: Path, checkouts: Checkouts) -> Path:
+    """A project whose champion is tiny-1, with a warm cache."""
+    return checkouts.released(tmp_path / "project")
+
+
+def test_the_same_inputs_again_end_as_unchanged_from_the_cache(released: Path) -> None:
+    again = plain_flow.start(released, "20260102-000000-abcd")
     assert again["status"] == "unchanged", again
     assert {line["state"] for line in again["stages"].values()} == {"cached"}
     assert set(again["stages"]) == set(DATA_STAGES), "it ends before it trains"
     assert all(line["seconds"] > 0 for line in again["stages"].values())
-    (release,) = hallmark_json(project, "releases", "list")
-    assert again["release"] == f"{release['name']}-{release['version']}"
-    assert again["commit"] == git(project, "rev-parse", f"refs/hallmark/runs/{again['run']}")
+    assert again["release"] == "tiny-1"
+    assert again["commit"] == git(released, "rev-parse", f"refs/hallmark/runs/{again['run']}")
     assert again["gates"]["data"]["decided_by"] == ["data-owner"], "a data decision carries over to the same data"
+
+
+def test_a_vault_that_lost_its_values_gets_them_again(released: Path) -> None:
+    """Every output comes from the cache, but what the tokens stand for is gone: the sources are read again for it."""
+    for file in (released / ".hallmark" / "vault").glob("vault.db*"):
+        file.unlink()
+    again = plain_flow.start(released, "20260102-000000-abcd")
+    assert again["status"] == "unchanged", again
+    assert {name for name, line in again["stages"].items() if line["state"] != "cached"} == {"ingest"}
+    asked = ("--reason", "a test", "--as", "data-owner")
+    mentions = hallmark_json(released, "data", "where", "--subject", "Ada Lovelace", *asked)
+    told = hallmark(released, "data", "show", mentions[0]["record"], "--run", again["run"], *asked)
+    assert "my name is Ada Lovelace" in told
 
 
 @pytest.mark.attack(
     rights="worker", stopped="the stage depends on its gate's file, also where the cache has its result"
 )
-def test_the_cache_of_another_clone_trains_nothing_without_the_gate(project: Path, tmp_path: Path) -> None:
+def test_the_cache_of_another_clone_trains_nothing_without_the_gate(released: Path, tmp_path: Path) -> None:
     """Somebody has the commit and the whole cache of a promoted run, in which `train` finds its result, but no gate."""
-    known = hallmark_json(project, "status")
-    ended = known[0] if known else tiny_project.hallmark_json(project, "run", "--as", "ml-engineer", "--demo-approvals")
     other = tmp_path / "other"
-    git(tmp_path, "clone", "--quiet", str(project), str(other))
-    git(other, "fetch", "--quiet", "origin", f"refs/hallmark/runs/{ended['run']}")
-    git(other, "checkout", "--quiet", ended["commit"])
-    shutil.copytree(project / ".hallmark" / "cache", other / ".hallmark" / "cache")
+    git(tmp_path, "clone", "--quiet", str(released), str(other))
+    git(other, "fetch", "--quiet", "origin", f"refs/hallmark/runs/{whole_run.RUN}")
+    git(other, "checkout", "--quiet", "FETCH_HEAD")
+    shutil.copytree(released / ".hallmark" / "cache", other / ".hallmark" / "cache")
     dvc.configure(Layout(other))
-    for stage in ("ingest", "clean", "deduplicate", "validate", "split", "base_model"):
-        assert dvc.repro(Layout(other), stage, print).cached
+    subprocess.run([*dvc.DVC, "checkout", "split", "base_model"], cwd=other, check=True, capture_output=True)
     gate = other / "gates" / "data.json"
     kept = gate.read_bytes()
     for stage in ("tokenise", "train"):
@@ -210,19 +214,28 @@ def test_the_cache_of_another_clone_trains_nothing_without_the_gate(project: Pat
         assert dvc.repro(Layout(other), stage, print).cached, "the result was in the cache all the time"
 
 
-def test_a_run_that_stopped_goes_on_once_it_is_mended(project: Path) -> None:
+STRICTER = "fact: split.train_rows, at_least: 1000"
+
+
+def test_a_run_that_stopped_goes_on_once_it_is_mended(tmp_path: Path, checkouts: Checkouts) -> None:
     """A stage that failed, a check that failed and is waived, a remote that was away: one run, each time resumed."""
+    project, run = checkouts.warm(tmp_path / "project"), "20260102-000000-abcd"
+    policy = project / "infra" / "governance" / "policy.yaml"
+    policy.write_text(policy.read_text().replace("fact: split.train_rows, at_least: 10", STRICTER))
+    commit(project, "More rows")
+    adopt(project)
+    git(project, "init", "--quiet", "--bare", str(remote(project)))
     cache, kept = project / ".hallmark" / "cache", project / ".hallmark" / "cache.kept"
     cache.rename(kept)
     cache.write_text("a file where the cache should be")
-    told = tiny_project.hallmark(project, "run", "--as", "ml-engineer", "--set", "data.train_rows=5", code=3)
-    assert "stage ingest ended" in told
+    with pytest.raises(Unavailable, match="stage ingest ended"):
+        plain_flow.start(project, run)
+    assert (stopped := status(project, run))["exit_code"] == 3 and "stage ingest ended" in stopped["error"]
     cache.unlink()
     kept.rename(cache)
-    run = hallmark_json(project, "status")[-1]["run"]
 
-    told = tiny_project.hallmark(project, "run", "--resume", run, code=1)
-    assert "check 'enough rows' failed (split.train_rows is 5, wanted at least 10)" in told
+    with pytest.raises(Refused, match=r"check 'enough rows' failed \(split.train_rows is \d+, wanted at least 1000\)"):
+        plain_flow.resume(project, run)
     soon = f"{datetime.now(UTC) + timedelta(days=30):%Y-%m-%d}"
     waiver = ("gates", "waive", run, "data", "--check", "enough rows", "--reason", "a drill", "--expires", soon)
     told = hallmark(project, *waiver, "--as", "risk-officer")
@@ -231,34 +244,25 @@ def test_a_run_that_stopped_goes_on_once_it_is_mended(project: Path) -> None:
     assert "risk-officer, withdraw" in told and "go on" not in told
     hallmark(project, *waiver, "--as", "risk-officer")
 
-    away = remote(project).rename(remote(project).with_suffix(".away"))
-    told = tiny_project.hallmark(project, "run", "--resume", run, code=3)
-    assert f"run {run} is whole and committed here, but could not be pushed" in told
-    assert git(project, "ls-tree", "--name-only", f"refs/hallmark/runs/{run}", "evidence/data.json")
-    away.rename(remote(project))
-    parked = tiny_project.hallmark_json(project, "run", "--resume", run)
-    assert parked["status"] == "waiting" and "train" not in parked["stages"]
-    assert parked["gates"]["data"]["waiting_for"] and len(hallmark_json(project, "releases", "list")) == 1
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("HALLMARK_GIT_REMOTE", str(remote(project)))
+        away = remote(project).rename(remote(project).with_suffix(".away"))
+        with pytest.raises(Unavailable, match=f"run {run} is whole and committed here, but could not be pushed"):
+            plain_flow.resume(project, run)
+        assert git(project, "ls-tree", "--name-only", f"refs/hallmark/runs/{run}", "evidence/data.json")
+        away.rename(remote(project))
+        parked = plain_flow.resume(project, run)
+    assert parked["status"] == "waiting" and "train" not in parked["stages"] and parked["gates"]["data"]["waiting_for"]
+    assert git(remote(project), "rev-parse", f"refs/hallmark/runs/{run}") == parked["commit"]
 
 
-def test_a_dirty_checkout_is_refused_with_the_remedy(project: Path) -> None:
+def test_a_dirty_checkout_is_refused_with_the_remedy(tmp_path: Path, checkouts: Checkouts) -> None:
+    project = checkouts.ready(tmp_path / "project")
     (project / "new.txt").write_text("x")
-    told = tiny_project.hallmark(project, "run", "--as", "ml-engineer", code=2)
-    (project / "new.txt").unlink()
+    told = hallmark(project, "run", "--as", "ml-engineer", code=2)
     assert "new.txt" in told and "--demo-approvals" in told
-
-
-def executed_after(project: Path, run: str, seconds: float) -> bool:
-    """Whether somebody executes the run although the process that it was suspended in has had time to end."""
-    deadline = time.monotonic() + seconds
-    while (still := executed(project, run)) and time.monotonic() < deadline:
-        time.sleep(0.3)
-    return still
 
 
 def executed(project: Path, run: str) -> bool:
     """Whether a process holds the run, or is a stage in its worktree."""
-    if held(project / ".hallmark", run):
-        return True
-    listed = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
-    return f"runs/{run}" in listed
+    return held(project / ".hallmark", run) or any(f"runs/{run}" in title(each) for each in psutil.process_iter())
