@@ -66,6 +66,7 @@ def line(metric: str, ours: float, goal: float, met: bool) -> dict[str, Any]:
 
 def disturbed(folder: Path, kills: int, seed: int) -> list[dict[str, Any]]:
     """What became of each training."""
+    from tests import object_store
     from tests.stages.train import three_machines
     from tests.stages.train.conftest import put_rows, rendered
     from tests.tiny_model import make_tiny_model
@@ -74,7 +75,8 @@ def disturbed(folder: Path, kills: int, seed: int) -> list[dict[str, Any]]:
     rows = put_rows(folder / "rows", rendered(folder / "model", 24))
     expected = undisturbed(folder / "whole", folder / "model", rows)
     rounds, draw = [], random.Random(seed)
-    with three_machines.cluster(folder) as machines:
+    (folder / "objects").mkdir()
+    with object_store.served(folder / "objects") as store, three_machines.cluster(folder, store) as machines:
         machines.bucket("training")
         machines.add("m0")
         for number in range(kills):

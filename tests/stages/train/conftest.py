@@ -71,14 +71,14 @@ def training(**changes: Any) -> Training:
 
 
 @pytest.fixture(scope="session")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def trainings(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of what is made once a session; read only."""
     return shared_folder(tmp_path_factory, "train")
 
 
 @pytest.fixture(scope="session")
-def tiny(shared: Path) -> Path:
-    return once(shared / "tiny", make_tiny_model)
+def tiny(trainings: Path) -> Path:
+    return once(trainings / "tiny", make_tiny_model)
 
 
 ORIGIN = Origin(data="0" * 64, validation="0" * 64, prompts="0" * 64, model="0" * 64)
@@ -106,15 +106,15 @@ def put_rows(folder: Path, examples: list[Example], validation: Sequence[int] = 
 
 
 @pytest.fixture(scope="session")
-def folder24(tiny: Path, shared: Path) -> Path:
+def folder24(tiny: Path, trainings: Path) -> Path:
     """24 rows as tokens."""
-    return once(shared / "24", lambda folder: put_rows(folder, rendered(tiny, 24)))
+    return once(trainings / "24", lambda folder: put_rows(folder, rendered(tiny, 24)))
 
 
 @pytest.fixture(scope="session")
-def folder28(tiny: Path, shared: Path) -> Path:
+def folder28(tiny: Path, trainings: Path) -> Path:
     """28 rows as tokens, of which those at VALIDATING validate."""
-    return once(shared / "28", lambda folder: put_rows(folder, rendered(tiny, 28), VALIDATING))
+    return once(trainings / "28", lambda folder: put_rows(folder, rendered(tiny, 28), VALIDATING))
 
 
 @pytest.fixture(scope="session")
@@ -123,14 +123,14 @@ def rows24(folder24: Path) -> Examples:
 
 
 @pytest.fixture(scope="session")
-def tables(shared: Path) -> Path:
+def tables(trainings: Path) -> Path:
     """`.hallmark/mlflow` with MLflow's tables, as a first training makes it; read only."""
 
     def make(folder: Path) -> None:
         Tracker(layout := Layout(folder / "run"), "first").start({}, {})
         (layout.state / "mlflow").rename(folder / "mlflow")
 
-    return once(shared / "tables", make) / "mlflow"
+    return once(trainings / "tables", make) / "mlflow"
 
 
 PARTS = ("checkpoints", "output", "scratch")
@@ -163,7 +163,7 @@ def linear() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def trained(alone: None, tiny: Path, folder24: Path, shared: Path) -> Callable[..., Job]:
+def trained(alone: None, tiny: Path, folder24: Path, trainings: Path) -> Callable[..., Job]:
     """Trainings that came to their end, each of which is done once a session. Read only.
 
     `rows`: a folder that is made once a session as well."""
@@ -174,13 +174,13 @@ def trained(alone: None, tiny: Path, folder24: Path, shared: Path) -> Callable[.
         def train(folder: Path) -> None:
             loop.train(job_in(folder, settings, tiny, rows))
 
-        return job_in(once(shared / named("trained", rows, settings), train), settings, tiny, rows)
+        return job_in(once(trainings / named("trained", rows, settings), train), settings, tiny, rows)
 
     return of
 
 
 @pytest.fixture
-def killed(alone: None, tiny: Path, folder24: Path, shared: Path, tmp_path: Path) -> Callable[..., Job]:
+def killed(alone: None, tiny: Path, folder24: Path, trainings: Path, tmp_path: Path) -> Callable[..., Job]:
     """Copies of trainings that were killed after a step, each of which is done once a session."""
 
     def of(rows: Path = folder24, after: int = 3, **changes: Any) -> Job:
@@ -192,7 +192,7 @@ def killed(alone: None, tiny: Path, folder24: Path, shared: Path, tmp_path: Path
                 loop.train(job_in(folder, settings, tiny, rows))
 
         name = named(f"killed-{after}", rows, settings)
-        return copied(job_in(once(shared / name, train), settings, tiny, rows), tmp_path / name)
+        return copied(job_in(once(trainings / name, train), settings, tiny, rows), tmp_path / name)
 
     return of
 

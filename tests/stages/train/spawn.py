@@ -1,30 +1,39 @@
-"""Workers as processes of their own, without Ray: `python -m tests.stages.train.spawn MEETING RANK SIZE`.
+"""Workers as processes of their own, without Ray.
 
-They take one job after the other, since each takes eight seconds to import what it trains with.
+They are forked from a process that has imported what they train with, which takes eight seconds, and take one job after
+the other.
 """
 
 import os
 import pickle
-import subprocess
+import signal
 import sys
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Self
 
 import pytest
 
-ROOT = Path(__file__).parents[3]
+from tests import forking
+
 DONE = "done\n"
+FOR_TRAINING = ("transformers.models.llama.modeling_llama", "transformers.integrations.deepspeed", "peft",
+                "tasks.stages.train.loop")  # fmt: skip
+"""Modules that a training imports, besides DeepSpeed."""
+
+
+DEEPSPEED = "from tasks.stages.train import engine; engine.import_deepspeed()"
 
 
 class Workers:
     """A process group of `size`, until the block ends."""
 
     def __init__(self, folder: Path, size: int) -> None:
-        command = [sys.executable, "-m", "tests.stages.train.spawn", str(folder / "meeting")]
-        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+        self._folder, self._started = folder, ExitStack()
+        once = self._started.enter_context(forking.importing(*FOR_TRAINING, before=DEEPSPEED))
         self._all = [
-            subprocess.Popen([*command, str(rank), str(size)], cwd=ROOT, text=True, **pipes) for rank in range(size)
+            once.start("from tests.stages.train import spawn; spawn.main()", folder, rank, size) for rank in range(size)
         ]
 
     def train(self, job: object) -> None:
@@ -37,24 +46,29 @@ class Workers:
         packed.write_bytes(pickle.dumps((job, plant)))
         for worker in self._all:
             print(packed, file=worker.stdin, flush=True)
-        return [worker.stdout.readline() for worker in self._all if worker.stdout]
+        return [worker.stdout.readline() or self._log(rank).read_text() for rank, worker in enumerate(self._all)]
+
+    def _log(self, rank: int) -> Path:
+        return self._folder / f"worker-{rank}.log"
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         for worker in self._all:
-            worker.kill()
+            worker.send_signal(signal.SIGKILL)
             worker.communicate()
+        self._started.close()
 
 
 def main() -> None:
-    meeting, rank, size = sys.argv[1:]
+    folder, rank, size = Path(sys.argv[1]), *map(int, sys.argv[2:])
     answers, sys.stdout = sys.stdout, sys.stderr
-    os.environ.update(DS_ACCELERATOR="cpu", RANK=rank, WORLD_SIZE=size, LOCAL_RANK=rank, LOCAL_WORLD_SIZE=size)
+    os.dup2(os.open(folder / f"worker-{rank}.log", os.O_CREAT | os.O_WRONLY), sys.stderr.fileno())
+    os.environ.update(RANK=str(rank), WORLD_SIZE=str(size), LOCAL_RANK=str(rank), LOCAL_WORLD_SIZE=str(size))
     from torch import distributed
 
-    distributed.init_process_group("gloo", init_method=f"file://{meeting}", rank=int(rank), world_size=int(size))
+    distributed.init_process_group("gloo", init_method=f"file://{folder / 'meeting'}", rank=rank, world_size=size)
     for line in sys.stdin:
         job, plant = pickle.loads(Path(line.strip()).read_bytes())
         print(answer(job, plant), end="", file=answers, flush=True)
@@ -72,7 +86,3 @@ def answer(job: Any, plant: Callable[[pytest.MonkeyPatch], None] | None) -> str:
         except HallmarkError as refused:
             return f"{refused}\n"
     return DONE
-
-
-if __name__ == "__main__":
-    main()

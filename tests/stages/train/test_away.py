@@ -19,7 +19,7 @@ from tasks.stages.train.keeping import sent
 from tasks.stages.train.keeping.away import Away
 from tasks.stages.train.recovery.attempts import MachinesChange
 from tasks.stages.train.recovery.checkpoints import KEPT
-from tests.stages.train.test_loop import Killed, killed_after
+from tests.stages.train.conftest import Killed, killed_after
 
 MakeJob = Callable[..., Job]
 A, B, C, D = ("1" * 64, "2" * 64, "3" * 64, "4" * 64)

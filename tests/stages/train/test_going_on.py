@@ -1,5 +1,6 @@
 """A training that goes on from a checkpoint proves that it holds what was written, and learns on as it did."""
 
+import functools
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,28 +13,26 @@ from tasks.core.files import tree_manifest
 from tasks.stages.train import engine as engines
 from tasks.stages.train import loop
 from tasks.stages.train.job import Job
-from tasks.stages.train.keeping.home import Home
 from tasks.stages.train.proof import layout, state
 from tasks.stages.train.recovery import checkpoints
 from tasks.stages.train.rows.examples import Examples
 from tasks.stages.train.rows.order import Order
+from tests.soaking import soak
 from tests.stages.train.conftest import training
-from tests.stages.train.test_loop import Killed, killed_after
 
 pytestmark = pytest.mark.usefixtures("alone")
 MakeJob = Callable[..., Job]
 FULL = {"method": "full", "lora_rank": None, "lora_alpha": None}
 BF16 = {"precision": "bf16"}
-WAYS = [{}, {"zero_stage": 1}, {"zero_stage": 2}, {"zero_stage": 3}, BF16, FULL | BF16]
+WAYS = [{}, {"zero_stage": 2}, FULL | BF16]
+ZERO_3 = {"zero_stage": 3}
+REST = [{"zero_stage": 1}, BF16]
 
 
-def cut(job: MakeJob, **changes: Any) -> Job:
+@pytest.fixture
+def cut(killed: MakeJob) -> MakeJob:
     """A training that was killed after step 3, with a checkpoint of step 2."""
-    made = job("cut", checkpoint_steps=2, **changes)
-    with pytest.MonkeyPatch.context() as patch, pytest.raises(Killed):
-        patch.setattr(Home, "tell", killed_after(3))
-        loop.train(made)
-    return made
+    return functools.partial(killed, max_grad_norm=1000)
 
 
 def planted(patch: pytest.MonkeyPatch, change: Callable[[Any], object]) -> None:
@@ -71,26 +70,26 @@ def halved(engine: Any) -> None:
     engine.backward = lambda loss: back(loss / 2)
 
 
-@pytest.mark.parametrize("changes", [it for it in WAYS if it.get("zero_stage") != 3], ids=str)
+@pytest.mark.parametrize("changes", [*WAYS, *soak(REST)], ids=str)
 def test_a_moment_that_is_not_loaded_is_noticed(
-    job: MakeJob, monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any]
+    cut: MakeJob, monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any]
 ) -> None:
-    made = cut(job, **changes)
+    made = cut(**changes)
     planted(monkeypatch, without_moments)
     with pytest.raises(Refused, match=r"not loaded as it was|without the optimizer's state"):
         loop.train(made)
 
 
-def test_weights_that_are_not_loaded_are_noticed(job: MakeJob, monkeypatch: pytest.MonkeyPatch) -> None:
-    made = cut(job)
+def test_weights_that_are_not_loaded_are_noticed(cut: MakeJob, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = cut()
     planted(monkeypatch, without_weights)
     with pytest.raises(Refused, match=r"the weight of .* had a norm of"):
         loop.train(made)
 
 
 @pytest.mark.parametrize("part", ["weight", "moment"])
-def test_another_state_than_the_checkpoint_states_is_noticed(job: MakeJob, part: str) -> None:
-    made = cut(job)
+def test_another_state_than_the_checkpoint_states_is_noticed(cut: MakeJob, part: str) -> None:
+    made = cut()
     folder = made.checkpoints / "step-000000002"
     told, files = checkpoints.read_manifest(folder)
     told.state[part] *= 1.01
@@ -112,11 +111,11 @@ class Called:
 @pytest.mark.attack(rights="disk", stopped="code in a checkpoint is not run")
 @pytest.mark.parametrize("stage", [0, 2])
 def test_what_lies_in_a_checkpoint_is_not_run(
-    job: MakeJob, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stage: int
+    cut: MakeJob, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stage: int
 ) -> None:
     """Not even where the environment asks torch for it."""
     monkeypatch.setenv("TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD", "1")
-    made = cut(job, zero_stage=stage)
+    made = cut(zero_stage=stage)
     folder = made.checkpoints / "step-000000002"
     for file in (folder / checkpoints.STATE).glob("*.pt"):
         held = torch.load(file, weights_only=False)
@@ -129,11 +128,11 @@ def test_what_lies_in_a_checkpoint_is_not_run(
     assert not (tmp_path / "made").exists()
 
 
-@pytest.mark.parametrize("changes", WAYS, ids=str)
+@pytest.mark.parametrize("changes", [*WAYS, ZERO_3, *soak(REST)], ids=str)
 def test_the_first_step_after_a_checkpoint_is_watched_too(
-    job: MakeJob, monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any]
+    cut: MakeJob, monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any]
 ) -> None:
-    made = cut(job, max_grad_norm=1000, **changes)
+    made = cut(**changes)
     planted(monkeypatch, halved)
     with pytest.raises(Refused, match=r"another gradient .*\(0\.5 times as large"):
         loop.train(made)

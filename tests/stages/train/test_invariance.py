@@ -14,10 +14,10 @@ from tasks.core.files import tree_digest
 from tasks.stages.train import early_stopping, engine, loop, watch
 from tasks.stages.train.job import Job
 from tasks.stages.train.keeping.home import Home
+from tests.soaking import soak
 from tests.stages.train import plain_texts
-from tests.stages.train.conftest import BY_DYNAMO
+from tests.stages.train.conftest import BY_DYNAMO, Killed, killed_after
 from tests.stages.train.spawn import Workers
-from tests.stages.train.test_loop import Killed, killed_after
 
 pytestmark = pytest.mark.usefixtures("alone")
 MakeJob = Callable[..., Job]
@@ -39,37 +39,37 @@ def alone(job: Job) -> list[float]:
     return losses(job)
 
 
-@pytest.fixture(autouse=True)
-def linear(monkeypatch: pytest.MonkeyPatch) -> None:
-    """DeepSpeed puts its own in place for ZeRO 3 and leaves it there; a training is a process of its own otherwise."""
-    monkeypatch.setattr(torch.nn.functional, "linear", torch.nn.functional.linear)
-
-
-KNOWN: dict[str, list[float]] = {}
-
-
 @pytest.fixture
 def made(job: MakeJob, folder28: Path) -> MakeJob:
     return partial(job, rows=folder28, **SETTINGS)
 
 
 @pytest.fixture
-def expected(made: MakeJob) -> Callable[..., list[float]]:
-    """The curve of the plainest way: one worker, one pass, one row beside the other."""
+def plain(trained: MakeJob, folder28: Path) -> Callable[[dict[str, Any]], Job]:
+    """A training in the plainest way under those of the settings that change the steps: one worker, one pass, one row
+    beside the other."""
 
-    def of(**settings: Any) -> list[float]:
-        if str(settings) not in KNOWN:
-            KNOWN[str(settings)] = alone(made("plain", **settings))
-        return KNOWN[str(settings)]
+    def of(changes: dict[str, Any]) -> Job:
+        changing = {name: value for name, value in changes.items() if name in CHANGE_THE_STEPS}
+        return trained(rows=folder28, **SETTINGS, **changing)
 
     return of
 
 
-MATRIX = [
-    {"micro_batch_tokens": 300},
+FEW = [
     {"micro_batch_tokens": 16},
-    {"layout": "packed"},
     {"layout": "packed", "micro_batch_tokens": 300},
+    {"zero_stage": 2, "offload": "cpu", "attention": "eager"},
+    {"zero_stage": 3, "layout": "packed", "micro_batch_tokens": 300, "gradient_checkpointing": True},
+    {"order": "shuffled", "layout": "packed", "micro_batch_tokens": 300},
+    {"method": "qlora", "zero_stage": 2, "micro_batch_tokens": 300, "gradient_checkpointing": True},
+    {"lora_variant": "rslora", "zero_stage": 3, "micro_batch_tokens": 300},
+    {"lora_variant": "dora", "zero_stage": 2, "layout": "packed"},
+    {**FULL, "zero_stage": 3, "layout": "packed", "micro_batch_tokens": 300, "gradient_checkpointing": True},
+]
+REST = [
+    {"micro_batch_tokens": 300},
+    {"layout": "packed"},
     {"gradient_checkpointing": True},
     {"attention": "eager"},
     {"attention": "sdpa"},
@@ -77,32 +77,27 @@ MATRIX = [
     {"zero_stage": 2},
     {"zero_stage": 3},
     {"zero_stage": 2, "offload": "cpu"},
-    {"zero_stage": 3, "layout": "packed", "micro_batch_tokens": 300, "gradient_checkpointing": True},
-    {"order": "shuffled", "layout": "packed", "micro_batch_tokens": 300},
     {"method": "qlora", "zero_stage": 2, "micro_batch_tokens": 300},
     {"method": "qlora", "layout": "packed", "gradient_checkpointing": True},
-    {"lora_variant": "rslora", "zero_stage": 3, "micro_batch_tokens": 300},
-    {"lora_variant": "dora", "zero_stage": 2, "layout": "packed"},
-    {**FULL, "zero_stage": 3, "layout": "packed", "micro_batch_tokens": 300, "gradient_checkpointing": True},
 ]
 CHANGE_THE_STEPS = {"order", "lora_variant", *FULL}
 
 
-@pytest.mark.parametrize("changes", MATRIX, ids=str)
+@pytest.mark.parametrize("changes", [*FEW, *soak(REST)], ids=str)
 def test_no_way_to_compute_changes_the_steps(
-    made: MakeJob, expected: Callable[..., list[float]], changes: dict[str, Any]
+    made: MakeJob, plain: Callable[[dict[str, Any]], Job], changes: dict[str, Any]
 ) -> None:
-    wanted = expected(**{name: value for name, value in changes.items() if name in CHANGE_THE_STEPS})
     curve = alone(made(**changes))
     assert len(curve) == 6 + 3 and curve[5] < curve[0] and curve[8] < curve[6]
-    assert curve == pytest.approx(wanted, abs=LARGEST)
+    assert curve == pytest.approx(losses(plain(changes)), abs=LARGEST)
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 @pytest.mark.usefixtures("compiler")
 @BY_DYNAMO
 def test_compiled_layers_change_no_step_nor_does_a_kill(made: MakeJob, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With these settings alone, since each other form is compiled for half a minute."""
+    """With these settings alone, since each other form is compiled for half a minute. test_kernels.py shows each time
+    that a compiled layer has the loss, the gradients and the names of a plain one."""
     settings = {"layout": "packed", "zero_stage": 2, "gradient_checkpointing": True, "checkpoint_steps": 2}
     plain = made("plain", **settings)
     whole, cut = (made(name, kernels="compiled", **settings) for name in ("whole", "cut"))
@@ -117,30 +112,32 @@ def test_compiled_layers_change_no_step_nor_does_a_kill(made: MakeJob, monkeypat
     assert names[0] == names[1]
 
 
+FEW_OF_TWO = [
+    {"zero_stage": 1, "layout": "packed"},
+    {"zero_stage": 3, "layout": "packed", "micro_batch_tokens": 300, "gradient_checkpointing": True},
+    {**FULL, "sequence_parallel": 2, "zero_stage": 2, "micro_batch_tokens": 150},
+    {"sequence_parallel": 2, "zero_stage": 3, "layout": "packed", "micro_batch_tokens": 150},
+]
+REST_OF_TWO = [
+    {},
+    {"zero_stage": 2, "micro_batch_tokens": 300},
+    {"zero_stage": 3},
+    {**FULL, "zero_stage": 2},
+    {**FULL, "zero_stage": 3, "offload": "cpu"},
+    {"sequence_parallel": 2},
+    {**FULL, "sequence_parallel": 2, "layout": "packed", "gradient_checkpointing": True},
+    {**FULL, "sequence_parallel": 2, "zero_stage": 3, "micro_batch_tokens": 150},
+]
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {},
-        {"zero_stage": 1, "layout": "packed"},
-        {"zero_stage": 2, "micro_batch_tokens": 300},
-        {"zero_stage": 3},
-        {"zero_stage": 3, "layout": "packed", "micro_batch_tokens": 300, "gradient_checkpointing": True},
-        {**FULL, "zero_stage": 2},
-        {**FULL, "zero_stage": 3, "offload": "cpu"},
-        {"sequence_parallel": 2},
-        {"sequence_parallel": 2, "zero_stage": 3, "layout": "packed", "micro_batch_tokens": 150},
-        {**FULL, "sequence_parallel": 2, "layout": "packed", "gradient_checkpointing": True},
-        {**FULL, "sequence_parallel": 2, "zero_stage": 3, "micro_batch_tokens": 150},
-    ],
-    ids=str,
-)
-def test_two_workers_take_the_steps_of_one(made: MakeJob, pair: Workers, changes: dict[str, Any]) -> None:
-    plain = {name: value for name, value in changes.items() if name in CHANGE_THE_STEPS}
-    one, two = made("one", **plain), made("two", workers=2, **changes)
-    wanted = alone(one)
+@pytest.mark.parametrize("changes", [*FEW_OF_TWO, *soak(REST_OF_TWO)], ids=str)
+def test_two_workers_take_the_steps_of_one(
+    made: MakeJob, plain: Callable[[dict[str, Any]], Job], pair: Workers, changes: dict[str, Any]
+) -> None:
+    one, two = plain(changes), made("two", workers=2, **changes)
     pair.train(two)
-    assert losses(two) == pytest.approx(wanted, abs=LARGEST)
+    assert losses(two) == pytest.approx(losses(one), abs=LARGEST)
     for path in one.output.glob("*.safetensors"):
         ours, theirs = load_file(path), load_file(two.output / path.name)
         assert ours.keys() == theirs.keys()

@@ -1,6 +1,6 @@
 """What computes the layers: what it needs, where its files lie, what Liger is asked for.
 
-That compiled layers learn the same is in test_invariance.py. Liger needs a GPU, and was not run.
+That a compiled training takes the same steps is in test_invariance.py, for `make soak`. Liger needs a GPU, and was not run.
 """
 
 import os

@@ -13,9 +13,10 @@ from tasks.stages.train import loop, watch
 from tasks.stages.train.job import Job
 from tasks.stages.train.keeping.home import Home
 from tasks.stages.train.recovery import checkpoints, resharded
+from tests.soaking import soak
+from tests.stages.train.conftest import Killed, killed_after
 from tests.stages.train.spawn import Workers
 from tests.stages.train.test_going_on import Called
-from tests.stages.train.test_loop import Killed, killed_after
 
 pytestmark = [pytest.mark.usefixtures("alone"), pytest.mark.slow]
 MakeJob = Callable[..., Job]
@@ -25,16 +26,15 @@ SETTINGS = {
 """A constant rate, so that a shorter training takes the first steps of a longer one. Steps of 10 and 10 and 4 rows."""
 
 
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {},
-        {"zero_stage": 1, "sequence_parallel": 2},
-        {"zero_stage": 2, "method": "full", "lora_rank": None, "lora_alpha": None},
-        {"zero_stage": 3},
-    ],
-    ids=str,
-)
+FEW = [{}, {"zero_stage": 3}]
+"""test_three_machines.py goes on by fewer workers under ZeRO 2."""
+REST = [
+    {"zero_stage": 1, "sequence_parallel": 2},
+    {"zero_stage": 2, "method": "full", "lora_rank": None, "lora_alpha": None},
+]
+
+
+@pytest.mark.parametrize("changes", [*FEW, *soak(REST)], ids=str)
 def test_two_workers_then_one_then_two(job: MakeJob, pair: Workers, changes: dict[str, Any]) -> None:
     """With `sequence_parallel` 2 both take each pass together; the checkpoint is the same."""
     whole = job("whole", **SETTINGS, epochs=3, **{**changes, "sequence_parallel": 1})
@@ -66,13 +66,6 @@ def test_what_lies_in_a_checkpoint_of_other_workers_is_not_run(job: MakeJob, tmp
     for file in (folder / checkpoints.STATE).glob("*.pt"):
         torch.save({**torch.load(file, weights_only=False), "more": Called(tmp_path / "made")}, file)
     of_two = replace(checkpoints.read_manifest(folder)[0], workers=2)
-    with pytest.raises(Unavailable, match="cannot be brought into the form"):
+    with pytest.raises(Unavailable, match="of 2 workers cannot be brought into the form for another number"):
         resharded.convert(of_two, tmp_path / "out")
     assert not (tmp_path / "made").exists()
-
-
-def test_a_checkpoint_that_cannot_be_converted_says_so(tmp_path: Path) -> None:
-    (tmp_path / "step" / checkpoints.STATE).mkdir(parents=True)
-    broken = checkpoints.Checkpoint(tmp_path / "step", 2, [], 2, {})
-    with pytest.raises(Unavailable, match="of 2 workers cannot be brought into the form for another number"):
-        resharded.convert(broken, tmp_path / "out")

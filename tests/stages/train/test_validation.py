@@ -35,9 +35,9 @@ OVERFITS = {
 
 
 @pytest.fixture(scope="session")
-def folder(tiny: Path, shared: Path) -> Path:
+def folder(tiny: Path, trainings: Path) -> Path:
     """27 rows; those of one queue validate. The more a model knows of the other two, the less it expects this one."""
-    return once(shared / "27", lambda folder: put_rows(folder, rendered(tiny, 27), range(2, 27, 3)))
+    return once(trainings / "27", lambda folder: put_rows(folder, rendered(tiny, 27), range(2, 27, 3)))
 
 
 @pytest.fixture

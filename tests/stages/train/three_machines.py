@@ -1,8 +1,8 @@
 """A Ray cluster of three machines on this one: each a network namespace with an address of its own and a /tmp of its
-own, joined by a bridge; and an S3 store that all of them reach.
+own, joined by a bridge; and a way to an S3 store, which all of them reach.
 
-`with cluster(folder) as machines:` starts the head, which has no CPUs for training; `machines.add("one")` another.
-Needs root, iproute2 and the store of HALLMARK_SHARED.
+`with cluster(folder, store) as machines:` starts the head, which has no CPUs for training; `machines.add("one")`
+another. Needs root and iproute2.
 """
 
 import os
@@ -12,21 +12,25 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from importlib import metadata
 from pathlib import Path
 
 import pytest
+import s3fs
 
 from tasks.stages.train.machines import notice
 from tests import object_store, other_clock
+from tests.patience import wait_until
 from tests.tiny_project import ROOT
 
 HUB, HEAD = "hub", "head"
 RELAY = """
-import asyncio, sys
+import asyncio, ctypes, os, socket, sys
+host, port, outside, to = sys.argv[1:]
+listening = socket.create_server((host, int(port)))
+ctypes.CDLL(None, use_errno=True).setns(os.open(outside, os.O_RDONLY), 0)
 async def pipe(source, target):
     try:
         while data := await source.read(1 << 16):
@@ -36,18 +40,22 @@ async def pipe(source, target):
         pass
     target.close()
 async def met(reader, writer):
-    onward = await asyncio.open_connection("127.0.0.1", int(sys.argv[2]))
+    onward = await asyncio.open_connection("127.0.0.1", int(to))
     await asyncio.gather(pipe(reader, onward[1]), pipe(onward[0], writer))
 async def main():
-    server = await asyncio.start_server(met, sys.argv[1], int(sys.argv[2]))
+    server = await asyncio.start_server(met, sock=listening)
+    print("relays", flush=True)
     await server.serve_forever()
 asyncio.run(main())
 """
-"""The store listens on loopback; this lets the other machines reach it."""
+"""The store listens on the loopback outside of all these machines. A relay listens inside and connects from outside."""
 PORT, STORE = 6379, 18085
 NOTICED = {"RAY_health_check_period_ms": "500", "RAY_health_check_timeout_ms": "3000",
            "RAY_health_check_failure_threshold": "5", "RAY_health_check_initial_delay_ms": "500"}  # fmt: skip
 """How soon the head takes a machine that does not answer for lost: 15 s, longer than busy cores take to answer."""
+LEAN = {"RAY_prestart_worker_first_driver": "0", "RAY_enable_worker_prestart": "0",
+        "RAY_enable_metrics_collection": "0"}  # fmt: skip
+"""Without the workers that Ray starts before somebody asks for one, and without what it measures for dashboards."""
 TOKEN = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "0123456789abcdef0123456789abcdef"}
 
 
@@ -56,8 +64,9 @@ def run(*command: object) -> None:
 
 
 class Machines:
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, store: str) -> None:
+        """`store`: URL of an S3 store on loopback."""
+        self.folder, self._store = folder, store
         self.name = f"hm{os.getpid()}"
         self.net = f"10.{os.getpid() // 250 % 250}.{os.getpid() % 250}"
         self.address = f"{self.net}.2:{PORT}"
@@ -69,7 +78,7 @@ class Machines:
         return f"{self.name}-{machine}"
 
     def start(self) -> None:
-        """The bridge, the store, the head."""
+        """Start the bridge, the way to the store, and the head."""
         hub = self.namespace(HUB)
         run("ip", "netns", "add", hub)
         run("ip", "-n", hub, "link", "set", "lo", "up")
@@ -80,14 +89,20 @@ class Machines:
         self.add(HEAD)
 
     def start_store(self) -> None:
-        self.spawn(HUB, [object_store.SERVE, self.folder / "store", str(STORE)], {}, "store.log")
-        self.spawn(HUB, [sys.executable, "-c", RELAY, f"{self.net}.1", str(STORE)], {}, "relay.log")
-        self.wait_for("store.log", "S3 ready")
+        """Let the machines reach the store."""
+        outside, port = f"/proc/{os.getpid()}/ns/net", self._store.rpartition(":")[2]
+        (self.folder / "relay.log").unlink(missing_ok=True)
+        relay = [sys.executable, "-c", RELAY, f"{self.net}.1", str(STORE), outside, port]
+        self.spawn(HUB, relay, {}, "relay.log")
+        self.wait_for("relay.log", "relays")
 
     def bucket(self, name: str) -> None:
-        """Make one."""
-        made = [sys.executable, "-c", f"import s3fs; s3fs.S3FileSystem().mkdir({name!r})"]
-        assert self.spawn(HEAD, made, self.keys, "bucket.log").wait(timeout=60) == 0
+        """Make a bucket."""
+        with pytest.MonkeyPatch.context() as patch:
+            for key, value in object_store.settings(self._store).items():
+                patch.setenv(key, value)
+            files = s3fs.S3FileSystem(skip_instance_cache=True)
+            files.makedirs(name, exist_ok=True)
 
     def stop_store(self) -> None:
         self.kill(HUB)
@@ -114,11 +129,11 @@ class Machines:
             run("ip", "-n", place, "link", "set", device, "up")
         self.addresses[machine] = f"{self.net}.{self._count}"
         first = machine == HEAD
-        as_head = ["--head", f"--port={PORT}", "--num-cpus=0", "--include-dashboard=false",
+        as_head = ["--head", f"--port={PORT}", "--num-cpus=0", "--include-dashboard=false", "--no-monitor",
                    f"--temp-dir={self.session}"]  # fmt: skip
         join = as_head if first else [f"--address={self.address}", f"--num-cpus={cpus}"]
         ray = [Path(sys.executable).with_name("ray"), "start", "--block", f"--node-ip-address={self.net}.{self._count}",
-               "--object-store-memory=100000000", *join]  # fmt: skip
+               "--object-store-memory=100000000", "--include-log-monitor=false", *join]  # fmt: skip
         own = f"{own_tmp()} && {with_older(older)}" if older else own_tmp()
         command = ray if first else ["unshare", "-m", "sh", "-c", f'{own} && exec "$@"', "sh", *ray]
         given = self.keys | {"HALLMARK_TRAINING_CACHE": f"/tmp/cache-{machine}"} | other_clock.ahead(ahead)
@@ -136,7 +151,7 @@ class Machines:
     def environment(self) -> dict[str, str]:
         """Of a process on a machine: no Ray settings of this one."""
         clean = {name: value for name, value in os.environ.items() if not name.startswith(("RAY_", "AWS_"))}
-        return clean | TOKEN | NOTICED | {"RAY_USAGE_STATS_ENABLED": "0", "HOME": str(self.folder)}
+        return clean | TOKEN | NOTICED | LEAN | {"RAY_USAGE_STATS_ENABLED": "0", "HOME": str(self.folder)}
 
     def spawn(self, machine: str, command: list[object], more: dict[str, str], log: str) -> "subprocess.Popen[bytes]":
         """Start a process on a machine, which ends with it."""
@@ -148,16 +163,15 @@ class Machines:
         self._processes.setdefault(machine, []).append(process)
         return process
 
-    def wait_for(self, log: str, words: str, seconds: float = 120) -> None:
-        deadline = time.monotonic() + seconds
-        while words not in (said := (self.folder / log).read_text()):
-            assert time.monotonic() < deadline, f"{log} does not say {words!r}:\n{said[-3000:]}"
-            time.sleep(0.2)
+    def wait_for(self, log: str, words: str) -> None:
+        wait_until(lambda: words in (self.folder / log).read_text(), f"{log} to say {words!r}", seconds=120)
 
-    def drain(self, machine: str) -> None:
+    def drain(self, machine: str) -> "subprocess.Popen[bytes]":
         """Give notice that it is taken away, as its pod does in the end."""
         given = [sys.executable, "-m", notice.__name__, "120"]
-        self.spawn(machine, given, {"RAY_ADDRESS": self.address, "PYTHONPATH": str(ROOT)}, f"{machine}-notice.log")
+        return self.spawn(
+            machine, given, {"RAY_ADDRESS": self.address, "PYTHONPATH": str(ROOT)}, f"{machine}-notice.log"
+        )
 
     def cut_off(self, machine: str) -> None:
         """Nothing reaches it, and it reaches nothing: not even word that a connection has ended."""
@@ -170,7 +184,8 @@ class Machines:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         for process in self._processes.pop(machine, []):
-            process.wait(timeout=30)
+            process.kill()  # the relay is in another namespace
+            wait_until(lambda process=process: process.poll() is not None, f"{process.args} to end")
 
     def remove(self, machine: str) -> None:
         self.kill(machine)
@@ -197,17 +212,17 @@ def with_older(library: str) -> str:
 
 
 @contextmanager
-def cluster(folder: Path) -> Iterator[Machines]:
-    """A head without workers, until the block ends; skips the test where there can be none."""
+def cluster(folder: Path, store: str) -> Iterator[Machines]:
+    """A head without workers, until the block ends; skips the test where there can be none.
+
+    `store`: URL of an S3 store on loopback (tests/object_store.py)."""
     if os.geteuid() != 0 or shutil.which("ip") is None:
         pytest.skip("three machines on one need root and iproute2")
-    if not object_store.SERVE.exists():
-        pytest.skip(f"no object store to start: there is no {object_store.SERVE}; set HALLMARK_SHARED")
     made = subprocess.run(["ip", "netns", "add", f"hm{os.getpid()}-probe"], capture_output=True, text=True)
     if made.returncode != 0:
         pytest.skip(f"network namespaces cannot be made here: {made.stderr.strip()}")
     run("ip", "netns", "del", f"hm{os.getpid()}-probe")
-    machines = Machines(folder)
+    machines = Machines(folder, store)
     try:
         machines.start()
         yield machines

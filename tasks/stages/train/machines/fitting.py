@@ -4,6 +4,7 @@ import signal
 from typing import Any
 
 from tasks.core.errors import HallmarkError, Unavailable
+from tasks.stages.cluster import connection
 from tasks.stages.cluster.storage.place import PATIENCE_SECONDS
 from tasks.stages.train import builders
 from tasks.stages.train.job import Job
@@ -23,14 +24,14 @@ def fit(job: Job) -> None:
 
 def _fit(job: Job, workers: int) -> None:
     from ray.train import ControllerError, TrainingFailedError
-    from ray.train.torch import TorchTrainer
 
     from tasks.stages.train.loop import work  # imports torch
+    from tasks.stages.train.machines.trainer import OwnTrainer, Trainer  # imports Ray Train
 
     before = signal.getsignal(signal.SIGINT)
     try:
         with sent.at_the_desk(job) as given, places.looked_for(job, workers):
-            TorchTrainer(
+            (Trainer if connection.address() else OwnTrainer)(
                 work,
                 train_loop_config={"job": given},
                 scaling_config=builders.scaling_config(job.training, workers, job.unfit),

@@ -11,7 +11,9 @@ from tasks.stages.train.recovery import data_alone
 from tasks.stages.train.recovery.checkpoints import STATE, Checkpoint
 
 FOLDER = "universal"
-CONVERT = f"""{data_alone.ALLOWED}
+CONVERT = f"""import sys
+sys.modules["mlflow"] = None
+{data_alone.ALLOWED}
 from deepspeed.checkpoint import ds_to_universal
 ds_to_universal.main(ds_to_universal.parse_arguments())
 """

@@ -1,0 +1,43 @@
+"""Ray Train's trainer without the helpers that our trainings have no use for.
+
+Ray Train starts up to five actors beside its workers, each a Python process that takes 1.5 to 2 s of processor to
+start. One hands out the shards of Ray datasets, of which a training of ours has none. Two serve a cluster: one asks its
+autoscaler for machines, one gives places back after the death of the controller. The names here are private ones of
+Ray's (2.60): in a version that has others, the actors start and a training works as well.
+"""
+
+from typing import Any
+
+from ray.train.torch import TorchTrainer
+from ray.train.v2._internal.execution.scaling_policy import FixedScalingPolicy
+
+DATASETS, CLEANER = "DatasetsCallback", "PlacementGroupCleanerCallback"
+
+
+class Trainer(TorchTrainer):
+    """For the machines of a cluster."""
+
+    needless = frozenset({DATASETS})
+    """Names of the callbacks of Ray Train that are left out."""
+
+    def _create_default_callbacks(self) -> list[Any]:
+        return [each for each in super()._create_default_callbacks() if type(each).__name__ not in self.needless]
+
+
+class OwnTrainer(Trainer):
+    """For a Ray of this stage's own, which ends with the stage and has no machine but this one."""
+
+    needless = frozenset({DATASETS, CLEANER})
+
+    def _initialize_and_run_controller(self, **given: Any) -> Any:
+        return super()._initialize_and_run_controller(**given | {"scaling_policy": ThisMachine(self.scaling_config)})
+
+
+class ThisMachine(FixedScalingPolicy):
+    """Places for a fixed number of workers, for which no autoscaler is asked."""
+
+    def after_controller_start(self, train_run_context: Any) -> None:
+        pass
+
+    def _maybe_send_resource_request(self) -> None:
+        pass
