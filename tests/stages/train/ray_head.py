@@ -6,19 +6,23 @@ import shutil
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from tasks.stages.cluster import connection
+from tests.patience import patience, wait_until
 
 TOKEN = "0123456789abcdef0123456789abcdef"
+LEAN = {"RAY_prestart_worker_first_driver": "0", "RAY_enable_worker_prestart": "0",
+        "RAY_enable_metrics_collection": "0", "REPORTER_UPDATE_INTERVAL_MS": "600000"}  # fmt: skip
+"""Without the workers that Ray starts before somebody asks for one, and without what it measures for dashboards."""
 JOIN = """
 import sys
 from pathlib import Path
 from tasks.core.errors import HallmarkError
 from tasks.core.params.training import Training
 from tasks.stages.cluster import connection
+from tests.patience import patience, wait_until
 from tasks.stages.train import builders
 connect = connection.connect
 connection.connect = lambda *given: (print("Ray is asked", file=sys.stderr), connect(*given))
@@ -39,7 +43,7 @@ def join(
     clean = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
     return subprocess.run(
         [*before, sys.executable, "-c", JOIN, then], env=clean | {"HOME": str(home)} | environment, capture_output=True,
-        text=True, timeout=400,
+        text=True, timeout=patience(120),
     )  # fmt: skip
 
 
@@ -51,22 +55,23 @@ def free_port() -> int:
 
 @contextlib.contextmanager
 def started(home: Path, **more: str) -> Iterator[str]:
-    """Address of a cluster that asks for TOKEN, with `more` settings of Ray's."""
+    """Address of a cluster that asks for TOKEN, with `more` settings of Ray's, and without its parts that serve no
+    stage: an autoscaler, what gathers logs and figures, and workers that nobody has asked for."""
     port = free_port()
     command = [Path(sys.executable).with_name("ray"), "start", "--head", "--block", f"--port={port}", "--num-cpus=1",
                "--include-dashboard=false", "--object-store-memory=80000000", f"--ray-client-server-port={free_port()}",
-               f"--dashboard-agent-listen-port={free_port()}"]  # fmt: skip
+               f"--dashboard-agent-listen-port={free_port()}", "--no-monitor",
+               "--include-log-monitor=false"]  # fmt: skip
     settings = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": TOKEN, "RAY_USAGE_STATS_ENABLED": "0", "HOME": str(home),
-                "RAY_TMPDIR": f"/tmp/hm-head-{port}", **connection.LOOPBACK, **more}  # fmt: skip
-    with (home / "log").open("w") as log:
-        process = subprocess.Popen(command, env=os.environ | settings, stdout=log, stderr=log)
+                "RAY_TMPDIR": f"/tmp/hm-head-{port}", **LEAN, **connection.LOOPBACK, **more}  # fmt: skip
+    log = home / "log"
+    with log.open("w") as file:
+        process = subprocess.Popen(command, env=os.environ | settings, stdout=file, stderr=file)
     try:
-        deadline = time.monotonic() + 90
-        while "Ray runtime started" not in (told := (home / "log").read_text()):
-            assert process.poll() is None and time.monotonic() < deadline, told
-            time.sleep(0.2)
+        said = "Ray runtime started"
+        wait_until(lambda: said in log.read_text(), "Ray's head", seconds=90, saw=log.read_text, process=process)
         yield f"127.0.0.1:{port}"
     finally:
         process.terminate()
-        process.wait(timeout=60)
+        wait_until(lambda: process.poll() is not None, "the end of Ray's head")
         shutil.rmtree(settings["RAY_TMPDIR"], ignore_errors=True)

@@ -20,9 +20,10 @@ from tasks.stages.train.job import Job
 from tasks.stages.train.recovery import attempts, checkpoints, watchdog
 from tasks.stages.train.recovery.attempts import MachinesChange, OutOfMemory, Unfit, WorkersLost
 from tasks.stages.train.recovery.checkpoints import Checkpoint
+from tests.patience import patience
+from tests.tiny_project import ROOT
 
 MakeJob = Callable[..., Job]
-ROOT = Path(__file__).parents[3]
 
 
 def failing(*errors: Exception | None) -> tuple[Callable[[Job], None], list[int]]:
@@ -166,21 +167,22 @@ def test_a_step_that_does_not_fit_learns_the_same_in_smaller_passes(
 HANG = """
 import sys, time
 from pathlib import Path
-sys.path.insert(0, {root!r})
-from tasks.stages.train import loop
-from tasks.stages.train.recovery import watchdog
+from types import SimpleNamespace
+from tasks.stages.train.recovery import attempts, watchdog
+here = Path(sys.argv[1])
+job = SimpleNamespace(checkpoints=here, record=here / "record", scratch=here / "scratch", skipped=())
 watchdog.FIRST_STEP = 1
-with watchdog.guarded(watchdog.Stack(Path({folder!r}) / "stack-1.txt"), 0.5):
-    loop.within_memory(lambda: time.sleep(100), 0, None)
+with watchdog.guarded(watchdog.Stack(here / "stack-1.txt"), 0.5):
+    attempts.until_done(job, lambda _: time.sleep(1000))
 """
 
 
 def test_a_worker_that_hangs_is_ended_and_says_where(tmp_path: Path) -> None:
-    code = HANG.format(root=str(ROOT), folder=str(tmp_path))
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    command = [sys.executable, "-c", HANG, tmp_path]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=patience(60))
     assert done.returncode == 1, done
-    assert watchdog.stacks(tmp_path).startswith("loop.py:")
-    assert "in within_memory (1)" in watchdog.stacks(tmp_path)
+    assert watchdog.stacks(tmp_path).startswith("attempts.py:")
+    assert "in until_done (1)" in watchdog.stacks(tmp_path)
 
 
 def test_where_a_worker_stands_is_sent_and_taken_back_where_it_goes_on(
@@ -199,7 +201,7 @@ def test_where_a_worker_stands_is_sent_and_taken_back_where_it_goes_on(
         def stand() -> None:
             monkeypatch.setattr(watchdog, "LAST_WORD_SECONDS", 59.8)
             dog.fed()
-            assert sent.wait(30)
+            assert sent.wait(patience(30))
 
         loop.within_memory(stand, 0, Training())
         monkeypatch.setattr(watchdog, "LAST_WORD_SECONDS", 0.0)

@@ -1,13 +1,19 @@
 """Checkpoints appear whole, are checked before use, and two are kept; one run at a time works on them."""
 
-import multiprocessing
-import time
+import contextlib
+import io
+import signal
+import subprocess
+import sys
+import threading
 from pathlib import Path
 
 import pytest
 
 from tasks.core.errors import Refused
 from tasks.stages.train.recovery import checkpoints
+from tests.patience import wait_until
+from tests.tiny_project import ROOT
 
 
 def put(folder: Path, step: int, inputs: str = "") -> Path:
@@ -126,36 +132,34 @@ def test_the_room_that_is_tried_is_in_no_file_that_lies_there(tmp_path: Path) ->
     assert (tmp_path / "victim").read_text() == "precious"
 
 
-def _hold(folder: Path, held: "multiprocessing.synchronize.Event") -> None:
-    with checkpoints.claim(folder):
-        held.set()
-        time.sleep(60)
+HOLD = """
+import sys
+from pathlib import Path
+from tasks.stages.train.recovery import checkpoints
+with checkpoints.claim(Path(sys.argv[1])):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
 
 
-def test_a_second_run_waits_until_the_first_is_gone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    spawn = multiprocessing.get_context("spawn")
-    held = spawn.Event()
-    first = spawn.Process(target=_hold, args=(tmp_path / "run", held))
-    first.start()
-    assert held.wait(60)
-    killer = spawn.Process(target=_kill_after, args=(first.pid, 1.0))
-    began = time.monotonic()
-    killer.start()
-    with checkpoints.claim(tmp_path / "run") as folder:
-        assert time.monotonic() - began > 1.0
-        assert folder.is_dir()
-    said = capsys.readouterr()
-    assert "waiting until it is over" in said.err and not said.out, "what a command prints as JSON stays so"
-    first.join()
-    killer.join()
+def test_a_second_run_waits_until_the_first_is_gone(tmp_path: Path) -> None:
+    """It says so where what a command prints as JSON stays so."""
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen([sys.executable, "-c", HOLD, tmp_path / "run"], cwd=ROOT, **pipes) as first:
+        assert first.stdout.readline() == b"held\n"
+        said, printed = io.StringIO(), io.StringIO()
 
+        def end_the_first() -> None:
+            wait_until(lambda: "waiting until it is over" in said.getvalue(), "the second run to wait")
+            first.kill()
 
-def _kill_after(pid: int, seconds: float) -> None:
-    import os
-    import signal
-
-    time.sleep(seconds)
-    os.kill(pid, signal.SIGKILL)
+        ending = threading.Thread(target=end_the_first)
+        with contextlib.redirect_stderr(said), contextlib.redirect_stdout(printed):
+            ending.start()
+            with checkpoints.claim(tmp_path / "run") as folder:
+                assert folder.is_dir()
+                ending.join()
+        assert first.wait() == -signal.SIGKILL and not printed.getvalue()
 
 
 def test_a_damaged_one_does_not_count_among_the_newest(tmp_path: Path) -> None:

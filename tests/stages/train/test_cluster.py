@@ -16,41 +16,25 @@ from tasks.stages.cluster.storage import place
 from tasks.stages.train import builders
 from tasks.stages.train.job import Job
 from tasks.stages.train.machines import fitting
+from tests.patience import patience
 from tests.stages.train.ray_head import join
 from tests.tiny_project import ROOT
 
 LISTENERS = """
-import psutil, time, ray
-time.sleep(2)  # the last of Ray's processes open their ports late
-mine = [psutil.Process(), *psutil.Process().children(recursive=True)]
-for process in mine:
-    for place in process.net_connections("inet"):
-        if place.status == psutil.CONN_LISTEN:
-            print(place.laddr.ip)
+import psutil
+def listening():
+    mine = [psutil.Process(), *psutil.Process().children(recursive=True)]
+    return {place.laddr.ip for each in mine for place in each.net_connections("inet") if place.status == "LISTEN"}
+print("listens on", *listening())
 """
-
-WITHOUT = "without its token"
-STRANGER = f"""
-import subprocess, sys, os
-print({WITHOUT!r})
+STRANGER = """
+import subprocess, sys
 there = ray.get_runtime_context().gcs_address
-environment = {{name: value for name, value in os.environ.items() if not name.startswith("RAY_")}}
-other = f"from tasks.stages.cluster import head; head.require({{there!r}})"
-print(subprocess.run([sys.executable, "-c", other], env=environment, capture_output=True, text=True).stderr)
+environment = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
+other = f"from tasks.stages.cluster import head; head.require({there!r})"
+told = subprocess.run([sys.executable, "-c", other], env=environment, capture_output=True, text=True).stderr
+print("a stranger is told", told.splitlines()[-1])
 """
-
-
-@pytest.mark.slow
-def test_a_ray_of_the_stages_own_listens_on_loopback_and_lets_nobody_in_without_its_token(tmp_path: Path) -> None:
-    """Whoever reaches the port of a Ray without a token runs code as this user. Nor is one left at home."""
-    told = join(tmp_path, LISTENERS + STRANGER)
-    assert told.returncode == 0, told.stderr
-    places, _, stranger = told.stdout.partition(WITHOUT)
-    assert places.split() and set(places.split()) <= {"127.0.0.1", "::ffff:127.0.0.1", "::1"}
-    assert not (tmp_path / ".ray").exists()
-    assert "asks for a token" in stranger, told.stderr
-
-
 RAYLET_ENDS = """
 import os, psutil, ray, time
 from tasks.core import locks
@@ -65,34 +49,68 @@ raylet, = map(psutil.Process, rules.running())
 first = asked.remote(60)
 folder = Path(ray._private.worker.global_worker.node.get_session_dir_path()).parents[1]
 print("others enter", oct(folder.stat().st_mode & 0o77), "lock", locks.is_held(folder / connection.LOCK))
+SEE
 raylet.kill()
 ACT
 """
 APART = ("unshare", "--pid", "--fork", "--mount-proc", "sh", "-c", '"$@"; exit $?', "sh")
 """Before a command: its parent has the number 1, as in a sandbox."""
+ANOTHER_TASK = "raylet.wait(); ray.wait([first]); ray.get(asked.remote(0))"
+NOTHING = "time.sleep(600)"
+AN_OBJECT = "[ray.put(bytes(10**6)) for _ in range(9)]  # plasma"
+
+
+def raylet_ends(home: Path, act: str, see: str = "") -> "subprocess.CompletedProcess[str]":
+    """Have a Ray of a stage's own lose its raylet while the stage does something. `see`: code that runs before."""
+    can = subprocess.run([*APART, "true"], capture_output=True).returncode == 0
+    told = join(home, RAYLET_ENDS.replace("SEE", see).replace("ACT", act), APART if can else ())
+    assert "a worker's raylet is its own True" in told.stdout, told
+    assert "others enter 0o0 lock True" in told.stdout, told
+    return told
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture(scope="module")
+def own_ray(home: Path) -> "subprocess.CompletedProcess[str]":
+    """What became of a Ray of a stage's own: where it listened, what a stranger was told, how its raylet ended."""
+    return raylet_ends(home, ANOTHER_TASK, LISTENERS + STRANGER)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "act",
-    [
-        "raylet.wait(); ray.wait([first]); ray.get(asked.remote(0))",
-        "time.sleep(600)",
-        "[ray.put(bytes(10**6)) for _ in range(9)]  # plasma",
-    ],
-    ids=["another task", "nothing", "an object"],
-)
-def test_a_raylet_that_ends_is_told_in_words(tmp_path: Path, act: str) -> None:
-    """Ray would end the stage without a word where its parent looks as if it had ended too. At its object store it may
-    do so before our own thread has spoken: then it ends at least."""
-    can = subprocess.run([*APART, "true"], capture_output=True).returncode == 0
-    told = join(tmp_path, RAYLET_ENDS.replace("ACT", act), APART if can else ())
-    assert "a worker's raylet is its own True" in told.stdout, told
-    assert "others enter 0o0 lock True" in told.stdout, told
-    if "plasma" in act:
-        assert told.returncode, told
-    else:
-        assert (told.returncode, raylet.WORDS in told.stdout) == (3, True), told
+def test_a_ray_of_the_stages_own_listens_on_loopback_alone(own_ray: "subprocess.CompletedProcess[str]") -> None:
+    (line,) = [line for line in own_ray.stdout.splitlines() if line.startswith("listens on ")]
+    places = line.removeprefix("listens on ").split()
+    assert places and set(places) <= {"127.0.0.1", "::ffff:127.0.0.1", "::1"}
+
+
+@pytest.mark.slow
+def test_nobody_is_let_into_it_without_its_token(own_ray: "subprocess.CompletedProcess[str]", home: Path) -> None:
+    """Whoever reaches the port of a Ray without a token runs code as this user. Nor is one left at home."""
+    (line,) = [line for line in own_ray.stdout.splitlines() if line.startswith("a stranger is told ")]
+    assert "asks for a token" in line
+    assert not (home / ".ray").exists()
+
+
+@pytest.mark.slow
+def test_a_raylet_that_ends_before_another_task_is_told_in_words(own_ray: "subprocess.CompletedProcess[str]") -> None:
+    """Ray would end the stage without a word where its parent looks as if it had ended too."""
+    assert (own_ray.returncode, raylet.WORDS in own_ray.stdout) == (3, True), own_ray
+
+
+@pytest.mark.slow
+def test_a_raylet_that_ends_while_the_stage_asks_for_nothing_is_told_in_words(tmp_path: Path) -> None:
+    told = raylet_ends(tmp_path, NOTHING)
+    assert (told.returncode, raylet.WORDS in told.stdout) == (3, True), told
+
+
+@pytest.mark.soak
+def test_a_raylet_that_ends_before_an_object_is_stored_ends_the_stage(tmp_path: Path) -> None:
+    """At its object store Ray may end the stage before our own thread has spoken."""
+    assert raylet_ends(tmp_path, AN_OBJECT).returncode
 
 
 def test_an_error_while_the_raylet_runs_or_is_another_ones_stays_as_it_is() -> None:
@@ -116,7 +134,7 @@ def test_no_process_that_a_stage_starts_heeds_variables_of_python(tmp_path: Path
     program.write_text("import subprocess, sys; print(subprocess.check_output([sys.executable, '-c', 'print(1)']))")
     given = os.environ | {"PYTHONPATH": str(tmp_path), "PYTHONHASHSEED": "abc"}
     command = [sys.executable, "-I", ROOT / "tasks" / "stages" / "start.py", program]
-    done = subprocess.run(command, env=given, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, env=given, capture_output=True, text=True, timeout=patience(60))
     assert (done.returncode, done.stdout.strip()) == (0, "b'1\\n'"), done.stderr
 
 
@@ -129,7 +147,7 @@ with connection.running(Crew("training", 2**40, 2**20, gpu=False)):
 
 
 def test_a_ray_of_its_own_that_does_not_start_is_told_in_words(tmp_path: Path) -> None:
-    told = subprocess.run([sys.executable, "-c", TOO_MANY], capture_output=True, text=True, timeout=120)
+    told = subprocess.run([sys.executable, "-c", TOO_MANY], capture_output=True, text=True, timeout=patience(60))
     assert told.returncode == 1 and "in" not in told.stdout
     assert "Unavailable: Ray could not start on this machine: " in told.stderr.splitlines()[-1], told.stderr
 

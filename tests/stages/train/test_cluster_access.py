@@ -15,37 +15,59 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from tasks.core.errors import InputError, Unavailable
 from tasks.stages.cluster import connection
 from tasks.stages.cluster import head as head_of_ray
+from tests.soaking import soak
 from tests.stages.train.ray_head import TOKEN, free_port, join, started
 
 
 @pytest.fixture(scope="module")
-def head(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Address of a cluster that asks for TOKEN."""
-    with started(tmp_path_factory.mktemp("head")) as address:
+def tls(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Ray's settings for TLS."""
+    return certificate(tmp_path_factory.mktemp("tls"))
+
+
+@pytest.fixture(scope="module")
+def head(tmp_path_factory: pytest.TempPathFactory, tls: dict[str, str]) -> Iterator[str]:
+    """Address of a cluster that asks for TOKEN and has TLS."""
+    with started(tmp_path_factory.mktemp("head"), **tls) as address:
         yield address
+
+
+WITH_TOKEN = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": TOKEN}
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("given", "code", "words"),
+    ("given", "words"),
     [
-        ({}, 2, "asks for a token; set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN"),
-        ({"RAY_AUTH_TOKEN": TOKEN}, 2, "asks for a token; set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN"),
-        ({"RAY_AUTH_MODE": "token"}, 2, "there is no token; set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN"),
-        ({"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "wrong"}, 2, "refuses the token of RAY_AUTH_TOKEN; set that of"),
-        ({"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": "/none"}, 2, "RAY_AUTH_TOKEN_PATH: /none cannot be read"),
-        ({"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": TOKEN}, 0, "in"),
+        ({}, "asks for a token; set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN"),
+        ({"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "wrong"}, "refuses the token of RAY_AUTH_TOKEN; set that of"),
+        ({"RAY_AUTH_MODE": "token"}, "there is no token; set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN"),
+        *soak(
+            [
+                ({"RAY_AUTH_TOKEN": TOKEN}, "asks for a token; set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN"),
+                (
+                    {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": "/none"},
+                    "RAY_AUTH_TOKEN_PATH: /none cannot be read",
+                ),
+            ]
+        ),
     ],
-    ids=["nothing", "no mode", "no token", "wrong token", "no file", "right"],
+    ids=["nothing", "wrong token", "no token", "no mode", "no file"],
 )
 def test_a_cluster_that_asks_for_a_token_says_what_to_set(
-    head: str, tmp_path: Path, given: dict[str, str], code: int, words: str
+    head: str, tmp_path: Path, tls: dict[str, str], given: dict[str, str], words: str
 ) -> None:
-    """Ray itself would try for 20 seconds."""
-    told = join(tmp_path, RAY_ADDRESS=head, **connection.LOOPBACK, **given)
-    assert (told.returncode, words in told.stdout) == (code, True), told
+    """Ray itself would try for 20 seconds. Who has the token is let in by the tests of TLS and of places."""
+    told = join(tmp_path, RAY_ADDRESS=head, **connection.LOOPBACK, **tls, **given)
+    assert (told.returncode, words in told.stdout) == (2, True), told
     assert "does not answer" not in told.stdout and TOKEN not in told.stdout
-    assert ("Ray is asked" in told.stderr) == (code == 0)
+    assert "Ray is asked" not in told.stderr
+
+
+@pytest.mark.slow
+def test_a_cluster_with_tls_says_what_is_missing_to_who_has_none(head: str, tmp_path: Path) -> None:
+    without = join(tmp_path, RAY_ADDRESS=head, **connection.LOOPBACK, **WITH_TOKEN)
+    assert without.returncode == 3 and "RAY_USE_TLS is not set here: is it on the cluster?" in without.stdout
 
 
 def certificate(folder: Path) -> dict[str, str]:
@@ -61,17 +83,6 @@ def certificate(folder: Path) -> dict[str, str]:
     (folder / "key.pem").write_bytes(key.private_bytes(serialization.Encoding.PEM, *pem))
     files = {"RAY_TLS_SERVER_CERT": "cert.pem", "RAY_TLS_SERVER_KEY": "key.pem", "RAY_TLS_CA_CERT": "cert.pem"}
     return {"RAY_USE_TLS": "1"} | {name: str(folder / file) for name, file in files.items()}
-
-
-@pytest.mark.slow
-def test_a_cluster_with_tls_lets_in_who_has_it_and_says_what_is_missing(tmp_path: Path) -> None:
-    given = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": TOKEN, **connection.LOOPBACK}
-    tls = certificate(tmp_path)
-    with started(tmp_path, **tls) as address:
-        with_it = join(tmp_path, "print('in')", RAY_ADDRESS=address, **given, **tls)
-        assert (with_it.returncode, with_it.stdout.strip()) == (0, "in"), with_it
-        without = join(tmp_path, RAY_ADDRESS=address, **given)
-        assert without.returncode == 3 and "RAY_USE_TLS is not set here: is it on the cluster?" in without.stdout
 
 
 @pytest.mark.parametrize(
@@ -115,38 +126,61 @@ def test_a_cluster_that_is_away_is_told_as_such_at_once(monkeypatch: pytest.Monk
             head_of_ray.require(f"127.0.0.1:{silent.getsockname()[1]}")
 
 
-def test_the_words_for_a_refused_token_hold_no_token(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("RAY_AUTH_MODE", "token")
-    monkeypatch.setenv("RAY_AUTH_TOKEN", TOKEN)
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({}, "asks for a token"),
+        ({"RAY_AUTH_TOKEN": TOKEN}, "asks for a token"),
+        ({"RAY_AUTH_MODE": "token"}, "asks for a token"),
+        (WITH_TOKEN, "refuses the token of RAY_AUTH_TOKEN;"),
+        ({"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": "/t"}, "refuses the token of RAY_AUTH_TOKEN_PATH;"),
+    ],
+)
+def test_the_words_for_a_refused_token_name_what_is_set_and_hold_no_token(
+    monkeypatch: pytest.MonkeyPatch, given: dict[str, str], words: str
+) -> None:
+    for name in ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
     error = head_of_ray.refused("ray:6379")
-    assert isinstance(error, InputError) and TOKEN not in str(error)
+    assert isinstance(error, InputError) and words in str(error) and TOKEN not in str(error)
+
+
+@pytest.mark.parametrize(
+    ("path", "words"), [(None, "there is no token"), ("/none", "RAY_AUTH_TOKEN_PATH: /none cannot be read")]
+)
+def test_a_token_that_cannot_be_shown_is_told(monkeypatch: pytest.MonkeyPatch, path: str | None, words: str) -> None:
+    monkeypatch.delenv("RAY_AUTH_TOKEN_PATH", raising=False)
+    if path:
+        monkeypatch.setenv("RAY_AUTH_TOKEN_PATH", path)
+    assert words in str(head_of_ray.unreadable())
 
 
 PLACES = """
-import ray, time
+import ray
 from pathlib import Path
 from tasks.stages.train.job import Job
 from tasks.stages.train.machines import places
+from tests.patience import wait_until
 places.SETTLED_SECONDS = 1.0
 def job(unfit=(), **settings):
     return Job(Training(threads=1, **settings), *[Path()] * 5, unfit=unfit)
 two = dict(workers=2, least_workers=1)
 print("room for", places.wait_for(job(**two)), places.wait_for(job(workers=1)))
 only = ray.nodes()[0]["NodeID"]
-for unfit in ((), (only, "0" * 56), ("0" * 56,)):
+for unfit in ((), ("0" * 56,)):
     with places.asked(job(unfit, **two), [2, 1]) as asked:
-        until = time.monotonic() + (2 if only in unfit else 60)
-        while not asked.given() and time.monotonic() < until:
-            time.sleep(0.1)
-        print("of", len(unfit), "unfit", asked.given())
+        print("given", wait_until(asked.given, "a place"))
+with places.asked(job((only, "0" * 56), **two), [1]) as unfit, places.asked(job(**two), [1]) as fit:
+    print("given", wait_until(fit.given, "a place"), "and where none fits", unfit.given())
 """
 
 
 @pytest.mark.slow
-def test_a_training_begins_with_as_many_workers_as_have_room(head: str, tmp_path: Path) -> None:
+def test_a_training_begins_with_as_many_workers_as_have_room(head: str, tmp_path: Path, tls: dict[str, str]) -> None:
     """The head has one CPU. Two places that are wanted together are not given one by one. A machine that does not fit
     gives none."""
-    settings = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": TOKEN}
-    told = join(tmp_path, PLACES, RAY_ADDRESS=head, **connection.LOOPBACK, **settings)
-    assert told.returncode == 0, told.stderr
-    assert "room for 1 1" in told.stdout and "of 0 unfit 1\nof 2 unfit 0\nof 1 unfit 1" in told.stdout
+    told = join(tmp_path, PLACES, RAY_ADDRESS=head, **connection.LOOPBACK, **tls, **WITH_TOKEN)
+    assert (told.returncode, "Ray is asked" in told.stderr) == (0, True), told.stderr
+    assert "room for 1 1\ngiven 1\ngiven 1\ngiven 1 and where none fits 0" in told.stdout

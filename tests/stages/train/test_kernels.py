@@ -1,6 +1,7 @@
 """What computes the layers: what it needs, where its files lie, what Liger is asked for.
 
-That a compiled training takes the same steps is in test_invariance.py, for `make soak`. Liger needs a GPU, and was not run.
+That a compiled training takes the same steps is in test_invariance.py, for `make soak`. Liger needs a GPU, and was not
+run.
 """
 
 import os

@@ -1,12 +1,16 @@
-"""A training that is asked to end writes a checkpoint first; tests/stages/train/test_train.py asks a whole stage."""
+"""A training that is asked to end, or whose machines change, writes a checkpoint first; test_train.py asks a whole
+stage, and in test_three_machines.py machines come and go."""
 
 import errno
 import json
 import os
 import signal
-import time
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
+from types import ModuleType, SimpleNamespace
 
 import pytest
 
@@ -14,9 +18,10 @@ from tasks.core.errors import HallmarkError
 from tasks.core.files import tree_digest
 from tasks.stages.train import loop
 from tasks.stages.train.job import Job
-from tasks.stages.train.machines import leaving
+from tasks.stages.train.machines import leaving, places
 from tasks.stages.train.recovery import checkpoints
 from tasks.stages.train.recovery.attempts import MachinesChange, WorkersLost
+from tests.patience import wait_until
 from tests.stages.train.spawn import Workers
 
 MakeJob = Callable[..., Job]
@@ -52,6 +57,57 @@ def test_two_workers_end_after_the_same_step(job: MakeJob, pair: Workers) -> Non
     assert tree_digest(made.output) == tree_digest(whole.output)
 
 
+@pytest.fixture
+def cluster(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+    """What Ray Train says of a machine that is taken away."""
+    said, ray, train = SimpleNamespace(taken_away=None), ModuleType("ray"), ModuleType("ray.train")
+    ray.get_runtime_context = lambda: SimpleNamespace(get_node_id=lambda: "this one")  # type: ignore[attr-defined]
+    train.get_preemption_info = lambda: said.taken_away  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "ray", ray)
+    monkeypatch.setitem(sys.modules, "ray.train", train)
+    return said
+
+
+@pytest.mark.usefixtures("alone")
+def test_workers_end_with_a_checkpoint_where_a_machine_is_taken_away(job: MakeJob, cluster: SimpleNamespace) -> None:
+    cluster.taken_away = "soon"
+    made = replace(job(), notices=True)
+    with pytest.raises(MachinesChange, match="a machine is taken away after step 4"):
+        loop.train(made)
+    assert kept_at(made) == 4
+
+
+@pytest.mark.usefixtures("alone", "cluster")
+def test_workers_end_with_their_next_checkpoint_where_there_is_room_for_more(job: MakeJob) -> None:
+    made = replace(job(checkpoint_steps=2), notices=True)
+    made.more.touch()
+    with pytest.raises(MachinesChange, match="there is room for more workers after step 2"):
+        loop.train(made)
+    assert kept_at(made) == 2
+
+
+def test_a_training_with_fewer_workers_is_told_of_room_for_more(job: MakeJob, monkeypatch: pytest.MonkeyPatch) -> None:
+    groups: list[list[int]] = []
+
+    @contextmanager
+    def asked(_job: Job, together: list[int]) -> Iterator[SimpleNamespace]:
+        groups.append(together)
+        yield SimpleNamespace(given=lambda: 1)
+
+    monkeypatch.setattr(places, "asked", asked)
+    monkeypatch.setattr(places, "GROW_SECONDS", 0.0)
+    monkeypatch.setattr(places, "EVERY_SECONDS", 0.01)
+    made = job(workers=3, least_workers=1)
+    made.more.touch()
+    with places.looked_for(made, 1):
+        assert not made.more.exists(), "of an attempt before"
+        made.record.touch()
+        wait_until(made.more.exists, "word of more room")
+    assert groups == [[1, 1]]
+    with places.looked_for(made, 3):
+        assert not made.more.exists() and len(groups) == 1
+
+
 def put(made: Job, **point: float) -> None:
     made.record.write_text(json.dumps({"step": 1, **point}) + "\n")
 
@@ -68,14 +124,14 @@ def test_before_a_step_is_taken_it_ends_at_once(job: MakeJob, steps: str) -> Non
 
 def test_too_late_it_ends_without(job: MakeJob, monkeypatch: pytest.MonkeyPatch) -> None:
     """Asked again it has as long as before: `hallmark down` and the end of a flow run both ask."""
-    monkeypatch.setattr(leaving, "SECONDS", 1.0)
+    monkeypatch.setattr(leaving, "SECONDS", 0.2)
     made, before = job(), signal.getsignal(signal.SIGTERM)
     put(made, seconds=1.0)
     with pytest.raises(KeyboardInterrupt), leaving.on_sigterm(made):
         for _ in range(3):
             ask()
         assert made.leave.exists()
-        time.sleep(60)
+        wait_until(lambda: False, "the block to be ended")
     assert signal.getsignal(signal.SIGTERM) == before
 
 

@@ -31,7 +31,6 @@ pytestmark = [pytest.mark.s3, pytest.mark.slow, pytest.mark.timeout(1500)]
 MakeJob = Callable[..., Job]
 SETTINGS = {
     "learning_rate": 1e-3,
-    "checkpoint_steps": 5,
     "zero_stage": 2,
     "workers": 2,
     "least_workers": 1,
@@ -168,7 +167,7 @@ def assert_learnt_as_by_one(job: MakeJob, other: Job) -> None:
 def test_a_training_outlives_a_machine_that_is_cut_off(machines: Machines, job: MakeJob, alone: None) -> None:
     """The other machine trains on, from the checkpoint of both, and is then taken back with notice. Nothing lies on a
     disk that two of them see."""
-    made = replace(job("made", **SETTINGS, epochs=15), notices=True)
+    made = replace(job("made", **SETTINGS, epochs=10, checkpoint_steps=12), notices=True)
     driver = start(machines, made)
     driver.trains_by(2)
     machines.cut_off("one")
@@ -190,7 +189,7 @@ def test_what_happens_to_machines_changes_nothing_that_is_learnt(
     """One is cut off and killed; the other trains on. The store is away for a while. One joins with another version of
     a library, and is left out. Another joins, its clock a minute ahead, and training grows. One is taken back with
     notice. Nothing lies on a disk that two of them see. Then two of them answer as one process does."""
-    with_others = replace(job("with others", **SETTINGS, epochs=25), notices=True)
+    with_others = replace(job("with others", **SETTINGS, epochs=25, checkpoint_steps=5), notices=True)
     driver = start(machines, with_others)
     driver.reaches(12)
     machines.cut_off("one")

@@ -23,6 +23,7 @@ import s3fs
 from tasks.stages.train.machines import notice
 from tests import object_store, other_clock
 from tests.patience import wait_until
+from tests.stages.train.ray_head import LEAN
 from tests.tiny_project import ROOT
 
 HUB, HEAD = "hub", "head"
@@ -53,9 +54,6 @@ PORT, STORE = 6379, 18085
 NOTICED = {"RAY_health_check_period_ms": "500", "RAY_health_check_timeout_ms": "3000",
            "RAY_health_check_failure_threshold": "5", "RAY_health_check_initial_delay_ms": "500"}  # fmt: skip
 """How soon the head takes a machine that does not answer for lost: 15 s, longer than busy cores take to answer."""
-LEAN = {"RAY_prestart_worker_first_driver": "0", "RAY_enable_worker_prestart": "0",
-        "RAY_enable_metrics_collection": "0"}  # fmt: skip
-"""Without the workers that Ray starts before somebody asks for one, and without what it measures for dashboards."""
 TOKEN = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "0123456789abcdef0123456789abcdef"}
 
 
