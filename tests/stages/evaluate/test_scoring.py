@@ -3,7 +3,6 @@
 from typing import Any
 
 import pytest
-from statsmodels.stats.multitest import multipletests
 
 from tasks.core.params.evaluation import Evaluation
 from tasks.stages.evaluate import comparing, intervals, scoring
@@ -77,6 +76,8 @@ def many(language: str, gained: int, same: int) -> list[Example]:
 
 
 def test_slices_are_corrected_for_their_number() -> None:
+    from statsmodels.stats.multitest import multipletests
+
     # Alone, six gains and no loss have p = 2/2^6 = 0.031; among three slices that is no longer a finding.
     rows = [*many("de", 6, 20), *many("en", 0, 20), *many("fr", 1, 20)]
     found = [group for group in scoring.compute(rows, settings()).slices if group.by == "language"]

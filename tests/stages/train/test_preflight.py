@@ -2,8 +2,10 @@
 
 import dataclasses
 import re
+import shlex
 import shutil
 import socket
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -49,13 +51,11 @@ def test_the_shape_is_that_of_the_loaded_model(tiny: Path) -> None:
         assert made.trained(settings) == sum(it.numel() for it in adapted.parameters() if it.requires_grad)
 
 
-@pytest.mark.usefixtures("alone")
 @pytest.mark.parametrize("changes", [{}, {"micro_batch_tokens": 200, "global_batch_size": 5, "epochs": 1.5}], ids=str)
 def test_steps_and_tokens_are_those_of_the_training(
-    job: Callable[..., Job], tiny: Path, changes: dict[str, Any]
+    trained: Callable[..., Job], tiny: Path, changes: dict[str, Any]
 ) -> None:
-    made = job(**changes)
-    loop.train(made)
+    made = trained(**changes)
     curve = watch.read_record(made.record)
     work = told(tiny, made.rows, **changes).workload
     assert work is not None
@@ -169,8 +169,20 @@ def test_where_nobody_has_tokenised_rows_they_are_made_up(job: Callable[..., Job
     assert (told["steps"], told["tokens"]) == (1, 16 * 48) and told["seconds"] > 0
 
 
+def test_a_calibration_that_gets_nowhere_says_why(
+    tiny: Path, folder24: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code = "raise MemoryError('one thing more')"
+    monkeypatch.setattr(calibrate, "python", lambda: shlex.join([sys.executable, "-I", "-c", code]))
+    with pytest.raises(
+        Unavailable, match=r"got through no step \(exit code 1\): MemoryError: one thing more; leave --calibrate out"
+    ):
+        calibrate.of(training(), shape.read(tiny), tiny, folder24, "r1", tmp_path)
+
+
 @pytest.mark.slow
-def test_a_calibration_that_gets_nowhere_says_why(tiny: Path, folder24: Path, tmp_path: Path) -> None:
+@pytest.mark.soak
+def test_a_calibration_of_a_model_that_is_none_says_why(tiny: Path, folder24: Path, tmp_path: Path) -> None:
     broken = tmp_path / "model"
     shutil.copytree(tiny, broken)
     (broken / "config.json").write_text("{}")

@@ -9,18 +9,20 @@ import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from tasks.core import texts
 from tasks.core.errors import InputError, Refused
+from tasks.core.files import tree_digest
 from tasks.core.params.prompts import Prompt
 from tasks.stages.train import loop, watch
 from tasks.stages.train.job import Job
 from tasks.stages.train.rows import examples, proof, tokenise
 from tasks.stages.train.rows.rendering import Example, examples_of, stop_tokens
+from tests.once import once
+from tests.stages.train import plain_texts
 from tests.stages.train.conftest import make_rows, put_rows, training
-from tests.stages.train.plain_texts import BOTH, ROWS, SETTINGS, WINDOW, document, put_table, put_tokens, rendered
+from tests.stages.train.plain_texts import BOTH, ROWS, SETTINGS, WINDOW, document, put_table, rendered
 
 END, START = "<|im_end|>", "<|im_start|>"
 FULL = {"method": "full", "lora_rank": None, "lora_alpha": None}
@@ -132,60 +134,39 @@ def test_texts_that_are_missing_at_the_end_are_found(tiny: Path, tokenizer: Any,
             proof.prove(examples.together(left), table, BOTH, tokenizer, stops)
 
 
-@pytest.fixture
-def text_job(job: MakeJob, tiny: Path, tmp_path: Path) -> MakeJob:
-    """A training on texts and conversations."""
-    folder = put_tokens(tiny, tmp_path / "tokens")
-    return lambda name, **changes: dataclasses.replace(job(name, **{**SETTINGS, **changes}), rows=folder)
+@pytest.fixture(scope="module")
+def folder(tiny: Path, shared: Path) -> Path:
+    """Texts and conversations as tokens."""
+    return once(shared / "texts", lambda folder: plain_texts.put_tokens(tiny, folder))
 
 
 def losses(job: Job) -> list[float]:
     return [point["loss"] for point in watch.read_record(job.record)]
 
 
-@pytest.mark.usefixtures("alone")
-def test_no_way_to_compute_changes_what_texts_teach(text_job: MakeJob) -> None:
-    plain = text_job("plain")
-    loop.train(plain)
-    for number, changes in enumerate((
+@pytest.mark.parametrize(
+    "changes",
+    [
         {"layout": "packed", "micro_batch_tokens": 300},
         {"zero_stage": 3, "gradient_checkpointing": True, "micro_batch_tokens": 100},
-    )):  # fmt: skip
-        made = text_job(f"other{number}", **changes)
-        loop.train(made)
-        assert losses(made) == pytest.approx(losses(plain), abs=1e-5), changes
+    ],
+    ids=str,
+)
+def test_no_way_to_compute_changes_what_texts_teach(trained: MakeJob, folder: Path, changes: dict[str, Any]) -> None:
+    plain, other = trained(folder, **SETTINGS), trained(folder, **SETTINGS, **changes)
+    assert losses(other) == pytest.approx(losses(plain), abs=1e-5)
 
 
-class Killed(Exception):
-    pass
-
-
-@pytest.mark.usefixtures("alone")
-def test_a_training_on_texts_goes_on_exactly(text_job: MakeJob, monkeypatch: pytest.MonkeyPatch) -> None:
-    whole, cut = text_job("whole", checkpoint_steps=2), text_job("cut", checkpoint_steps=2)
-    loop.train(whole)
-    real = loop.take_step
-
-    def step(engine: Any, order: Any, number: int, *rest: Any) -> Any:
-        if number == 3:
-            raise Killed
-        return real(engine, order, number, *rest)
-
-    monkeypatch.setattr(loop, "take_step", step)
-    with pytest.raises(Killed):
-        loop.train(cut)
-    monkeypatch.setattr(loop, "take_step", real)
+def test_a_training_on_texts_goes_on_exactly(trained: MakeJob, killed: MakeJob, folder: Path) -> None:
+    whole, cut = trained(folder, **SETTINGS), killed(folder, **SETTINGS)
     loop.train(cut)
     assert losses(cut) == losses(whole)
-    for name, weight in load_file(whole.output / "adapter_model.safetensors").items():
-        assert torch.equal(load_file(cut.output / "adapter_model.safetensors")[name], weight)
+    assert tree_digest(cut.output) == tree_digest(whole.output)
 
 
-@pytest.mark.usefixtures("alone")
-def test_the_loss_of_a_text_that_was_held_out_falls(text_job: MakeJob, tiny: Path, tokenizer: Any) -> None:
+def test_the_loss_of_a_text_that_was_held_out_falls(trained: MakeJob, folder: Path, tiny: Path, tokenizer: Any) -> None:
     """By transformers' own loss, of a text whose words come in other orders in those that were trained."""
-    made = text_job("full", epochs=10, learning_rate=3e-3, **FULL)
-    loop.train(made)
+    made = trained(folder, **{**SETTINGS, **FULL, "epochs": 5, "learning_rate": 3e-3})
     held_out = texts.windows(texts.text_of(document(11)), tokenizer, WINDOW)
 
     def loss(folder: Path) -> float:
