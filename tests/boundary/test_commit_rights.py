@@ -20,15 +20,15 @@ from tasks.sources.sources import Source
 from tests.declarations.test_declarations import SOURCE, outside, require, sign, source, waits  # noqa: F401
 from tests.governed.fixtures import folder, house, made  # noqa: F401
 from tests.governed.house import PARAMS, House
+from tests.patience import patience
+from tests.soaking import soak
 from tests.tiny_project import commit, git
 
 PROGRAM = Path(sys.executable).with_name("hallmark")
 CODE = "rows = 1  # $Id$ $Format:%H$\n"
 
 
-@pytest.fixture
-def clone(tmp_path: Path) -> Path:
-    place = tmp_path / "clone"
+def cloned(place: Path) -> Path:
     (place / "tasks").mkdir(parents=True)
     (place / "tasks" / "clean.py").write_text(CODE)
     git(place, "init", "--quiet", "--initial-branch", "main")
@@ -36,27 +36,45 @@ def clone(tmp_path: Path) -> Path:
     return place
 
 
-def brought(clone: Path) -> tuple[tree.Tree, Path]:
+@pytest.fixture
+def clone(tmp_path: Path) -> Path:
+    return cloned(tmp_path / "clone")
+
+
+def brought(clone: Path, run: str = "r1") -> tuple[tree.Tree, Path]:
     """The tree of HEAD, and a run's worktree of it."""
     checkout = Repository.open(clone)
     at = checkout.commit_of("HEAD")
-    worktree = clone / ".hallmark" / "runs" / "r1"
+    worktree = clone / ".hallmark" / "runs" / run
     worktree.parent.mkdir(parents=True, exist_ok=True)
     checkout.add_worktree(worktree, at)
     return tree.read(checkout, at), worktree
 
 
-@pytest.mark.attack(rights="commit", stopped="a worktree is compared with what the commit holds, byte for byte")
-@pytest.mark.parametrize(
-    "attribute",
-    ["ident", "text eol=crlf", "filter=lfs", "export-subst", "merge=ours", "diff=x"],
-)
-def test_an_attribute_changes_no_code_unseen(clone: Path, attribute: str) -> None:
-    (clone / ".gitattributes").write_text(f"*.py {attribute}\n")
+ATTRIBUTES = ["ident", "text eol=crlf", "filter=lfs", "export-subst", "merge=ours", "diff=x"]
+
+
+@pytest.fixture(scope="module")
+def attributed(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[str], Path]:
+    """What differs in a worktree of a commit that has a file with each attribute, and the worktree."""
+    clone = cloned(tmp_path_factory.mktemp("attributes") / "clone")
+    for number in range(len(ATTRIBUTES)):
+        (clone / "tasks" / f"a{number}.py").write_text(CODE)
+    lines = [f"tasks/a{number}.py {attribute}\n" for number, attribute in enumerate(ATTRIBUTES)]
+    (clone / ".gitattributes").write_text("".join(lines))
     commit(clone, "attributes")
     held, worktree = brought(clone)
-    same = (worktree / "tasks" / "clean.py").read_bytes() == CODE.encode()
-    assert held.differs(worktree, (".git",)) == ([] if same else ["tasks/clean.py"])
+    return held.differs(worktree, (".git",)), worktree
+
+
+@pytest.mark.attack(rights="commit", stopped="a worktree is compared with what the commit holds, byte for byte")
+@pytest.mark.parametrize("attribute", ATTRIBUTES)
+def test_an_attribute_changes_no_code_unseen(attributed: tuple[list[str], Path], attribute: str) -> None:
+    differs, worktree = attributed
+    path = f"tasks/a{ATTRIBUTES.index(attribute)}.py"
+    same = (worktree / path).read_bytes() == CODE.encode()
+    assert (path in differs) is not same
+    assert set(differs) <= {f"tasks/a{number}.py" for number in range(len(ATTRIBUTES))}
 
 
 @pytest.mark.attack(rights="commit", stopped="what git keeps under a name is read as it is, and replaced by nothing")
@@ -83,26 +101,37 @@ def test_refs_beside_a_commit_change_nothing_of_it(clone: Path, how: str) -> Non
     assert (worktree / "tasks" / "clean.py").read_text() == CODE
 
 
-@pytest.mark.attack(rights="commit", stopped="every path counts by its bytes, whatever git would quote of it")
-@pytest.mark.parametrize(
-    "name",
-    [
-        b"a\nb.txt", b"-rf", b'"quoted".txt', b"\xff\xfe.txt", "e\u0301.txt".encode(), "\u00e9.txt".encode(), b" lead",
-        b"trail ", b"a\tb", b":(top)x", b"*.txt", b"\x1b[2J", b"x" * 255,
-    ],
-    ids=repr,
-)  # fmt: skip
-def test_a_file_of_an_odd_name_is_seen(clone: Path, name: bytes) -> None:
-    path = Path(os.fsdecode(os.fsencode(clone) + b"/tasks/" + name))
-    path.write_text("as reviewed")
+ODD_NAMES = [
+    b"a\nb.txt", b"-rf", b'"quoted".txt', b"\xff\xfe.txt", "e\u0301.txt".encode(), "\u00e9.txt".encode(), b" lead",
+    b"trail ", b"a\tb", b":(top)x", b"*.txt", b"\x1b[2J", b"x" * 255,
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def oddly_named(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[str], list[str], list[str]]:
+    """What differs of a worktree with a file of each name, before and after each is changed, and git's own changes."""
+    clone = cloned(tmp_path_factory.mktemp("names") / "clone")
+
+    def write(place: Path, text: str) -> None:
+        for name in ODD_NAMES:
+            Path(os.fsdecode(os.fsencode(place) + b"/tasks/" + name)).write_text(text)
+
+    write(clone, "as reviewed")
     commit(clone, "odd")
     held, worktree = brought(clone)
-    assert held.differs(worktree, (".git",)) == []
-    there = Path(os.fsdecode(os.fsencode(worktree) + b"/tasks/" + name))
-    there.write_text("other")
-    assert held.differs(worktree, (".git",)) == [f"tasks/{os.fsdecode(name)}"]
-    path.write_text("other")
-    assert Repository.open(clone).changes()
+    before = held.differs(worktree, (".git",))
+    write(worktree, "other")
+    write(clone, "other")
+    changes = [change for change in Repository.open(clone).changes() if ".hallmark" not in change]
+    return before, held.differs(worktree, (".git",)), changes
+
+
+@pytest.mark.attack(rights="commit", stopped="every path counts by its bytes, whatever git would quote of it")
+@pytest.mark.parametrize("name", ODD_NAMES, ids=repr)
+def test_a_file_of_an_odd_name_is_seen(oddly_named: tuple[list[str], list[str], list[str]], name: bytes) -> None:
+    before, after, changes = oddly_named
+    assert before == [] and f"tasks/{os.fsdecode(name)}" in after and len(after) == len(ODD_NAMES)
+    assert len(changes) == len(ODD_NAMES)
 
 
 @pytest.mark.attack(rights="disk", stopped="git runs no hook for Hallmark")
@@ -124,6 +153,20 @@ def test_no_hook_of_the_clone_runs(clone: Path, tmp_path: Path) -> None:
     assert not touched.exists()
     git(clone, "commit", "--allow-empty", "-m", "by hand")
     assert touched.exists(), "the hooks are such as git runs"
+
+
+@pytest.fixture(scope="module")
+def surrounded(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, tree.Tree]:
+    """A clone, another repository beside it, and the tree of the clone."""
+    place = tmp_path_factory.mktemp("surrounded")
+    clone, other = cloned(place / "clone"), place / "else"
+    other.mkdir()
+    (other / "theirs.py").write_text("rows = 2\n")
+    (other / "config").write_text(f"[core]\n\tfsmonitor = touch {other / 'touched'}\n")
+    git(other, "init", "--quiet")
+    commit(other, "theirs")
+    before, _ = brought(clone)
+    return clone, other, before
 
 
 @pytest.mark.attack(rights="worker", stopped="git is given nothing of the caller's own that would lead it elsewhere")
@@ -150,18 +193,13 @@ def test_no_hook_of_the_clone_runs(clone: Path, tmp_path: Path) -> None:
     ids=lambda given: next(iter(given)),
 )
 def test_variables_lead_git_nowhere_else(
-    clone: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variables: dict[str, str]
+    surrounded: tuple[Path, Path, tree.Tree], monkeypatch: pytest.MonkeyPatch, variables: dict[str, str]
 ) -> None:
-    other, touched = tmp_path / "else", tmp_path / "touched"
-    other.mkdir()
-    (other / "theirs.py").write_text("rows = 2\n")
-    (other / "config").write_text(f"[core]\n\tfsmonitor = touch {touched}\n")
-    git(other, "init", "--quiet")
-    commit(other, "theirs")
-    before, _ = brought(clone)
+    clone, other, before = surrounded
+    touched = other / "touched"
     for name, value in variables.items():
         monkeypatch.setenv(name, value.replace("ELSE", str(other)).replace("TOUCHED", str(touched)))
-    after, worktree = brought(clone)
+    after, worktree = brought(clone, next(iter(variables)).lower().replace("_", "-"))
     checkout = Repository.open(clone)
     checkout.changes()
     checkout.snapshot()
@@ -271,10 +309,10 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.mark.attack(rights="commit", stopped="a command runs what is installed, and nothing of the folder it stands in")
 @pytest.mark.parametrize(
-    "words", ["status", "params --check params.yaml", "releases verify .", "gates list", "up --help"]
+    "words", ["status", "releases verify .", *soak(["params --check params.yaml", "gates list", "up --help"])]
 )
 def test_a_command_loads_nothing_from_where_it_stands(hostile: Path, words: str) -> None:
-    done = subprocess.run([PROGRAM, *words.split()], cwd=hostile, capture_output=True, text=True, timeout=60)
+    done = subprocess.run([PROGRAM, *words.split()], cwd=hostile, capture_output=True, text=True, timeout=patience(60))
     assert not (hostile / "touched").exists()
     assert "Traceback" not in done.stderr and "\x1b[2J" not in done.stdout + done.stderr
     assert "evil.invalid" not in done.stdout + done.stderr

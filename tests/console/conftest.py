@@ -63,7 +63,7 @@ def lived_in(tmp_path_factory: pytest.TempPathFactory, checkouts: Checkouts, sha
 
 def copy_of_lived_in(checkouts: Checkouts, shared: Path, folder: Path) -> Path:
     """Copy the checkout that the first process of the session that asks for it makes."""
-    original = made_once(shared, "lived_in", lambda place: live_in(checkouts.released(place)))
+    original = made_once(shared / "lived_in", lambda place: live_in(checkouts.released(place)))
     shutil.copytree(original, folder, symlinks=True)
     worktrees = [str(folder / ".hallmark" / "runs" / run) for run in (whole_run.RUN, WAITING, FAILING)]
     git(folder, "worktree", "repair", *worktrees)

@@ -5,6 +5,7 @@ import json
 import shutil
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from infra.console import server as console
 from infra.prefect import server
 from tests.checkouts import Checkouts
 from tests.helm import render
+from tests.patience import patience
 from tests.tiny_project import ROOT
 
 pytestmark = [
@@ -35,12 +37,12 @@ def status(url, host):
     except OSError:
         return None
 
-until = time.monotonic() + 240
 if said:
     while said not in (line := process.stdout.readline()) and line:
         pass
     answers = [line]
 else:
+    until = time.monotonic() + float(sys.argv[4])
     while not status(*asked[0]) and process.poll() is None and time.monotonic() < until:
         time.sleep(0.5)
     answers = [status(*each) for each in asked]
@@ -58,11 +60,19 @@ grant_default_workspace_access = false
 """
 
 
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory, checkouts: Checkouts) -> Path:
+    """A checkout whose databases have their tables, which Prefect and MLflow take longer to make than to start."""
+    return checkouts.ready(tmp_path_factory.mktemp("project") / "project")
+
+
+@cache
+def deployments() -> dict[str, dict[str, Any]]:
+    return {each["metadata"]["name"]: each for each in render() if each["kind"] == "Deployment"}
+
+
 def container(part: str) -> dict[str, Any]:
-    (found,) = [
-        each for each in render() if (each["kind"], each["metadata"]["name"]) == ("Deployment", f"hallmark-{part}")
-    ]
-    return dict(found["spec"]["template"]["spec"]["containers"][0])
+    return dict(deployments()[f"hallmark-{part}"]["spec"]["template"]["spec"]["containers"][0])
 
 
 def answers(
@@ -70,7 +80,7 @@ def answers(
 ) -> list[Any]:
     """Start a part with what its secret holds, and ask it, with names of hosts; or wait until it says something.
 
-    `mounts`: what lies where, to read; what is called .git or .hallmark, to write as well."""
+    `mounts`: what lies where, to read; what is called .git, .hallmark or db, to write as well."""
     made = container(part)
     given = {each["name"]: each["value"] for each in made["env"]} | secret
     shut = ["bwrap", "--die-with-parent", "--unshare-user", "--uid", "10001", "--gid", "10001", "--unshare-net",
@@ -78,34 +88,33 @@ def answers(
     shown = ["--ro-bind", str(ROOT), str(ROOT)]  # it may lie below /tmp
     own = [word for to, path in mounts.items() for word in (_bind(to), str(path), to)]
     inside = [sys.executable, "-I", "-c", ASK, json.dumps(made["command"]), json.dumps(asked), said]
+    inside.append(str(patience(240)))
     command = [*shut, "--tmpfs", "/tmp", *shown, *own, "--chdir", made["workingDir"], *inside]
     done = subprocess.run(
         command, capture_output=True, text=True,
-        env=given | {"PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin"}, timeout=300,
+        env=given | {"PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin"},
+        timeout=patience(300),
     )  # fmt: skip
     assert done.returncode == 0 and not done.stderr, done.stdout + done.stderr
     return list(json.loads(done.stdout))
 
 
 def _bind(to: str) -> str:
-    return "--bind" if to.endswith((".git", ".hallmark")) else "--ro-bind"
+    return "--bind" if to.endswith((".git", ".hallmark", "db")) else "--ro-bind"
 
 
-def test_prefect_asks_for_its_secret() -> None:
+def test_prefect_asks_for_its_secret(project: Path) -> None:
     at = f"http://127.0.0.1:{server.PORT}"
-    secret = {"PREFECT_API_DATABASE_CONNECTION_URL": "sqlite+aiosqlite:////tmp/prefect.db"}
-    given = secret | {"PREFECT_SERVER_API_AUTH_STRING": "hallmark:secret"}
-    assert answers("prefect", given, [(f"{at}/api/health", ""), (f"{at}/api/flows/x", ""), (at, "")], {}) == [
-        200,
-        401,
-        200,
-    ]
+    given = {"PREFECT_API_DATABASE_CONNECTION_URL": "sqlite+aiosqlite:////tmp/db/prefect.db",
+             "PREFECT_SERVER_API_AUTH_STRING": "hallmark:secret"}  # fmt: skip
+    asked = [(f"{at}/api/health", ""), (f"{at}/api/flows/x", ""), (at, "")]
+    assert answers("prefect", given, asked, {"/tmp/db": project / ".hallmark" / "prefect"}) == [200, 401, 200]
 
 
-def test_mlflow_asks_for_its_password_under_its_own_name(tmp_path: Path) -> None:
+def test_mlflow_asks_for_its_password_under_its_own_name(project: Path, tmp_path: Path) -> None:
     (tmp_path / "sign_in.ini").write_text(SIGN_IN)
     at = f"http://127.0.0.1:{tracking.PORT}"
-    given = {"MLFLOW_BACKEND_STORE_URI": "sqlite:////tmp/mlflow.db", "MLFLOW_DEFAULT_ARTIFACT_ROOT": "s3://artifacts/",
+    given = {"MLFLOW_BACKEND_STORE_URI": "sqlite:////tmp/db/mlflow.db", "MLFLOW_DEFAULT_ARTIFACT_ROOT": "s3://artifacts/",
              "MLFLOW_FLASK_SERVER_SECRET_KEY": "secret", "MLFLOW_AUTH_ADMIN_PASSWORD": "a long password",
              "MLFLOW_AUTH_CONFIG_PATH": "/srv/mlflow/sign_in.ini"}  # fmt: skip
     asked = [
@@ -113,13 +122,13 @@ def test_mlflow_asks_for_its_password_under_its_own_name(tmp_path: Path) -> None
         (at, f"hallmark-mlflow.hallmark.svc:{tracking.PORT}"),
         (at, "evil.example"),
     ]
-    assert answers("mlflow", given, asked, {"/srv/mlflow": tmp_path}) == [200, 401, 403]
+    mounts = {"/srv/mlflow": tmp_path, "/tmp/db": project / ".hallmark" / "mlflow"}
+    assert answers("mlflow", given, asked, mounts) == [200, 401, 403]
 
 
-@pytest.fixture
-def mounts(tmp_path: Path, checkouts: Checkouts) -> dict[str, Path]:
+@pytest.fixture(scope="module")
+def mounts(project: Path) -> dict[str, Path]:
     """The checkout as a pod has it."""
-    project = checkouts.ready(tmp_path / "project")
     return {
         "/srv/hallmark": project,
         "/srv/hallmark/.hallmark": project / ".hallmark",

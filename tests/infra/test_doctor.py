@@ -9,15 +9,16 @@ import pytest
 
 from infra.doctor import installed, looks, places
 from tests import in_process
-from tests.tiny_project import hallmark, make_project
+from tests.checkouts import Checkouts
+from tests.tiny_project import hallmark
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = make_project(tmp_path_factory.mktemp("doctor") / "project")
-    assert "hallmark init" in hallmark(folder, "doctor", code=1), "nothing was made here yet"
+def project(tmp_path_factory: pytest.TempPathFactory, checkouts: Checkouts) -> Path:
+    folder = checkouts.made(tmp_path_factory.mktemp("doctor") / "project")
+    assert "hallmark init" in in_process.hallmark(folder, "doctor", code=1), "nothing was made here yet"
     assert not (folder / ".hallmark" / "ledger.db").exists(), "the doctor makes nothing"
-    hallmark(folder, "init")
+    in_process.hallmark(folder, "init")
     return folder
 
 
@@ -165,7 +166,18 @@ def test_a_ledger_that_is_lost_is_not_begun_anew(copied: Path, keep: bytes | Non
 
 @pytest.fixture
 def copied(project: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(project, tmp_path / "copied", symlinks=True))
+    """A copy of all that a test changes; the rest, some hundred files of code, is linked."""
+    target = tmp_path / "copied"
+    (target / "infra").mkdir(parents=True)
+    for path in (*project.iterdir(), *(project / "infra").iterdir()):
+        place = target / path.relative_to(project)
+        if path.name in (".hallmark", ".dvc", "governance", "examples"):
+            shutil.copytree(path, place, symlinks=True)
+        elif path.is_file():
+            shutil.copy2(path, place)
+        elif path.name != "infra":
+            place.symlink_to(path)
+    return target
 
 
 @pytest.mark.parametrize("case", WRONG_FILES)

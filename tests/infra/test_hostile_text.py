@@ -15,11 +15,7 @@ from starlette.testclient import TestClient
 
 from infra.cli import main, verbs
 from infra.cli.lazy import Verbs
-from infra.console.accounts import Accounts
-from infra.console.app import application
 from infra.console.pages import PAGES, Page, api_path, csv_paths
-from infra.console.site import Site
-from infra.console.store import open_store
 from tasks.consent import withdrawals
 from tasks.core import config
 from tasks.core.config import Frozen
@@ -35,6 +31,7 @@ from tasks.runs import journal
 from tasks.runs.journal import Journal, StageLine
 from tasks.sources.sources import Sources, Suite
 from tests.checkouts import Checkouts
+from tests.console.visits import ORIGIN, console_of, signed_in
 from tests.core.test_shown import HOSTILE, RAW
 from tests.infra.test_datasets import ask
 from tests.tiny_project import commit, create
@@ -247,27 +244,23 @@ def test_the_project_holds_hostile_text(project: Path) -> None:
         assert "<U+001B>" in said(project, *command.split(), *COMMANDS[command]), command
 
 
+@pytest.fixture(scope="module")
+def reader(project: Path) -> TestClient:
+    """A data owner at the console of the project."""
+    return signed_in(TestClient(console_of(project), base_url=ORIGIN, headers={"origin": ORIGIN}), "data-owner")
+
+
+GIVEN = {
+    "run": "one", "gate": "data", "label": "tiny-1", "number": "5", "incident": "none", "before": "tiny-1",
+    "now": "tiny-1", "first": "one", "second": "one", "name": "nightly",
+}  # fmt: skip
+
+
 @pytest.mark.attack(rights="approver", stopped="pages, their JSON and their CSV spell out what does not show")
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.path)
-def test_no_page_of_the_console_passes_hidden_characters_on(project: Path, page: Page) -> None:
-    accounts = Accounts(open_store(project / ".hallmark"))
-    accounts.put("data-owner", "a password of some length")
-    origin = "http://127.0.0.1:1"
-    reader = TestClient(application(Site(project, origin)), base_url=origin, headers={"origin": origin})
-    reader.post("/sign-in", data={"person": "data-owner", "password": "a password of some length"})
-    given = {
-        "run": "one",
-        "gate": "data",
-        "label": "tiny-1",
-        "number": "5",
-        "incident": "none",
-        "before": "tiny-1",
-        "now": "tiny-1",
-        "first": "one",
-        "second": "one",
-        "name": "nightly",
-    }
+def test_no_page_of_the_console_passes_hidden_characters_on(reader: TestClient, page: Page) -> None:
     for path in (page.path, api_path(page), *csv_paths(page).values()):
-        answer = reader.get(path.format(**given))
+        answer = reader.get(path.format(**GIVEN))
         shown = answer.text.replace("\r\n", "\n")  # as lines of a CSV end
         assert answer.status_code in (200, 400, 404, 409) and not RAW.search(shown), (path, shown)
+        assert 'name="password"' not in shown, "they are signed in"

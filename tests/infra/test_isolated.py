@@ -12,6 +12,7 @@ import pytest
 
 from infra import processes
 from infra.prefect import access
+from tests.patience import patience
 
 CHILD = "import subprocess, sys; subprocess.run([sys.executable, '-m', 'json.tool', '--help']); print('over')"
 AGAIN = """
@@ -39,7 +40,7 @@ def test_what_lies_in_the_checkout_is_not_run_by_the_runner(
         path.write_text(f"import os; os.close(os.open({str(tmp_path / 'evil')!r}, os.O_CREAT))\n")
     monkeypatch.setenv("PYTHONPATH", str(planted) if where == "PYTHONPATH" else "")
     process = processes.spawn(access.folder(root), "probe", ["-c", CHILD], dict(os.environ))
-    psutil.Process(process.pid).wait(timeout=60)
+    psutil.Process(process.pid).wait(timeout=patience(60))
     log = (root / ".hallmark" / "prefect" / "probe.log").read_text()
     assert log.endswith("over\n") and "usage: python -m json.tool" in log, (log, sys.executable)
     assert not (tmp_path / "evil").exists()
@@ -62,7 +63,7 @@ def test_bytecode_beside_a_source_is_not_run_in_its_place(tmp_path: Path) -> Non
     evil.unlink()
     (root / "again").write_text(again := AGAIN.replace("ROOT", str(root)))
     process = processes.spawn(access.folder(root), "probe", ["-c", again], dict(os.environ))
-    psutil.Process(process.pid).wait(timeout=60)
+    psutil.Process(process.pid).wait(timeout=patience(60))
     log = (root / ".hallmark" / "prefect" / "probe.log").read_text()
     assert log.endswith("over\n") and not evil.exists(), log
 
@@ -93,23 +94,37 @@ def test_a_flow_run_keeps_bytecode_where_the_runner_does(tmp_path: Path) -> None
     assert done.stdout == f"1 {tmp_path / 'kept'}\n"
 
 
-SETTINGS = "from prefect.settings import get_current_settings; print(get_current_settings().client.max_retries)"
 BROUGHT = {
-    "prefect.toml": "[client]\nmax_retries = 7\n",
-    "pyproject.toml": "[tool.prefect.client]\nmax_retries = 7\n",
-    ".env": "PREFECT_CLIENT_MAX_RETRIES=7\n",
+    "prefect.toml": ("[client]\nmax_retries = 77\n", "client.max_retries"),
+    "pyproject.toml": ("[tool.prefect.runner]\nprocess_limit = 77\n", "runner.process_limit"),
+    ".env": ("PREFECT_RUNNER_POLL_FREQUENCY=77\n", "runner.poll_frequency"),
 }
+"""Files of which Prefect takes settings where it starts, each with one and its name."""
+SETTINGS = f"""
+from operator import attrgetter
+from prefect.settings import get_current_settings
+print(*attrgetter{tuple(name for _, name in BROUGHT.values())}(get_current_settings()))
+"""
+
+
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[str, str]]:
+    """By file, the setting that it brings as Prefect starts otherwise, and as the runner does."""
+    root = tmp_path_factory.mktemp("checkout")
+    (root / ".hallmark" / "prefect").mkdir(parents=True)
+    for name, (content, _) in BROUGHT.items():
+        (root / name).write_text(content)
+    otherwise = subprocess.run([sys.executable, "-c", SETTINGS], cwd=root, check=True, capture_output=True, text=True)
+    process = processes.spawn(access.folder(root), "probe", ["-c", SETTINGS], dict(os.environ))
+    psutil.Process(process.pid).wait(timeout=patience(60))
+    log = (root / ".hallmark" / "prefect" / "probe.log").read_text()
+    return dict(zip(BROUGHT, zip(otherwise.stdout.split(), log.split(), strict=True), strict=True))
 
 
 @pytest.mark.attack(rights="commit", stopped="server, runner and flow runs start outside of what git brings")
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("name", BROUGHT)
-def test_no_settings_of_prefect_are_taken_from_the_checkout(tmp_path: Path, name: str) -> None:
-    (tmp_path / ".hallmark" / "prefect").mkdir(parents=True)
-    (tmp_path / name).write_text(BROUGHT[name])
-    taken = subprocess.run([sys.executable, "-c", SETTINGS], cwd=tmp_path, check=True, capture_output=True, text=True)
-    assert taken.stdout == "7\n", "the attack is one, as Prefect starts otherwise"
-    process = processes.spawn(access.folder(tmp_path), "probe", ["-c", SETTINGS], dict(os.environ))
-    psutil.Process(process.pid).wait(timeout=60)
-    log = (tmp_path / ".hallmark" / "prefect" / "probe.log").read_text()
-    assert log.strip().isdigit() and log != "7\n", log
+def test_no_settings_of_prefect_are_taken_from_the_checkout(settings: dict[str, tuple[str, str]], name: str) -> None:
+    otherwise, runners = settings[name]
+    assert otherwise == "77", "the attack is one, as Prefect starts otherwise"
+    assert runners != "77"
