@@ -3,6 +3,8 @@
 import time
 from collections.abc import Callable
 
+from tests.patience import patience
+
 
 def quickest(action: Callable[[], object]) -> float:
     """Seconds of the fastest of three tries."""
@@ -13,3 +15,17 @@ def quickest(action: Callable[[], object]) -> float:
         return time.thread_time() - began
 
     return min(seconds() for _ in range(3))
+
+
+def is_quick(action: Callable[[], object], seconds: float) -> bool:
+    """Whether one of three tries takes less than so many seconds of a quick machine; the first that does is the last.
+
+    For what takes minutes if it is wrong, and a small part of `seconds` if it is right.
+    """
+
+    def quick() -> bool:
+        began = time.thread_time()
+        action()
+        return time.thread_time() - began < patience(seconds)
+
+    return any(quick() for _ in range(3))

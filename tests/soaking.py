@@ -1,12 +1,18 @@
 """Tests and cases that `make test` leaves out and `make soak` runs: repetitions of what another test shows once."""
 
+import functools
+import inspect
 import shlex
 from collections import defaultdict
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
 
 import pytest
 from _pytest.mark import ParameterSet
+from hypothesis import given, settings
+from hypothesis.strategies import SearchStrategy
+
+Test = TypeVar("Test", bound=Callable[..., None])
 
 COLLECTED = pytest.StashKey[list[pytest.Item]]()
 """Stash of the configuration: all tests that were collected, with those that are left out."""
@@ -20,6 +26,30 @@ def soak(cases: Iterable[Any]) -> list[ParameterSet]:
     """
     sets = [ParameterSet.extract_from(case, force_tuple=not isinstance(case, tuple)) for case in cases]
     return [pytest.param(*one.values, marks=[*one.marks, pytest.mark.soak], id=one.id) for one in sets]
+
+
+def examples(*strategies: SearchStrategy[Any], few: int, many: int = 500, **how: Any) -> Callable[[Test], Test]:
+    """Decorate a property as `hypothesis.given` does: with `few` examples in `make test`, with `many` in `make soak`.
+
+    Args:
+        strategies: Strategies of the last parameters of the test; those before them are fixtures.
+        few: Number of examples in `make test`.
+        many: Number of examples in `make soak`.
+        how: More settings of hypothesis.
+    """
+
+    def decorate(test: Test) -> Test:
+        fixtures = list(inspect.signature(test).parameters.values())[: -len(strategies)]
+
+        @functools.wraps(test)
+        def checked(examples: int, **given_fixtures: Any) -> None:
+            settings(max_examples=examples, **how)(given(*strategies)(test))(**given_fixtures)
+
+        number = inspect.Parameter("examples", inspect.Parameter.KEYWORD_ONLY)
+        checked.__signature__ = inspect.Signature([*fixtures, number])  # type: ignore[attr-defined]
+        return pytest.mark.parametrize("examples", [few, *soak([many])])(checked)  # type: ignore[return-value]
+
+    return decorate
 
 
 def select(items: list[pytest.Item], config: pytest.Config) -> None:

@@ -4,6 +4,7 @@ For what README and the guides promise with the files of the repository. A promi
 or another policy may be broken for every user.
 """
 
+import os
 import re
 import shlex
 import shutil
@@ -20,6 +21,7 @@ from tasks.runs import run
 from tasks.runs.asking import Envelope
 from tasks.runs.request import RunRequest
 from tasks.runs.run import Run
+from tasks.stages.data.ingest import pool
 from tests.in_process import hallmark
 from tests.tiny_project import COPIED, ROOT, commit, git
 
@@ -92,7 +94,8 @@ def run_asked_for(project: Path, command: str) -> Run:
 
 def take_through_data(asked: Run) -> Run:
     """Call every stage of data in this process, with the parameters of the run. Returns the run."""
-    for stage in DATA:
-        module = import_module(stage.module)
-        module.run(config.load_sections(asked.layout.params, module.Params), asked.layout)
+    with patch.dict(os.environ, {pool.WORKERS: "1"}):
+        for stage in DATA:
+            module = import_module(stage.module)
+            module.run(config.load_sections(asked.layout.params, module.Params), asked.layout)
     return asked

@@ -1,40 +1,41 @@
 """MLflow's tables are whole, whoever makes them at the same time and whoever is killed while doing so."""
 
-import os
 import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import pytest
-from mlflow import MlflowClient
 
 from tasks.core import mlflow_database
+from tests import forking
+from tests.forking import Forked
+from tests.patience import wait_until
 
 SCRIPT = "import sys; from tasks.core import mlflow_database; mlflow_database.make(sys.argv[1])"
 
 
-def makes(uri: str, tmp: Path) -> "subprocess.Popen[bytes]":
-    """Each with a /tmp of its own, as a stage in its sandbox has."""
-    tmp.mkdir()
-    command = [sys.executable, "-c", SCRIPT, uri]
-    return subprocess.Popen(command, env=os.environ | {"TMPDIR": str(tmp)}, stderr=subprocess.DEVNULL)
-
-
-@pytest.mark.slow
-def test_whoever_makes_it_and_is_killed_the_database_is_whole(tmp_path: Path) -> None:
+def test_whoever_makes_it_and_is_killed_the_database_is_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each process has a /tmp of its own, as a stage in its sandbox has."""
     file = tmp_path / "mlflow" / "mlflow.db"
     uri = f"sqlite:///{file}"
-    killed = makes(uri, tmp_path / "killed")
-    while not [*tmp_path.glob("mlflow/making-*/mlflow.db")]:  # it is at its migrations
-        assert killed.poll() is None
-        time.sleep(0.01)
-    killed.send_signal(signal.SIGKILL)
-    killed.wait()
-    assert not file.exists()
-    both = [makes(uri, tmp_path / name) for name in ("one", "other")]
-    assert [process.wait(120) for process in both] == [0, 0]
+    with forking.importing("tasks.core.mlflow_database", "tests.registry.mlflow_once") as processes:
+
+        def makes(name: str) -> Forked:
+            (tmp_path / name).mkdir()
+            monkeypatch.setenv("TMPDIR", str(tmp_path / name))
+            return processes.start(SCRIPT, uri)
+
+        killed = makes("killed")
+        wait_until(
+            lambda: [*tmp_path.glob("mlflow/making-*/mlflow.db")], "the first to be at its migrations", every=0.01
+        )
+        killed.send_signal(signal.SIGKILL)
+        killed.communicate()
+        assert killed.returncode == -signal.SIGKILL and not file.exists()
+        both = [makes(name) for name in ("one", "other")]
+        said = [process.communicate() for process in both]
+    assert [process.returncode for process in both] == [0, 0], said
+    from mlflow import MlflowClient
+
     client = MlflowClient(uri)
     assert [it.name for it in client.search_experiments()] == ["Default"]
     made = file.stat().st_ino

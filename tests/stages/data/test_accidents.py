@@ -1,10 +1,8 @@
-"""A full disk and a killed process, in each data stage: what is written is whole or not there."""
+"""Accidents of processes: a full disk, a kill, two runs at once. What is written is whole or not there."""
 
 import json
 import shutil
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from itertools import takewhile
 from pathlib import Path
@@ -13,14 +11,29 @@ import pytest
 
 from tasks.core.files import tree_manifest
 from tasks.sources.sources import Suite, Suites
+from tasks.sources.vault import open_vault
 from tasks.stages.data.ingest import pool
+from tests import forking
+from tests.forking import Forking
 from tests.small_disk import fill, small_disk
 from tests.stages.data.build import Run, messages, params, source, stages, table
+from tests.stages.data.test_protect import PERSONAL
 
 STAGES = stages(validate=True)
-DIE = Path(__file__).parents[2] / "die_at_rename.py"
-ROWS = 2_500
-"""Three batches of `ingest`, which two processes read."""
+MAIN = "import sys; from tasks.stages.__main__ import main; sys.exit(main())"
+"""`python -m tasks.stages STAGE` in a process that has imported what stages need."""
+DYING = f"""
+import sys
+from tests import die_at_rename
+die_at_rename.target = sys.argv.pop(1)
+sys.addaudithook(die_at_rename.die)
+{MAIN}
+"""
+READY = """
+from tasks.stages.data.protect.recognise.names import model
+model.pipeline()
+"""
+ROWS = 300
 SUITE = Suite.model_validate(
     {
         "name": "many",
@@ -30,7 +43,7 @@ SUITE = Suite.model_validate(
                 "kwargs": {"column": "prompt_chars", "min_value": n},
                 "why": "w",
             }
-            for n in range(1, 20)
+            for n in range(1, 4)
         ],
     }
 )
@@ -54,11 +67,19 @@ def before(stage: str) -> list[str]:
 def made(tmp_path_factory: pytest.TempPathFactory) -> Run:
     """Through all stages."""
     run = begin(Run(tmp_path_factory.mktemp("made")), ROWS)
+    for name in before(""):
+        STAGES[name].run(params(), run.layout)
+    return run
+
+
+@pytest.fixture(scope="module")
+def processes() -> Iterator[Forking]:
+    """Processes of stages. A stage that ends with its pool is tested in test_pool.py; here `ingest` has none."""
+    modules = [module.__name__ for module in STAGES.values()]
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(pool.WORKERS, "1")
-        for name in before(""):
-            STAGES[name].run(params(), run.layout)
-    return run
+        with forking.importing(*modules, "great_expectations", "tests.die_at_rename", before=READY) as started:
+            yield started
 
 
 def prepare(run: Run, stage: str, made: Run) -> None:
@@ -68,12 +89,6 @@ def prepare(run: Run, stage: str, made: Run) -> None:
         shutil.copytree(made.layout.stage(name), run.layout.stage(name))
     if stage == "ingest":
         run.forget()
-
-
-def start(run: Run, *command: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, *command], cwd=run.root, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
 
 
 def asides(run: Run, stage: str) -> list[Path]:
@@ -87,40 +102,76 @@ def on_small_disk(tmp_path: Path) -> Iterator[Run]:
         yield Run(tmp_path)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("stage", STAGES)
 def test_a_full_disk_is_said_and_leaves_nothing_behind(
-    on_small_disk: Run, stage: str, made: Run, monkeypatch: pytest.MonkeyPatch
+    on_small_disk: Run, stage: str, made: Run, processes: Forking
 ) -> None:
     run = on_small_disk
     prepare(run, stage, made)
     filler = fill(run.root / "artefacts")
-    process = start(run, "-m", "tasks.stages", stage)
-    said = process.communicate(timeout=120)[1]
-    assert (process.returncode, said.splitlines()[-1]) == (
+    ended = processes.run(MAIN, stage, cwd=run.root)
+    assert (ended.returncode, ended.stderr.splitlines()[-1]) == (
         3,
         f"{stage}: no space left on the disk that holds {run.root}; free some and run again, nothing is lost",
     )
     assert not run.layout.stage(stage).exists() and not asides(run, stage)
     filler.unlink()
-    monkeypatch.setenv(pool.WORKERS, "1")
-    STAGES[stage].run(params(), run.layout)
-    assert run.result(stage)["facts"]
+    again = processes.run(MAIN, stage, cwd=run.root)
+    assert (again.returncode, again.stderr) == (0, "") and run.result(stage)["facts"]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("stage", STAGES)
 def test_a_stage_killed_while_it_writes_leaves_nothing_half_written(
-    run: Run, stage: str, made: Run, monkeypatch: pytest.MonkeyPatch
+    run: Run, stage: str, made: Run, processes: Forking
 ) -> None:
     prepare(run, stage, made)
-    process = start(run, "-P", str(DIE), str(run.layout.stage(stage)), stage)
-    told = process.communicate(timeout=120)
-    assert process.returncode == -signal.SIGKILL, told
+    killed = processes.run(DYING, run.layout.stage(stage), stage, cwd=run.root)
+    assert killed.returncode == -signal.SIGKILL, killed
     assert asides(run, stage) and not run.layout.stage(stage).exists()
-    monkeypatch.setenv(pool.WORKERS, "1")
-    STAGES[stage].run(params(), run.layout)
+    again = processes.run(MAIN, stage, cwd=run.root)
+    assert (again.returncode, again.stderr) == (0, "")
     assert tree_manifest(run.layout.stage(stage)) and not asides(run, stage)
+
+
+def two_runs(root: Path) -> list[Run]:
+    """Return two runs of one checkout, with their parameters."""
+    runs = [Run(root / ".hallmark" / "runs" / name) for name in ("a", "b")]
+    for each in runs:
+        each.root.mkdir(parents=True)
+        (each.root / "params.yaml").write_text(json.dumps(params().model_dump(mode="json")))
+    return runs
+
+
+def ingest_at_once(runs: list[Run], processes: Forking) -> list[str]:
+    """Ingest each run in a process of its own, all at once; return what each printed."""
+    begun = [processes.start(MAIN, "ingest", cwd=each.root) for each in runs]
+    said = [process.communicate() for process in begun]
+    assert [process.returncode for process in begun] == [0, 0], said
+    return [printed for printed, _ in said]
+
+
+def test_two_runs_fill_the_vault_at_once(run: Run, processes: Forking) -> None:
+    """Different sources of the same people, so that neither waits for the other's reading."""
+    runs = two_runs(run.root)
+    for number, each in enumerate(runs):
+        people = [{"text": f"mail person{n}@example.org or ada@example.org", "label": str(number)} for n in range(300)]
+        (each.root / "data.csv").write_bytes(table(people))
+        each.resolve(source("data.csv", id=f"src{number}"))
+    ingest_at_once(runs, processes)
+    tokens = [{row["token"] for row in each.records_of("ingest", "tokens")} for each in runs]
+    assert tokens[0] == tokens[1] and len(tokens[0]) == 301
+    assert open_vault(runs[0].layout.state).missing(tokens[0]) == []
+
+
+def test_of_two_runs_at_once_one_reads_and_both_have_it(run: Run, processes: Forking) -> None:
+    runs = two_runs(run.root)
+    for each in runs:
+        (each.root / "data.csv").write_bytes(table([*PERSONAL, *messages(200)]))
+        each.resolve(source("data.csv"))
+    said = ingest_at_once(runs, processes)
+    assert sorted("rows read" in text for text in said) == [False, True], said
+    first, second = (tree_manifest(each.layout.stage("ingest")) for each in runs)
+    assert first == second
 
 
 @pytest.mark.parametrize("stage", stages())

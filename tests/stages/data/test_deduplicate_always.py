@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tasks.core.errors import InputError
 from tasks.core.files import tree_manifest
 from tasks.stages.data.deduplicate import deduplicate
+from tests.soaking import examples
 from tests.stages.data.build import Run, params, record
 from tests.stages.data.repetitions import ASIDE, LONG, NEW, OLD, OTHER, planted, rules
 
@@ -49,8 +49,7 @@ def judged(folder: Path, records: list[dict[str, Any]], order: Iterable[dict[str
     return run
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(revisions(), st.randoms(use_true_random=False))
+@examples(revisions(), st.randoms(use_true_random=False), few=20)
 def test_what_always_holds(
     tmp_path_factory: pytest.TempPathFactory, records: list[dict[str, Any]], dice: random.Random
 ) -> None:

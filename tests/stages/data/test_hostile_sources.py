@@ -6,8 +6,6 @@ import io
 import json
 import os
 import pkgutil
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -21,11 +19,11 @@ from tasks.core.errors import InputError
 from tasks.runs.pin import resolve_source
 from tasks.sources import vault_keys
 from tasks.sources.sources import Source
-from tasks.sources.vault import open_vault
 from tasks.stages.data.ingest import ingest, kept
 from tasks.stages.data.readers import content, csv_reader, decoding
 from tasks.stages.data.readers.kinds import READERS
 from tasks.stages.data.readers.rows import Malformed, Row
+from tests.stages.data import hostile
 from tests.stages.data.build import Run, messages, params, source, table
 from tests.stages.data.test_protect import PERSONAL, everything_written
 from tests.stages.data.test_readers import parquet, refused
@@ -104,8 +102,8 @@ def test_a_copy_on_the_disk_is_read_as_one_in_memory_and_has_no_name(
 @pytest.mark.parametrize("kind", ["csv", "jsonl"])
 @pytest.mark.parametrize("members", [1, 300])
 def test_gzip_that_unpacks_without_end_is_refused(run: Run, kind: str, members: int) -> None:
-    bomb = gzip.compress(b"\n" * (300_000_000 // members)) * members
-    assert len(bomb) < 2_000_000
+    bomb = gzip.compress(b"\n" * (30_000_000 // members)) * members
+    assert len(bomb) < 200_000
     message = refused(run, bomb, kind=kind, max_unpacked_bytes=1_000_000)
     assert "src: data.csv unpacks to more than max_unpacked_bytes allows, 1,000,000; if that is no accident" in message
     assert not left_behind(run)
@@ -136,7 +134,7 @@ def test_parquet_whose_footer_claims_too_much_is_refused_before_it_is_read(run: 
 
 
 def test_parquet_whose_dictionary_makes_much_of_little_is_refused(run: Run) -> None:
-    bomb = parquet(pa.table({"text": ["x" * 10_000] * 20_000, "label": ["y"] * 20_000}))
+    bomb = hostile.rows(hostile.repeated("x" * 10_000, 20_000))
     assert len(bomb) < 100_000
     assert "unpacks to more than max_unpacked_bytes" in refused(run, bomb, kind="parquet", max_unpacked_bytes=1 << 25)
 
@@ -197,8 +195,8 @@ def test_disguised_identifiers_are_protected_on_the_way_in(run: Run) -> None:
     assert b"1111 1111" not in everything_written(run.layout.stage("ingest"))
 
 
-def test_a_text_of_a_megabyte_is_protected_or_put_aside_and_never_let_through(run: Run) -> None:
-    text = "The parcel has not arrived yet, and nobody answers. " * 20_000 + f"Mail {MAIL}"
+def test_a_text_of_thousands_of_words_is_protected_or_put_aside_and_never_let_through(run: Run) -> None:
+    text = "The parcel has not arrived yet, and nobody answers. " * 4_000 + f"Mail {MAIL}"
     run.ingest(table([{"text": text, "label": "x"}, *messages(3)]))
     kept_text = [r["messages"][0]["content"] for r in run.records_of("ingest") if len(r["messages"][0]["content"]) > 99]
     assert run.rules_of("ingest") == {1: "undetectable"} or "Mail [email:" in kept_text[0]
@@ -220,24 +218,6 @@ def test_a_lost_key_leaves_nothing_written(run: Run) -> None:
     with pytest.raises(InputError, match="restore it"):
         ingest.run(params(), run.layout)
     assert everything_written(run.layout.stage("ingest")) == before
-
-
-def test_two_runs_fill_the_vault_at_once(run: Run) -> None:
-    """Different sources of the same people, so that neither waits for the other's reading."""
-    runs = [Run(run.root / ".hallmark" / "runs" / name) for name in ("a", "b")]
-    for number, each in enumerate(runs):
-        each.root.mkdir(parents=True)
-        people = [{"text": f"mail person{n}@example.org or ada@example.org", "label": str(number)} for n in range(300)]
-        (each.root / "params.yaml").write_text(json.dumps(params().model_dump(mode="json")))
-        (each.root / "data.csv").write_bytes(table(people))
-        each.resolve(source("data.csv", id=f"src{number}"))
-    command = [sys.executable, "-m", "tasks.stages", "ingest"]
-    begun = [subprocess.Popen(command, cwd=each.root, stderr=subprocess.PIPE, text=True) for each in runs]
-    said = [process.communicate(timeout=300)[1] for process in begun]
-    assert [process.returncode for process in begun] == [0, 0], said
-    tokens = [{row["token"] for row in each.records_of("ingest", "tokens")} for each in runs]
-    assert tokens[0] == tokens[1] and len(tokens[0]) == 301
-    assert open_vault(runs[0].layout.state).missing(tokens[0]) == []
 
 
 def pipe(path: Path) -> None:

@@ -4,7 +4,6 @@ import hmac
 import json
 import shutil
 import sqlite3
-import subprocess
 import sys
 from collections.abc import Callable
 from datetime import date
@@ -28,13 +27,22 @@ NAMES = ("one", "two", "three")
 SOURCES = [source(f"{name}.csv", id=name) for name in NAMES]
 
 
-@pytest.fixture
-def three(run: Run, capsys: pytest.CaptureFixture[str]) -> Run:
+@pytest.fixture(scope="module")
+def read_once(tmp_path_factory: pytest.TempPathFactory) -> Run:
     """Three sources that were read once."""
+    run = Run(tmp_path_factory.mktemp("three"))
     for number, name in enumerate(NAMES):
         rows = [*PERSONAL, *messages(20), {"text": f"only in {name}", "label": f"label{number}"}]
         (run.root / f"{name}.csv").write_bytes(table(rows))
-    assert read_now(run, capsys) == set(NAMES)
+    run.resolve(*SOURCES)
+    ingest.run(params(), run.layout)
+    return run
+
+
+@pytest.fixture
+def three(run: Run, read_once: Run) -> Run:
+    """A copy of them."""
+    shutil.copytree(read_once.root, run.root, dirs_exist_ok=True)
     return run
 
 
@@ -224,21 +232,6 @@ def test_a_source_that_is_refused_costs_the_others_nothing(three: Run, capsys: p
     assert not [path for path in (kept.folder(three.layout) / "three").iterdir() if path.is_dir()]
     (three.root / "three.csv").write_bytes(good)
     assert read_now(three, capsys) == {"three"}
-
-
-def test_of_two_runs_at_once_one_reads_and_both_have_it(run: Run) -> None:
-    runs = [Run(run.root / ".hallmark" / "runs" / name) for name in ("a", "b")]
-    for each in runs:
-        each.root.mkdir(parents=True)
-        (each.root / "params.yaml").write_text(json.dumps(params().model_dump(mode="json")))
-        (each.root / "data.csv").write_bytes(table([*PERSONAL, *messages(200)]))
-        each.resolve(source("data.csv"))
-    command = [sys.executable, "-m", "tasks.stages", "ingest"]
-    begun = [subprocess.Popen(command, cwd=each.root, stdout=subprocess.PIPE, text=True) for each in runs]
-    said = [process.communicate(timeout=120)[0] for process in begun]
-    assert [process.returncode for process in begun] == [0, 0]
-    assert sorted("rows read" in text for text in said) == [False, True], said
-    assert written(runs[0]) == written(runs[1])
 
 
 def test_data_stages_go_on_with_the_python_that_the_run_was_resolved_with(run: Run) -> None:

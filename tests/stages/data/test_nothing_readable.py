@@ -88,7 +88,7 @@ def test_looking_at_rows_writes_nothing_of_them(run: Run, sources: planted_ident
     before = set(look(run, planted).places)
     owner, ledger = Person(id="data-owner", name="Owner", roles=["data_owner"]), open_ledger(run.layout.state)
     shown = Findings()
-    for entry in put_aside.read(run.layout).first(200):
+    for entry in put_aside.read(run.layout).first(50):
         wanted = f"{entry.source_id}:{entry.row}"
         found = disclose.show(run.layout, wanted, run.access(owner), "a test", ledger)
         shown.look("shown", found.model_dump_json().encode(), planted)

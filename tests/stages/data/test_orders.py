@@ -7,7 +7,7 @@ answer that pairs two lists by place names a wrong one.
 import tempfile
 from pathlib import Path
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck
 from hypothesis import strategies as st
 
 from tasks.core.files import read_json
@@ -16,6 +16,7 @@ from tasks.inquiry import inventory, put_aside, records_changed
 from tasks.inquiry.lineage import ask, build
 from tasks.sources.dataset import SIDES
 from tasks.sources.sources import Sources, load_resolved
+from tests.soaking import examples
 from tests.stages.data.build import OWNERS, SEVERAL, TODAY, Run, params, several, stages, worded
 
 COUNTS = {"tickets": 17, "chats": 9, "emails": 12}
@@ -35,8 +36,7 @@ def gone_through(state: Path, name: str, order: list[str], seed: int = 17) -> tu
     return run, build.add(run.layout, "tests").sha256
 
 
-@settings(max_examples=6, suppress_health_check=[HealthCheck.too_slow])
-@given(order=ORDERS)
+@examples(ORDERS, few=3, many=6, suppress_health_check=[HealthCheck.too_slow])
 def test_every_stage_and_every_question_names_the_source_that_a_record_is_of(order: list[str]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         state = Path(folder) / ".hallmark"
@@ -65,8 +65,7 @@ def test_every_stage_and_every_question_names_the_source_that_a_record_is_of(ord
         assert aside == {name: SEVERAL.index(name) for name in order if SEVERAL.index(name)}
 
 
-@settings(max_examples=4, suppress_health_check=[HealthCheck.too_slow])
-@given(before=ORDERS, now=ORDERS)
+@examples(ORDERS, ORDERS, few=2, many=12, suppress_health_check=[HealthCheck.too_slow])
 def test_two_datasets_are_compared_source_by_source_in_whatever_order(before: list[str], now: list[str]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         state = Path(folder) / ".hallmark"

@@ -2,7 +2,7 @@
 
 import json
 import re
-import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from tasks.stages.data.protect.placeholders import PLACEHOLDER
 from tasks.stages.data.protect.stretch import Stretch, merged
 from tasks.stages.data.protect.tokens import canonical, token
 from tasks.stages.data.readers.rows import Malformed, Row
+from tests.quickest import is_quick
 from tests.stages.data.build import Run, messages, params, source, table
 
 KEY = bytes(32)
@@ -108,12 +109,10 @@ def test_terms_are_found_as_whole_words_however_spaced_and_cased() -> None:
 
 
 def test_terms_cannot_be_patterns_that_take_for_ever() -> None:
-    began = time.thread_time()
     for term in ("(a+)+$", "a*" * 5, "a*" * 9 + "b", "*a" * 9 + "*b", "a** a* a*b", "*-a*-a*b", "****b"):
         pattern = terms.finder({"trade_secret": [term]})
         for text in ("a" * 200_000 + "!", "a " * 100_000, "a\n " * 70_000 + "a", "-a" * 100_000):
-            terms.find(text, pattern)
-    assert time.thread_time() - began < 20, "a fifth of a second here; a polynomial pattern takes hours"
+            assert is_quick(partial(terms.find, text, pattern), 2), "a polynomial pattern takes hours"
 
 
 @pytest.mark.parametrize(
@@ -250,7 +249,7 @@ def test_outputs_are_the_same_however_many_workers(run: Run, monkeypatch: pytest
     monkeypatch.setattr(reading, "BATCH", 100)
     rows = [{"text": f"{row['text']} number {n}", "label": "x"} for n in range(200) for row in PERSONAL]
     made = []
-    for workers in ("1", "3"):
+    for workers in ("1", "2"):
         monkeypatch.setenv("HALLMARK_WORKERS", workers)
         run.ingest(table(rows))
         made.append(tree_manifest(run.layout.stage("ingest")))

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks.core.errors import InputError
@@ -18,6 +18,7 @@ from tasks.stages.data.split import placed, split
 from tasks.stages.data.split.draw import allocate, draw
 from tasks.stages.data.split.sides import TEST, TRAIN, assign
 from tasks.stages.data.split.split import divide
+from tests.soaking import examples
 from tests.stages.data.build import Run, as_placed, prompt_key, record
 
 TEXTS = st.sampled_from(["Card", "card ", " CARD", "my card", "my\tCard", "straße", "STRASSE", "a"])
@@ -72,8 +73,7 @@ def sides_of(
     return {ids[position]: side for side, there in members.items() for position in np.flatnonzero(there)}
 
 
-@settings(deadline=None)  # a file for each example
-@given(records(), DATA)
+@examples(records(), DATA, few=25)
 def test_a_prompt_validates_as_a_whole_or_not_at_all(given_records: list[dict[str, Any]], data: Data) -> None:
     records = as_placed(given_records, data.seed)
     done = divide(records, data)
@@ -91,8 +91,7 @@ def test_about_the_share_of_the_prompts_validates_and_no_side_changes() -> None:
     assert len(half.validation) == pytest.approx(1_600, rel=0.1)
 
 
-@settings(deadline=None)  # a file for each example
-@given(records(), DATA)
+@examples(records(), DATA, few=25)
 def test_no_prompt_stands_on_both_sides(given_records: list[dict[str, Any]], data: Data) -> None:
     sides, _ = divided(given_records, data)
     keys: dict[str, set[str]] = {TRAIN: set(), TEST: set()}
@@ -102,8 +101,7 @@ def test_no_prompt_stands_on_both_sides(given_records: list[dict[str, Any]], dat
     assert not keys[TRAIN] & keys[TEST]
 
 
-@settings(deadline=None)  # a file for each example
-@given(records(), DATA)
+@examples(records(), DATA, few=25)
 def test_every_record_is_kept_or_quarantined_once(given_records: list[dict[str, Any]], data: Data) -> None:
     sides, removed = divided(given_records, data)
     out = [*sides, *(item["record_id"] for item in removed)]
@@ -111,8 +109,7 @@ def test_every_record_is_kept_or_quarantined_once(given_records: list[dict[str, 
     assert {item["rule"] for item in removed} <= {"prompt_in_test", "not_drawn"}
 
 
-@settings(deadline=None)  # a file for each example
-@given(records(), DATA, st.randoms(use_true_random=False))
+@examples(records(), DATA, st.randoms(use_true_random=False), few=25)
 def test_the_order_of_the_records_decides_nothing(
     given_records: list[dict[str, Any]], data: Data, dice: random.Random
 ) -> None:
@@ -120,8 +117,7 @@ def test_the_order_of_the_records_decides_nothing(
     assert divided(given_records, data) == divided(shuffled, data)
 
 
-@settings(deadline=None)  # a file for each example
-@given(records(), DATA)
+@examples(records(), DATA, few=25)
 def test_fixed_sides_are_honoured(given_records: list[dict[str, Any]], data: Data) -> None:
     sides = sides_of(given_records, data.test_share, data.seed)
     tests: dict[str, set[str]] = {}

@@ -5,7 +5,6 @@ from datetime import date
 from typing import Any
 
 import pytest
-from great_expectations.execution_engine import pandas_execution_engine
 
 from tasks.core.errors import InputError
 from tasks.core.files import tree_manifest
@@ -169,6 +168,8 @@ def test_a_condition_may_name_a_field_whatever_it_is_called() -> None:
 
 def test_no_fingerprint_is_made_of_records(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """Great Expectations would make a Python string of each text for it."""
+    from great_expectations.execution_engine import pandas_execution_engine
+
     called: list[object] = []
     monkeypatch.setattr(pandas_execution_engine, "hash_pandas_dataframe", called.append)
     check(run, dataset=suite(IN_SET))

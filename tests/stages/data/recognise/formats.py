@@ -10,13 +10,15 @@ import random
 import re
 from collections import defaultdict
 from itertools import pairwise
-
-from faker import Faker
+from typing import TYPE_CHECKING
 
 from tasks.sources.protection import Category
 from tasks.stages.data.protect.stretch import Stretch
 from tests.stages.data.recognise.keys import is_held_out, random_text
 from tests.stages.data.recognise.planted import Planted
+
+if TYPE_CHECKING:
+    from faker import Faker
 
 FORMS = """
 phone ({N3}) {N3}-{D4}|phone {N3}.{N3}.{D4}|phone +1 {N3} {N3} {D4}|phone 1-{N3}-{N3}-{D4}|phone {N3}-{N3}-{D4} x{D3}
@@ -116,6 +118,8 @@ GAP = re.compile(rf"\{{(day|d2|m2|month|monat|mon|year|y2|l|h2|v4|v6s?|ssn|nino|
 
 def made(held_out: bool, each: int, seed: int) -> list[Planted]:
     """Every form of the half `each` times in sentences of its category and half; then sentences that hold nothing."""
+    from faker import Faker  # as in planted.py
+
     rng, fake = random.Random(seed), Faker(["de_DE", "en_GB", "fr_FR", "nl_NL", "de_AT", "de_CH"])
     fake.seed_instance(seed)
     forms, sentences = _halves(FORMS, held_out), _halves(SENTENCES, held_out)
@@ -150,13 +154,13 @@ def _planted(marked: str, category: Category) -> Planted:
     return Planted(text, truth)
 
 
-def _filled(marked: str, rng: random.Random, fake: Faker) -> str:
+def _filled(marked: str, rng: random.Random, fake: "Faker") -> str:
     while gap := GAP.search(marked):
         marked = marked[: gap.start()] + _value(gap[1], rng, fake) + marked[gap.end() :]
     return random_text(marked, rng)
 
 
-def _value(gap: str, rng: random.Random, fake: Faker) -> str:
+def _value(gap: str, rng: random.Random, fake: "Faker") -> str:
     month = rng.randint(1, 12)
     known = {
         "day": str(rng.choice([4, 9, 16, 27])),
@@ -172,7 +176,7 @@ def _value(gap: str, rng: random.Random, fake: Faker) -> str:
     return known[gap] if gap in known else _grouped(gap, fake)
 
 
-def _grouped(gap: str, fake: Faker) -> str:
+def _grouped(gap: str, fake: "Faker") -> str:
     """Cards and IBANs: the network or country, then how it is written: 4 for groups, else what stands between them."""
     name, how = gap.rstrip("4-.").removesuffix("low"), gap[-1]
     if name in NETWORKS:

@@ -14,8 +14,6 @@ from contextlib import contextmanager
 from itertools import cycle
 from typing import NamedTuple
 
-from faker import Faker
-
 from tasks.inquiry.planted import characters
 from tasks.inquiry.planted.characters import Pairs, Score, pairs
 from tasks.sources.protection import Category
@@ -110,6 +108,8 @@ class Values:
     """Values of one locale, from one seed."""
 
     def __init__(self, locale: str, seed: int) -> None:
+        from faker import Faker  # half a second that collecting tests need not take
+
         self.fake = Faker(locale)
         self.fake.seed_instance(seed)
         self.rng = random.Random(seed)

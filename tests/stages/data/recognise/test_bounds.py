@@ -9,7 +9,7 @@ from tasks.core.errors import Unavailable
 from tasks.stages.data.protect.recognise import detect, engine
 from tasks.stages.data.protect.recognise.names import model
 from tasks.stages.data.protect.recognise.windows import OVERLAP, WINDOW, windows
-from tests.quickest import quickest
+from tests.quickest import is_quick
 from tests.stages.data.build import Run, messages, table
 
 HOSTILE = [
@@ -47,12 +47,11 @@ TEXTS = [
 @pytest.mark.parametrize("seed", HOSTILE, ids=repr)
 def test_no_text_takes_long(seed: str) -> None:
     text = (seed * WINDOW)[:WINDOW]
-    seconds = quickest(lambda: engine.find_all([text], language_model=False))
-    assert seconds < 2, "a quadratic pattern takes minutes, the worst of these .15 s"
+    assert is_quick(lambda: engine.find_all([text], language_model=False), 2), "a quadratic pattern takes minutes"
 
 
-def test_a_megabyte_is_read_to_its_end() -> None:
-    text = "The parcel has not arrived yet, and nobody answers. " * 20_000 + "Mail ada@example.org or Ada Lovelace."
+def test_a_long_text_is_read_to_its_end() -> None:
+    text = "The parcel has not arrived yet, and nobody answers. " * 4_000 + "Mail ada@example.org or Ada Lovelace."
     (spans,) = engine.find_all([text], language_model=False)
     assert spans is not None
     assert [text[s.start : s.end] for s in spans] == ["ada@example.org", "Ada Lovelace"]
