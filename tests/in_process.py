@@ -22,13 +22,13 @@ from tests.tiny_project import ADOPT, Done, checked
 
 def hallmark(folder: Path, *args: str, code: int = 0) -> str:
     """As `tiny_project.hallmark`."""
-    done = checked(_hallmark(folder, args), args, code)
+    done = checked(run_command(folder, args), args, code)
     return done.stdout + done.stderr
 
 
 def hallmark_json(folder: Path, *args: str, code: int = 0) -> Any:
     """As `tiny_project.hallmark_json`."""
-    return json.loads(checked(_hallmark(folder, (*args, "--json")), args, code).stdout)
+    return json.loads(checked(run_command(folder, (*args, "--json")), args, code).stdout)
 
 
 def adopt(folder: Path) -> None:
@@ -44,7 +44,8 @@ def adopt_anew(folder: Path) -> None:
     hallmark(folder, "policy", "adopt", "infra/governance", "--root-key", str(folder.parent / "root"))
 
 
-def _hallmark(folder: Path, args: tuple[str, ...]) -> Done:
+def run_command(folder: Path, args: tuple[str, ...]) -> Done:
+    """Run `hallmark ARGS` in the project and return how it ended, whatever its exit code."""
     before = os.umask(UMASK)
     try:
         with contextlib.chdir(folder), patch.dict(os.environ):
