@@ -5,8 +5,10 @@ run.
 """
 
 import os
+import shutil
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -15,11 +17,13 @@ import pytest
 import torch
 
 from tasks.core.errors import InputError
+from tasks.core.files import read_json, write_json
 from tasks.stages.train import builders, engine, kernels
 from tasks.stages.train.job import Job
 from tasks.stages.train.rows.batches import collate
 from tasks.stages.train.rows.examples import Examples
 from tasks.stages.train.target_loss import TargetLoss
+from tests.soaking import soak
 from tests.stages.train.conftest import BY_DYNAMO, training
 
 ON_GPU = {"device": "gpu", "kernels": "compiled"}
@@ -68,11 +72,25 @@ def test_a_step_may_take_longer_where_kernels_are_compiled() -> None:
 
 @BY_DYNAMO
 @pytest.mark.usefixtures("alone", "compiler")
-def test_compiled_rows_look_back_on_a_prefix_as_others_do(job: Callable[..., Job], rows24: Examples) -> None:
+@pytest.mark.parametrize("backend", ["eager", *soak(["inductor"])])
+def test_compiled_rows_look_back_on_a_prefix_as_others_do(
+    job: Callable[..., Job], tiny: Path, rows24: Examples, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, backend: str
+) -> None:
+    """In one layer, as it is traced. That layers are computed alike in C++ is shown of other forms in
+    test_invariance.py: each form takes half a minute to compile."""
+    compile_layer = torch.nn.Module.compile
+
+    def compiled(layer: torch.nn.Module, *, dynamic: bool, options: dict[str, Any]) -> None:
+        of_inductor = {"options": options} if backend == "inductor" else {}
+        compile_layer(layer, dynamic=dynamic, backend=backend, **of_inductor)
+
+    monkeypatch.setattr(torch.nn.Module, "compile", compiled)
+    shallow = Path(shutil.copytree(tiny, tmp_path / "shallow"))
+    write_json(shallow / "config.json", read_json(shallow / "config.json") | {"num_hidden_layers": 1})
     shared, found = collate(rows24, [0, 7, 11, 2], share=True), []
     for kind in ("plain", "compiled"):
         torch.manual_seed(5)
-        model = TargetLoss(engine.load_model(job(kind, kernels=kind)))
+        model = TargetLoss(engine.load_model(replace(job(kind, kernels=kind), model=shallow)))
         learnt = {name: weight for name, weight in model.named_parameters() if weight.requires_grad}
         for weight in learnt.values():
             torch.nn.init.normal_(weight, std=0.1)
