@@ -14,6 +14,7 @@ locks.py      one process at a time
 processes.py  whether a process still runs
 yaml_text.py  YAML text, bounded before anything is made of it
 config.py     YAML into frozen objects, every mistake reported together with file and line
+field_docs.py docstrings of fields, read when a schema is shown
 document.py   what is signed or digested, known by its bytes whatever its model says since
 layout.py     where everything of a run lies
 graph.py      the one table of stages and gates
