@@ -10,6 +10,7 @@ Whatever a stage starts begins here as well: a process of `multiprocessing` runs
 starts its workers by it (`python -I tasks/stages/start.py SCRIPT.py`).
 """
 
+import gc
 import importlib
 import os
 import runpy
@@ -22,6 +23,10 @@ from pathlib import Path
 from types import CodeType
 
 TASKS = Path(__file__).resolve().parents[1]
+
+SELDOM = (100_000, 50, 100)
+"""When Python looks for garbage. By default it does after 700 objects, a fifth of the time that PyTorch, Ray or Great
+Expectations take to import. A process that trains or answers goes back to that once it has its model (libraries.py)."""
 
 
 class Source(SourceFileLoader):
@@ -52,6 +57,7 @@ class OwnCode(MetaPathFinder):
 
 def main() -> int:
     """Run the script that is named, or else the stage. Ray names flags for Python (`-s`) before its script."""
+    gc.set_threshold(*SELDOM)
     given = list(dropwhile(lambda word: word.startswith("-"), sys.argv[1:]))
     if given and given[0].endswith(".py"):
         sys.argv = given

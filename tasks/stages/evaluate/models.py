@@ -13,6 +13,7 @@ from tasks.core.params import methods
 from tasks.core.params.evaluation import Evaluation
 from tasks.core.params.methods import WHOLE, Form
 from tasks.core.params.values import Sha256
+from tasks.stages import libraries
 from tasks.stages.evaluate.contenders import Which
 from tasks.stages.evaluate.decode import Tokens, stop_tokens
 
@@ -170,9 +171,12 @@ def load(located: Located, settings: Evaluation) -> Any:
         located.weights, dtype=torch.float32, local_files_only=True, use_safetensors=True
     )
     if located.adapter:
+        if not getattr(model, "is_quantized", False):
+            libraries.hide("bitsandbytes")
         from peft import PeftModel
 
         model = PeftModel.from_pretrained(model, located.adapter).merge_and_unload()
+    libraries.are_loaded()
     dtype = {"fp32": torch.float32, "bf16": torch.bfloat16}[settings.precision]
     return model.to(device={"cpu": "cpu", "gpu": "cuda"}[settings.device], dtype=dtype).eval()
 

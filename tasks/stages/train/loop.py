@@ -11,8 +11,10 @@ import torch
 from torch import distributed
 
 from tasks.core.errors import Refused, Unavailable
+from tasks.core.params import methods
 from tasks.core.params.resources import Resources
 from tasks.core.params.training import Training
+from tasks.stages import libraries
 from tasks.stages.cluster import versions
 from tasks.stages.peak_memory import peak_bytes
 from tasks.stages.train import builders, early_stopping, exchange, export, validation
@@ -45,6 +47,8 @@ def work(config: dict[str, Any]) -> None:
     everyone = gathered((socket.gethostname(), versions.of_here()))
     with unfit.agreed(job):
         versions.require_alike(everyone, distributed.get_rank())
+    if not methods.of(job.training.method).quantised:
+        libraries.hide("bitsandbytes")
     train(job)
 
 
@@ -58,6 +62,7 @@ def train(job: Job) -> None:
     prepare(training)
     checkpoint = home.newest()
     engine = loaded(job, checkpoint)
+    libraries.are_loaded()
     order = Order(on_disk.read(job.rows), training)
     within_memory(partial(prove_layout, engine, order), 0, training)
     curve = resume(engine, home, checkpoint)

@@ -20,6 +20,7 @@ from tasks.core.files import canonical_json, read_json, sha256_bytes, sha256_fil
 from tasks.core.layout import Layout
 from tasks.core.params.prompts import Prompt, Prompts
 from tasks.core.progress import Progress, announce
+from tasks.stages import libraries
 from tasks.stages.train.rows import examples, proof
 from tasks.stages.train.rows.examples import Origin, Writer
 from tasks.stages.train.rows.rendering import Example, examples_of, stop_tokens
@@ -73,6 +74,7 @@ def run(params: Params, layout: Layout) -> Result:
     announce("tokenise", "reading the rows")
     model, split = layout.stage("base_model") / "model", layout.stage("split")
     table, aside = split / "train.parquet", places_of(split)
+    libraries.hide("torch")
     from transformers import AutoTokenizer
 
     tokenizer = AutoTokenizer.from_pretrained(model)

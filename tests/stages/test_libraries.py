@@ -1,0 +1,42 @@
+"""A process of a stage loads what it uses, and a process that others share finds what it found before."""
+
+import gc
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tasks.stages import libraries, start
+
+LOOK = """
+import gc
+from tasks.stages import libraries
+
+late = gc.get_threshold()
+libraries.hide("torch")
+from transformers import AutoTokenizer
+try:
+    import torch
+except ImportError:
+    print("no torch", late[0] > 50_000, end=" ")
+libraries.are_loaded()
+print(gc.get_threshold() == libraries.USUAL, gc.get_freeze_count() > 0)
+"""
+
+
+def test_the_process_of_a_stage_leaves_out_a_library_and_collects_garbage_later(tmp_path: Path) -> None:
+    script = tmp_path / "look.py"
+    script.write_text(LOOK)
+    command = [sys.executable, "-I", start.__file__, str(script)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.split("\n")[0] == "no torch True True True"
+    assert "PyTorch was not found" not in done.stderr
+
+
+def test_a_process_that_others_share_stays_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "colorsys", raising=False)
+    before = gc.get_threshold(), gc.get_freeze_count()
+    libraries.hide("colorsys")
+    libraries.are_loaded()
+    assert "colorsys" not in sys.modules and (gc.get_threshold(), gc.get_freeze_count()) == before
