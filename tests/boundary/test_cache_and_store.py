@@ -23,6 +23,7 @@ from tasks.supervise import kept, taken
 from tasks.trust import dsse, keys, stage_record
 from tasks.trust.stage_record import Environment, StageRecord
 from tests.boundary.stage_of import a_run, as_it_is
+from tests.soaking import soak
 from tests.stages.data.build import source
 
 Plant = Callable[[Path], object]
@@ -235,10 +236,19 @@ FALSE = {
 }
 
 
+FEW = (
+    "a region that is a host",
+    "an endpoint of its own",
+    "a file of this machine in an error",
+    "a date that is none",
+    "headers without end",
+)
+
+
 @pytest.mark.broken_store
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # aiohttp's, of what the store cut off
 @pytest.mark.attack(rights="disk", stopped="what a store says beside an object's bytes leads nowhere")
-@pytest.mark.parametrize("what", list(FALSE))
+@pytest.mark.parametrize("what", [*soak(["another region"]), *FEW[:3], *soak(["entities of entities"]), *FEW[3:]])
 def test_a_store_that_answers_falsely_is_told(
     server: tuple[Answers, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str
 ) -> None:

@@ -20,6 +20,7 @@ from tests.console.conftest import PASSWORD, serving
 from tests.console.visits import ORIGIN, console_of, signed_in
 from tests.core.test_shown import RAW
 from tests.in_process import hallmark
+from tests.soaking import soak
 
 __all__ = ["browser"]
 CUT = "20260105-000000-feed"
@@ -77,8 +78,11 @@ def test_there_are_enough() -> None:
 
 
 @pytest.mark.attack(rights="visitor", stopped="a page escapes every text, and spells out what does not show")
-def test_no_text_becomes_a_part_of_a_page(reader: TestClient) -> None:
-    paths = ["/runs?most=1000", *(f"/runs/2026-{number:04}" for number in range(len(ALL)))]
+@pytest.mark.parametrize("page", ["list", "run", *soak(["every run"])])
+def test_no_text_becomes_a_part_of_a_page(reader: TestClient, page: str) -> None:
+    """The list has all texts; pages of runs, which have one each, are looked at by turns."""
+    numbers = range(len(ALL)) if page == "every run" else range(0, len(ALL), 7)
+    paths = ["/runs?most=1000"] if page == "list" else [f"/runs/2026-{number:04}" for number in numbers]
     plain = {tag.split()[0].strip("<>").split(">")[0] for tag in TAGS} - OURS
     for path in paths:
         answer = reader.get(path)

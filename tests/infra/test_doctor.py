@@ -18,7 +18,7 @@ def project(tmp_path_factory: pytest.TempPathFactory, checkouts: Checkouts) -> P
     folder = checkouts.made(tmp_path_factory.mktemp("doctor") / "project")
     assert "hallmark init" in in_process.hallmark(folder, "doctor", code=1), "nothing was made here yet"
     assert not (folder / ".hallmark" / "ledger.db").exists(), "the doctor makes nothing"
-    in_process.hallmark(folder, "init")
+    hallmark(folder, "init")
     return folder
 
 

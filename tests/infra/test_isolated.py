@@ -12,6 +12,7 @@ import pytest
 
 from infra import processes
 from infra.prefect import access
+from tasks.runs.environment import BYTECODE
 from tests.patience import patience
 
 CHILD = "import subprocess, sys; subprocess.run([sys.executable, '-m', 'json.tool', '--help']); print('over')"
@@ -88,10 +89,10 @@ if __name__ == "__main__":
 def test_a_flow_run_keeps_bytecode_where_the_runner_does(tmp_path: Path) -> None:
     """Prefect starts it by `multiprocessing`, from spawned Pythons."""
     (tmp_path / "probe.py").write_text(FLOW_RUN)
-    flags = ["-I", "-X", f"pycache_prefix={tmp_path / 'kept'}"]
+    flags = ["-I", "-X", f"pycache_prefix={BYTECODE}"]
     command = [sys.executable, *flags, str(tmp_path / "probe.py"), str(Path(__file__).parents[2])]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert done.stdout == f"1 {tmp_path / 'kept'}\n"
+    assert done.stdout == f"1 {BYTECODE}\n"
 
 
 BROUGHT = {
