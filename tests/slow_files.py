@@ -17,7 +17,6 @@ SECONDS = {
     "tests/reproduce/test_reproduce.py": 107,
     "tests/e2e/test_production.py": 98,
     "tests/sweep/test_sweep.py": 95,
-    "tests/stages/train/test_resharded.py": 80,
     "tests/infra/test_chart_starts.py": 60,
     "tests/infra/test_shared_prefect.py": 53,
     "tests/infra/test_prefect_access.py": 53,

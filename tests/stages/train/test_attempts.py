@@ -145,11 +145,10 @@ def test_workers_that_take_a_row_together_need_room_for_their_parts_alone(job: M
 @pytest.mark.usefixtures("alone")
 @pytest.mark.parametrize("error", [torch.OutOfMemoryError("CUDA out of memory"), MemoryError()], ids=repr)
 def test_a_step_that_does_not_fit_learns_the_same_in_smaller_passes(
-    job: MakeJob, monkeypatch: pytest.MonkeyPatch, error: Exception
+    job: MakeJob, trained: MakeJob, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     """A device on which a pass of more than 300 tokens does not fit."""
-    whole, small = job("whole", global_batch_size=8), job("small", global_batch_size=8, micro_batch_tokens=1000)
-    loop.train(whole)
+    whole, small = trained(global_batch_size=8), job("small", global_batch_size=8, micro_batch_tokens=1000)
     real = loop.collate
 
     def collate(examples: Any, rows: Any, *given: Any) -> Any:

@@ -71,12 +71,11 @@ def curve(job: Job) -> list[dict[str, Any]]:
 @pytest.mark.usefixtures("alone")
 @pytest.mark.parametrize("damage", ["none", "newest", "both"])
 def test_a_training_with_a_storage_goes_on_from_what_is_sound_in_it(
-    job: MakeJob, store: Place, damage: str, folder28: Path
+    job: MakeJob, trained: MakeJob, store: Place, damage: str, folder28: Path
 ) -> None:
     """With it go the best weights until then."""
     settings = {"rows": folder28, "checkpoint_steps": 2, "validate_steps": 1}
-    whole, cut = job("whole", **settings), away_of(job("cut", **settings), store)
-    loop.train(whole)
+    whole, cut = trained(**settings), away_of(job("cut", **settings), store)
     with pytest.MonkeyPatch.context() as patch, pytest.raises(Killed):
         patch.setattr(Away, "tell", killed_after(5, Away))
         loop.train(cut)
@@ -96,9 +95,8 @@ def test_a_training_with_a_storage_goes_on_from_what_is_sound_in_it(
 
 
 @pytest.mark.usefixtures("alone")
-def test_who_is_asked_to_end_has_stored_its_checkpoint_first(job: MakeJob, store: Place) -> None:
-    whole, cut = job("whole"), away_of(job("cut"), store)
-    loop.train(whole)
+def test_who_is_asked_to_end_has_stored_its_checkpoint_first(job: MakeJob, trained: MakeJob, store: Place) -> None:
+    whole, cut = trained(), away_of(job("cut"), store)
     cut.leave.touch()
     with pytest.raises(MachinesChange, match="asked to end after step 1"):
         loop.train(cut)
@@ -111,9 +109,7 @@ def test_who_is_asked_to_end_has_stored_its_checkpoint_first(job: MakeJob, store
 
 @pytest.mark.usefixtures("alone")
 def test_checkpoints_of_another_training_in_the_storage_are_passed_over(job: MakeJob, store: Place) -> None:
-    settings = {"checkpoint_steps": 2}
-    whole, cut = job("whole", **settings), away_of(job("cut", **settings), store)
-    loop.train(whole)
+    cut = away_of(job("cut", checkpoint_steps=2), store)
     with pytest.MonkeyPatch.context() as patch, pytest.raises(Killed):
         patch.setattr(Away, "tell", killed_after(3, Away))
         loop.train(replace(cut, inputs="of another"))
@@ -167,11 +163,10 @@ def test_in_another_storage_a_training_begins_anew(tmp_path: Path, capsys: pytes
 
 @pytest.mark.usefixtures("alone")
 def test_a_storage_that_is_gone_for_good_stops_the_training_which_goes_on_once_it_is_back(
-    job: MakeJob, store: Place, monkeypatch: pytest.MonkeyPatch
+    job: MakeJob, trained: MakeJob, store: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole, cut = (job(name, checkpoint_steps=2, epochs=2) for name in ("whole", "cut"))
-    cut = away_of(cut, store)
-    loop.train(whole)
+    settings = {"checkpoint_steps": 2, "epochs": 2}
+    whole, cut = trained(**settings), away_of(job("cut", **settings), store)
     where, real = Path(store.where), Away.tell
 
     def tell(home: Away, point: dict[str, Any]) -> None:

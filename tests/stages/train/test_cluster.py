@@ -152,6 +152,26 @@ def test_a_ray_of_its_own_that_does_not_start_is_told_in_words(tmp_path: Path) -
     assert "Unavailable: Ray could not start on this machine: " in told.stderr.splitlines()[-1], told.stderr
 
 
+def test_ray_train_starts_no_helper_that_a_training_has_no_use_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    from ray.train import ScalingConfig
+    from ray.train.torch import TorchTrainer
+
+    from tasks.stages.train.machines import trainer
+
+    def callbacks(kind: type[TorchTrainer]) -> set[str]:
+        return {type(each).__name__ for each in kind(print)._create_default_callbacks()}
+
+    of_ray = callbacks(TorchTrainer)
+    assert of_ray - callbacks(trainer.Trainer) == {trainer.DATASETS}
+    assert of_ray - callbacks(trainer.OwnTrainer) == {trainer.DATASETS, trainer.CLEANER}
+    monkeypatch.setattr(TorchTrainer, "_initialize_and_run_controller", lambda _, **given: given)
+    own = trainer.OwnTrainer(print, scaling_config=ScalingConfig(num_workers=3))
+    policy = own._initialize_and_run_controller(scaling_policy="of Ray", callbacks=[])["scaling_policy"]
+    policy.after_controller_start(None)
+    assert policy.make_decision_for_non_running_worker_group().num_workers == 3
+    assert policy._coordinator_client is None, "an autoscaler is asked"
+
+
 DEATH = """The actor died unexpectedly before finishing this task. There are some potential root causes.
 (1) The process is killed by SIGKILL by OOM killer due to high memory usage. (2) ray stop --force is called."""
 """What Ray says of every worker that is gone."""

@@ -2,19 +2,20 @@
 
 import functools
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
-from tasks.core.errors import Refused
+from tasks.core.errors import Refused, Unavailable
 from tasks.core.files import tree_manifest
 from tasks.stages.train import engine as engines
 from tasks.stages.train import loop
 from tasks.stages.train.job import Job
 from tasks.stages.train.proof import layout, state
-from tasks.stages.train.recovery import checkpoints
+from tasks.stages.train.recovery import checkpoints, resharded
 from tasks.stages.train.rows.examples import Examples
 from tasks.stages.train.rows.order import Order
 from tests.soaking import soak
@@ -125,6 +126,17 @@ def test_what_lies_in_a_checkpoint_is_not_run(
     checkpoints.write_manifest(folder, told, tree_manifest(folder))
     with pytest.raises(Refused, match=r"checkpoint step-000000002 has objects in it that no training writes"):
         loop.train(made)
+    assert not (tmp_path / "made").exists()
+
+
+@pytest.mark.attack(rights="disk", stopped="code in a checkpoint is not run as it is converted")
+def test_what_lies_in_a_checkpoint_of_other_workers_is_not_run(cut: MakeJob, tmp_path: Path) -> None:
+    folder = cut(zero_stage=2).checkpoints / "step-000000002"
+    for file in (folder / checkpoints.STATE).glob("*.pt"):
+        torch.save({**torch.load(file, weights_only=False), "more": Called(tmp_path / "made")}, file)
+    of_two = replace(checkpoints.read_manifest(folder)[0], workers=2)
+    with pytest.raises(Unavailable, match="of 2 workers cannot be brought into the form for another number"):
+        resharded.convert(of_two, tmp_path / "out")
     assert not (tmp_path / "made").exists()
 
 

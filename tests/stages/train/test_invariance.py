@@ -1,4 +1,5 @@
-"""The same training under other passes, layouts, ZeRO stages and workers: the same loss at every step."""
+"""The same training under other passes, layouts, ZeRO stages and workers, who may come and go: the same loss at every
+step."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -14,6 +15,7 @@ from tasks.core.files import tree_digest
 from tasks.stages.train import early_stopping, engine, loop, watch
 from tasks.stages.train.job import Job
 from tasks.stages.train.keeping.home import Home
+from tasks.stages.train.recovery import checkpoints
 from tests.soaking import soak
 from tests.stages.train import plain_texts
 from tests.stages.train.conftest import BY_DYNAMO, Killed, killed_after
@@ -156,6 +158,56 @@ def test_two_workers_learn_from_plain_texts_what_one_does(
     wanted = alone(one)
     pair.train(two)
     assert losses(two) == pytest.approx(wanted, abs=LARGEST)
+
+
+RESHARDED = {
+    "global_batch_size": 10, "learning_rate": 1e-3, "schedule": "constant", "warmup_share": 0, "checkpoint_steps": 2
+}  # fmt: skip
+"""A constant rate, so that a shorter training takes the first steps of a longer one. Steps of 10 and 10 and 4 rows."""
+
+
+FEW_RESHARDED = [{}, {"zero_stage": 3}]
+"""test_three_machines.py goes on by fewer workers under ZeRO 2."""
+REST_RESHARDED = [
+    {"zero_stage": 1, "sequence_parallel": 2},
+    {"zero_stage": 2, "method": "full", "lora_rank": None, "lora_alpha": None},
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("changes", [*FEW_RESHARDED, *soak(REST_RESHARDED)], ids=str)
+def test_two_workers_then_one_then_two(job: MakeJob, trained: MakeJob, pair: Workers, changes: dict[str, Any]) -> None:
+    """No row is lost or taken twice, and the loss is that of one worker without ZeRO. With `sequence_parallel` 2 both
+    take each pass together; the checkpoint is the same."""
+    plain = {name: value for name, value in changes.items() if name in FULL}
+    expected = watch.read_record(trained(**RESHARDED, epochs=3, **plain).record)
+    made = job("parts", **RESHARDED, epochs=1, workers=2, **changes)
+    pair.train(made)
+    for epochs, workers in ((2, 1), (3, 2)):
+        together = min(workers, changes.get("sequence_parallel", 1))
+        going_on = made.training.model_copy(
+            update={"epochs": epochs, "workers": workers, "sequence_parallel": together}
+        )
+        made = replace(made, training=going_on)
+        pair.train(made) if workers == 2 else loop.train(made)
+    curve = watch.read_record(made.record)
+    assert [point["step"] for point in curve] == list(range(1, 10))
+    assert sum("seconds" not in point for point in curve) == 6, "the last part began where the one before ended"
+    assert [point["tokens"] for point in curve] == [point["tokens"] for point in expected], "the same rows"
+    assert [point["loss"] for point in curve] == pytest.approx([point["loss"] for point in expected], abs=1e-5)
+
+
+@pytest.mark.slow
+def test_two_workers_end_after_the_same_step(job: MakeJob, pair: Workers) -> None:
+    whole, made = job("whole", zero_stage=2), job("cut", zero_stage=2)
+    made.leave.touch()
+    assert pair.answers(made) == ["asked to end after step 1\n"] * 2
+    kept = checkpoints.newest(made.checkpoints, made.inputs)
+    assert kept and kept.step == 1
+    made.leave.unlink()
+    pair.train(made)
+    pair.train(whole)
+    assert tree_digest(made.output) == tree_digest(whole.output)
 
 
 @pytest.mark.parametrize("has_bf16", [True, False])

@@ -22,15 +22,13 @@ from tasks.stages.train.machines import leaving, places
 from tasks.stages.train.recovery import checkpoints
 from tasks.stages.train.recovery.attempts import MachinesChange, WorkersLost
 from tests.patience import wait_until
-from tests.stages.train.spawn import Workers
 
 MakeJob = Callable[..., Job]
 
 
 @pytest.mark.usefixtures("alone")
-def test_one_worker_ends_after_its_step_and_goes_on_from_there(job: MakeJob) -> None:
-    whole, cut = job("whole"), job("cut")
-    loop.train(whole)
+def test_one_worker_ends_after_its_step_and_goes_on_from_there(job: MakeJob, trained: MakeJob) -> None:
+    whole, cut = trained(), job("cut")
     cut.leave.touch()
     with pytest.raises(MachinesChange, match="asked to end after step 1"):
         loop.train(cut)
@@ -43,18 +41,6 @@ def test_one_worker_ends_after_its_step_and_goes_on_from_there(job: MakeJob) -> 
 def kept_at(made: Job) -> int:
     found = checkpoints.newest(made.checkpoints, made.inputs)
     return found.step if found else 0
-
-
-@pytest.mark.slow
-def test_two_workers_end_after_the_same_step(job: MakeJob, pair: Workers) -> None:
-    whole, made = job("whole", zero_stage=2), job("cut", zero_stage=2)
-    made.leave.touch()
-    assert pair.answers(made) == ["asked to end after step 1\n"] * 2
-    assert kept_at(made) == 1
-    made.leave.unlink()
-    pair.train(made)
-    pair.train(whole)
-    assert tree_digest(made.output) == tree_digest(whole.output)
 
 
 @pytest.fixture

@@ -1,7 +1,11 @@
 """Where the time of a worker goes; what it waits for others counts apart."""
 
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from itertools import count
+from pathlib import Path
+from typing import Any
 
 import pytest
 from torch import distributed
@@ -10,9 +14,10 @@ from tasks.core.files import read_json
 from tasks.stages.train import loop
 from tasks.stages.train.job import Job
 from tasks.stages.train.shares import EVERY, PARTS, Shares
+from tests.patience import wait_until
 from tests.stages.train.spawn import DONE, Workers
 
-LATE_SECONDS = 1.5  # above what a busy machine holds either worker up by
+TICKS = 10
 
 
 class Clock:
@@ -55,31 +60,47 @@ def test_on_a_gpu_a_step_in_twenty_counts_for_all_and_a_look_once(monkeypatch: p
     }  # fmt: skip
 
 
-def late(patch: pytest.MonkeyPatch) -> None:
-    """The second of two workers takes its time to collate each pass."""
-    collate = loop.collate
+def late(folder: Path, patch: pytest.MonkeyPatch) -> None:
+    """Have the second of two workers take TICKS to collate each pass, by a clock that both look at.
 
-    def slow(*given: object) -> object:
-        if distributed.get_rank() == 1:
-            time.sleep(LATE_SECONDS)
-        return collate(*given)  # type: ignore[arg-type]
+    The clock goes on once the first worker waits for the second in the same pass, and at no other time.
+    """
+    clock, waiting = folder / "clock", folder / "waiting"
+    of, collate, rank, passes = Shares.of, loop.collate, distributed.get_rank(), count(1)
+    now = 0
 
-    patch.setattr(loop, "collate", slow)
+    def collated(*given: Any) -> Any:
+        nonlocal now
+        now = next(passes)
+        if rank == 1:
+            wait_until(lambda: waiting.exists() and waiting.read_text() == str(now), f"the other worker in pass {now}")
+            with clock.open("a") as file:
+                file.write("." * TICKS)
+        return collate(*given)
+
+    @contextmanager
+    def part(shares: Shares, name: str) -> Iterator[None]:
+        with of(shares, name):
+            if rank == 0 and name == "communication":
+                waiting.with_suffix(".new").write_text(str(now))
+                waiting.with_suffix(".new").rename(waiting)
+            yield
+
+    patch.setattr(Shares, "_now", lambda _: float(clock.stat().st_size))
+    patch.setattr(Shares, "of", part)
+    patch.setattr(loop, "collate", collated)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("stage", [0, 2, 3])
-def test_who_waits_for_another_worker_communicates(job: Callable[..., Job], pair: Workers, stage: int) -> None:
+def test_who_waits_for_another_worker_communicates(
+    job: Callable[..., Job], pair: Workers, tmp_path: Path, stage: int
+) -> None:
     made = job(zero_stage=stage, global_batch_size=8)
-    assert pair.answers(made, late) == [DONE] * 2
+    (tmp_path / "clock").touch()
+    assert pair.answers(made, partial(late, tmp_path)) == [DONE] * 2
     passes = len(made.record.read_text().splitlines())  # of each worker, one a step
     waiting, slow = (read_json(made.scratch / f"worker-{rank}.json")["seconds"] for rank in (0, 1))
     assert set(waiting) == set(PARTS)
-    assert slow["data"] > LATE_SECONDS * passes
-    assert waiting["communication"] > LATE_SECONDS * passes / 2
-    assert slow["communication"] < waiting["communication"] - LATE_SECONDS * passes / 2
-    assert computing(waiting) < computing(slow) + LATE_SECONDS * passes / 2
-
-
-def computing(seconds: dict[str, float]) -> float:
-    return seconds["forward"] + seconds["backward"] + seconds["optimizer"]
+    assert {part: it for part, it in slow.items() if it} == {"data": TICKS * passes}
+    assert {part: it for part, it in waiting.items() if it} == {"communication": TICKS * passes}
