@@ -13,9 +13,15 @@ from tasks.stages.cluster import connection
 from tests.patience import patience, wait_until
 
 TOKEN = "0123456789abcdef0123456789abcdef"
-LEAN = {"RAY_prestart_worker_first_driver": "0", "RAY_enable_worker_prestart": "0",
-        "RAY_enable_metrics_collection": "0", "REPORTER_UPDATE_INTERVAL_MS": "600000"}  # fmt: skip
-"""Without the workers that Ray starts before somebody asks for one, and without what it measures for dashboards."""
+LEAN = {
+    "RAY_prestart_worker_first_driver": "0",
+    "RAY_enable_worker_prestart": "0",
+    "RAY_enable_metrics_collection": "0",
+    "REPORTER_UPDATE_INTERVAL_MS": "600000",
+    "SCAN_EVENT_DIR_INTERVAL_SECONDS": "600",
+    "EVENT_AGENT_REPORT_INTERVAL_SECONDS": "60",
+}
+"""Settings of Ray without workers that nobody asked for, and without what it gathers for dashboards."""
 JOIN = """
 import sys
 from pathlib import Path

@@ -152,6 +152,7 @@ def test_a_ray_of_its_own_that_does_not_start_is_told_in_words(tmp_path: Path) -
     assert "Unavailable: Ray could not start on this machine: " in told.stderr.splitlines()[-1], told.stderr
 
 
+@pytest.mark.filterwarnings("ignore:.*is deprecated:DeprecationWarning")  # as Ray copies its own settings
 def test_ray_train_starts_no_helper_that_a_training_has_no_use_for(monkeypatch: pytest.MonkeyPatch) -> None:
     from ray.train import ScalingConfig
     from ray.train.torch import TorchTrainer
