@@ -31,11 +31,13 @@ from prefect.settings import (
     temporary_settings,
 )
 
-from flows import deployed
+from flows import deployed, stages
 from flows.retrain import retrain
 from infra.prefect import access, server
 from infra.prefect.server import Up
 from infra.processes import Process, end
+from tasks.core.errors import Refused
+from tasks.runs.run import Run
 from tests import in_process, shared
 from tests.checkouts import Checkouts
 from tests.patience import patience
@@ -61,9 +63,11 @@ class Server(NamedTuple):
         with pytest.MonkeyPatch.context() as environment, temporary_settings(settings):
             environment.setenv("PREFECT_API_URL", self.api)
             environment.setenv("PREFECT_API_AUTH_STRING", self.secret)
-            yield
-            for worker in (APILogWorker, EventsWorker):  # at the end of this process the server may be gone
-                worker.drain_all(timeout=patience(10))
+            try:
+                yield
+            finally:
+                for worker in (APILogWorker, EventsWorker):  # at the end of this process the server may be gone
+                    worker.drain_all(timeout=patience(10))
 
 
 @contextmanager
@@ -104,6 +108,7 @@ class Flows:
     def commanded(self) -> Iterator[None]:
         """Have commands of this process find the server up, with nobody there who executes what they ask for."""
         up = Up(api=str(self.client.api_url).rstrip("/"), server=None, runner=_this_process())
+        access.folder(self.project).mkdir(parents=True, exist_ok=True)
         with patch.object(server, "start", lambda *_, **__: up):
             yield
 
@@ -126,6 +131,18 @@ class Flows:
             with handle_engine_signals(flow_run.id):
                 run_flow(retrain, flow_run=self.look(flow_run.id))
         return self.look(flow_run.id)
+
+    @contextmanager
+    def no_further_than(self, *names: str) -> Iterator[None]:
+        """Have flow runs end, as failed ones, before the first stage that is none of these."""
+
+        def some(run: Run, *wanted: str) -> None:
+            stages.stages(run, *(name for name in wanted if name in names))
+            if not set(wanted) <= set(names):
+                raise Refused("far enough")
+
+        with patch("flows.retrain.stages", some):
+            yield
 
     def all(self, deployment: str = "") -> list[FlowRun]:
         """Flow runs, 200 at most, of the project's own deployment or of another."""

@@ -5,28 +5,33 @@ import os
 import shutil
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from uuid import UUID
 
 import psutil
 import pytest
+from prefect.client.orchestration import SyncPrefectClient
 
-from flows import deployed
-from infra.prefect import access, pools, server
+from flows import deployed, lifecycle, pooled
+from flows.parked import Parked
+from infra.prefect import execute, pools
 from tasks.gates import cases, signed_request
+from tasks.ledger.leases import TERM, open_leases
 from tasks.ledger.ledger import Ledger, open_ledger
 from tasks.occasions.book import TAKEN
 from tasks.runs import installation, records
 from tasks.runs.taking_up import TAKEN_UP
 from tests.checkouts import Checkouts
-from tests.governed.postgres import cluster
-from tests.prefect_client import prefect
-from tests.run_states import wait_for
-from tests.tiny_project import commit, dvc_remote, git, hallmark, hallmark_json
+from tests.governed.postgres import new_database
+from tests.in_process import hallmark, hallmark_json
+from tests.ledger.test_leases import shift
+from tests.patience import wait_until
+from tests.prefect_server import Flows, Server
+from tests.run_states import status
+from tests.tiny_project import commit, dvc_remote, git
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 FILE = """\
 pools:
@@ -34,122 +39,134 @@ pools:
 triggers:
   upstream: {on: event, pool: small}
 """
+GIT = """#!/bin/sh
+case "$*" in *"Ask at the data gate"*)
+  touch "{parking}"
+  exec sleep 3600
+esac
+exec "{git}" "$@"
+"""
+"""A run commits what it has before it parks; here it does not come further than that."""
 
 
 @pytest.fixture
-def machines(tmp_path: Path, checkouts: Checkouts, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Path, Path]]:
-    """Two clones with the same keys, ledger and remotes; the first has the Prefect server, the second is behind."""
-    with cluster() as database:
-        monkeypatch.setenv("HALLMARK_LEDGER_URL", database.url)
+def machines(
+    tmp_path: Path, checkouts: Checkouts, postgres: str, prefect_server: Server, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[tuple[Flows, Path]]:
+    """Two clones with the same keys, ledger and remotes, of which the second is behind. What stages make of the rows
+    both know."""
+    with prefect_server.used(), prefect_server.client() as client:
+        monkeypatch.setenv("HALLMARK_LEDGER_URL", new_database(postgres))
         monkeypatch.setenv("HALLMARK_GIT_REMOTE", str(tmp_path / "git"))
-        monkeypatch.setenv("HALLMARK_PREFECT_PORT", "0")
-        first, second = checkouts.ready(tmp_path / "first"), tmp_path / "second"
-        for file in (first / ".hallmark").glob("ledger.db*"):
-            file.unlink()
+        first, second = checkouts.warm(tmp_path / "first", ledger=False), tmp_path / "second"
         hallmark(first, "init")
         git(tmp_path, "clone", "--quiet", str(first), str(second))
-        shutil.copytree(first / ".hallmark" / "keys", second / ".hallmark" / "keys")
+        for name in ("keys", "cache", "vault", "records"):
+            shutil.copytree(first / ".hallmark" / name, second / ".hallmark" / name)
         (first / "notes.txt").write_text("later")
         commit(first, "A commit that the second machine has not")
         git(tmp_path, "init", "--quiet", "--bare", "git")
         git(first, "push", "--quiet", str(tmp_path / "git"), "main")
         for folder in (first, second):
             dvc_remote(folder, tmp_path / "store")
-        yield first, second
-        hallmark(first, "down")
+        yield Flows(first, client), second
+
+
+def git_that_waits(folder: Path) -> Path:
+    """A folder with a git that does not return where a run is about to park; the file `parking` there says so."""
+    folder.mkdir()
+    script = folder / "git"
+    script.write_text(GIT.format(parking=folder / "parking", git=shutil.which("git")))
+    script.chmod(0o755)
+    return folder
 
 
 @contextlib.contextmanager
-def working(root: Path, log: Path, **more: str) -> Iterator["subprocess.Popen[bytes]"]:
-    """`hallmark work small` in the foreground; it and its runs are killed in the end."""
+def working(root: Path, log: Path, path: Path) -> Iterator["subprocess.Popen[bytes]"]:
+    """`hallmark work small` in the foreground; it and its runs are killed in the end, as a machine goes."""
     command = [Path(sys.executable).with_name("hallmark"), "work", "small"]
+    environment = os.environ | {"PATH": f"{path}{os.pathsep}{os.environ['PATH']}"}
     with log.open("w") as file:
-        process = subprocess.Popen(command, cwd=root, env=os.environ | more, stdout=file, stderr=file)
+        process = subprocess.Popen(command, cwd=root, env=environment, stdout=file, stderr=file)
         try:
             yield process
         finally:
-            kill(process)
+            family = psutil.Process(process.pid)
+            for each in (*family.children(recursive=True), family):
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    each.kill()
+            process.wait()
 
 
-def kill(process: "subprocess.Popen[bytes]") -> None:
-    """As a machine goes: the worker, its runs and their stages at once."""
-    if process.poll() is None:
-        family = psutil.Process(process.pid)
-        for each in (*family.children(recursive=True), family):
-            with contextlib.suppress(psutil.NoSuchProcess):
-                each.kill()
-        process.wait()
-
-
-def until(done: Callable[[], object], *logs: Path, seconds: float = 600) -> None:
-    deadline = time.monotonic() + seconds
-    while not done():
-        assert time.monotonic() < deadline, "\n".join(log.read_text()[-3000:] for log in logs)
-        time.sleep(0.1)
-
-
-def hostile(first: Path, ledger: Ledger, evil: Path) -> None:
+def hostile(client: SyncPrefectClient, ledger: Ledger, evil: Path) -> None:
     """Whoever reaches Prefect's API has the deployment and the pool name other code and commands."""
-    with prefect(first) as client:
-        script = {"prefect.deployments.steps.run_shell_script": {"script": f"touch {evil}"}}
-        client.create_deployment(
-            flow_id=client.create_flow_from_name(deployed.FLOW), name=deployed.in_pool(ledger, "small"),
-            work_pool_name=deployed.pool(ledger, "small"), pull_steps=[script], entrypoint=f"{evil}.py:evil",
-            job_variables={"command": f"touch {evil}", "env": {"PYTHONPATH": str(evil.parent)}},
-        )  # fmt: skip
-        template = {
-            "job_configuration": {"command": f"touch {evil}"},
-            "variables": {"type": "object", "properties": {}},
-        }
-        pools._update(client, deployed.pool(ledger, "small"), base_job_template=template)
+    script = {"prefect.deployments.steps.run_shell_script": {"script": f"touch {evil}"}}
+    client.create_deployment(
+        flow_id=client.create_flow_from_name(deployed.FLOW), name=deployed.in_pool(ledger, "small"),
+        work_pool_name=deployed.pool(ledger, "small"), pull_steps=[script], entrypoint=f"{evil}.py:evil",
+        job_variables={"command": f"touch {evil}", "env": {"PYTHONPATH": str(evil.parent)}},
+    )  # fmt: skip
+    template = {
+        "job_configuration": {"command": f"touch {evil}"},
+        "variables": {"type": "object", "properties": {}},
+    }
+    pools._update(client, deployed.pool(ledger, "small"), base_job_template=template)
 
 
 @pytest.mark.attack(rights="orchestrator", stopped="a worker executes what is installed, whatever Prefect says of code")
 def test_a_machine_of_a_pool_is_killed_and_another_takes_its_run_up(
-    machines: tuple[Path, Path], tmp_path: Path
+    machines: tuple[Flows, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first, second = machines
+    flows, second = machines
+    first, client = flows.project, flows.client
     ledger, evil = open_ledger(first / ".hallmark"), tmp_path / "EVIL"
     (first / "pools.yaml").write_text(FILE)
-    told = hallmark(first, "deploy", "pools.yaml", "--as", "ml-engineer", "--yes")
+    with flows.commanded():
+        told = hallmark(first, "deploy", "pools.yaml", "--as", "ml-engineer", "--yes")
+        again = hallmark(first, "deploy", "pools.yaml", "--as", "ml-engineer")
     made = f"pool small is made in Prefect: hallmark-{deployed.shared(ledger)}-small"
     assert "pool small is new: process, 2 at once" in told and made in told
-    again = hallmark(first, "deploy", "pools.yaml", "--as", "ml-engineer")
     assert "nothing changes" in again and "in Prefect" not in again, "the second time changes nothing"
-    up = server.find(first)
-    assert up is not None
-    there = {"PREFECT_API_URL": up.api, "PREFECT_API_AUTH_STRING": access.secret(first)}
 
-    logs = tmp_path / "second.log", first / ".hallmark" / "prefect" / "watch.log"
-    with working(second, logs[0], **there) as one:
-        until(lambda: "started" in logs[0].read_text(), *logs)
-        hostile(first, ledger, evil)
-        hallmark(first, "trigger", "upstream", "--reason", "the export is there", "--as", "ml-engineer")
+    log, path = tmp_path / "second.log", git_that_waits(tmp_path / "bin")
+    with working(second, log, path):
+        hostile(client, ledger, evil)
+        with flows.commanded():
+            hallmark(first, "trigger", "upstream", "--reason", "the export is there", "--as", "ml-engineer")
         (taken,) = ledger.entries(TAKEN)
         run = str(taken.body["run"])
-        until(lambda: ledger.entries(records.RESOLVED, run), *logs)
-        kill(one)
+        wait_until((path / "parking").exists, "the second machine to be in the run", seconds=120, saw=log.read_text)
+    assert ledger.entries(records.RESOLVED, run) and not ledger.entries(TAKEN_UP, run)
     assert signed_request.named_governance(ledger, run) is None and not evil.exists()
-    killed = time.monotonic()
-    with working(first, tmp_path / "first.log"):
-        until(lambda: ledger.entries(TAKEN_UP, run), tmp_path / "first.log", *logs)
-        print(f"taken up {time.monotonic() - killed:.0f} s after the machine was killed")
-        until(lambda: ledger.entries(cases.ASKED, run), tmp_path / "first.log", *logs)
-        wait_for(first, run, "waiting", "failed", seconds=600)
-        hallmark(first, "gates", "reject", run, "data", "--as", "data-owner", "--reason", "only a drill")
-        ended = wait_for(first, run, "failed", seconds=600)
-    assert "data-owner rejected: only a drill" in ended["error"], "whoever watches woke it up"
+
+    assert pooled.revive(first) == [], "it may be out of reach for a moment"
+    shift(open_leases(first / ".hallmark"), TERM, f"run/{run}")  # in place of waiting
+    assert pooled.revive(first) == [run]
+    (flow_run,) = flows.all(deployed.in_pool(ledger, "small"))
+    assert flow_run.name == run and flow_run.state and flow_run.state.message == pooled.GONE
+    monkeypatch.setenv("HALLMARK_ROOT", str(first))
+    monkeypatch.setenv("PREFECT__FLOW_RUN_ID", str(flow_run.id))
+    monkeypatch.setenv(lifecycle.POOLED, "1")
+    execute_here()
     (taken_up,) = ledger.entries(TAKEN_UP, run)
     assert taken_up.body["installation"] == installation.of(first)
-    with prefect(first) as client:
-        (flow_run,) = client.read_flow_runs()
-        states = [state.message for state in client.read_flow_run_states(flow_run.id)]
-    assert flow_run.name == run and "its machine was gone" in states
+    assert status(first, run)["status"] == "waiting" and ledger.entries(cases.ASKED, run)
+    hallmark(first, "gates", "reject", run, "data", "--as", "data-owner", "--reason", "only a drill")
+    assert Parked(first, lambda: pooled.deployments(first)).resume_decided() == [run], "whoever watches wakes it up"
+    execute_here()
+    ended = status(first, run)
+    assert ended["status"] == "failed" and "data-owner rejected: only a drill" in ended["error"]
 
     commit(first, "The pools")
-    asked = hallmark_json(first, "run", "--as", "ml-engineer", "--pool", "small")
-    with prefect(first) as client:
-        waiting = client.read_flow_run(UUID(asked["flow_run"]))
+    with flows.commanded():
+        asked = hallmark_json(first, "run", "--as", "ml-engineer", "--pool", "small")
+    waiting = flows.look(UUID(asked["flow_run"]))
     assert waiting.work_pool_name == deployed.pool(ledger, "small") and waiting.state and waiting.state.is_scheduled()
     told = hallmark(first, "run", "--as", "ml-engineer", "--pool", "large", code=2)
     assert "there is no work pool large: declared are small" in told
+
+
+def execute_here() -> None:
+    """What a worker starts for a flow run, in this process."""
+    with contextlib.suppress(SystemExit):
+        execute.main()

@@ -13,13 +13,10 @@ from prefect.states import Completed, Paused, Running
 
 from flows import artifacts, lifecycle, parked
 from flows.parked import Parked
-from flows.stages import stages as some_stages
-from tasks.core.errors import Refused
-from tasks.core.graph import GATES
+from tasks.core.graph import DATA_STAGES, GATES
 from tasks.runs import journal
 from tasks.runs.hold import only_one
 from tasks.runs.request import RunRequest
-from tasks.runs.run import Run
 from tests.checkouts import Checkouts
 from tests.in_process import adopt, hallmark, hallmark_json
 from tests.prefect_server import Flows, Server
@@ -99,32 +96,26 @@ def test_every_page_of_flow_runs_is_looked_at(project: Path, flows: Flows, monke
     assert made <= set(found) and len(found) == len(set(found))
 
 
-def demo(project: Path, used: Server) -> dict:  # type: ignore[type-arg]
+def demo(flows: Flows) -> dict:  # type: ignore[type-arg]
     """A demo run of a checkout with something that nobody has committed, as it ended."""
-    (project / "notes.txt").write_text("not committed")  # said on stderr; the document has stdout to itself
-    with used.client() as client:
-        flows = Flows(project, client)
-        with flows.commanded():
-            asked = hallmark_json(project, "run", "--as", "ml-engineer", "--demo-approvals", "--detach")
-        flows.execute(flows.look(UUID(asked["flow_run"])))
-    ended = status(project, asked["run"])
+    (flows.project / "notes.txt").write_text("not committed")  # said on stderr; the document has stdout to itself
+    with flows.commanded():
+        asked = hallmark_json(flows.project, "run", "--as", "ml-engineer", "--demo-approvals", "--detach")
+    flows.execute(flows.look(UUID(asked["flow_run"])))
+    ended = status(flows.project, asked["run"])
     assert ended["demo"] is True
-    assert git(project, "show", f"{ended['commit']}:notes.txt") == "not committed"
+    assert git(flows.project, "show", f"{ended['commit']}:notes.txt") == "not committed"
     return ended
 
 
 def test_demo_identities_decide_at_once_on_what_is_not_committed(
-    tmp_path: Path, checkouts: Checkouts, used: Server, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, checkouts: Checkouts, used: Server
 ) -> None:
     """Up to what comes behind the data gate; the rest of one: `test_demo_approvals_are_written_on_what_they_make`."""
-
-    def stages(run: Run, *names: str) -> None:
-        if "train" in names:
-            raise Refused("far enough")
-        some_stages(run, *names)
-
-    monkeypatch.setattr("flows.retrain.stages", stages)
-    ended = demo(checkouts.warm(tmp_path / "demo"), used)
+    with used.client() as client:
+        flows = Flows(checkouts.warm(tmp_path / "demo"), client)
+        with flows.no_further_than(*DATA_STAGES):
+            ended = demo(flows)
     assert ended["error"] == "far enough" and ended["gates"].keys() == {"data"}
     assert (ended["gates"]["data"]["state"], ended["gates"]["data"]["decided_by"]) == ("passed", ["demo-data-owner"])
 
@@ -132,7 +123,8 @@ def test_demo_identities_decide_at_once_on_what_is_not_committed(
 @pytest.mark.soak
 def test_demo_approvals_are_written_on_what_they_make(tmp_path: Path, checkouts: Checkouts, used: Server) -> None:
     project = checkouts.warm(tmp_path / "demo")
-    ended = demo(project, used)
+    with used.client() as client:
+        ended = demo(Flows(project, client))
     assert ended["status"] == "promoted", ended["error"]
     assert "gain_over_base" in ended["metrics"]
     assert {gate: line["state"] for gate, line in ended["gates"].items()} == dict.fromkeys(GATES, "passed")

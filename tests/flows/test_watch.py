@@ -1,96 +1,48 @@
-"""Parked and orphaned runs go on: killed processes, a server that was away, decisions that land in between."""
+"""Runs whose processes are killed, a server that is away, and a second checkout on it: the story of three runs.
+
+Each fixture is a step of the story, and takes it on from the step before; the tests look at what a step left. A flow
+run that nothing is killed of: test_retrain.py.
+"""
 
 import contextlib
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 from uuid import UUID
 
 import psutil
 import pytest
-from prefect.client.schemas.objects import State, StateType
-from prefect.states import Completed, Paused, Running
+from prefect.client.schemas.objects import StateType
 
-from flows import lifecycle, parked
-from tasks.core.graph import GATES
-from tasks.runs.hold import only_one
-from tasks.runs.request import RunRequest
-from tests import in_process
+from flows.lifecycle import run_id
+from flows.parked import in_state
+from infra.prefect import access, client, logs, server
+from infra.prefect.server import Up
+from tasks.core.errors import Unavailable
+from tasks.ledger.ledger import open_ledger
 from tests.checkouts import Checkouts
-from tests.in_process import adopt
-from tests.prefect_client import ask_in_prefect, prefect
-from tests.processes import title
-from tests.run_states import status, wait_for, wait_until
-from tests.tiny_project import git, hallmark, hallmark_json, signed
+from tests.in_process import hallmark, hallmark_json
+from tests.patience import patience, wait_until
+from tests.prefect_client import prefect
+from tests.run_states import status, wait_for
+from tests.run_states import wait_until as wait_until_run
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
 
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory, checkouts: Checkouts) -> Iterator[Path]:
+    """Its server is the one."""
     folder = checkouts.warm(tmp_path_factory.mktemp("project"))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PATH", f"{git_that_waits(folder)}{os.pathsep}{os.environ['PATH']}")
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("HALLMARK_PREFECT_PORT", "0")
         yield folder
-        hallmark(folder, "down")
-
-
-def late(project: Path) -> Path:
-    """While it is there, somebody rejects the data gate of the next run after its last judgement, before it parks."""
-    return project.with_name("late")
-
-
-GIT = """#!/bin/sh
-case "$*" in *"Ask at the data gate"*)
-  if [ -e "{late}" ]; then
-    rm "{late}"
-    run="${{PWD##*/}}"
-    HALLMARK_ROOT="{project}" "{hallmark}" gates reject "$run" data --as data-owner --reason "just in time" || exit
-  fi
-esac
-exec "{git}" "$@"
-"""
-"""A run commits what it has between its last judgement and its suspension."""
-
-
-def git_that_waits(project: Path) -> Path:
-    """A folder with a git that lets somebody decide first, where `late` says so."""
-    folder, real = project.with_name("bin"), shutil.which("git")
-    folder.mkdir()
-    script = folder / "git"
-    script.write_text(
-        GIT.format(late=late(project), project=project, hallmark=Path(sys.executable).with_name("hallmark"), git=real)
-    )
-    script.chmod(0o755)
-    return folder
-
-
-def pids(project: Path) -> dict[str, int]:
-    up = json.loads((project / ".hallmark" / "prefect" / "up.json").read_text())
-    return {name: up[name]["pid"] for name in ("server", "runner")}
-
-
-def kill_family(pid: int) -> None:
-    kill_children(pid)
-    psutil.Process(pid).kill()
-
-
-def kill_children(pid: int) -> None:
-    for process in psutil.Process(pid).children(recursive=True):
-        with contextlib.suppress(psutil.NoSuchProcess):
-            process.kill()
-
-
-def executing(project: Path) -> list[psutil.Process]:
-    """Processes of flow runs, and what they have started."""
-    found = psutil.Process(pids(project)["runner"]).children(recursive=True)
-    return [one for one in found if "resource_tracker" not in title(one)]
+        server.stop(folder)
 
 
 def begin(project: Path, *args: str) -> tuple["subprocess.Popen[str]", str]:
@@ -103,204 +55,201 @@ def begin(project: Path, *args: str) -> tuple["subprocess.Popen[str]", str]:
     return process, run
 
 
-def test_a_run_that_nobody_named_wakes_up_as_itself_and_ends_where_policy_changed(project: Path) -> None:
-    hallmark(project, "up")
-    with prefect(project) as client:
-        flow_run = ask_in_prefect(client, project)
-        run = lifecycle.run_id(client.read_flow_run(flow_run.id))
-        wait_for(project, run, "waiting")
-        policy = project / "infra" / "governance" / "policy.yaml"
-        before = policy.read_text()
-        policy.write_text(before.replace("at_least: 10", "at_least: 11"))
-        adopt(project)
-        try:
-            ended = wait_for(project, run, "failed", seconds=120)
-        finally:
-            policy.write_text(before)
-            adopt(project)
-        assert f"policy changed since run {run} was resolved" in ended["error"]
-        assert ended["gates"]["data"]["state"] == "void" and ended["exit_code"] == 1
-        known = in_process.hallmark_json(project, "status")
-        assert [line["run"] for line in known] == [run], "it did not become another run"
-        assert client.read_flow_run(flow_run.id).name == run
-    assert ended["requested_by"] == "scheduler"
+class Command(NamedTuple):
+    """A `hallmark run` that has ended: its run, its exit code, and what it said on stderr."""
+
+    run: str
+    code: int
+    told: str
 
 
-def test_prefect_takes_no_run_in_the_name_of_a_person(project: Path) -> None:
-    """A schedule that pretends to be a person, and a person's request with other parameters than they signed."""
-    asked, envelope = signed(project, RunRequest(run_id="tampered", requested_by="ml-engineer"))
-    tampered = asked.model_dump(mode="json") | {"changes": {"data.seed": "7"}}
-    hallmark(project, "up")
-    with prefect(project) as client:
-        for request, given, why in (
-            ({"requested_by": "ml-engineer", "run_id": "pretended"}, None, "no request that they signed is with it"),
-            (tampered, envelope, "is asked for with other changes than ml-engineer signed"),
-        ):
-            flow_run = ask_in_prefect(client, project, {"request": request, "envelope": given})
-            ended = wait_for(project, request["run_id"], "failed", seconds=120)
-            assert why in ended["error"] and ended["exit_code"] == 1 and not ended["stages"]
-            assert not (project / ".hallmark" / "runs" / request["run_id"]).exists()
-            client.delete_flow_run(flow_run.id)
-            (project / ".hallmark" / "runs" / f"{request['run_id']}.json").unlink()
+def ended(process: "subprocess.Popen[str]", run: str) -> Command:
+    _, told = process.communicate(timeout=patience(120))
+    return Command(run, process.returncode, told)
 
 
-def test_every_page_of_flow_runs_is_looked_at(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(parked, "PAGE", 2)
-    with prefect(project) as client:
-        made = {ask_in_prefect(client, project, state=Paused()).id for _ in range(5)}
-        found = [flow_run.id for flow_run in parked.in_state(project, client, StateType.PAUSED)]
-        for flow_run in made:
-            client.delete_flow_run(flow_run)
-    assert made <= set(found) and len(found) == len(set(found))
+def executing(project: Path, run: str) -> psutil.Process | None:
+    """The runner's process for a flow run, which holds the run."""
+    up = server.find(project)
+    assert up is not None
+    lock = str(project / ".hallmark" / "runs" / f"{run}.lock")
+    for process in psutil.Process(up.runner.pid).children():
+        with contextlib.suppress(psutil.Error):
+            if lock in [file.path for file in process.open_files()]:
+                return process
+    return None
 
 
-def test_demo_approvals_are_written_on_what_they_make(project: Path) -> None:
-    (project / "notes.txt").write_text("not committed")  # said on stderr; the document has stdout to itself
-    other = ("--set", "use_case.problem=Decided by demo identities.")  # nothing that others decide carries over
-    ended = hallmark_json(project, "run", "--as", "ml-engineer", "--demo-approvals", *other)
-    (project / "notes.txt").unlink()
-    assert ended["status"] == "promoted", ended["error"]
-    assert ended["demo"] is True
-    assert git(project, "show", f"{ended['commit']}:notes.txt") == "not committed"
-    assert "gain_over_base" in ended["metrics"]
-    assert {gate: line["state"] for gate, line in ended["gates"].items()} == dict.fromkeys(GATES, "passed")
-    assert ended["gates"]["release"]["decided_by"] == ["demo-risk-officer"]
-    (release,) = in_process.hallmark_json(project, "releases", "list")
-    assert release["demo"] is True and "champion" in release["aliases"]
+def in_a_stage(project: Path, run: str, *stages: str) -> None:
+    """Wait until a stage of the run, one of these if some are named, is at work."""
+
+    def looks(known: dict) -> bool:  # type: ignore[type-arg]
+        working = {name for name, line in known["stages"].items() if line["state"] == "running"}
+        return bool(working & set(stages or working)) and executing(project, run) is not None
+
+    wait_until_run(project, run, looks)
 
 
-def test_a_decision_while_prefect_is_away_counts_when_it_is_back(project: Path) -> None:
-    other = ("--set", "use_case.problem=Decided while Prefect is away.", "--set", "training.seed=5")
-    run = hallmark_json(project, "run", "--as", "ml-engineer", *other)["run"]
-    kill_family(pids(project)["runner"])
-    kill_family(pids(project)["server"])
-    told = hallmark(project, "gates", "approve", run, "data", "--as", "data-owner", "--reason", "fine")
-    assert "the gate is passed" in told and "hallmark up" in told
-    hallmark(project, "up")
-    known = wait_until(project, run, lambda known: known["stages"].get("train"))
-    assert known["gates"]["data"]["state"] == "passed"
-    told = hallmark(project, "down")
-    assert f"run {run} goes on with the next `hallmark up`" in told
-    left = status(project, run)
-    assert (left["status"], left["stages"]["train"]["state"]) == ("interrupted", "interrupted")
-    hallmark(project, "up")
-    parked = wait_for(project, run, "waiting", "failed")
-    assert parked["gates"]["evaluation"]["state"] == "waiting", parked["error"]
-
-
-def test_a_flow_run_that_dies_alone_is_told_and_goes_on(project: Path) -> None:
-    """Its runner lives, so nothing takes it up by itself: the next runner does, and so does --resume."""
-    process, run = begin(project, "--set", "data.seed=41")
-    flow_run = wait_until(project, run, lambda known: known["stages"])["flow_run"]
-    kill_children(pids(project)["runner"])
-    _, told = process.communicate(timeout=120)
-    assert process.returncode == 3 and f"go on: hallmark run --resume {run}" in told, told
-    assert status(project, run)["status"] == "interrupted"
-    hallmark(project, "down")
-    hallmark(project, "up")
-    # The runner holds a run for a moment as well, before it has a process for it.
-    wait_until(project, run, lambda known: known["status"] == "running" and executing(project), seconds=120)
-    kill_children(pids(project)["runner"])
-    wait_for(project, run, "interrupted", seconds=120)
-    deadline = time.monotonic() + 120
-    with prefect(project) as client:
-        while client.read_flow_run(UUID(flow_run)).state.type != StateType.CRASHED:
-            assert time.monotonic() < deadline, "the runner reported no crash"
-            time.sleep(0.5)
-    parked = hallmark_json(project, "run", "--resume", run)
-    assert (parked["status"], parked["flow_run"]) == ("waiting", flow_run)
-
-
-def test_a_decision_between_the_last_judgement_and_the_suspension_is_not_missed(project: Path) -> None:
-    late(project).touch()
-    run = hallmark_json(project, "run", "--as", "ml-engineer", "--detach")["run"]
-    ended = wait_for(project, run, "failed")
-    assert not late(project).exists()
-    assert "data-owner rejected: just in time" in ended["error"]
-    with prefect(project) as client:
-        states = [state.type for state in client.read_flow_run_states(UUID(ended["flow_run"]))]
-    assert StateType.PAUSED in states, "it was parked, and the runner woke it up"
-
-
-def test_a_runner_killed_with_its_run_goes_on_after_up(project: Path) -> None:
-    started = hallmark_json(project, "run", "--as", "ml-engineer", "--detach")
-    run = started["run"]
-    wait_until(project, run, lambda known: known["stages"])
-    kill_family(pids(project)["runner"])
-    hallmark(project, "up")
-    parked = wait_for(project, run, "waiting", "failed")
-    assert parked["status"] == "waiting", parked["error"]
-    in_process.hallmark(project, "gates", "reject", run, "data", "--as", "data-owner", "--reason", "only a drill")
-    ended = wait_for(project, run, "failed")
-    assert "data-owner rejected: only a drill" in ended["error"]
-
-
-def test_two_runs_at_once_do_not_disturb_each_other(project: Path) -> None:
-    runs = [
-        hallmark_json(project, "run", "--as", "ml-engineer", "--detach", "--set", f"data.seed={seed}")["run"]
-        for seed in (11, 12)
-    ]
-    parked = [wait_for(project, run, "waiting", "failed") for run in runs]
-    assert [known["status"] for known in parked] == ["waiting", "waiting"], parked
-    evidence = [in_process.hallmark_json(project, "gates", "show", run, "data")["evidence"] for run in runs]
-    assert evidence[0]["subject"]["sha256"] != evidence[1]["subject"]["sha256"]
+def kill_family(process: psutil.Process) -> None:
+    for each in (*process.children(recursive=True), process):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            each.kill()
 
 
 @pytest.fixture(scope="module")
-def waiting(project: Path) -> dict:
-    """A run at its data gate, on which nobody decides."""
-    known = hallmark_json(project, "run", "--as", "ml-engineer")
-    assert isinstance(known, dict)
-    return known
-
-
-@pytest.mark.attack(rights="orchestrator", stopped="the gate is judged from the ledger, not from Prefect")
-def test_resuming_a_parked_run_by_hand_opens_no_gate(project: Path, waiting: dict) -> None:
-    """Whoever resumes the flow run past the console: the gate is judged from the ledger, and the run parks again."""
-    run, flow_run = waiting["run"], UUID(waiting["flow_run"])
-    with prefect(project) as client:
-        client.resume_flow_run(flow_run)
-        deadline = time.monotonic() + 300
-        resumed = False
-        while time.monotonic() < deadline:
-            state = client.read_flow_run(flow_run).state
-            resumed = resumed or not state.is_paused()
-            if resumed and state.is_paused():
-                break
-            time.sleep(0.2)
-    assert resumed and state.is_paused()
-    known = status(project, run)
-    assert known["gates"]["data"]["state"] == "waiting" and "train" not in known["stages"]
-
-
-@pytest.mark.attack(rights="orchestrator", stopped="the gate is judged from the ledger, not from Prefect's state")
-@pytest.mark.parametrize("state", [Completed, Running], ids=["Completed", "Running"])
-def test_a_state_set_by_hand_opens_no_gate(project: Path, waiting: dict, state: Callable[[], State]) -> None:
-    run, flow_run = waiting["run"], UUID(waiting["flow_run"])
-    with prefect(project) as client:
-        client.set_flow_run_state(flow_run, state(), force=True)
-        assert client.read_flow_run(flow_run).state.type == state().type
-    in_process.hallmark(project, "gates", "list")
-    known = status(project, run)
-    assert known["gates"]["data"]["state"] == "waiting" and "train" not in known["stages"]
-    assert not (project / ".hallmark" / "runs" / run / "gates" / "data.json").exists()
-    assert run not in [line["run"] for line in in_process.hallmark_json(project, "releases", "list")]
-
-
-def test_a_second_flow_run_of_a_run_in_progress_is_refused_and_changes_nothing(project: Path) -> None:
-    known = in_process.hallmark_json(project, "status")[-1]
-    with only_one(project / ".hallmark", known["run"]), prefect(project) as client:
-        flow_run = ask_in_prefect(client, project, {"request": {"requested_by": "ml-engineer", "run_id": known["run"]}})
-        deadline = time.monotonic() + 120
-        while not (state := client.read_flow_run(flow_run.id).state).is_final() and time.monotonic() < deadline:
-            time.sleep(0.5)
-    assert state.type == StateType.FAILED and f"Refused: run {known['run']} is being executed" in state.message
-    assert in_process.hallmark_json(project, "status")[-1] == known
-
-
-def test_an_interrupted_command_leaves_its_run_going(project: Path) -> None:
-    process, run = begin(project)
+def interrupted(project: Path) -> Command:
+    """A command is interrupted that has started everything and follows the first run. The run parks."""
+    process, run = begin(project, "--set", "training.seed=5")
     process.send_signal(signal.SIGINT)
-    _, told = process.communicate(timeout=120)
-    assert process.returncode == 130 and f"run {run} goes on without this command" in told
-    assert wait_for(project, run, "waiting")
+    command = ended(process, run)
+    wait_for(project, run, "waiting", "failed")
+    return command
+
+
+def test_an_interrupted_command_leaves_its_run_going(project: Path, interrupted: Command) -> None:
+    assert interrupted.code == 130 and f"run {interrupted.run} goes on without this command" in interrupted.told
+    assert status(project, interrupted.run)["status"] == "waiting"
+
+
+@pytest.fixture(scope="module")
+def died(project: Path, interrupted: Command) -> tuple[Command, UUID]:
+    """The process of a second run's flow run is killed, with its stage, while a command follows it."""
+    process, run = begin(project, "--set", "data.seed=41")
+    in_a_stage(project, run)
+    holder = executing(project, run)
+    assert holder is not None
+    flow_run = UUID(status(project, run)["flow_run"])
+    kill_family(holder)
+    return ended(process, run), flow_run
+
+
+def test_a_flow_run_that_dies_alone_is_told(project: Path, died: tuple[Command, UUID]) -> None:
+    """Its runner lives, so nothing takes it up by itself."""
+    command, flow_run = died
+    assert command.code == 3 and f"go on: hallmark run --resume {command.run}" in command.told, command.told
+    assert status(project, command.run)["status"] == "interrupted"
+    with prefect(project) as asked:
+        wait_until(lambda: asked.read_flow_run(flow_run).state.type == StateType.CRASHED, "the runner to report it")  # type: ignore[union-attr]
+
+
+@pytest.fixture(scope="module")
+def guest(
+    tmp_path_factory: pytest.TempPathFactory, project: Path, interrupted: Command, checkouts: Checkouts
+) -> Iterator[Path]:
+    """Another checkout uses the server, and runs something there until it parks."""
+    folder, up = checkouts.warm(tmp_path_factory.mktemp("guest")), server.find(project)
+    assert up is not None
+    with pytest.MonkeyPatch.context() as theirs:
+        theirs.setenv("PREFECT_API_URL", up.api)
+        theirs.setenv("PREFECT_API_AUTH_STRING", access.secret(project))
+        told = hallmark(folder, "run", "--as", "ml-engineer")
+    assert "secret" not in told, "that server's pages are somebody else's"
+    yield folder
+    server.stop(folder)
+
+
+def test_each_takes_its_own_runs(project: Path, interrupted: Command, guest: Path) -> None:
+    (theirs,) = hallmark_json(guest, "status")
+    assert theirs["status"] == "waiting", theirs
+    assert theirs["run"] not in [line["run"] for line in hallmark_json(project, "status")]
+    with prefect(project) as asked:
+        for root, run in ((project, interrupted.run), (guest, theirs["run"])):
+            assert [run_id(one) for one in in_state(root, asked, StateType.PAUSED)] == [run]
+    ledger = open_ledger(project / ".hallmark")
+    said = [line.text for line in logs.read(project, ledger, interrupted.run, [])]
+    assert "Beginning flow run" in said[0] and any("stage ingest" in text for text in said), said
+    assert logs.read(project, ledger, theirs["run"], []) == [], "another's lines, on the same server"
+
+
+def test_a_guest_is_told_of_a_wrong_secret_and_keeps_none(
+    project: Path, interrupted: Command, guest: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    up, secret = server.find(guest), access.secret(project).encode()
+    assert up is not None and up.server is None
+    assert not [path for path in (guest / ".hallmark").rglob("*") if path.is_file() and secret in path.read_bytes()]
+    assert json.loads((access.folder(guest) / "up.json").read_text())["server"] is None
+    monkeypatch.setattr(os, "environ", os.environ | {"PREFECT_API_AUTH_STRING": "not the owner's"})
+    with pytest.raises(Unavailable, match="wants another PREFECT_API_AUTH_STRING"):
+        client.state_of(guest, up, status(project, interrupted.run)["flow_run"])
+
+
+class Away(NamedTuple):
+    resumed: str
+    """The flow run in which the second run was taken up again."""
+    decision: str
+    """What whoever decided on the first run was told."""
+    down: str
+    second: dict  # type: ignore[type-arg]
+    """The second run after `hallmark down`."""
+
+
+@pytest.fixture(scope="module")
+def away(project: Path, interrupted: Command, died: tuple[Command, UUID], guest: Path) -> Away:
+    """The second run is taken up; the server is killed; somebody decides on the first run; `hallmark down`, and up."""
+    server.stop(guest)
+    first, second = interrupted.run, died[0].run
+    resumed = hallmark_json(project, "run", "--resume", second, "--detach")["flow_run"]
+    in_a_stage(project, second)
+    up = server.find(project)
+    assert up is not None and up.server is not None
+    kill_family(psutil.Process(up.server.pid))
+    decision = hallmark(project, "gates", "approve", first, "data", "--as", "data-owner", "--reason", "fine")
+    down = hallmark(project, "down")
+    found = Away(resumed, decision, down, status(project, second))
+    server.start(project, print)
+    return found
+
+
+@pytest.fixture(scope="module")
+def stopped(project: Path, interrupted: Command, away: Away) -> tuple[Up, str]:
+    """The first run goes on, and is stopped in a stage behind its gate."""
+    in_a_stage(project, interrupted.run, "tokenise", "train")
+    up = server.find(project)
+    assert up is not None
+    return up, hallmark(project, "runs", "stop", interrupted.run)
+
+
+def test_a_decision_while_prefect_is_away_counts_when_it_is_back(
+    project: Path, interrupted: Command, away: Away, stopped: tuple[Up, str]
+) -> None:
+    assert "the gate is passed" in away.decision and "hallmark up" in away.decision
+    known = status(project, interrupted.run)
+    assert (known["gates"]["data"]["state"], known["gates"]["data"]["decided_by"]) == ("passed", ["data-owner"])
+
+
+def test_a_run_that_is_stopped_ends_with_all_its_processes(
+    project: Path, interrupted: Command, stopped: tuple[Up, str]
+) -> None:
+    run = interrupted.run
+    assert f"hallmark run --resume {run}" in stopped[1]
+    assert status(project, run)["status"] == "interrupted"
+
+    def left() -> list[psutil.Process]:
+        return [each for each in psutil.process_iter(["cmdline"]) if run in " ".join(each.info["cmdline"] or [])]
+
+    wait_until(lambda: not left(), "every process of the run to end", saw=left)
+    assert "there is nothing to stop" in hallmark(project, "runs", "stop", run, code=2)
+
+
+def test_a_run_that_died_goes_on_when_it_is_taken_up_and_with_the_next_runner(
+    project: Path, died: tuple[Command, UUID], away: Away
+) -> None:
+    command, flow_run = died
+    assert away.resumed == str(flow_run)
+    assert f"run {command.run} goes on with the next `hallmark up`" in away.down
+    assert (away.second["status"], away.second["flow_run"]) == ("interrupted", str(flow_run))
+    assert "interrupted" in {line["state"] for line in away.second["stages"].values()}
+    known = wait_for(project, command.run, "waiting", "failed")
+    assert (known["status"], known["flow_run"]) == ("waiting", str(flow_run)), known["error"]
+
+
+def test_two_runs_at_once_do_not_disturb_each_other(
+    project: Path, interrupted: Command, died: tuple[Command, UUID], away: Away
+) -> None:
+    """Both went on at once when Prefect was back."""
+    second = wait_for(project, died[0].run, "waiting", "failed")
+    assert second["status"] == "waiting", second["error"]
+    evidence = [
+        hallmark_json(project, "gates", "show", run, "data")["evidence"] for run in (interrupted.run, died[0].run)
+    ]
+    assert evidence[0]["subject"]["sha256"] != evidence[1]["subject"]["sha256"]

@@ -1,8 +1,8 @@
-"""The watch of two machines that share a ledger: one has the lease and asks for what is due, the other takes over."""
+"""The watch of two machines that share a ledger in Postgres: one has the lease, the other takes over, and a decision
+outlives the database."""
 
 import contextlib
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -16,6 +16,9 @@ import pytest
 from flows.occasions import Occasions
 from infra.doctor import looks
 from infra.prefect import access, watching
+from tasks.core.graph import DATA_STAGES
+from tasks.gates import cases
+from tasks.gates.signed_decision import KIND
 from tasks.ledger.leases import TERM, open_leases
 from tasks.ledger.ledger import Ledger, open_ledger
 from tasks.occasions import deciding
@@ -25,40 +28,49 @@ from tasks.runs.environment import isolated
 from tasks.runs.run import installed_governance
 from tests.checkouts import Checkouts
 from tests.flows.test_occasions import look
-from tests.governed.postgres import started
+from tests.governed.postgres import Cluster, cluster, new_database
 from tests.in_process import hallmark
 from tests.ledger.test_leases import shift
+from tests.patience import patience, wait_until
+from tests.prefect_server import Flows, Server
+from tests.run_states import status
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+
+
+@pytest.fixture(scope="module")
+def database() -> Iterator[Cluster]:
+    with cluster() as made:
+        yield made
 
 
 @pytest.fixture
-def machines(tmp_path: Path, checkouts: Checkouts, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Path, Path]]:
+def machines(
+    tmp_path: Path, checkouts: Checkouts, database: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> tuple[Path, Path]:
     """Two checkouts with the same keys and one ledger."""
-    with started() as url:
-        monkeypatch.setenv("HALLMARK_LEDGER_URL", url)
-        monkeypatch.delenv("PREFECT_API_URL", raising=False)
-        first, second = checkouts.made(tmp_path / "first"), checkouts.made(tmp_path / "second")
-        hallmark(first, "init")
-        shutil.copytree(first / ".hallmark" / "keys", second / ".hallmark" / "keys")
-        yield first, second
+    monkeypatch.setenv("HALLMARK_LEDGER_URL", new_database(database.url))
+    first, second = (checkouts.warm(tmp_path / name, ledger=False) for name in ("first", "second"))
+    hallmark(first, "init")
+    return first, second
 
 
 def declare(ledger: Ledger, root: Path) -> datetime:
     """A schedule, and when it is due first."""
-    anchor = ledger.now() + timedelta(seconds=15)
+    anchor = ledger.now() + timedelta(seconds=patience(2))
     text = f"schedules:\n  hourly: {{every: 1h, anchor: '{anchor:%Y-%m-%d %H:%M:%S}'}}\n"
     deciding.declare(ledger, installed_governance(root, None), "ml-engineer", text)
     return anchor
 
 
 @contextlib.contextmanager
-def watch(root: Path) -> Iterator["subprocess.Popen[str]"]:
+def watch(root: Path, api: str = "") -> Iterator["subprocess.Popen[str]"]:
     """As `hallmark watch` becomes it."""
     access.folder(root).mkdir(parents=True, exist_ok=True)
-    given = isolated(access.environment(root, "", own=False))
-    del given["PREFECT_API_URL"]
-    with (access.folder(root) / "watch.log").open("w") as log:
+    given = isolated(access.environment(root, api, own=False))
+    if not api:
+        del given["PREFECT_API_URL"]
+    with log_file(root).open("w") as log:
         process = subprocess.Popen(
             [sys.executable, "-I", "-m", "infra.prefect.watch"],
             cwd=access.folder(root),
@@ -73,11 +85,12 @@ def watch(root: Path) -> Iterator["subprocess.Popen[str]"]:
             process.wait()
 
 
-def until(done: Callable[[], bool], root: Path, seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not done():
-        assert time.monotonic() < deadline, (access.folder(root) / "watch.log").read_text()
-        time.sleep(0.1)
+def log_file(root: Path) -> Path:
+    return access.folder(root) / "watch.log"
+
+
+def until(done: Callable[[], object], what: str, root: Path) -> None:
+    wait_until(done, what, every=0.2, saw=lambda: log_file(root).read_text())
 
 
 def asked(ledger: Ledger) -> list[str]:
@@ -85,41 +98,74 @@ def asked(ledger: Ledger) -> list[str]:
     return [str(entry.body["installation"]) for entry in ledger.entries(TAKEN)]
 
 
-def test_one_watches_for_all_and_another_takes_over(machines: tuple[Path, Path]) -> None:
+def outlive(database: Cluster, root: Path, flows: Flows, process: "subprocess.Popen[str]") -> None:
+    """The database is stopped before the watch has seen a decision. When it is back the run goes on."""
+    parked, ledger = flows.run("--as", "ml-engineer"), open_ledger(root / ".hallmark")
+    run, approve = parked.name, ("gates", "approve", parked.name, "data", "--as", "data-owner", "--reason")
+    process.send_signal(signal.SIGSTOP)
+    hallmark(root, *approve, "seen")
+    database.stop()
+    process.send_signal(signal.SIGCONT)
+    until(lambda: "the ledger at postgresql" in log_file(root).read_text(), "the watch to miss its database", root)
+    told = hallmark(root, *approve, "again", code=3)
+    assert "nothing was recorded" in told and "s3cret" not in told
+    assert status(root, run)["status"] == "waiting"
+    database.start()
+
+    def woken() -> bool:
+        state = flows.look(parked.id).state
+        return state is not None and state.is_scheduled()
+
+    until(woken, "the run to be woken", root)
+    with flows.no_further_than(*DATA_STAGES, "base_model"):
+        flows.execute(parked)
+    (decision,), (closing,) = ledger.entries(KIND), ledger.entries(cases.CLOSED, run)
+    assert decision.seq < closing.seq and closing.body["state"] == "passed"
+    assert status(root, run)["gates"]["data"]["decided_by"] == ["data-owner"]
+    assert any(entry.body["stage"] == "base_model" for entry in ledger.entries("run.stage", run)), "it went on"
+    assert not (root / ".hallmark" / "ledger.db").exists(), "there is no other ledger"
+    assert "holds" in hallmark(root, "ledger", "verify")
+
+
+def test_one_watches_for_all_and_another_takes_over(
+    machines: tuple[Path, Path], database: Cluster, prefect_server: Server
+) -> None:
+    """The other's database is restarted between a decision and the run going on."""
     first, second = machines
     ledger, leases = open_ledger(first / ".hallmark"), open_leases(first / ".hallmark")
     ours, theirs = installation.of(first), installation.of(second)
     assert watching.who(first) == watching.Watching("nobody has watched yet", True)
     with watch(first) as one:
-        until(lambda: ours in watching.who(second).words, first)
-        with watch(second):
-            until(lambda: "watches since" in (access.folder(second) / "watch.log").read_text(), second)
+        until(lambda: ours in watching.who(second).words, "the first machine to watch", first)
+        with prefect_server.used(), prefect_server.client() as client, watch(second, prefect_server.api) as other:
+            until(lambda: "watches since" in log_file(second).read_text(), "the second to see the first", second)
             declare(ledger, first)
-            until(lambda: bool(ledger.entries(TAKEN)), first)
+            until(lambda: ledger.entries(TAKEN), "the first machine to ask for a run", first)
             assert f"installation {ours}, process {one.pid}, since" in hallmark(second, "status")
 
             one.send_signal(signal.SIGKILL)
             one.wait()
             shift(leases, TERM)  # in place of waiting
-            until(lambda: theirs in watching.who(first).words, second)
+            until(lambda: theirs in watching.who(first).words, "the second to take over", second)
             declare(ledger, first)
-            until(lambda: len(ledger.entries(TAKEN)) == 2, second)
+            until(lambda: len(ledger.entries(TAKEN)) == 2, "the second to ask for a run", second)
             assert asked(ledger) == [ours, theirs], "each occasion once"
-    shift(leases, TERM + watching.LATE)
-    (line,) = looks.lines(first, {"watch": looks.LOOKS["watch"]})
-    assert line.says.startswith("nobody for 5m") and line.says.endswith("; 1 schedules") and "hallmark up" in line.do
 
-
-def test_one_that_is_told_to_end_lets_go(machines: tuple[Path, Path]) -> None:
-    first, _ = machines
-    with watch(first) as one:
-        until(lambda: installation.of(first) in watching.who(first).words, first)
-        one.send_signal(signal.SIGTERM)
-        assert one.wait(timeout=120) == 0
+            outlive(database, second, Flows(second, client), other)
+            until(lambda: theirs in watching.who(first).words, "the second to have its lease again", second)
+            other.send_signal(signal.SIGTERM)
+            assert other.wait(timeout=patience(60)) == 0
     found = watching.who(first)
-    assert found.words.startswith("nobody for ") and not found.is_missing
-    (line,) = looks.lines(first, {"watch": looks.LOOKS["watch"]})
-    assert not line.do, "nothing waits"
+    assert found.words.startswith("nobody for ") and not found.is_missing, "who is told to end lets go"
+
+    def line() -> looks.Line:
+        (found,) = looks.lines(first, {"watch": looks.LOOKS["watch"]})
+        return found
+
+    assert not line().do, "nothing waits"
+    shift(leases, TERM + watching.LATE)
+    assert line().says.startswith("nobody for 5m") and line().says.endswith("; 1 schedules")
+    assert "hallmark up" in line().do
 
 
 def test_a_machine_whose_clock_is_behind_asks_for_what_is_due_once(
@@ -129,7 +175,7 @@ def test_a_machine_whose_clock_is_behind_asks_for_what_is_due_once(
     first, second = machines
     ledger = open_ledger(first / ".hallmark")
     due = declare(ledger, first)
-    until(lambda: ledger.now() > due, first)
+    wait_until(lambda: ledger.now() > due, "the schedule to be due")
     leading, late = Occasions(first), Occasions(second)
     look(leading)
     assert asked(ledger) == [installation.of(first)]
@@ -140,7 +186,7 @@ def test_a_machine_whose_clock_is_behind_asks_for_what_is_due_once(
     assert asked(ledger) == [installation.of(first)], "the ledger's time is the database's"
     looking = Occasions(second, leads=lambda: False)
     due = declare(ledger, first)
-    until(lambda: ledger.now() > due, first)
+    wait_until(lambda: ledger.now() > due, "the schedule to be due")
     look(looking)
     assert len(asked(ledger)) == 1, "who does not lead asks for nothing"
 

@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import psutil
@@ -10,6 +9,7 @@ import psutil
 from infra.prefect import server
 from infra.processes import Process
 from tasks.core.processes import runs
+from tests.patience import wait_until
 
 LEVEL = """
 import signal, subprocess, sys, time
@@ -33,10 +33,7 @@ def test_a_stage_is_left_to_those_who_know_how_to_end_it(tmp_path: Path) -> None
     (tmp_path / "level.py").write_text(LEVEL)
     command = [sys.executable, "level.py", "runner", "flow", "dvc", "stage"]
     with subprocess.Popen(command, cwd=tmp_path, start_new_session=True) as runner:
-        deadline = time.monotonic() + 60
-        while not (tmp_path / "stage").exists():
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
+        wait_until((tmp_path / "stage").exists, "the stage to begin", process=runner)
         all_of_it = psutil.Process(runner.pid).children(recursive=True)
         server._end_runner(Process(pid=runner.pid, started=psutil.Process(runner.pid).create_time()))
     assert len(all_of_it) == 3

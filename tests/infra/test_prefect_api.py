@@ -5,6 +5,7 @@ import asyncio
 import base64
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -24,15 +25,32 @@ OPEN = {("get", "/api/health"), ("get", "/api/ready")}
 """What says that the server is there, and no more."""
 
 
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("root")
+
+
 @contextmanager
-def served(root: Path, **other: str) -> Iterator[Any]:
-    """The application under our settings, but for `other` ones."""
-    ours = access.server_environment(root, f"{UI}/api") | {"PREFECT_UI_ENABLED": "false"} | other
+def served(root: Path, protected: str = "true") -> Iterator[Any]:
+    """The application under our settings, `protected` from forged requests or not."""
+    with settings(root, protected):
+        yield application(root, protected)
+
+
+@contextmanager
+def settings(root: Path, protected: str = "true") -> Iterator[None]:
+    ours = access.server_environment(root, f"{UI}/api") | {"PREFECT_UI_ENABLED": "false"}
     with pytest.MonkeyPatch.context() as environment:
-        for name, value in ours.items():
+        for name, value in (ours | {"PREFECT_SERVER_API_CSRF_PROTECTION_ENABLED": protected}).items():
             environment.setenv(name, value)
         with SettingsContext(profile=get_settings_context().profile, settings=Settings()):
-            yield create_app(ignore_cache=True)
+            yield
+
+
+@cache
+def application(root: Path, protected: str) -> Any:
+    """Prefect's own, made under the settings of now."""
+    return create_app(ignore_cache=True)
 
 
 def basic(secret: str) -> dict[str, str]:
@@ -62,11 +80,11 @@ def routes(app: Any, secret: str) -> list[tuple[str, str]]:
 
 @pytest.mark.attack(rights="orchestrator", stopped="the secret of the Prefect server")
 @pytest.mark.parametrize("headers", [{}, basic("wrong")], ids=["none", "another one"])
-def test_no_route_answers_without_the_secret(tmp_path: Path, headers: dict[str, str]) -> None:
+def test_no_route_answers_without_the_secret(root: Path, headers: dict[str, str]) -> None:
     """Also without the CSRF protection, which refuses what would change something before the secret is looked at."""
     for protected in ("true", "false"):
-        with served(tmp_path, PREFECT_SERVER_API_CSRF_PROTECTION_ENABLED=protected) as app:
-            found = [*routes(app, access.secret(tmp_path)), ("get", "/api/openapi.json"), ("get", "/api/docs")]
+        with served(root, protected) as app:
+            found = [*routes(app, access.secret(root)), ("get", "/api/openapi.json"), ("get", "/api/docs")]
             answers = ask(app, *found, headers=headers)
         assert len(found) > 150
         told = {one: answer.status_code for one, answer in zip(found, answers, strict=True)}
@@ -75,12 +93,12 @@ def test_no_route_answers_without_the_secret(tmp_path: Path, headers: dict[str, 
 
 
 @pytest.mark.attack(rights="orchestrator", stopped="the server's own origin, and its CSRF token")
-def test_a_page_of_another_origin_neither_reads_nor_writes(tmp_path: Path) -> None:
+def test_a_page_of_another_origin_neither_reads_nor_writes(root: Path) -> None:
     """Also in a browser that has the secret."""
     asks = {"Origin": ELSEWHERE, "Access-Control-Request-Method": "POST",
             "Access-Control-Request-Headers": "authorization,content-type"}  # fmt: skip
-    change, known = ("patch", f"/api/deployments/{uuid4()}"), basic(access.secret(tmp_path))
-    with served(tmp_path) as app:
+    change, known = ("patch", f"/api/deployments/{uuid4()}"), basic(access.secret(root))
+    with served(root) as app:
         (refused,) = ask(app, ("options", change[1]), headers=asks)
         (own,) = ask(app, ("options", change[1]), headers=asks | {"Origin": UI})
         (read,) = ask(app, ("get", "/api/admin/version"), headers=known | {"Origin": ELSEWHERE})
@@ -96,9 +114,9 @@ def test_no_other_spelling_of_a_setting_counts(tmp_path: Path, monkeypatch: pyte
     """Prefect knows each of these by two names, and the longer one goes before the other."""
     for spelling in (f"PREFECT_SERVER_{name}", f"PREFECT_SERVER_API_{name}"):
         monkeypatch.setenv(spelling, "false")
-    with served(tmp_path):
-        settings = Settings().server.api
-    assert settings.csrf_protection_enabled and settings.cors_allowed_origins == UI
+    with settings(tmp_path):
+        found = Settings().server.api
+    assert found.csrf_protection_enabled and found.cors_allowed_origins == UI
 
 
 def test_an_empty_secret_opens_nothing(tmp_path: Path) -> None:

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.patience import patience
+from tests.soaking import soak
 from tests.tiny_project import ROOT
 
 LOG = """
@@ -31,7 +33,7 @@ up = Up(api="http://127.0.0.1:9/api", server=None, runner=nobody)
 with client.connected(root, up):
     from flows.watch import revive
 """
-CARELESS = "from flows.watch import revive"
+CARELESS = "from prefect import flow"
 
 
 def run(root: Path, source: str) -> bool:
@@ -39,12 +41,12 @@ def run(root: Path, source: str) -> bool:
     evil = root / "evil"
     evil.unlink(missing_ok=True)
     subprocess.run([sys.executable, "-c", f"import sys; sys.path.insert(0, {str(ROOT)!r})\n{source}", str(root)],
-                   cwd=root, capture_output=True, timeout=120, check=False)  # fmt: skip
+                   cwd=root, capture_output=True, timeout=patience(60), check=False)  # fmt: skip
     return evil.exists()
 
 
 @pytest.mark.attack(rights="commit", stopped="a command asks Prefect from a folder that git brings nothing to")
-@pytest.mark.parametrize("name", SETTINGS)
+@pytest.mark.parametrize("name", ["prefect.toml", *soak(["pyproject.toml"])])
 def test_settings_that_a_commit_brings_run_nothing(tmp_path: Path, name: str) -> None:
     (tmp_path / ".hallmark" / "prefect").mkdir(parents=True)
     (tmp_path / "log.yml").write_text(LOG.replace("EVIL", str(tmp_path / "evil")))
