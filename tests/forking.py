@@ -78,10 +78,17 @@ class Forking:
 
 
 @contextmanager
-def importing(*modules: str, before: str = "") -> Iterator[Forking]:
-    """Processes that have imported these modules; `before`: code that runs before that."""
+def importing(*modules: str, before: str = "", python: Path | None = None) -> Iterator[Forking]:
+    """Processes that have imported these modules.
+
+    Args:
+        modules: Imported from this checkout, or as they are installed for `python`.
+        before: Code that runs before that.
+        python: Interpreter of another environment.
+    """
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    command = [sys.executable, "-m", __name__, str(theirs.fileno()), before, *modules]
+    this = [sys.executable, "-m", __name__] if python is None else [python, "-I", __file__]
+    command = [*this, str(theirs.fileno()), before, *modules]
     with ours, subprocess.Popen(command, cwd=ROOT, pass_fds=[theirs.fileno()]) as process:
         theirs.close()
         yield Forking(ours)

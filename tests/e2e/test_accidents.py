@@ -1,42 +1,57 @@
 """A full disk and a killed process in each stage that works with a model. tests/stages/data has those of data."""
 
 import contextlib
-import os
 import shutil
 import signal
-import subprocess
-import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
 
 from tasks.core.files import tree_digest
+from tasks.core.graph import RUNS
 from tasks.core.layout import Layout
 from tasks.stages.train.recovery import checkpoints
 from tests import whole_run
 from tests.checkouts import Checkouts
+from tests.forking import Forking, importing
 from tests.small_disk import fill, small_disk
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
-DIE = Path(__file__).parents[1] / "die_at_rename.py"
 STAGES = ["base_model", "predict@candidate", "evaluate", "package"]
+STAGE = """
+import sys
+from tasks.stages.__main__ import main
+sys.exit(main())
+"""
+DIE = (
+    """
+import os, signal, sys
+def die(event, args, target=sys.argv.pop(1)):
+    if event == "os.rename" and str(args[1]) == target:
+        os.kill(os.getpid(), signal.SIGKILL)
+sys.addaudithook(die)
+"""
+    + STAGE
+)
+"""The stage, whose process is killed when its output is to get its name."""
 
 
-def command(project: Path, *args: str) -> "subprocess.Popen[str]":
-    """`python -P ARGS` in the project, with the project's code and this environment's `python`."""
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    return subprocess.Popen(
-        [sys.executable, "-P", *args], cwd=project, env=os.environ | {"PATH": path, "PYTHONPATH": str(project)},
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
+@pytest.fixture(scope="module")
+def processes() -> Iterator[Forking]:
+    """Processes that have imported what the stages need."""
+    with importing(
+        "torch", "transformers.models.llama.modeling_llama", *{RUNS[name].module for name in STAGES}
+    ) as made:
+        yield made
 
 
-def finish(process: "subprocess.Popen[str]", code: int = 0) -> str:
-    told, errors = process.communicate(timeout=600)
-    assert process.returncode == code, told + errors
-    return errors
+def run_stage(processes: Forking, project: Path, stage: str, code: int = 0) -> str:
+    """Run a stage in the project; what it printed to its errors."""
+    done = processes.run(STAGE, stage, cwd=project)
+    assert done.returncode == code, done.stdout + done.stderr
+    return done.stderr
 
 
 @pytest.fixture(scope="module")
@@ -84,11 +99,11 @@ def disk_of_checkpoints(project: Path) -> Iterator[Path]:
         yield folder
 
 
-def say_what_is_full(project: Path, stage: str, folder: Path, leave: int = 0) -> None:
-    """The stage, with a full disk at `folder`; its room is given back."""
+def say_what_is_full(processes: Forking, project: Path, stage: str, folder: Path, leave: int = 0) -> None:
+    """Run the stage with a full disk at `folder`; its room is given back."""
     artefacts = project / "artefacts"
     filler = fill(folder, leave)
-    told = finish(command(project, "-m", "tasks.stages", stage), code=3)
+    told = run_stage(processes, project, stage, code=3)
     last = told.strip().splitlines()[-1]
     assert last.startswith(f"{stage}: no space left on the disk") and last.endswith("nothing is lost"), told
     assert "Traceback" not in told
@@ -96,45 +111,76 @@ def say_what_is_full(project: Path, stage: str, folder: Path, leave: int = 0) ->
     filler.unlink()
 
 
-def be_killed_and_repeated(project: Path, stage: str, before: str) -> None:
-    """Killed when its output, of digest `before`, is to get its name."""
+def be_killed_and_repeated(processes: Forking, project: Path, stage: str, before: str) -> None:
+    """Kill the stage when its output, of digest `before`, is to get its name."""
     artefacts, result = project / "artefacts", output(project / "artefacts", stage)
-    finish(command(project, str(DIE), str(result), stage), code=-signal.SIGKILL)
+    done = processes.run(DIE, result, stage, cwd=project)
+    assert done.returncode == -signal.SIGKILL, done.stdout + done.stderr
     assert asides(artefacts, stage)
     assert not result.exists()
 
-    finish(command(project, "-m", "tasks.stages", stage))
+    run_stage(processes, project, stage)
     assert tree_digest(result) == before and not asides(artefacts, stage)
 
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_a_full_disk_and_a_kill_leave_nothing_half_written_and_the_stage_can_be_repeated(
-    project: Path, disk: str, stage: str
+    processes: Forking, project: Path, disk: str, stage: str
 ) -> None:
     artefacts, result = project / "artefacts", output(project / "artefacts", stage)
     before = tree_digest(result)
     shutil.rmtree(result)
     if not disk:
-        say_what_is_full(project, stage, artefacts)
-    be_killed_and_repeated(project, stage, before)
+        say_what_is_full(processes, project, stage, artefacts)
+    be_killed_and_repeated(processes, project, stage, before)
     if disk:
         pytest.skip(f"of a full disk nothing was shown: {disk}")
 
 
-def test_training_outlives_full_disks_and_goes_on(project: Path, disk: str, disk_of_checkpoints: Path) -> None:
-    """The disk of its checkpoints is full from the start, then at a checkpoint; that of its output at the end."""
-    artefacts, result = project / "artefacts", output(project / "artefacts", "train")
+FOR_SOME = 1024 * 1024
+"""Bytes of room for some checkpoints of the tiny training, and not for all that it has at a time."""
+
+
+def test_training_outlives_a_disk_that_runs_full_at_a_checkpoint_and_goes_on(
+    processes: Forking, project: Path, disk: str, disk_of_checkpoints: Path
+) -> None:
+    result = output(project / "artefacts", "train")
     before = tree_digest(result)
     shutil.rmtree(result)
     if not disk:
-        say_what_is_full(project, "train", disk_of_checkpoints)
-        say_what_is_full(project, "train", disk_of_checkpoints, leave=64 * 1024)
-        for folder in disk_of_checkpoints.glob("*/*/step-*"):
-            assert checkpoints.read(folder), f"{folder.name} is half-written"
-        say_what_is_full(project, "train", artefacts)
-        assert list(disk_of_checkpoints.glob("*/*/step-*")), "with room it came to the end"
-    finish(command(project, "-m", "tasks.stages", "train"))
-    assert tree_digest(result) == before and not asides(artefacts, "train")
-    assert not list(disk_of_checkpoints.glob("*/*/")), "a training that is done leaves no checkpoints"
+        say_what_is_full(processes, project, "train", disk_of_checkpoints, leave=FOR_SOME)
+        require_whole(left := list(disk_of_checkpoints.glob("*/*/step-*")))
+        assert left
+    come_to_its_end(processes, project, disk_of_checkpoints, before)
     if disk:
         pytest.skip(f"of a full disk nothing was shown: {disk}")
+
+
+def require_whole(folders: Iterable[Path]) -> None:
+    for folder in folders:
+        assert checkpoints.read(folder), f"{folder.name} is half-written"
+
+
+def come_to_its_end(processes: Forking, project: Path, disk_of_checkpoints: Path, before: str) -> None:
+    """Train to the output of digest `before`."""
+    run_stage(processes, project, "train")
+    assert tree_digest(output(project / "artefacts", "train")) == before and not asides(project / "artefacts", "train")
+    assert not list(disk_of_checkpoints.glob("*/*/")), "a training that is done leaves no checkpoints"
+
+
+@pytest.mark.soak
+def test_training_outlives_disks_that_are_full_from_the_start_and_at_its_end(
+    processes: Forking, project: Path, disk: str, disk_of_checkpoints: Path
+) -> None:
+    """The disk of its checkpoints at first, then that of its output."""
+    artefacts, result = project / "artefacts", output(project / "artefacts", "train")
+    before = tree_digest(result)
+    if disk:
+        pytest.skip(disk)
+    shutil.rmtree(result)
+    for leave in (0, 64 * 1024):
+        say_what_is_full(processes, project, "train", disk_of_checkpoints, leave)
+        require_whole(disk_of_checkpoints.glob("*/*/step-*"))
+    say_what_is_full(processes, project, "train", artefacts)
+    assert list(disk_of_checkpoints.glob("*/*/step-*")), "with room it came to the end"
+    come_to_its_end(processes, project, disk_of_checkpoints, before)

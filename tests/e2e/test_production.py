@@ -8,24 +8,31 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 
 from tests.checkouts import Checkouts
+from tests.forking import Forking, importing
 from tests.governed.house import keyed
 from tests.run_states import wait_for, wait_until
-from tests.tiny_project import PEOPLE, ROOT, checked, commit
+from tests.tiny_project import PEOPLE, ROOT, Done, checked, commit
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 LOOKED = ("--reason", "looked at it")
 
 
-class Production:
-    """A checkout of environment production, and the Hallmark that is installed for it."""
+COMMAND = "from infra.cli import main\nmain()\n"
+COMMANDS = ("infra.cli", "infra.cli.code", "infra.cli.declaring", "infra.cli.doctor", "infra.cli.policy")
 
-    def __init__(self, project: Path, python: Path) -> None:
-        self.project, self._python = project, python
+
+class Production:
+    """A checkout of environment production, and the Hallmark that is installed for it. Commands that start processes
+    are started as they are installed, the others from a process of the installation that has imported them."""
+
+    def __init__(self, project: Path, python: Path, processes: Forking) -> None:
+        self.project, self._python, self._processes = project, python, processes
         own = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
         self._variables = own | {"HALLMARK_PREFECT_PORT": "0"}  # another test's server may have the usual one
 
@@ -37,11 +44,12 @@ class Production:
     def read(self, *words: str) -> Any:
         return json.loads(checked(self._run((*words, "--json")), words, 0).stdout)
 
-    def _run(self, words: tuple[str, ...]) -> "subprocess.CompletedProcess[str]":
-        command = self._python.with_name("hallmark")
-        return subprocess.run(
-            [command, *words], cwd=self.project, env=self._variables, capture_output=True, text=True, timeout=600
-        )
+    def _run(self, words: tuple[str, ...]) -> Done:
+        if words[0] == "run":
+            command = [self._python.with_name("hallmark"), *words]
+            return subprocess.run(command, cwd=self.project, env=self._variables, capture_output=True, text=True)
+        with patch.dict(os.environ, self._variables, clear=True):
+            return self._processes.run(COMMAND, *words, cwd=self.project)
 
 
 @pytest.fixture(scope="module")
@@ -76,9 +84,10 @@ def production(tmp_path_factory: pytest.TempPathFactory, checkouts: Checkouts, p
     (governance / "policy.yaml").write_text(policy.replace("environment: local", "environment: production"))
     (governance / "people.yaml").write_text(keyed(PEOPLE, project / ".hallmark"))
     commit(project, "Production")
-    here = Production(project, python)
-    yield here
-    here("down")
+    with importing(*COMMANDS, python=python) as processes:
+        here = Production(project, python, processes)
+        yield here
+        here("down")
 
 
 def test_a_run_goes_to_production_once_everybody_has_signed(production: Production) -> None:

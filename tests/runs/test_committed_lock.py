@@ -8,15 +8,16 @@ from tasks.core.config import plain, read_yaml
 from tasks.runs import dvc, tree
 from tasks.runs.dvc_lock import EMPTY
 from tasks.runs.run import COMMITTED, MADE
+from tests import whole_run
 from tests.checkouts import Checkouts
 from tests.tiny_project import commit, create, git
 
 
 @pytest.mark.attack(rights="commit", stopped="no run knows of a stage that it did not do itself")
 def test_a_committed_lock_brings_no_outputs(tmp_path: Path, checkouts: Checkouts) -> None:
-    folder = checkouts.ready(tmp_path / "project")
+    folder = checkouts.warm(tmp_path / "project")
     first = create(folder, "20260101-000000-aaaa")
-    dvc.repro(first.layout, "ingest", print)
+    whole_run.bring(first, "ingest")
     lock, cache = first.layout.root / "dvc.lock", folder / ".hallmark" / "cache"
     digest = plain(read_yaml(lock))["stages"]["ingest"]["outs"][0]["md5"]
     listing = cache / "files" / "md5" / digest[:2] / digest[2:]

@@ -46,13 +46,17 @@ import json
 def told():
     return "the source"
 """
-EVIL = "import pathlib; pathlib.Path('evil').touch()\n"
+EVIL = "import pathlib; pathlib.Path('evil of {}').touch()\n"
 
 
 @pytest.fixture
 def layout(tmp_path: Path) -> Layout:
+    return importing_run(tmp_path)
+
+
+def importing_run(home: Path) -> Layout:
     """A run whose one stage imports things, here and in a process of its own."""
-    layout = run_of(tmp_path, STAGES)
+    layout = run_of(home, STAGES)
     own = layout.root / "tasks"
     (own / "stages").mkdir(parents=True)
     shutil.copy(start.__file__, own / "stages")
@@ -65,7 +69,7 @@ def module(name: str) -> Callable[[Layout], None]:
     def plant(layout: Layout) -> None:
         path = layout.root / f"{name}.py"
         path.parent.mkdir(exist_ok=True)
-        path.write_text(EVIL)
+        path.write_text(EVIL.format(name.partition("/")[0]))
 
     return plant
 
@@ -74,7 +78,7 @@ def bytecode(layout: Layout) -> None:
     """Beside a source that is as it was. Of this kind Python does not even compare size and time."""
     source = layout.root / "tasks" / "told.py"
     honest = source.read_text()
-    source.write_text(EVIL + honest)
+    source.write_text(EVIL.format("bytecode") + honest)
     cached = Path(importlib.util.cache_from_source(str(source)))
     cached.parent.mkdir(exist_ok=True)
     py_compile.compile(
@@ -88,10 +92,10 @@ def variable(name: str) -> Callable[[Layout], None]:
 
     def plant(layout: Layout) -> None:
         folder = layout.state / "planted"
-        folder.mkdir(parents=True)
+        folder.mkdir(parents=True, exist_ok=True)
         for file in ("sitecustomize.py", "json.py", "numpy.py"):
-            (folder / file).write_text(EVIL)
-        (folder / "script.sh").write_text("touch evil\n")
+            (folder / file).write_text(EVIL.format("PYTHONPATH"))
+        (folder / "script.sh").write_text("touch 'evil of BASH_ENV'\n")
         where = {"PYTHONPATH": folder, "BASH_ENV": folder / "script.sh"}
         os.environ[name] = str(where[name])
 
@@ -101,30 +105,41 @@ def variable(name: str) -> Callable[[Layout], None]:
 PLANTED = {
     "sitecustomize": module("sitecustomize"),
     "usercustomize": module("usercustomize"),
-    "a module of the standard library": module("json"),
-    "a package that is installed": module("numpy/__init__"),
-    "DVC itself": module("dvc/__init__"),
+    "json": module("json"),
+    "numpy": module("numpy/__init__"),
+    "dvc": module("dvc/__init__"),
     "bytecode": bytecode,
     "PYTHONPATH": variable("PYTHONPATH"),
     "BASH_ENV": variable("BASH_ENV"),
 }
+"""By what would run: modules of the standard library, of a package that is installed and of DVC itself among them."""
+
+
+@pytest.fixture(scope="module")
+def attacked(tmp_path_factory: pytest.TempPathFactory) -> tuple[Layout, list[str]]:
+    """A run among all that is planted, and what its stage printed."""
+    layout, heard = importing_run(tmp_path_factory.mktemp("attacked")), list[str]()
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("PYTHONPATH", "BASH_ENV"):  # put back afterwards, whatever is planted
+            patch.setenv(name, "")
+        for plant in PLANTED.values():
+            plant(layout)
+        dvc.repro(layout, "look", heard.append)
+    return layout, heard
 
 
 @pytest.mark.attack(rights="worker", stopped="a stage starts isolated, from the sources of its worktree")
 @pytest.mark.parametrize("planted", PLANTED)
-def test_nothing_that_lies_about_runs_in_a_stage(layout: Layout, monkeypatch: pytest.MonkeyPatch, planted: str) -> None:
-    for name in ("PYTHONPATH", "BASH_ENV"):  # put back afterwards, whatever is planted
-        monkeypatch.setenv(name, "")
-    PLANTED[planted](layout)
-    heard: list[str] = []
-    dvc.repro(layout, "look", heard.append)
+def test_nothing_that_lies_about_runs_in_a_stage(attacked: tuple[Layout, list[str]], planted: str) -> None:
+    layout, heard = attacked
     assert [line for line in heard if line.startswith(("HERE", "THERE"))] == ["HERE the source", "THERE the source"]
-    assert not (layout.root / "evil").exists()
+    assert not (layout.root / f"evil of {planted}").exists()
 
 
-def test_a_stage_leaves_no_bytecode(layout: Layout) -> None:
-    dvc.repro(layout, "look", print)
-    assert not list(layout.root.rglob("*.pyc"))
+def test_a_stage_leaves_no_bytecode(attacked: tuple[Layout, list[str]]) -> None:
+    layout, _ = attacked
+    planted = Path(importlib.util.cache_from_source(str(layout.root / "tasks" / "told.py")))
+    assert list(layout.root.rglob("*.pyc")) == [planted]
 
 
 @pytest.mark.attack(rights="worker", stopped="a stage starts isolated, from the sources of its worktree")
