@@ -8,7 +8,6 @@ import shutil
 import socket
 import subprocess
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,6 +23,7 @@ from tasks.core.steps.data import LAST
 from tasks.sources.sources import Suite, Suites
 from tasks.stages.data.validate import validate
 from tests.infra.test_prefect_api import served
+from tests.patience import patience, wait_until
 from tests.stages.data.build import Run, messages, params, record, source, table
 from tests.stages.evaluate import house
 from tests.stages.evaluate.browser import page_of
@@ -110,7 +110,7 @@ def seen(url: str, home: Path) -> str:
     flags = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run",
              "--disable-component-update", "--disable-sync", "--virtual-time-budget=6000", "--disable-dev-shm-usage",
              f"--user-data-dir={home}", "--host-resolver-rules=MAP rebound.example 127.0.0.1"]  # fmt: skip
-    done = subprocess.run([CHROMIUM, *flags, "--dump-dom", url], capture_output=True, text=True, timeout=300)
+    done = subprocess.run([CHROMIUM, *flags, "--dump-dom", url], capture_output=True, text=True, timeout=patience(300))
     assert done.returncode == 0, done.stderr[-2000:]
     return done.stdout
 
@@ -146,8 +146,7 @@ def tried(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, str | Non
         inherited = contextvars.copy_context()  # Prefect's settings are among it
         thread = threading.Thread(target=inherited.run, args=(server.run,), daemon=True)
         thread.start()
-        while not server.started:
-            time.sleep(0.05)
+        wait_until(lambda: server.started, "Prefect's pages to be served")
         deeds = ", ".join(
             f"attempt({json.dumps(name)}, () => {{ const at = "
             f"{json.dumps(f'http://127.0.0.1:{port}{CHANGE}?probe={quote(name)}')}; return {deed} }})"

@@ -23,6 +23,7 @@ from tasks.supervise import kept, taken
 from tasks.trust import dsse, keys, stage_record
 from tasks.trust.stage_record import Environment, StageRecord
 from tests.boundary.stage_of import a_run, as_it_is
+from tests.patience import patience
 from tests.soaking import soak
 from tests.stages.data.build import source
 
@@ -35,12 +36,12 @@ class WaitsForEver(BaseException):
 
 
 @contextmanager
-def at_most(seconds: int) -> Iterator[None]:
+def at_most(seconds: float) -> Iterator[None]:
     def late(_: int, __: FrameType | None) -> None:
         raise WaitsForEver
 
     before = signal.signal(signal.SIGALRM, late)
-    signal.alarm(seconds)
+    signal.alarm(int(patience(seconds)) + 1)
     try:
         yield
     finally:

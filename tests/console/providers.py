@@ -17,6 +17,8 @@ from urllib.parse import parse_qs
 from joserfc import jwt
 from joserfc.jwk import RSAKey
 
+from tests.patience import patience, wait_until
+
 CLIENT = "hallmark-console"
 SECRET = "a secret of the client"
 CLAIMS = dict[str, Any]
@@ -40,14 +42,14 @@ def real() -> Iterator[str]:
 
 
 def _wait_for(process: subprocess.Popen[bytes], url: str) -> None:
-    deadline = time.monotonic() + 60
-    while True:
+    def answers() -> bool:
         try:
-            with urllib.request.urlopen(url, timeout=5):
-                return
+            with urllib.request.urlopen(url, timeout=patience(5)):
+                return True
         except OSError:
-            assert process.poll() is None and time.monotonic() < deadline
-            time.sleep(0.1)
+            return False
+
+    wait_until(answers, f"the provider to answer at {url}", process=process)
 
 
 class Lying:

@@ -108,7 +108,5 @@ def test_an_answer_without_end_is_not_waited_for(
 ) -> None:
     monkeypatch.setattr(logs, "SECONDS", 0.5)
     odd.seconds_a_byte = 0.1
-    began = time.monotonic()
     with pytest.raises(Unavailable):
         logs.read(*asked, "one", [])
-    assert time.monotonic() - began < 30

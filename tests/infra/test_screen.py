@@ -12,6 +12,7 @@ from rich.console import Console
 
 from infra.cli import screen
 from infra.cli.screen import Screen, busy
+from tests.patience import wait_until
 
 
 @pytest.fixture(autouse=True)
@@ -39,10 +40,7 @@ def test_what_is_at_work_is_told_with_the_time_since() -> None:
 
 
 def wait_for(line: str, written: io.StringIO) -> None:
-    deadline = time.monotonic() + 60
-    while line not in written.getvalue():
-        assert time.monotonic() < deadline, written.getvalue()
-        time.sleep(0.01)
+    wait_until(lambda: line in written.getvalue(), f"the line {line!r}", every=0.01, saw=written.getvalue)
 
 
 def test_in_a_terminal_the_line_moves_though_nothing_is_heard() -> None:
