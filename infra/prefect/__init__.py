@@ -1,6 +1,7 @@
 """Prefect on this machine: the server, the runner and the watch that the embedded default starts.
 
     server.py   start, find and stop them
+    begin.py    how each of the three is started
     access.py   the server's secret, and what each process is given
     settings.py what a runner keeps from its start
     variables.py every environment variable, with its meaning

@@ -19,6 +19,7 @@ from tasks.core.errors import InputError, Unavailable
 from tasks.policy import judge
 from tasks.runs import dvc
 
+BEGIN = ("-m", "infra.prefect.begin")
 PORT = 4200
 """Prefect's usual port; where it is taken, a free one is used."""
 SECONDS = 300
@@ -105,7 +106,7 @@ def _start(root: Path, say: Callable[[str], None]) -> Up:
     else:
         server, api = _serve(root, say)
     given = access.environment(root, api, own=server is not None)
-    runner = spawn(access.folder(root), "runner", ["-m", "infra.prefect.runner"], given)
+    runner = spawn(access.folder(root), "runner", [*BEGIN, "infra.prefect.runner"], given)
     watch = _watch(root, api, server is not None)
     settings = Settings.of(os.environ)
     return _write(
@@ -114,7 +115,7 @@ def _start(root: Path, say: Callable[[str], None]) -> Up:
 
 
 def _watch(root: Path, api: str, own: bool) -> Process:
-    return spawn(access.folder(root), "watch", ["-m", "infra.prefect.watch"], access.environment(root, api, own))
+    return spawn(access.folder(root), "watch", [*BEGIN, "infra.prefect.watch"], access.environment(root, api, own))
 
 
 def _write(root: Path, up: Up) -> Up:
@@ -162,7 +163,7 @@ def _serve(root: Path, say: Callable[[str], None]) -> tuple[Process, str]:
         port = ports.free(wanted)
         if port is not None:
             api = f"http://127.0.0.1:{port}/api"
-            command = ["-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
+            command = [*BEGIN, "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
             server = spawn(access.folder(root), "server", command, access.server_environment(root, api))
             log, is_up = access.folder(root) / "server.log", partial(ports.answers, api)
             if served.ready(server, port, f"the Prefect server at {api}", log, SECONDS, is_up):

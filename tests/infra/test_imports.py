@@ -1,6 +1,7 @@
 """A command loads what it needs: to list commands takes no library, to look at a gate none that trains or serves."""
 
 import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,6 +9,8 @@ import pytest
 
 from infra.cli import verbs
 from infra.cli.lazy import Verb, Verbs
+from tasks.core.params.evaluation import Evaluation
+from tasks.stages.evaluate import models
 from tests.checkouts import Checkouts
 from tests.forking import Forking, importing
 from tests.in_process import hallmark
@@ -93,3 +96,10 @@ def test_a_verb_of_every_module_is_in_the_list() -> None:
             for name in re.findall(r'^def (\w+)\((?:(?!^def ).)*?"""(?:(?!""").)*?Example: hallmark', text, re.S | re.M)
         }
     assert written == listed
+
+
+def test_a_run_that_answers_on_processors_is_asked_for_without_torch(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "torch", None)
+    models.require_device(Evaluation.model_construct(device="cpu"))
+    with pytest.raises(ModuleNotFoundError, match="torch"):
+        models.require_device(Evaluation.model_construct(device="gpu"))

@@ -129,3 +129,25 @@ def test_no_settings_of_prefect_are_taken_from_the_checkout(settings: dict[str, 
     otherwise, runners = settings[name]
     assert otherwise == "77", "the attack is one, as Prefect starts otherwise"
     assert runners != "77"
+
+
+SERVICE = """
+import gc, multiprocessing, sys
+
+def tell():
+    print(gc.get_threshold()[0], flush=True)
+
+if __name__ == "__main__":
+    print(sys.argv[1:], flush=True)
+    import service  # what a child is given has to be in a module, as a flow is
+    child = multiprocessing.get_context("spawn").Process(target=service.tell)
+    tell(), child.start(), child.join()
+"""
+
+
+def test_a_service_and_what_it_spawns_look_for_garbage_less_often(tmp_path: Path) -> None:
+    (tmp_path / "service.py").write_text(SERVICE)
+    command = [sys.executable, "-m", "infra.prefect.begin", "service", "--port", "1"]
+    environment = os.environ | {"PYTHONPATH": str(tmp_path)}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.split("\n") == ["['--port', '1']", *["20000"] * 2, ""]

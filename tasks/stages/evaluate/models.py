@@ -189,9 +189,11 @@ def _spin_briefly() -> None:
 
 def require_device(settings: Evaluation) -> None:
     """Raises Unavailable without the GPU that is asked for."""
+    if settings.device != "gpu":
+        return  # PyTorch takes longer to import than whoever asks before a run has
     import torch
 
-    if settings.device == "gpu" and not torch.cuda.is_available():
+    if not torch.cuda.is_available():
         raise Unavailable(
             "evaluation.device is gpu and this machine has none; set it to cpu, or RAY_ADDRESS to a cluster that has "
             "GPUs, or run on another machine"
