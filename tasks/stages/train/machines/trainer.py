@@ -21,7 +21,8 @@ class Trainer(TorchTrainer):
     """Names of the callbacks of Ray Train that are left out."""
 
     def _create_default_callbacks(self) -> list[Any]:
-        return [each for each in super()._create_default_callbacks() if type(each).__name__ not in self.needless]
+        callbacks = super()._create_default_callbacks()  # type: ignore[misc]  # typed as that of the first Ray Train
+        return [each for each in callbacks if type(each).__name__ not in self.needless]
 
 
 class OwnTrainer(Trainer):
@@ -30,7 +31,8 @@ class OwnTrainer(Trainer):
     needless = frozenset({DATASETS, CLEANER})
 
     def _initialize_and_run_controller(self, **given: Any) -> Any:
-        return super()._initialize_and_run_controller(**given | {"scaling_policy": ThisMachine(self.scaling_config)})
+        policy = ThisMachine(self.scaling_config)  # type: ignore[arg-type]  # as above
+        return super()._initialize_and_run_controller(**given | {"scaling_policy": policy})  # type: ignore[misc]
 
 
 class ThisMachine(FixedScalingPolicy):
