@@ -3,7 +3,6 @@
 import os
 import shutil
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tasks.trust import ssh_agent
+from tests.patience import wait_until
 
 needs_ssh_agent = pytest.mark.skipif(shutil.which("ssh-agent") is None, reason="openssh-client is not installed")
 ASKPASS = """#!/bin/sh
@@ -18,7 +18,6 @@ echo "$1" >> {folder}/asked
 while [ ! -e {folder}/answer ]; do sleep 0.02; done
 cat {folder}/answer
 """
-SECONDS = 60
 
 
 class AskingAgent:
@@ -35,13 +34,10 @@ class AskingAgent:
         key.unlink()
 
     def asked(self) -> str:
-        """What the owner is asked, once they are."""
-        end = time.monotonic() + SECONDS
+        """Wait until the owner is asked, and return what."""
         place = self._folder / "asked"
-        while not (place.exists() and (text := place.read_text())):  # made first, and written then
-            assert time.monotonic() < end, "the agent has asked nobody"
-            time.sleep(0.02)
-        return text
+        # The file is made first, and written then.
+        return wait_until(lambda: place.read_text() if place.exists() else "", "the agent to ask its owner")
 
     def answer(self, text: str) -> None:
         """To this question and every one after."""

@@ -6,7 +6,6 @@ a copy takes a third of a second. A test about one of these makes its own.
 """
 
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -20,6 +19,7 @@ from tasks.core.files import UMASK
 from tasks.registry.promote import mirror
 from tasks.runs.run import open_run
 from tests import whole_run
+from tests.copies import copy_tree
 from tests.shared import made_once
 from tests.tiny_project import git, hallmark, make_project
 
@@ -107,4 +107,4 @@ def _make_tables(folder: Path) -> None:
 
 
 def _copied(original: Path, folder: Path) -> Path:
-    return Path(shutil.copytree(original, folder, symlinks=True, dirs_exist_ok=True))
+    return copy_tree(original, folder)

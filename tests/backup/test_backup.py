@@ -42,9 +42,36 @@ while True:
 """
 
 
+@pytest.fixture(scope="module")
+def checkout_once(tmp_path_factory: pytest.TempPathFactory, released_once: Path) -> Path:  # noqa: F811
+    house = checkout_of(released_once, tmp_path_factory.mktemp("house") / "house")
+    house.ledger.close()
+    return house.root
+
+
+@pytest.fixture(scope="module")
+def saved_once(tmp_path_factory: pytest.TempPathFactory, checkout_once: Path) -> Path:
+    with pytest.MonkeyPatch.context() as environment:
+        environment.delenv(adopting.PIN, raising=False)
+        save(checkout_once, folder := tmp_path_factory.mktemp("saved") / "backup", with_keys=False)
+    return folder
+
+
 @pytest.fixture
-def house(tmp_path: Path, released_once: Path) -> House:  # noqa: F811
-    return checkout_of(released_once, tmp_path / "house")
+def house(tmp_path: Path, checkout_once: Path) -> House:
+    return copied(checkout_once, tmp_path / "house")
+
+
+@pytest.fixture
+def backup(tmp_path: Path, saved_once: Path) -> Path:
+    """A backup of the house, without keys."""
+    return Path(shutil.copytree(saved_once, tmp_path / "backup"))
+
+
+@pytest.fixture
+def there(tmp_path: Path, checkout_once: Path) -> Path:
+    """A fresh clone on another machine."""
+    return clone(checkout_once, tmp_path / "there")
 
 
 def checkout_of(before: Path, root: Path) -> House:
@@ -60,9 +87,9 @@ def checkout_of(before: Path, root: Path) -> House:
     return house
 
 
-def clone(house: House, to: Path) -> Path:
-    """A fresh clone on another machine: no state, and none of Hallmark's refs."""
-    subprocess.run(["git", "clone", "--quiet", house.root, to], check=True, capture_output=True)
+def clone(checkout: Path, to: Path) -> Path:
+    """Clone it without its state and without Hallmark's refs."""
+    subprocess.run(["git", "clone", "--quiet", checkout, to], check=True, capture_output=True)
     return to
 
 
@@ -70,10 +97,9 @@ def listing(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-def test_what_is_restored_verifies_and_decides_on(house: House, tmp_path: Path) -> None:
+def test_what_is_restored_verifies_and_decides_on(house: House, there: Path, tmp_path: Path) -> None:
     manifest = save(house.root, tmp_path / "backup", with_keys=True)
     assert manifest.entries == house.ledger.last() and manifest.root == house.root_of_trust
-    there = clone(house, tmp_path / "there")
     restore(there, tmp_path / "backup")
     back = in_force.load(
         there / "infra" / "governance", there / ".hallmark", ledger := open_ledger(there / ".hallmark")
@@ -88,14 +114,12 @@ def test_what_is_restored_verifies_and_decides_on(house: House, tmp_path: Path) 
 
 
 @pytest.mark.attack(rights="disk", stopped="what a backup says of its root key is compared with what it holds")
-def test_the_root_of_somebody_else_is_not_shown_for_that_of_the_backup(house: House, tmp_path: Path) -> None:
+def test_the_root_of_somebody_else_is_not_shown_for_that_of_the_backup(backup: Path, there: Path) -> None:
     """A backup of another project whose manifest names the root key that the owner told."""
-    manifest = save(house.root, tmp_path / "backup", with_keys=True)
-    told = manifest.model_copy(update={"root": f"SHA256:{'A' * 43}"})
-    (tmp_path / "backup" / "manifest.json").write_text(told.model_dump_json())
-    there = clone(house, tmp_path / "there")
+    told = contents.read(backup).model_copy(update={"root": f"SHA256:{'A' * 43}"})
+    (backup / "manifest.json").write_text(told.model_dump_json())
     with pytest.raises(Refused, match="its manifest says that its root key is SHA256:AAAA"):
-        restore(there, tmp_path / "backup")
+        restore(there, backup)
     assert not (there / ".hallmark").exists()
 
 
@@ -144,9 +168,7 @@ def _count(database: Path) -> int:
         connection.close()
 
 
-def test_every_file_that_is_changed_missing_or_added_is_refused(house: House, tmp_path: Path) -> None:
-    save(house.root, backup := tmp_path / "backup", with_keys=False)
-    there = clone(house, tmp_path / "there")
+def test_every_file_that_is_changed_missing_or_added_is_refused(backup: Path, there: Path) -> None:
     every = [path for path in sorted(backup.rglob("*")) if path.is_file()]
     for path in every[:: max(1, len(every) // 12)]:
         mode, before = path.stat().st_mode, path.read_bytes()
@@ -169,10 +191,9 @@ def test_every_file_that_is_changed_missing_or_added_is_refused(house: House, tm
     restore(there, backup)
 
 
-def test_commits_that_were_exchanged_are_refused(house: House, tmp_path: Path) -> None:
+def test_commits_that_were_exchanged_are_refused(house: House, backup: Path, there: Path) -> None:
     """Another bundle that git finds nothing wrong with."""
-    save(house.root, backup := tmp_path / "backup", with_keys=False)
-    there, checkout, bundle = clone(house, tmp_path / "there"), house.checkout(), backup / "refs.bundle"
+    checkout, bundle = house.checkout(), backup / "refs.bundle"
     (checkout / "more.txt").write_text("more")
     git(checkout, "update-ref", "refs/hallmark/runs/run-1", commit(checkout, "Another"))
     bundle.chmod(0o600)
@@ -182,9 +203,8 @@ def test_commits_that_were_exchanged_are_refused(house: House, tmp_path: Path) -
     assert not (there / ".hallmark").exists() and not git(there, "for-each-ref", "refs/hallmark/")
 
 
-def test_a_ledger_changed_with_its_manifest_does_not_hold(house: House, tmp_path: Path) -> None:
+def test_a_ledger_changed_with_its_manifest_does_not_hold(backup: Path, there: Path) -> None:
     """Whoever can write to the backup can write its manifest too; the signed head is in the way."""
-    save(house.root, backup := tmp_path / "backup", with_keys=False)
     with sqlite3.connect(backup / "state" / "ledger.db") as connection:
         connection.execute("DROP TRIGGER hallmark_ledger_no_update")
         connection.execute("UPDATE hallmark_ledger SET subject = 'other' WHERE seq = 3")
@@ -193,7 +213,6 @@ def test_a_ledger_changed_with_its_manifest_does_not_hold(house: House, tmp_path
     digest = files.sha256_file(backup / "state" / "ledger.db")
     changed = manifest.model_copy(update={"files": manifest.files | {"state/ledger.db": digest}})
     (backup / "manifest.json").write_text(changed.model_dump_json())
-    there = clone(house, tmp_path / "there")
     with pytest.raises(Refused, match="does not hold"):
         restore(there, backup)
     assert not (there / ".hallmark").exists()
@@ -201,10 +220,9 @@ def test_a_ledger_changed_with_its_manifest_does_not_hold(house: House, tmp_path
 
 @pytest.mark.parametrize("step", ["require_same", "require_holds", "rename"])
 def test_an_interrupted_restore_leaves_nothing_half(
-    house: House, tmp_path: Path, step: str, monkeypatch: pytest.MonkeyPatch
+    backup: Path, there: Path, step: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    save(house.root, backup := tmp_path / "backup", with_keys=False)
-    there = clone(house, tmp_path / "there")
+    before = sorted(path.name for path in there.iterdir())
 
     def dies(*_: object) -> None:
         raise KeyboardInterrupt
@@ -215,10 +233,7 @@ def test_an_interrupted_restore_leaves_nothing_half(
         restore(there, backup)
     monkeypatch.undo()
     monkeypatch.delenv(adopting.PIN, raising=False)
-    assert sorted(path.name for path in there.iterdir()) == sorted(
-        {path.name for path in house.root.iterdir()}
-        & {".git", ".gitignore", "dvc.yaml", "params.yaml", "infra", "governance"}
-    )
+    assert sorted(path.name for path in there.iterdir()) == before
     restore(there, backup)
 
 
@@ -246,11 +261,11 @@ def test_nothing_is_written_over(house: House, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("broken", ["", "{}", "[" * 100_000, '{"format": "other"}'])
-def test_a_folder_that_is_no_backup_is_told(house: House, tmp_path: Path, broken: str) -> None:
+def test_a_folder_that_is_no_backup_is_told(there: Path, tmp_path: Path, broken: str) -> None:
     (tmp_path / "folder").mkdir()
     (tmp_path / "folder" / "manifest.json").write_text(broken)
     with pytest.raises(Refused, match="no backup can be read here"):
-        restore(clone(house, tmp_path / "there"), tmp_path / "folder")
+        restore(there, tmp_path / "folder")
 
 
 def test_a_disk_that_is_away_is_told(house: House, tmp_path: Path) -> None:
@@ -266,14 +281,13 @@ PLANTED = ("state/prefect/secret", "state/cache/runs/ab/abcd/abcd", "state/runs/
     rights="worker", stopped="a backup holds what `hallmark backup` writes, and nothing else is put back"
 )
 @pytest.mark.parametrize("name", PLANTED)
-def test_nothing_comes_back_that_no_backup_holds(house: House, tmp_path: Path, name: str) -> None:
+def test_nothing_comes_back_that_no_backup_holds(backup: Path, there: Path, name: str) -> None:
     """Whoever may write where backups lie, with a manifest made to fit: a secret that they know, a forged result."""
-    manifest = save(house.root, tmp_path / "backup", with_keys=False)
-    planted = tmp_path / "backup" / name
+    manifest, planted = contents.read(backup), backup / name
     planted.parent.mkdir(parents=True, exist_ok=True)
     planted.write_text("known")
     listed = manifest.model_copy(update={"files": manifest.files | {name: files.sha256_file(planted)}})
-    (tmp_path / "backup" / contents.MANIFEST).write_text(listed.model_dump_json())
+    (backup / contents.MANIFEST).write_text(listed.model_dump_json())
     with pytest.raises(Refused, match=f"lists what no backup holds: '{name}'"):
-        restore(clone(house, tmp_path / "there"), tmp_path / "backup")
-    assert not (tmp_path / "there" / ".hallmark").exists()
+        restore(there, backup)
+    assert not (there / ".hallmark").exists()

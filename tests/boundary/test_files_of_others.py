@@ -170,7 +170,7 @@ def listed(backup: Path, change: Change) -> None:
 def test_what_is_no_plain_file_of_a_backup_is_not_put_back(
     house: House, backup: Path, tmp_path: Path, change: Callable[[Path], None]
 ) -> None:
-    other = clone(house, tmp_path / "clone")
+    other = clone(house.root, tmp_path / "clone")
     change(backup)
     with pytest.raises(HallmarkError, match="changed, missing or added"):
         restore(other, backup)
@@ -182,7 +182,7 @@ def test_what_is_no_plain_file_of_a_backup_is_not_put_back(
     "name", ["../../../victim", "VICTIM", "x/../../../../victim", "run-1/../../../../victim", ".."]
 )
 def test_a_run_of_a_backup_is_made_nowhere_else(house: House, backup: Path, tmp_path: Path, name: str) -> None:
-    other, victim = clone(house, tmp_path / "clone"), tmp_path / "victim"
+    other, victim = clone(house.root, tmp_path / "clone"), tmp_path / "victim"
     victim.mkdir()
     (victim / "work").write_text("of somebody else")
     listed(backup, lambda manifest: manifest.update(runs=[name.replace("VICTIM", str(victim))]))

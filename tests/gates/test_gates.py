@@ -1,6 +1,5 @@
 """A gate from question to answer, as people and the flow use it."""
 
-import time
 from datetime import timedelta
 
 import pytest
@@ -10,6 +9,7 @@ from tasks.core.files import write_json
 from tasks.gates import cases, evidence, gates
 from tasks.gates.decisions import decide_demo
 from tests.governed.house import PEOPLE, POLICY, House, keyed, put_result, reload
+from tests.patience import wait_until
 
 
 def fail_a_check(house: House) -> None:
@@ -138,8 +138,7 @@ def test_a_withdrawn_approval_counts_no_more_and_can_be_given_again(house: House
 def test_past_its_deadline_a_gate_expires_and_late_decisions_are_refused(house: House) -> None:
     reload(house, POLICY.replace("max_days: 30}", "max_days: 30}\n        deadline_days: 0.00001"))
     asked = house.ask()
-    time.sleep(1)
-    assert house.judge(asked).state == "expired"
+    wait_until(lambda: house.judge(asked).state == "expired", "the gate to expire")
     with pytest.raises(Refused, match="the deadline of gate data passed"):
         house.decide(asked, "owner")
     assert house.settle(asked).state == "expired"

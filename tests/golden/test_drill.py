@@ -9,10 +9,12 @@ from tasks.core.errors import InputError
 from tasks.core.files import canonical_json
 from tests.golden import drill, past
 from tests.golden.drill import CHANGES, Change
+from tests.soaking import soak
 
 VERSION = past.VERSIONS[-1]
 TOGETHER = next(change for change in CHANGES if change.kind == "every format")
 EACH_FORMAT = [change for change in CHANGES if change.what == TOGETHER.what and change is not TOGETHER]
+OTHERS = [change for change in CHANGES if change not in EACH_FORMAT]
 SOON = [check for check in past.CHECKS if check is not past.audited]
 
 
@@ -23,11 +25,7 @@ def test_every_kind_of_change_is_played() -> None:
 
 
 @pytest.mark.parametrize("version", past.VERSIONS)
-@pytest.mark.parametrize(
-    "change",
-    [pytest.param(change, marks=[pytest.mark.slow] if change in EACH_FORMAT else []) for change in CHANGES],
-    ids=str,
-)
+@pytest.mark.parametrize("change", [*OTHERS, *soak(map(pytest.param, EACH_FORMAT))], ids=str)
 def test_the_past_holds(change: Change, version: str, tmp_path: Path) -> None:
     with drill.played(change, version, tmp_path / "house") as found:
         for check in past.CHECKS if change is TOGETHER else SOON:

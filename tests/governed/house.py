@@ -1,7 +1,6 @@
 """A small governance folder, a run's outputs, and the steps of a gate."""
 
 import json
-import shutil
 import sqlite3
 from dataclasses import dataclass
 from datetime import datetime
@@ -23,6 +22,7 @@ from tasks.policy.people import MACHINES
 from tasks.trust import keys
 from tasks.trust.gate_statement import Authority
 from tasks.trust.keys import Signer
+from tests.copies import copy_tree
 from tests.ledger_tampering import mend
 
 COMMIT = "c0ffee" * 6 + "c0ff"
@@ -147,7 +147,7 @@ def write_governance(folder: Path) -> None:
 
 def copied(before: Path, root: Path) -> House:
     """A house, whose files are closed, in another place."""
-    shutil.copytree(before, root, dirs_exist_ok=True)
+    copy_tree(before, root)
     state = root / STATE
     known = governance.load(root / "governance", state)
     return House(Layout(root / "run"), READ, known, open_ledger(state), state)

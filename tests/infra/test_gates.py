@@ -23,6 +23,7 @@ from tasks.runs.request import RunRequest
 from tests.checkouts import Checkouts
 from tests.governed.house import keyed, put_result
 from tests.in_process import adopt_anew, hallmark, hallmark_json
+from tests.patience import patience
 from tests.tiny_project import signed
 
 RUN = "20260101-000000-abcd"
@@ -129,7 +130,7 @@ class Terminal:
         """Exit code, and all that was printed."""
         os.write(self.screen, f"{text}\n".encode())
         told = self.until("\0")
-        return self.process.wait(60), told
+        return self.process.wait(patience(60)), told
 
 
 def decided(project: Path) -> int:

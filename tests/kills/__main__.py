@@ -35,7 +35,7 @@ for name in [name for name in os.environ if name.startswith(("HALLMARK_", "MLFLO
 from tests.forking import FOR_PROMOTION  # noqa: E402
 from tests.kills import project, trial  # noqa: E402
 from tests.kills.deeds import DEEDS, Deed  # noqa: E402
-from tests.kills.trial import Outcome  # noqa: E402
+from tests.kills.trial import Ends, Outcome  # noqa: E402
 
 MEMORY = Path("/dev/shm")
 PROMOTION = 0.25
@@ -64,7 +64,7 @@ def main() -> int:
         warm_up(deeds, states, copies)
         rng = random.Random(args.seed)
         at_random = [] if args.sample else list(random_kills(states, copies, args.kills, rng))
-        at_steps = list(step_kills(deeds, states, copies, rng, only_middle=args.sample))
+        at_steps = list(middle_kills(deeds, states, copies, rng) if args.sample else step_kills(states, copies, rng))
     lines = summary("at random moments", at_random) + summary("before each step", at_steps)
     print(f"{'':<76} kills midway  lost doubled half-done")
     for line in lines:
@@ -101,17 +101,25 @@ def random_kills(states: Path, copies: Path, kills: int, rng: random.Random) -> 
             yield print_bad(next(outcome for outcome in tried if outcome))
 
 
-def step_kills(
-    deeds: list[Deed], states: Path, copies: Path, rng: random.Random, only_middle: bool
-) -> Iterator[Outcome]:
-    """Each deed killed before each of its steps and at its end, or before the one in the middle alone."""
-    for deed in deeds:
+def step_kills(states: Path, copies: Path, rng: random.Random) -> Iterator[Outcome]:
+    """Each deed killed before each of its steps and at its end."""
+    for deed in DEEDS:
         ends = trial.undisturbed(deed, states, copies, times=1)
-        ways = range(len(trial.steps(deed, states, copies)) + 1)
-        for number in [ways[len(ways) // 2]] if only_middle else ways:
-            outcome = trial.kill(deed, states, copies, ends, rng, step=number)
-            assert outcome is not None, "it always ends by being killed"
-            yield print_bad(outcome)
+        for number in range(len(trial.steps(deed, states, copies)) + 1):
+            yield before_step(number, deed, states, copies, ends, rng)
+
+
+def middle_kills(deeds: list[Deed], states: Path, copies: Path, rng: random.Random) -> Iterator[Outcome]:
+    """Each of the deeds killed before the step in its middle."""
+    for deed in deeds:
+        ends = Ends(seconds=0, before=[], after=[])  # it is killed midway for sure
+        yield before_step(len(trial.steps(deed, states, copies)) // 2, deed, states, copies, ends, rng)
+
+
+def before_step(number: int, deed: Deed, states: Path, copies: Path, ends: Ends, rng: random.Random) -> Outcome:
+    outcome = trial.kill(deed, states, copies, ends, rng, step=number)
+    assert outcome is not None, "it always ends by being killed"
+    return print_bad(outcome)
 
 
 def share(kills: int) -> dict[str, int]:

@@ -28,15 +28,26 @@ governed, ledger = governance.load(Path(folder), Path(state)), open_ledger(Path(
 evidence = Evidence.model_validate_json(Path(evidence).read_bytes())
 print("ready", flush=True)
 """
-DECIDE = "sys.stdin.readline()\nprint(decide(ledger, governed, evidence, *args, 'seen').seq)\n"
-REJECT_LATE = """
+TURN = "waits for its turn to write"
+AT_ONCE = f"""
+from sqlalchemy import Engine, event
+
+@event.listens_for(Engine, "before_cursor_execute")
+def tell(connection, cursor, statement, *_):
+    if statement == "BEGIN IMMEDIATE":
+        print("{TURN}", flush=True)
+
 sys.stdin.readline()
+"""
+"""Goes on when told to, and tells when it waits for its turn."""
+DECIDE = f"{AT_ONCE}print(decide(ledger, governed, evidence, *args, 'seen').seq)\n"
+REJECT_LATE = f"""{AT_ONCE}
 try:
     print(decide(ledger, governed, evidence, 'both', 'reject', 'stop', role='risk').seq)
 except Refused as error:
     print("refused", error)
 """
-SETTLE = "sys.stdin.readline()\nprint(gates.settle(ledger, governed, evidence).state)\n"
+SETTLE = f"{AT_ONCE}print(gates.settle(ledger, governed, evidence).state)\n"
 TO_AND_FRO = """
 while True:
     for verb in ('approve', 'withdraw'):
@@ -59,18 +70,19 @@ def start(processes: Forking, house: House, asked: Evidence, script: str, *args:
 
 
 def race(house: House, *racing: Forked) -> list[str]:
-    """Let them all go at once; what each printed.
+    """Let them all go at once; return what each printed.
 
-    The write lock is held for a moment, so that whoever reads without taking a turn has read before anybody writes.
+    The write lock is held until all wait for it, so that whoever reads without taking a turn has read before anybody
+    writes.
     """
     holder = sqlite3.connect(house.state / "ledger.db", isolation_level=None)
     holder.execute("BEGIN IMMEDIATE")
     for process in racing:
         process.stdin.write("go\n")
         process.stdin.flush()
-    time.sleep(1)
+    assert [process.stdout.readline().strip() for process in racing] == [TURN] * len(racing)
     holder.close()
-    printed = [process.communicate()[0].strip() for process in racing]
+    printed = [process.communicate()[0].replace(f"{TURN}\n", "").strip() for process in racing]
     assert [process.returncode for process in racing] == [0] * len(racing)
     return printed
 

@@ -12,8 +12,9 @@ from tasks.ledger.export import Header
 from tasks.trust import keys
 from tests import forking
 from tests.forking import Forking
+from tests.patience import patience
 
-SECONDS, BYTES = 10, 2**30
+SECONDS, BYTES = int(patience(10)), 2**30
 HUGE = 10**12
 LISTS = "[" + "[]," * 5_000_000 + "[]]"
 

@@ -10,10 +10,11 @@ from tasks.gates import cases
 from tasks.ledger import check as ledger_check
 from tasks.ledger.heads import publish
 from tasks.ledger.ledger import open_ledger
+from tests.checkouts import Checkouts
 from tests.governed.house import House
 from tests.ledger.publishing import append, published, verified
 from tests.small_disk import fill, small_disk
-from tests.tiny_project import hallmark, make_project
+from tests.tiny_project import hallmark
 
 
 def test_a_full_disk_records_nothing_and_the_ledger_goes_on_when_there_is_room(tmp_path: Path) -> None:
@@ -75,8 +76,8 @@ def test_a_gate_on_a_full_disk_is_not_asked(house: House, tmp_path: Path) -> Non
 
 
 @pytest.mark.slow
-def test_a_command_on_a_full_disk_exits_with_3(tmp_path: Path) -> None:
-    project = make_project(tmp_path / "project")
+def test_a_command_on_a_full_disk_exits_with_3(tmp_path: Path, checkouts: Checkouts) -> None:
+    project = checkouts.made(tmp_path / "project")
     with small_disk(project / ".hallmark", 8):
         hallmark(project, "init")
         ledger = open_ledger(project / ".hallmark")

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tasks.policy import adopting
+from tests.copies import copy_tree
 from tests.registry.house import House, found, open_house
 from tests.shared import made_once
 
@@ -43,7 +44,7 @@ def make_house(root: Path, registry: Path) -> House:
 
 def copied(before: Path, root: Path) -> House:
     """A house in another place."""
-    shutil.copytree(before, root, symlinks=True)
+    copy_tree(before, root)
     relocate(root, before, root)
     return open_house(root)
 

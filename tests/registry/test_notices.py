@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -19,6 +20,9 @@ from tasks.ledger.ledger import Ledger
 from tasks.registry.promote import promotion
 from tests.registry.conftest import changed, copied
 from tests.registry.house import House, open_house
+
+if TYPE_CHECKING:
+    from tests.prefect_server import Server
 
 SECRET = "T0KEN"
 
@@ -227,14 +231,15 @@ def test_a_setting_that_is_neither_block_nor_safe_webhook_is_refused(
 
 
 @pytest.mark.slow
-def test_a_prefect_block_is_notified(happened: House, hook: Hook, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_prefect_block_is_notified(
+    happened: House, hook: Hook, prefect_server: "Server", monkeypatch: pytest.MonkeyPatch
+) -> None:
     from prefect.blocks.notifications import CustomWebhookNotificationBlock
-    from prefect.testing.utilities import prefect_test_harness
 
-    with prefect_test_harness(server_startup_timeout=120):
+    with prefect_server.used():
         block = CustomWebhookNotificationBlock(name="ops", url=hook.url, json_data={"said": "{{subject}} | {{body}}"})  # type: ignore[call-arg]
-        block.save("ops")
-        monkeypatch.setenv(notify.VARIABLE, "custom-webhook/ops")
+        block.save("ops-of-notices")
+        monkeypatch.setenv(notify.VARIABLE, "custom-webhook/ops-of-notices")
         notify.deliver(happened.root)
     assert len(hook.taken) == len(EVENTS)
     assert hook.taken[0]["said"].startswith("data gate of run run-2 waits for a decision | It is asked of role")

@@ -21,9 +21,8 @@ from tests.asking_agent import AskingAgent, needs_ssh_agent, started
 from tests.consent.test_withdrawals import declare
 from tests.governed.house import PEOPLE, House
 from tests.incidents.test_incidents import opened, the_one
+from tests.patience import patience
 from tests.policy.test_adoption import OTHER, TWO, adopt, root
-
-SECONDS = 30
 
 
 class Slow:
@@ -35,7 +34,7 @@ class Slow:
 
     def _sign(self, data: bytes) -> bytes:
         self.asked.set()
-        assert self.let.wait(SECONDS)
+        assert self.let.wait(patience(30))
         return self._fast.sign(data)
 
 
@@ -44,7 +43,7 @@ def meanwhile(house: House, slow: Slow, act: Callable[[], Entry | Outcome], what
     with ThreadPoolExecutor(1) as pool:
         acting = pool.submit(act)
         try:
-            assert slow.asked.wait(SECONDS)
+            assert slow.asked.wait(patience(30))
             what()
             assert not acting.done()
         finally:
