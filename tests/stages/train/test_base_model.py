@@ -132,7 +132,7 @@ def test_converted_and_gguf_model_give_the_same_logits(gguf: Path, tmp_path: Pat
 
 @pytest.mark.parametrize("room", [0, 1_200, *soak([64, 512])], ids=lambda room: f"{room}K")
 def test_a_full_disk_is_told_as_one_wherever_it_fills(index: Path, gguf: Path, tmp_path: Path, room: int) -> None:
-    """Before pip begins, as it writes, as the weights are unpacked, as they are checked: never the index's fault."""
+    """As pip begins and as it writes: never the index's fault."""
     written = gguf.stat().st_size // 1024 + next(index.iterdir()).stat().st_size // 1024
     if room > written:
         pytest.skip("there is room enough")
