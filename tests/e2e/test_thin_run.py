@@ -35,15 +35,10 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A project with a git remote and a DVC remote, which its runs are pushed to."""
     folder = make_project(tmp_path_factory.mktemp("project"))
     tiny_project.hallmark(folder, "init")
-    git(folder, "init", "--quiet", "--bare", str(remote(folder)))
-    dvc_remote(folder, store(folder))
-    with pytest.MonkeyPatch.context() as environment:
-        environment.setenv("HALLMARK_GIT_REMOTE", str(remote(folder)))
-        yield folder
-        tiny_project.hallmark(folder, "down")
+    yield folder
+    tiny_project.hallmark(folder, "down")
 
 
 def foretold(project: Path, run: str) -> None:
@@ -72,8 +67,6 @@ def test_a_governed_run_waits_at_each_gate_and_ends_promoted(project: Path) -> N
     assert parked["gates"]["data"]["state"] == "waiting"
     assert "train" not in parked["stages"], "nothing behind the gate has run"
     wait_until(lambda: not executed(project, run), "a parked run to hold no process", seconds=120)
-    evidence = hallmark_json(project, "gates", "show", run, "data")["evidence"]
-    assert elsewhere(project, run, "split") == evidence["subject"]["sha256"], "another machine could go on with it"
 
     told = hallmark(project, "gates", "approve", run, "data", "--as", "ml-engineer", "--reason", "mine", code=1)
     assert "nobody decides on their own run" in told
@@ -225,6 +218,7 @@ def test_a_run_that_stopped_goes_on_once_it_is_mended(tmp_path: Path, checkouts:
     commit(project, "More rows")
     adopt(project)
     git(project, "init", "--quiet", "--bare", str(remote(project)))
+    dvc_remote(project, store(project))
     cache, kept = project / ".hallmark" / "cache", project / ".hallmark" / "cache.kept"
     cache.rename(kept)
     cache.write_text("a file where the cache should be")
@@ -254,6 +248,8 @@ def test_a_run_that_stopped_goes_on_once_it_is_mended(tmp_path: Path, checkouts:
         parked = plain_flow.resume(project, run)
     assert parked["status"] == "waiting" and "train" not in parked["stages"] and parked["gates"]["data"]["waiting_for"]
     assert git(remote(project), "rev-parse", f"refs/hallmark/runs/{run}") == parked["commit"]
+    evidence = hallmark_json(project, "gates", "show", run, "data")["evidence"]
+    assert elsewhere(project, run, "split") == evidence["subject"]["sha256"], "another machine could go on with it"
 
 
 def test_a_dirty_checkout_is_refused_with_the_remedy(tmp_path: Path, checkouts: Checkouts) -> None:

@@ -1,6 +1,7 @@
 """A stage through DVC: its own error comes through, its output is heard, interrupting it ends its processes."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -139,16 +140,6 @@ def test_interrupting_ends_the_stages_own_process(layout: Layout) -> None:
     assert not psutil.pid_exists(stage) or psutil.Process(stage).status() == psutil.STATUS_ZOMBIE
 
 
-@pytest.fixture
-def remote(layout: Layout, tmp_path: Path) -> Path:
-    """A folder that the checkout names as its default remote, after the run's worktree was made."""
-    checkout = layout.state.parent
-    (checkout / ".dvc").mkdir()
-    (checkout / ".dvc" / "config").write_text("['remote \"store\"']\n    url = ../store\n")
-    (checkout / ".dvc" / "config.local").write_text("[core]\n    remote = store\n")
-    return tmp_path / "store"
-
-
 TAKES_ITS_TIME = """
 import os, signal, sys, time
 signal.signal(signal.SIGTERM, lambda *_: (time.sleep(2), open(sys.argv[1], "w").write("x"), os._exit(0)))
@@ -168,23 +159,21 @@ def test_a_stage_that_is_ended_has_time_for_what_it_does_then(tmp_path: Path) ->
     assert kept.exists()
 
 
-def test_what_was_made_is_pushed_to_the_checkouts_default_remote(layout: Layout, remote: Path) -> None:
+def test_what_was_made_is_pushed_to_the_checkouts_default_remote_if_it_has_one(layout: Layout, tmp_path: Path) -> None:
+    """The checkout names a folder as its default remote, after the run's worktree was made; then that is away."""
     dvc.repro(layout, "good", print)
     dvc.push(layout)
-    assert [path.read_text() for path in remote.rglob("*") if path.is_file()] == ["x"]
+    checkout, store = layout.state.parent, tmp_path / "store"
+    (checkout / ".dvc").mkdir()
+    (checkout / ".dvc" / "config").write_text("['remote \"store\"']\n    url = ../store\n")
+    (checkout / ".dvc" / "config.local").write_text("[core]\n    remote = store\n")
+    dvc.push(layout)
+    assert [path.read_text() for path in store.rglob("*") if path.is_file()] == ["x"]
     assert git(layout.root, "status", "--porcelain", ".dvc") == "", "the remote is no part of the run's commit"
-
-
-def test_a_remote_that_is_away_is_told(layout: Layout, remote: Path) -> None:
-    dvc.repro(layout, "good", print)
-    remote.write_text("a file where the store should be")
+    shutil.rmtree(store)
+    store.write_text("a file where the store should be")
     with pytest.raises(Unavailable, match=r"dvc push failed: .+"):
         dvc.push(layout)
-
-
-def test_without_a_remote_nothing_is_pushed(layout: Layout) -> None:
-    dvc.repro(layout, "good", print)
-    dvc.push(layout)
 
 
 def test_a_stage_ends_when_whoever_started_it_was_killed(layout: Layout) -> None:

@@ -65,20 +65,24 @@ def importing_run(home: Path) -> Layout:
     return layout
 
 
-def module(name: str) -> Callable[[Layout], None]:
-    def plant(layout: Layout) -> None:
-        path = layout.root / f"{name}.py"
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(EVIL.format(name.partition("/")[0]))
+Plant = Callable[[Layout, str], None]
+"""Plants what leaves a file `evil of NAME` once it runs."""
+
+
+def module(path: str) -> Plant:
+    def plant(layout: Layout, name: str) -> None:
+        file = layout.root / f"{path}.py"
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(EVIL.format(name))
 
     return plant
 
 
-def bytecode(layout: Layout) -> None:
+def bytecode(layout: Layout, name: str) -> None:
     """Beside a source that is as it was. Of this kind Python does not even compare size and time."""
     source = layout.root / "tasks" / "told.py"
     honest = source.read_text()
-    source.write_text(EVIL.format("bytecode") + honest)
+    source.write_text(EVIL.format(name) + honest)
     cached = Path(importlib.util.cache_from_source(str(source)))
     cached.parent.mkdir(exist_ok=True)
     py_compile.compile(
@@ -87,32 +91,26 @@ def bytecode(layout: Layout) -> None:
     source.write_text(honest)
 
 
-def variable(name: str) -> Callable[[Layout], None]:
+def variable(layout: Layout, name: str) -> None:
     """A variable by which Python, or the shell that DVC starts, runs a file."""
-
-    def plant(layout: Layout) -> None:
-        folder = layout.state / "planted"
-        folder.mkdir(parents=True, exist_ok=True)
-        for file in ("sitecustomize.py", "json.py", "numpy.py"):
-            (folder / file).write_text(EVIL.format("PYTHONPATH"))
-        (folder / "script.sh").write_text("touch 'evil of BASH_ENV'\n")
-        where = {"PYTHONPATH": folder, "BASH_ENV": folder / "script.sh"}
-        os.environ[name] = str(where[name])
-
-    return plant
+    folder = layout.state / "planted"
+    folder.mkdir(parents=True, exist_ok=True)
+    for file in ("sitecustomize.py", "json.py", "numpy.py"):
+        (folder / file).write_text(EVIL.format("PYTHONPATH"))
+    (folder / "script.sh").write_text("touch 'evil of BASH_ENV'\n")
+    os.environ[name] = str({"PYTHONPATH": folder, "BASH_ENV": folder / "script.sh"}[name])
 
 
-PLANTED = {
+PLANTED: dict[str, Plant] = {
     "sitecustomize": module("sitecustomize"),
     "usercustomize": module("usercustomize"),
-    "json": module("json"),
-    "numpy": module("numpy/__init__"),
-    "dvc": module("dvc/__init__"),
+    "a module of the standard library": module("json"),
+    "a package that is installed": module("numpy/__init__"),
+    "DVC itself": module("dvc/__init__"),
     "bytecode": bytecode,
-    "PYTHONPATH": variable("PYTHONPATH"),
-    "BASH_ENV": variable("BASH_ENV"),
+    "PYTHONPATH": variable,
+    "BASH_ENV": variable,
 }
-"""By what would run: modules of the standard library, of a package that is installed and of DVC itself among them."""
 
 
 @pytest.fixture(scope="module")
@@ -122,8 +120,8 @@ def attacked(tmp_path_factory: pytest.TempPathFactory) -> tuple[Layout, list[str
     with pytest.MonkeyPatch.context() as patch:
         for name in ("PYTHONPATH", "BASH_ENV"):  # put back afterwards, whatever is planted
             patch.setenv(name, "")
-        for plant in PLANTED.values():
-            plant(layout)
+        for name, plant in PLANTED.items():
+            plant(layout, name)
         dvc.repro(layout, "look", heard.append)
     return layout, heard
 
