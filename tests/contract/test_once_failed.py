@@ -33,7 +33,7 @@ ONCE_FAILED = {
     "stages/data/test_s3.py::test_a_store_that_is_away_is_unavailable": "a port that another process took",
     "stages/evaluate/test_spread.py::test_workers_answer_as_one_process_does_though_one_is_lost": "a worker to be met",
     "stages/train/test_attempts.py::test_where_a_worker_stands_is_sent_and_taken_back_where_it_goes_on": "a short wait",
-    "stages/train/test_cluster.py::test_a_raylet_that_ends_before_an_object_is_stored_ends_the_stage": "a race with Ray",
+    "stages/train/test_cluster.py::test_a_raylet_that_ends_before_an_object_is_stored_ends_the_stage": "a race in Ray",
     "stages/train/test_loop.py": "a tolerance of a measured share",
     "stages/train/test_shares.py::test_who_waits_for_another_worker_communicates": "two measured times, .75 s apart",
     "stages/train/test_storage.py::test_a_wrong_key_ends_it_at_once": "a bound of 20 s",
