@@ -16,13 +16,14 @@ from urllib.parse import parse_qs, quote
 
 import pytest
 import uvicorn
+from prefect.server.api.server import create_app
 
 from infra.prefect import access
 from tasks.core.layout import Layout
 from tasks.core.steps.data import LAST
 from tasks.sources.sources import Suite, Suites
 from tasks.stages.data.validate import validate
-from tests.infra.test_prefect_api import served
+from tests.infra.test_prefect_api import settings
 from tests.patience import patience, wait_until
 from tests.stages.data.build import Run, messages, params, record, source, table
 from tests.stages.evaluate import house
@@ -140,8 +141,8 @@ def tried(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, str | Non
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    with served(root, PREFECT_SERVER_API_CORS_ALLOWED_ORIGINS=f"http://127.0.0.1:{port}") as app:
-        answers = Answers(app)
+    with settings(root, at=f"http://127.0.0.1:{port}"):
+        answers = Answers(create_app(ignore_cache=True))
         server = uvicorn.Server(uvicorn.Config(answers, "127.0.0.1", port, lifespan="off", log_level="critical"))
         inherited = contextvars.copy_context()  # Prefect's settings are among it
         thread = threading.Thread(target=inherited.run, args=(server.run,), daemon=True)

@@ -38,8 +38,8 @@ def served(root: Path, protected: str = "true") -> Iterator[Any]:
 
 
 @contextmanager
-def settings(root: Path, protected: str = "true") -> Iterator[None]:
-    ours = access.server_environment(root, f"{UI}/api") | {"PREFECT_UI_ENABLED": "false"}
+def settings(root: Path, protected: str = "true", at: str = UI) -> Iterator[None]:
+    ours = access.server_environment(root, f"{at}/api") | {"PREFECT_UI_ENABLED": "false"}
     with pytest.MonkeyPatch.context() as environment:
         for name, value in (ours | {"PREFECT_SERVER_API_CSRF_PROTECTION_ENABLED": protected}).items():
             environment.setenv(name, value)
