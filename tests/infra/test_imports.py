@@ -1,6 +1,7 @@
 """A command loads what it needs: to list commands takes no library, to look at a gate none that trains or serves."""
 
 import re
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -103,3 +104,9 @@ def test_a_run_that_answers_on_processors_is_asked_for_without_torch(monkeypatch
     models.require_device(Evaluation.model_construct(device="cpu"))
     with pytest.raises(ModuleNotFoundError, match="torch"):
         models.require_device(Evaluation.model_construct(device="gpu"))
+
+
+def test_who_supervises_a_stage_loads_nothing_that_only_stages_need() -> None:
+    code = "import sys; import tasks.supervise.shell; print(*{name.partition('.')[0] for name in sys.modules})"
+    done = subprocess.run([sys.executable, "-I", "-c", code], capture_output=True, text=True, check=True)
+    assert not set(done.stdout.split()) & (HEAVY | {"sqlalchemy"})

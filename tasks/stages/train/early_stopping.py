@@ -4,9 +4,10 @@ All of it is told from the curve, so that a training which goes on from a checkp
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from tasks.stages.train.rows.order import Order
+if TYPE_CHECKING:  # NumPy, which the supervisor of a stage need not wait for
+    from tasks.stages.train.rows.order import Order
 
 LOSS = "validation_loss"
 """Of a point of the curve where the rows were looked at: mean over their target tokens."""
@@ -16,7 +17,7 @@ LOOKS = 10
 Curve = Sequence[dict[str, Any]]
 
 
-def due(order: Order, steps: int) -> bool:
+def due(order: "Order", steps: int) -> bool:
     """Whether the validation rows are looked at after so many steps. After the last one too."""
     every = order.training.validate_steps or max(1, order.steps // LOOKS)
     return len(order.examples.validation) > 0 and (steps % every == 0 or steps == order.steps)
