@@ -9,6 +9,7 @@ from typing import Any, Protocol, Self
 
 from tasks.core.errors import InputError
 from tasks.core.params.evaluation import Evaluation
+from tasks.stages import libraries
 from tasks.stages.cluster import versions
 from tasks.stages.cluster.storage import node, place, trees
 from tasks.stages.cluster.storage.place import Place
@@ -74,6 +75,7 @@ class Answerer:
         if self.brief.settings.engine == "vllm":
             models.require_device(self.brief.settings)
             self.engine = VllmEngine(located, self.brief.settings, self.brief.limits, self.brief.longest)
+            libraries.are_loaded()
         else:
             self.take(models.load(located, self.brief.settings))
 
