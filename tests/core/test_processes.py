@@ -2,11 +2,11 @@
 
 import os
 import subprocess
-import time
 
 import psutil
 
 from tasks.core.processes import find, runs
+from tests.patience import wait_until
 
 
 def test_one_that_ended_runs_no_more_though_nobody_asked_how() -> None:
@@ -15,9 +15,6 @@ def test_one_that_ended_runs_no_more_though_nobody_asked_how() -> None:
         found = psutil.Process(process.pid)
         assert runs(found)
         process.kill()
-        deadline = time.monotonic() + 60
-        while found.status() != psutil.STATUS_ZOMBIE:
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
+        wait_until(lambda: found.status() == psutil.STATUS_ZOMBIE, "the process to end")
         assert psutil.pid_exists(process.pid) and not runs(found) and find(process.pid) is None
     assert not runs(found) and find(process.pid) is None

@@ -9,6 +9,7 @@ import pytest
 
 from tasks.core import config, yaml_text
 from tasks.core.errors import InputError
+from tests.patience import patience
 
 ROOT = Path(__file__).parents[2]
 
@@ -45,7 +46,7 @@ def test_what_means_too_much_or_nothing_is_refused_at_once(text: str, said: str)
     before, begun = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.process_time()
     with pytest.raises(InputError, match=said):
         yaml_text.load(text, "f")
-    assert time.process_time() - begun < 20, "a second or two on a quiet machine"
+    assert time.process_time() - begun < patience(10), "a second on a quick machine; without a bound, minutes"
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 1 << 20, "kilobytes"
 
 

@@ -13,6 +13,7 @@ from tasks.core.errors import InputError
 from tasks.runs.pin import resolve_source
 from tasks.stages.data.readers import content
 from tasks.stages.data.readers.kinds import READERS
+from tests.patience import patience
 from tests.stages.data import hostile
 from tests.stages.data.build import source
 
@@ -41,7 +42,8 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
     folder = tmp_path_factory.mktemp("bombs")
     for name, (_, _, made) in hostile.BOMBS.items():
         (folder / name).write_bytes(made())
-    done = subprocess.run([sys.executable, "-m", __name__, folder], capture_output=True, text=True, timeout=300)
+    command = [sys.executable, "-m", __name__, folder]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=patience(120))
     assert done.returncode == 0, done.stderr
     return {item["name"]: item for item in map(json.loads, done.stdout.splitlines())}
 

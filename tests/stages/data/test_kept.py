@@ -41,7 +41,7 @@ def read_once(tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 @pytest.fixture
 def three(run: Run, read_once: Run) -> Run:
-    """A copy of them."""
+    """A copy of `read_once`, which the test may change."""
     shutil.copytree(read_once.root, run.root, dirs_exist_ok=True)
     return run
 
