@@ -4,6 +4,7 @@ lists them.
     start.py     `python -I tasks/stages/start.py STAGE`, what dvc.yaml calls: no other code than this worktree's
     __main__.py  one stage by name, in the current folder
     same_python.py  the version of Python that stages of data run with
+    libraries.py what a stage's process does not import, and when it collects garbage
     peak_memory.py  the most memory that this process has held
     runner.py    one stage by its module, and what goes wrong with it
     data/        sources to a training and a test set
