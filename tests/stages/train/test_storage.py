@@ -149,7 +149,7 @@ def test_a_store_of_objects_takes_and_gives_by_keys_of_its_own(
     monkeypatch.setenv(place.SETTING, "s3://training/of/us/")
     found = place.named()
     assert found is not None
-    tree = tree_manifest(folder_of(tmp_path / "a", one=b"data" * 5_000_000, two=b"x"))
+    tree = tree_manifest(folder_of(tmp_path / "a", one=b"data" * 500_000, two=b"x"))
     trees.put(found, "x", tmp_path / "a", tree)
     (tmp_path / "b").mkdir()
     trees.get(found, "x", tree, tmp_path / "b")
