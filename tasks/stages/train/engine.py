@@ -1,6 +1,5 @@
 """The model inside a DeepSpeed engine."""
 
-import importlib
 import sys
 from typing import Any
 
@@ -22,7 +21,7 @@ def import_deepspeed() -> None:
     if hidden:
         sys.modules["mlflow"] = None  # type: ignore[assignment]  # Python's way to say that there is no such module
     try:
-        importlib.import_module("deepspeed")
+        import deepspeed  # noqa: F401
     finally:
         if hidden:
             del sys.modules["mlflow"]
