@@ -49,7 +49,7 @@ def judged(folder: Path, records: list[dict[str, Any]], order: Iterable[dict[str
     return run
 
 
-@examples(revisions(), st.randoms(use_true_random=False), few=20)
+@examples(revisions(), st.randoms(use_true_random=False), few=40)
 def test_what_always_holds(
     tmp_path_factory: pytest.TempPathFactory, records: list[dict[str, Any]], dice: random.Random
 ) -> None:
