@@ -86,18 +86,24 @@ def project(made: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return made
 
 
-@pytest.fixture
-def changed(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+@pytest.fixture(scope="module")
+def tampered(made: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The project with the last row of the ledger changed, by somebody who mended everything beside it."""
-    folder = shutil.copytree(made, tmp_path / "project", symlinks=True)
+    folder = Path(shutil.copytree(made, tmp_path_factory.mktemp("tampered") / "project", symlinks=True))
     with sqlite3.connect(folder / ".hallmark" / "ledger.db") as connection:
         unguard(connection)
         connection.execute("UPDATE hallmark_ledger SET time = replace(time, '20', '21') WHERE seq = 2")
         mend(connection)
     connection.close()
-    monkeypatch.setenv("HALLMARK_ROOT", str(folder))
-    monkeypatch.chdir(folder)
     return folder
+
+
+@pytest.fixture
+def changed(tampered: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The same as the checkout of commands, none of which writes into it."""
+    monkeypatch.setenv("HALLMARK_ROOT", str(tampered))
+    monkeypatch.chdir(tampered)
+    return tampered
 
 
 def call(monkeypatch: pytest.MonkeyPatch, command: list[str]) -> int:

@@ -8,14 +8,16 @@ import pickle
 import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import psutil
 import pytest
 from prefect.client.orchestration import SyncPrefectClient
+from prefect.client.schemas.schedules import IntervalSchedule
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 from websockets.sync.client import connect
 
@@ -27,9 +29,11 @@ from tasks.core.graph import DATA_STAGES
 from tests import tiny_project
 from tests.checkouts import Checkouts
 from tests.in_process import hallmark, hallmark_json
-from tests.prefect_client import ask_in_prefect, deployment, prefect
+from tests.patience import patience, wait_until
+from tests.prefect_client import deployment, prefect
 from tests.private_state import open_to_others
 from tests.processes import title
+from tests.run_states import wait_for
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
 
@@ -38,11 +42,13 @@ SOCKETS = ("/events/in", "/events/out", "/logs/out", "/task_runs/subscriptions/s
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory, checkouts: Checkouts) -> Iterator[Path]:
-    folder = checkouts.ready(tmp_path_factory.mktemp("project"))
+    folder = checkouts.warm(tmp_path_factory.mktemp("project"))
+    for path in (folder / ".hallmark").rglob("*"):  # what other tests made; here it is asked what is made from now on
+        path.chmod(path.stat().st_mode & 0o700)
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("HALLMARK_PREFECT_PORT", "0")
         yield folder
-        tiny_project.hallmark(folder, "down")
+        hallmark(folder, "down")
 
 
 @pytest.fixture(scope="module")
@@ -56,14 +62,15 @@ def up(project: Path) -> Up:
 
 def test_no_socket_answers_without_the_secret(project: Path, up: Up) -> None:
     for path in SOCKETS:
+        url = up.api.replace("http", "ws", 1) + path
         for kinds in (None, ["prefect"]):
             with (
                 pytest.raises((ConnectionClosed, InvalidHandshake)),
-                connect(up.api.replace("http", "ws", 1) + path, subprotocols=kinds, open_timeout=60) as socket,  # type: ignore[arg-type]
+                connect(url, subprotocols=kinds, open_timeout=patience(30)) as socket,  # type: ignore[arg-type]
             ):
                 socket.send(json.dumps({"type": "auth", "token": "wrong"}))
-                assert json.loads(socket.recv(timeout=30)).get("type") != "auth_success"
-                socket.recv(timeout=30)
+                assert json.loads(socket.recv(timeout=patience(30))).get("type") != "auth_success"
+                socket.recv(timeout=patience(30))
 
 
 def test_the_secret_is_for_its_owner_alone(project: Path, up: Up) -> None:
@@ -83,7 +90,7 @@ def test_the_secret_is_for_its_owner_alone(project: Path, up: Up) -> None:
 def test_a_server_that_was_started_with_another_secret_is_told(project: Path, up: Up) -> None:
     secret = access.secret(project)
     access.secret_file(project).write_text("another")
-    told = tiny_project.hallmark(project, "run", "--as", "ml-engineer", code=3)
+    told = hallmark(project, "run", "--as", "ml-engineer", code=3)
     access.secret_file(project).write_text(secret)
     assert "was started with another secret" in told and secret not in told and "another\n" not in told
 
@@ -99,41 +106,9 @@ def flow_run_processes(up: Up) -> list[psutil.Process]:
     return [one for one in found if "resource_tracker" not in title(one)]
 
 
-def wait(until, seconds: float = 300):  # type: ignore[no-untyped-def]
-    deadline = time.monotonic() + seconds
-    while not (found := until()):
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.3)
-    return found
-
-
 def state_of(client: SyncPrefectClient, flow_run: UUID) -> str:
     state = client.read_flow_run(flow_run).state
     return state.type.value if state else ""
-
-
-@pytest.mark.attack(rights="orchestrator", stopped="the runner starts the flow that it has, and follows no deployment")
-def test_what_a_deployment_says_of_its_code_is_not_followed(project: Path, up: Up, tmp_path: Path) -> None:
-    """Steps before a run, another entrypoint, another folder: of a run that fails, and of one that crashes, whose hooks
-    the runner looks for in its own process."""
-    touched, other = tmp_path / "touched", tmp_path / "other.py"
-    other.write_text(f"open({str(touched)!r}, 'w')")
-    shell = {"prefect.deployments.steps.run_shell_script": {"script": f"touch {touched}"}}
-    with prefect(project) as client:
-        found = deployment(client, project)
-        changed = {"pull_steps": [shell], "entrypoint": f"{other}:flow", "path": str(tmp_path)}
-        client.request("PATCH", "/deployments/{id}", path_params={"id": found.id}, json=changed)
-        pretended = {"request": {"requested_by": "ml-engineer", "run_id": "pretended"}}
-        fails = ask_in_prefect(client, project, pretended).id
-        wait(lambda: state_of(client, fails) == "FAILED")
-        crashes = ask_in_prefect(client, project).id
-        wait(lambda: state_of(client, crashes) == "RUNNING")
-        for process in flow_run_processes(up):
-            with contextlib.suppress(psutil.NoSuchProcess):
-                process.kill()
-        wait(lambda: state_of(client, crashes) == "CRASHED")
-        time.sleep(3)  # its hooks
-    assert not touched.exists()
 
 
 class Planted:
@@ -151,54 +126,96 @@ def planted(path: Path) -> bytes:
     return json.dumps({"metadata": how, "result": text}).encode()
 
 
-@pytest.mark.attack(rights="orchestrator", stopped="no result of a flow run is kept in Prefect or read from it")
-def test_prefects_own_command_starts_a_run_that_reads_no_planted_result(project: Path, up: Up, tmp_path: Path) -> None:
-    """`prefect deployment run`, without parameters; while the run is parked, results are planted for all its stages."""
-    touched, before = tmp_path / "touched", {line["run"] for line in hallmark_json(project, "status")}
+@pytest.fixture(scope="module")
+def touched(tmp_path_factory: pytest.TempPathFactory, project: Path, up: Up) -> Path:
+    """What comes to be where somebody has the runner follow what a deployment says of its code: steps before a run,
+    another entrypoint, another folder."""
+    folder = tmp_path_factory.mktemp("other")
+    touched, other = folder / "touched", folder / "other.py"
+    other.write_text(f"open({str(touched)!r}, 'w')")
+    shell = {"prefect.deployments.steps.run_shell_script": {"script": f"touch {touched}"}}
+    changed = {"pull_steps": [shell], "entrypoint": f"{other}:flow", "path": str(folder)}
+    with prefect(project) as client:
+        found = deployment(client, project)
+        client.request("PATCH", "/deployments/{id}", path_params={"id": found.id}, json=changed)
+    return touched
+
+
+@pytest.fixture(scope="module")
+def scheduled(project: Path, up: Up, touched: Path) -> dict[str, object]:
+    """A run that a schedule of Prefect's own began, in a process that is killed. The runner looks for hooks of what
+    crashed in its own process."""
+    with prefect(project) as client:
+        found = deployment(client, project)
+        soon = IntervalSchedule(interval=timedelta(seconds=20), anchor_date=datetime.now(UTC))
+        (schedule,) = client.create_deployment_schedules(found.id, [(soon, True)])
+
+        def begun() -> list[dict[str, object]]:
+            return [line for line in hallmark_json(project, "status") if line["stages"]]
+
+        line = wait_until(begun, "the schedule's run to begin", seconds=120, every=0.3)[0]
+        client.delete_deployment_schedule(found.id, schedule.id)
+        for process in flow_run_processes(up):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+        flow_run = UUID(str(line["flow_run"]))
+        wait_until(
+            lambda: state_of(client, flow_run) == "CRASHED", "the runner to report the crash", every=0.3,
+            saw=lambda: state_of(client, flow_run),
+        )  # fmt: skip
+    return line
+
+
+def test_a_schedule_of_prefects_own_starts_a_run(scheduled: dict[str, object]) -> None:
+    """It gives no parameters."""
+    assert scheduled["requested_by"] == "scheduler" and scheduled["status"] in ("running", "waiting")
+
+
+class Ended(NamedTuple):
+    known: dict[str, Any]
+    planted: Path
+
+
+@pytest.fixture(scope="module")
+def rejected(tmp_path_factory: pytest.TempPathFactory, project: Path, up: Up, scheduled: dict[str, object]) -> Ended:
+    """A run of `prefect deployment run`, without parameters, that is rejected at its gate; while it is parked, results
+    are planted for all its stages."""
+    made = tmp_path_factory.mktemp("planted") / "made"
     own = {"PREFECT_API_URL": up.api, "PREFECT_API_AUTH_STRING": access.secret(project)}
     command = [Path(sys.executable).with_name("prefect"), "deployment", "run", deployed.full_name(project)]
-    subprocess.run(command, env=os.environ | own, cwd=tmp_path, check=True, capture_output=True)
+    done = subprocess.run(command, env=os.environ | own, cwd=made.parent, check=True, capture_output=True, text=True)
 
-    def parked() -> list[dict[str, object]]:
-        return [line for line in hallmark_json(project, "status") if line["run"] not in before and line["gates"]]
+    def parked() -> list[dict[str, Any]]:
+        known = hallmark_json(project, "status")
+        return [line for line in known if str(line["flow_run"]) in done.stdout and line["status"] == "waiting"]
 
-    (line,) = wait(parked)
-    assert (line["requested_by"], line["status"]) == ("scheduler", "waiting"), line
-    storage = access.folder(project) / "storage"
+    (line,) = wait_until(parked, "the run to park", seconds=120, every=0.3, saw=lambda: done.stdout)
+    run = str(line["run"])
+    assert line["requested_by"] == "scheduler"
+    storage = access.folder(project) / "storage" / str(line["flow_run"])
+    storage.parent.mkdir(mode=0o700, exist_ok=True)
     for stage in DATA_STAGES:
-        path = storage / str(line["flow_run"]) / stage
+        path = storage / stage
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(planted(touched))
-    hallmark(project, "gates", "reject", str(line["run"]), "data", "--as", "data-owner", "--reason", "a drill")
-    ended = wait(lambda: (now := hallmark_json(project, "status", str(line["run"])))["status"] == "failed" and now)
-    assert "data-owner rejected: a drill" in ended["error"]
-    assert {name: one["state"] for name, one in ended["stages"].items()} == dict.fromkeys(DATA_STAGES, "done"), (
-        "what the flow run had finished it did not do again"
-    )
+        path.write_bytes(planted(made))
+    hallmark(project, "gates", "reject", run, "data", "--as", "data-owner", "--reason", "a drill")
+    ended = wait_for(project, run, "failed")
+    shutil.rmtree(storage)
+    return Ended(ended, made)
+
+
+@pytest.mark.attack(rights="orchestrator", stopped="no result of a flow run is kept in Prefect or read from it")
+def test_prefects_own_command_starts_a_run_that_reads_no_planted_result(rejected: Ended) -> None:
+    assert "data-owner rejected: a drill" in rejected.known["error"]
+    assert rejected.known["stages"].keys() == set(DATA_STAGES)
+    assert not rejected.planted.exists()
+
+
+@pytest.mark.attack(rights="orchestrator", stopped="the runner starts the flow that it has, and follows no deployment")
+def test_what_a_deployment_says_of_its_code_is_not_followed(touched: Path, rejected: Ended) -> None:
+    """Neither of a run that crashed nor of one that failed."""
     assert not touched.exists()
-    shutil.rmtree(storage / str(line["flow_run"]))
 
 
-def test_a_schedule_of_prefects_own_starts_a_run(project: Path, up: Up) -> None:
-    """`prefect deployment schedule create … --cron` gives no parameters."""
-    own = {"PREFECT_API_URL": up.api, "PREFECT_API_AUTH_STRING": access.secret(project)}
-    before = {line["run"] for line in hallmark_json(project, "status")}
-    words = ["deployment", "schedule", "create", deployed.full_name(project), "--cron", "* * * * *"]
-    command = [str(Path(sys.executable).with_name("prefect")), *words]
-    subprocess.run(command, env=os.environ | own, check=True, capture_output=True)
-
-    def begun() -> list[dict[str, object]]:
-        return [line for line in hallmark_json(project, "status") if line["run"] not in before and line["stages"]]
-
-    try:
-        line = wait(begun)[0]
-    finally:
-        with prefect(project) as client:
-            found = deployment(client, project)
-            for schedule in client.read_deployment_schedules(found.id):
-                client.delete_deployment_schedule(found.id, schedule.id)
-    assert line["requested_by"] == "scheduler" and line["status"] in ("running", "waiting")
-
-
-def test_what_server_runner_and_runs_made_is_their_owners_alone(project: Path) -> None:
+def test_what_server_runner_and_runs_made_is_their_owners_alone(project: Path, rejected: Ended) -> None:
     assert open_to_others(project / ".hallmark") == []
