@@ -10,13 +10,16 @@ from typing import IO
 
 
 def made_once(place: Path, make: Callable[[Path], object]) -> Path:
-    """Return the folder `place`, which the first process that asks for it makes; `make` is given the name to make it
-    under."""
+    """Return the folder `place`, which the first process that asks for it has `make` fill under another name.
+
+    A call inside `make` may be for another folder.
+    """
     place.parent.mkdir(exist_ok=True)
     with _locked(place.parent, f"{place.name}.lock"):
         if not place.exists():
             aside = place.with_name(f"{place.name}.aside")
             shutil.rmtree(aside, ignore_errors=True)
+            aside.mkdir()
             make(aside)
             aside.rename(place)
     return place

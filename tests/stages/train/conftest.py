@@ -24,7 +24,7 @@ from tasks.stages.train.rows import examples as on_disk
 from tasks.stages.train.rows.examples import Examples, Origin, Writer
 from tasks.stages.train.rows.rendering import Example, render, stop_tokens
 from tasks.stages.train.tracking import Tracker
-from tests.once import once, shared_folder
+from tests.shared import made_once
 from tests.stages.train.spawn import Workers
 from tests.tiny_model import make_tiny_model
 
@@ -71,14 +71,14 @@ def training(**changes: Any) -> Training:
 
 
 @pytest.fixture(scope="session")
-def trainings(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of what is made once a session; read only."""
-    return shared_folder(tmp_path_factory, "train")
+def trainings(shared: Path) -> Path:
+    """Folder of trainings that are done once a session; read only."""
+    return shared / "trainings"
 
 
 @pytest.fixture(scope="session")
 def tiny(trainings: Path) -> Path:
-    return once(trainings / "tiny", make_tiny_model)
+    return made_once(trainings / "tiny", make_tiny_model)
 
 
 ORIGIN = Origin(data="0" * 64, validation="0" * 64, prompts="0" * 64, model="0" * 64)
@@ -108,13 +108,13 @@ def put_rows(folder: Path, examples: list[Example], validation: Sequence[int] = 
 @pytest.fixture(scope="session")
 def folder24(tiny: Path, trainings: Path) -> Path:
     """24 rows as tokens."""
-    return once(trainings / "24", lambda folder: put_rows(folder, rendered(tiny, 24)))
+    return made_once(trainings / "24", lambda folder: put_rows(folder, rendered(tiny, 24)))
 
 
 @pytest.fixture(scope="session")
 def folder28(tiny: Path, trainings: Path) -> Path:
     """28 rows as tokens, of which those at VALIDATING validate."""
-    return once(trainings / "28", lambda folder: put_rows(folder, rendered(tiny, 28), VALIDATING))
+    return made_once(trainings / "28", lambda folder: put_rows(folder, rendered(tiny, 28), VALIDATING))
 
 
 @pytest.fixture(scope="session")
@@ -130,7 +130,7 @@ def tables(trainings: Path) -> Path:
         Tracker(layout := Layout(folder / "run"), "first").start({}, {})
         (layout.state / "mlflow").rename(folder / "mlflow")
 
-    return once(trainings / "tables", make) / "mlflow"
+    return made_once(trainings / "tables", make) / "mlflow"
 
 
 PARTS = ("checkpoints", "output", "scratch")
@@ -174,7 +174,7 @@ def trained(alone: None, tiny: Path, folder24: Path, trainings: Path) -> Callabl
         def train(folder: Path) -> None:
             loop.train(job_in(folder, settings, tiny, rows))
 
-        return job_in(once(trainings / named("trained", rows, settings), train), settings, tiny, rows)
+        return job_in(made_once(trainings / named("trained", rows, settings), train), settings, tiny, rows)
 
     return of
 
@@ -192,7 +192,7 @@ def killed(alone: None, tiny: Path, folder24: Path, trainings: Path, tmp_path: P
                 loop.train(job_in(folder, settings, tiny, rows))
 
         name = named(f"killed-{after}", rows, settings)
-        return copied(job_in(once(trainings / name, train), settings, tiny, rows), tmp_path / name)
+        return copied(job_in(made_once(trainings / name, train), settings, tiny, rows), tmp_path / name)
 
     return of
 

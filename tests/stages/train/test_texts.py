@@ -19,7 +19,7 @@ from tasks.stages.train import loop, watch
 from tasks.stages.train.job import Job
 from tasks.stages.train.rows import examples, proof, tokenise
 from tasks.stages.train.rows.rendering import Example, examples_of, stop_tokens
-from tests.once import once
+from tests.shared import made_once
 from tests.stages.train import plain_texts
 from tests.stages.train.conftest import make_rows, put_rows, training
 from tests.stages.train.plain_texts import BOTH, ROWS, SETTINGS, WINDOW, document, put_table, rendered
@@ -137,7 +137,7 @@ def test_texts_that_are_missing_at_the_end_are_found(tiny: Path, tokenizer: Any,
 @pytest.fixture(scope="module")
 def folder(tiny: Path, shared: Path) -> Path:
     """Texts and conversations as tokens."""
-    return once(shared / "texts", lambda folder: plain_texts.put_tokens(tiny, folder))
+    return made_once(shared / "texts", lambda folder: plain_texts.put_tokens(tiny, folder))
 
 
 def losses(job: Job) -> list[float]:

@@ -42,9 +42,9 @@ from tasks.stages.train.rows import examples, tokenise
 from tasks.stages.train.tracking import tracking_uri
 from tasks.trust import gate_statement
 from tests import tiny_project
-from tests.once import once
 from tests.patience import patience, wait_until
 from tests.processes import title
+from tests.shared import made_once
 from tests.stages.train.conftest import VALIDATING, make_rows
 
 STEPS = 180
@@ -107,7 +107,7 @@ def prepared(tiny: Path, tables: Path, shared: Path, alone: None) -> Path:
     def make(folder: Path) -> None:
         shutil.copytree(tables, prepare(folder, tiny).state / "mlflow")
 
-    return once(shared / "prepared", make)
+    return made_once(shared / "prepared", make)
 
 
 @pytest.fixture

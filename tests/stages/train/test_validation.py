@@ -23,7 +23,7 @@ from tasks.stages.train.rows import examples as on_disk
 from tasks.stages.train.rows.examples import Examples
 from tasks.stages.train.rows.order import Order
 from tasks.stages.train.train import CURVE, epochs_of
-from tests.once import once
+from tests.shared import made_once
 from tests.soaking import soak
 from tests.stages.train.conftest import VALIDATING, copied, put_rows, rendered, training
 
@@ -37,7 +37,7 @@ OVERFITS = {
 @pytest.fixture(scope="session")
 def folder(tiny: Path, trainings: Path) -> Path:
     """27 rows; those of one queue validate. The more a model knows of the other two, the less it expects this one."""
-    return once(trainings / "27", lambda folder: put_rows(folder, rendered(tiny, 27), range(2, 27, 3)))
+    return made_once(trainings / "27", lambda folder: put_rows(folder, rendered(tiny, 27), range(2, 27, 3)))
 
 
 @pytest.fixture
