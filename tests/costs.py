@@ -107,8 +107,8 @@ class Strays:
     """Looks at the processes of the session, in a thread of its own.
 
     A process belongs to the session if it descends from this one or was started by one that does: pytest leaves the
-    name of the test in the environment (PYTEST_CURRENT_TEST), and tests/conftest.py that of the session. The time of
-    processes that end between two looks is counted where their parent waits for them.
+    name of the test in the environment (PYTEST_CURRENT_TEST), and tests/conftest.py that of the session. The time of a
+    process that begins and ends between two looks is counted only if its parent waits for it.
     """
 
     def __init__(self, session: str) -> None:
@@ -144,15 +144,28 @@ class Strays:
         for pid in found:
             self._place(pid, found)
         for key, member in self._members.items():
-            known = before.pop(key, None)
+            known = before.get(key)
             spent = member.process.own - (known.process.own if known else 0)
             if spent and member.file:
                 self.programs[member.file][kind(key[0])] += spent
+        self._count_ended(before)
+
+    def _count_ended(self, before: dict[Key, Member]) -> None:
+        """Count what the processes that have ended since the last look took, as far as nobody waited for them."""
+        keys = {key[0]: key for key in before}
+        ended: dict[Key | None, dict[str, float]] = defaultdict(lambda: defaultdict(float))
         for key, member in before.items():
-            parent = found.get(member.process.parent)
-            if member.stray and not (parent and parent.key in self._members):  # nobody of the session waited for it
-                self._ended[member.file] += member.process.own + member.process.reaped
-            self._started_in.pop(key, None)
+            if key not in self._members:
+                above = keys.get(member.process.parent)
+                while above and above not in self._members:
+                    above = keys.get(before[above].process.parent)
+                ended[above][member.file] += member.process.own + member.process.reaped
+                self._started_in.pop(key, None)
+        for above, spent in ended.items():
+            waited_for = self._members[above].process.reaped - before[above].process.reaped if above else 0
+            for file in spent:
+                self._ended[file] += max(0, spent[file] - waited_for)
+                waited_for = max(0, waited_for - spent[file])
 
     def _place(self, pid: int, found: dict[int, Process]) -> Member | None:
         """Return the process as a member of the session, its parents first; None if it is none."""

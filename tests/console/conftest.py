@@ -114,7 +114,10 @@ def serving(root: Path, sign_in_by: SignInBy = BY_PASSWORD) -> Iterator[str]:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     origin = f"http://127.0.0.1:{port}"
-    server = uvicorn.Server(uvicorn.Config(application(Site(root, origin), sign_in_by), port=port, log_level="error"))
+    pages = application(Site(root, origin), sign_in_by)
+    # A browser may keep a connection that it asks nothing by: the end does not wait for it.
+    config = uvicorn.Config(pages, port=port, log_level="error", timeout_graceful_shutdown=1)
+    server = uvicorn.Server(config)
     thread = Thread(target=server.run)
     thread.start()
     wait_until(lambda: server.started or not thread.is_alive(), "the console to listen")

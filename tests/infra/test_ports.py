@@ -1,6 +1,8 @@
 """Ports of loopback: by its name, this machine is two addresses."""
 
 import socket
+from collections.abc import Iterator
+from contextlib import ExitStack
 
 import pytest
 
@@ -8,11 +10,17 @@ from infra import ports
 
 
 @pytest.fixture
-def stranger() -> socket.socket:
-    try:
-        return socket.create_server(("::1", 0), family=socket.AF_INET6)
-    except OSError as error:
-        pytest.skip(f"no IPv6 here: {error.strerror}")
+def stranger() -> Iterator[socket.socket]:
+    """Somebody who listens at the other address of a port that nobody has at the first one."""
+    with ExitStack() as others:
+        while True:
+            try:
+                listening = others.enter_context(socket.create_server(("::1", 0), family=socket.AF_INET6))
+            except OSError as error:
+                pytest.skip(f"no IPv6 here: {error.strerror}")
+            if ports.free(port := listening.getsockname()[1]) == port:
+                break
+        yield listening
 
 
 @pytest.mark.attack(rights="visitor", stopped="browsers ask ::1 first for localhost, and the console listens there too")
