@@ -1,7 +1,8 @@
 """Test files that take long, with about how many seconds of processor each takes.
 
 `make test` begins with the longest, so that at the end no process waits for another's long file. `make quick` leaves
-all of these out. A file that nobody listed counts as fast and is in both; `pytest --costs FILE` writes what each one takes.
+all of these out. A file that nobody listed counts as fast and is in both; `pytest --costs FILE` writes what each file
+takes.
 """
 
 SECONDS = {
