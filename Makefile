@@ -13,7 +13,7 @@ run: $(SETUP)  ## the sample use case, from sources to a release, demo identitie
 
 # Three at once, also on two cores: most of the time is spent waiting for a server or another process. Slow files first
 # (tests/conftest.py).
-test: style  ## every test; one of them checks types
+test: style  ## every test but those of `make soak`; one of them checks types
 	@$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 # Under two minutes on two cores. Types are checked where `make lint` has left its cache: without one they alone take two.
@@ -36,11 +36,11 @@ docs: $(SETUP)  ## the documentation as a site, readable without a server or a n
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
 	@echo "open site/index.html"
 
-# A script exits with 3 where what it measures with is not at hand: the package index, or contexts of coverage.
-# ROOMS="supervise runs" names the folders of tests/ to run it for; without, all.
+# ROOMS="supervise runs" names the folders of tests/ to run; without it all of them run.
 soak: $(SETUP)  ## repetitions that `make test` leaves out: every kill, every case of a grid
-	@$(BIN)/pytest --soak only -n 2 $(or $(ROOMS:%=tests/%),tests) || [ $$? = 5 ]  # none of these rooms has any
+	@$(BIN)/pytest --soak only -n 2 $(or $(ROOMS:%=tests/%),tests) || [ $$? = 5 ]  # 5: none of the rooms has any
 
+# A script exits with 3 where what it measures with is not at hand: the package index, or contexts of coverage.
 bench: $(SETUP)  ## claims of speed, memory and quality; results in benchmarks/results
 	@for script in benchmarks/*.py; do $(BIN)/python $$script || [ $$? = 3 ] || exit; done
 
