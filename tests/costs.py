@@ -79,6 +79,11 @@ class Cost:
     tests: int = 0
 
 
+def own_session() -> dict[str, str]:
+    """Return the environment for a pytest session that a test starts: it is no worker of this one."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+
+
 def processes() -> Iterator[Process]:
     """Yield every process of the machine."""
     for folder in Path("/proc").iterdir():

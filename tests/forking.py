@@ -89,11 +89,12 @@ def importing(*modules: str, before: str = "", python: Path | None = None) -> It
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     this = [sys.executable, "-m", __name__] if python is None else [python, "-I", __file__]
     command = [*this, str(theirs.fileno()), before, *modules]
-    with ours, subprocess.Popen(command, cwd=ROOT, pass_fds=[theirs.fileno()]) as process:
+    with ours, subprocess.Popen(command, cwd=ROOT, pass_fds=[theirs.fileno()]):
         theirs.close()
-        yield Forking(ours)
-        ours.close()
-        process.wait()
+        try:
+            yield Forking(ours)
+        finally:
+            ours.close()  # it ends by that, and Popen waits for it
 
 
 def _serve(channel: socket.socket) -> None:

@@ -26,7 +26,8 @@ def are_loaded() -> None:
     """Collect garbage as Python does by default, among what is made from now on: start.py has put it off for the
     imports, and garbage may hold memory of a device."""
     if _is_a_stages():
-        gc.freeze()
+        gc.collect()
+        gc.freeze()  # what is left will be used to the end, so no collection looks at it again
         gc.set_threshold(*USUAL)
 
 

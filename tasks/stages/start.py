@@ -24,9 +24,10 @@ from types import CodeType
 
 TASKS = Path(__file__).resolve().parents[1]
 
-SELDOM = (100_000, 50, 100)
+SELDOM = (50_000, 10, 10)
 """When Python looks for garbage. By default it does after 700 objects, a fifth of the time that PyTorch, Ray or Great
-Expectations take to import. A process that trains or answers goes back to that once it has its model (libraries.py)."""
+Expectations take to import. A stage that makes many objects still looks at all of them after five million. A process
+that trains or answers goes back to Python's default once it has its model (libraries.py)."""
 
 
 class Source(SourceFileLoader):

@@ -3,6 +3,8 @@
 import json
 import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,17 +74,27 @@ SUPERVISE = "import sys; from tasks.supervise import shell; sys.exit(shell.main(
 
 
 def bring(supervisors: Forking, layout: Layout, body: str, more: Mapping[str, str] | None = None) -> Ended:
-    """Run stage `clean` with `body` for its code, as DVC has it started; `more` is in its supervisor's environment.
+    """Run stage `clean` with `body` for its code, as DVC has it started.
 
-    `supervisors` starts what `hallmark-stage` is, without the half second that this takes to import.
+    Args:
+        supervisors: Starts what `hallmark-stage` is, without the half second that this takes to import.
+        layout: Where the run's files lie.
+        body: Code of the stage.
+        more: Environment of its supervisor. With it the supervisor is a new process: of one that was forked, /proc
+            shows the environment that the first one had.
     """
     shutil.copytree(ROOT / "tasks", layout.root / "tasks", ignore=shutil.ignore_patterns("__pycache__"))
     text = FRAME.format(body="\n".join(f"    {line}" for line in body.strip("\n").splitlines()))
     (layout.root / CLEAN).write_text(text)
     write_json(layout.stages, {"clean": code.of_stage(layout.root, "clean")})
     environment = {"PATH": os.environ["PATH"], "HOME": os.environ["HOME"], BOXED: "1", **(more or {})}
-    with patch.dict(os.environ, environment, clear=True):
-        done = supervisors.run(SUPERVISE, "-c", "python -I tasks/stages/start.py clean", cwd=layout.root)
+    words = ("-c", "python -I tasks/stages/start.py clean")
+    if more:
+        command = [Path(sys.executable).with_name("hallmark-stage"), *words]
+        done = subprocess.run(command, cwd=layout.root, env=environment, capture_output=True, text=True)
+    else:
+        with patch.dict(os.environ, environment, clear=True):
+            done = supervisors.run(SUPERVISE, *words, cwd=layout.root)
     said = [line.removeprefix("FOUND ") for line in done.stdout.splitlines() if line.startswith("FOUND ")]
     return Ended(json.loads(said[-1]) if said else None, done.returncode, done.stdout + done.stderr)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests import attack_suite
+from tests import attack_suite, costs
 from tests.registry.registry_attacks import ATTACKS
 from tests.soaking import COLLECTED
 
@@ -40,7 +40,7 @@ def test_no_attack_gets_through_and_plain_mlflow_stops_none_of_its_owner() -> No
 
 def run(*options: str) -> "subprocess.CompletedProcess[str]":
     command = [sys.executable, "-m", "tests.attack_suite", *options]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    return subprocess.run(command, cwd=ROOT, env=costs.own_session(), capture_output=True, text=True)
 
 
 def has_all(session: pytest.Session) -> bool:

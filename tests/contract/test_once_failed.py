@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests import costs
+
 ROOT = Path(__file__).parents[2]
 ROUNDS = 10
 BUSY_LOOPS = 2
@@ -67,6 +69,6 @@ def busy() -> Iterator[None]:
 @pytest.mark.usefixtures("busy")
 def test_they_pass_beside_busy_loops(number: int) -> None:
     tests = [f"tests/{name}" for name in ONCE_FAILED]
-    command = [sys.executable, "-m", "pytest", "-q", "-n", "2", "--dist", "loadfile", *tests]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    command = [sys.executable, "-m", "pytest", "-q", "--soak", "too", "-n", "2", "--dist", "loadfile", *tests]
+    done = subprocess.run(command, cwd=ROOT, env=costs.own_session(), capture_output=True, text=True)
     assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-2000:]

@@ -11,7 +11,7 @@ from tasks.stages import libraries, start
 
 LOOK = """
 import gc
-from tasks.stages import libraries
+from tasks.stages import libraries, start
 
 late = gc.get_threshold()
 libraries.hide("torch")
@@ -19,7 +19,7 @@ from transformers import AutoTokenizer
 try:
     import torch
 except ImportError:
-    print("no torch", late[0] > 50_000, end=" ")
+    print("no torch", late == start.SELDOM, end=" ")
 libraries.are_loaded()
 print(gc.get_threshold() == libraries.USUAL, gc.get_freeze_count() > 0)
 """
