@@ -81,7 +81,7 @@ class Report:
         width = max(map(len, self._cases), default=0)
         terminalreporter.write_line(f"{'test':<{width}}   runs  failed  seconds")
         for test in sorted(self._cases):
-            runs, failed = len(self._cases[test]), len(set(self._failed[test]))
+            runs, failed = len(self._cases[test]), len(set(self._failed.get(test, ())))
             terminalreporter.write_line(f"{test:<{width}} {runs:>6} {failed:>7} {self._seconds[test]:>8.0f}")
         if self._cases:
             one = next(iter([*self._failed.values(), *self._cases.values()]))[0]
