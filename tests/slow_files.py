@@ -1,8 +1,8 @@
 """Test files that take long, with about how many seconds of processor each takes.
 
 `make test` begins with the longest, so that at the end no process waits for another's long file. `make quick` leaves
-all of these out. A file that nobody listed counts as fast and is in both; `pytest --costs FILE` writes what each file
-takes.
+all of these out. Files that begin at a checkout that is made once a session are among them, since the first of them
+makes it. A file that nobody listed counts as fast and is in both; `pytest --costs FILE` writes what each file takes.
 """
 
 SECONDS = {
@@ -26,6 +26,7 @@ SECONDS = {
     "tests/stages/train/test_loop.py": 20,
     "tests/runs/test_stage.py": 17,
     "tests/runs/test_taking_up.py": 17,
+    "tests/contract/test_attacks.py": 15,
     "tests/infra/test_hostile_text.py": 13,
     "tests/console/test_passkey.py": 12,
     "tests/infra/test_chart_starts.py": 12,
@@ -153,6 +154,43 @@ SECONDS = {
     "tests/stages/train/test_leaving.py": 2,
     "tests/stages/train/test_storage.py": 2,
     "tests/supervise/test_grants.py": 2,
+    "tests/sweep/test_space.py": 2,
     "tests/trust/test_signing.py": 2,
     "tests/versions/test_versions.py": 2,
+    "tests/boundary/test_thirteen.py": 1,
+    "tests/console/test_accounts.py": 1,
+    "tests/console/test_away.py": 1,
+    "tests/console/test_compared.py": 1,
+    "tests/console/test_listening.py": 1,
+    "tests/console/test_runs.py": 1,
+    "tests/console/test_server.py": 1,
+    "tests/contract/test_documents.py": 1,
+    "tests/flows/test_patiently.py": 1,
+    "tests/flows/test_time.py": 1,
+    "tests/flows/test_tracked.py": 1,
+    "tests/gates/test_statement.py": 1,
+    "tests/golden/test_drill.py": 1,
+    "tests/infra/test_cli_data.py": 1,
+    "tests/infra/test_code.py": 1,
+    "tests/infra/test_declaring.py": 1,
+    "tests/infra/test_incidents.py": 1,
+    "tests/infra/test_kubernetes_network.py": 1,
+    "tests/infra/test_logs.py": 1,
+    "tests/infra/test_withdrawn.py": 1,
+    "tests/inquiry/test_person_sought.py": 1,
+    "tests/inquiry/test_records_changed.py": 1,
+    "tests/ledger/test_heads_git.py": 1,
+    "tests/registry/test_agreed.py": 1,
+    "tests/registry/test_attacks_gate_key.py": 1,
+    "tests/registry/test_made.py": 1,
+    "tests/registry/test_outsider.py": 1,
+    "tests/registry/test_verification.py": 1,
+    "tests/runs/test_checking.py": 1,
+    "tests/runs/test_tree.py": 1,
+    "tests/stages/data/test_changed_statements.py": 1,
+    "tests/stages/data/test_expectations.py": 1,
+    "tests/stages/data/test_orders.py": 1,
+    "tests/stages/evaluate/test_evaluate.py": 1,
+    "tests/stages/evaluate/test_intervals.py": 1,
+    "tests/trust/test_slow_signers.py": 1,
 }
