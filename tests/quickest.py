@@ -6,17 +6,6 @@ from collections.abc import Callable
 from tests.patience import patience
 
 
-def quickest(action: Callable[[], object]) -> float:
-    """Seconds of the fastest of three tries."""
-
-    def seconds() -> float:
-        began = time.thread_time()
-        action()
-        return time.thread_time() - began
-
-    return min(seconds() for _ in range(3))
-
-
 def is_quick(action: Callable[[], object], seconds: float) -> bool:
     """Whether one of three tries takes less than so many seconds of a quick machine; the first that does is the last.
 

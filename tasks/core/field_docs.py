@@ -25,7 +25,7 @@ def of(form: type) -> dict[str, str]:
 
 @cache
 def _of_module(name: str) -> dict[str, dict[str, str]]:
-    """By the qualified names of classes; nothing where there is no source to read."""
+    """Return the docstrings of each class of a module, by its qualified name; none if there is no source to read."""
     file = getattr(sys.modules.get(name), "__file__", None)
     if not file or not Path(file).is_file():
         return {}

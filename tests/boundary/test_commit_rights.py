@@ -56,7 +56,7 @@ ATTRIBUTES = ["ident", "text eol=crlf", "filter=lfs", "export-subst", "merge=our
 
 @pytest.fixture(scope="module")
 def attributed(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[str], Path]:
-    """What differs in a worktree of a commit that has a file with each attribute, and the worktree."""
+    """Differences in a worktree of a commit that has a file with each attribute, and the worktree."""
     clone = cloned(tmp_path_factory.mktemp("attributes") / "clone")
     for number in range(len(ATTRIBUTES)):
         (clone / "tasks" / f"a{number}.py").write_text(CODE)
@@ -109,7 +109,7 @@ ODD_NAMES = [
 
 @pytest.fixture(scope="module")
 def oddly_named(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[str], list[str], list[str]]:
-    """What differs of a worktree with a file of each name, before and after each is changed, and git's own changes."""
+    """Differences in a worktree with a file of each name, before and after each is changed, and git's own changes."""
     clone = cloned(tmp_path_factory.mktemp("names") / "clone")
 
     def write(place: Path, text: str) -> None:

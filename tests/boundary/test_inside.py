@@ -133,7 +133,7 @@ def test_no_path_of_a_stage_leads_to_what_another_keeps(
 
 @pytest.mark.attack(rights="stage", stopped="a stage sees what is mounted in its sandbox")
 def test_no_path_at_all_leads_to_what_judges(layout: Layout, tmp_path: Path) -> None:
-    """The same of every name of the sandbox, those of every process too, but for files of the system."""
+    """Every name in the sandbox is walked, those of all processes too, without the files of the system."""
     seen, found = reached(make(tmp_path / "box"), layout.state, SYSTEM)
     assert seen > 1_000 and not found
 
@@ -201,7 +201,7 @@ SPACES = {"mounts": 0x20000, "groups": 0x2000000, "a host": 0x4000000, "shared m
 
 @pytest.fixture(scope="module")
 def unshared(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[int]]:
-    """By name space, what the system answers who wants one alone, and one with users of its own."""
+    """Answers of the system to who asks for each name space, alone and with users of its own."""
     ask = "import ctypes; libc = ctypes.CDLL(None); found = [libc.unshare({:#x}), libc.unshare({:#x})]"
     asked = {of: ask.format(bits, bits | SPACES["users"]) for of, bits in SPACES.items()}
     return inside_each(make(tmp_path_factory.mktemp("unshared")), asked)
@@ -257,7 +257,7 @@ SHARED = {
 
 @pytest.fixture(scope="module")
 def shared_inside(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, tuple[int, int, int]]]:
-    """What a stage finds of what another process of the machine made, and before and after it what that one finds."""
+    """Memory of other processes as a stage finds it, and as its owner finds it before and after."""
     libc = ctypes.CDLL(None, use_errno=True)
 
     def get(what: str, flags: int) -> int:
@@ -316,7 +316,7 @@ def handed(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, set[str]
 @pytest.mark.attack(rights="stage", stopped="a stage is handed no open files")
 @pytest.mark.parametrize("kind", ["a key", "a folder", "a pipe"])
 def test_no_open_file_is_handed_on(handed: tuple[dict[str, set[str]], set[str]], kind: str) -> None:
-    """With one that is open it could climb out: a folder's leads to all that lies beside it."""
+    """A stage could climb out by an open folder, which leads to all that lies beside it."""
     supervisors, stages = handed
     assert not supervisors[kind] & stages and stages <= {"0", "1", "2", "3"}, "the last is the folder that it lists"
 

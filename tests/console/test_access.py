@@ -80,7 +80,7 @@ def test_who_is_not_signed_in_is_shown_nothing(client: TestClient, path: str) ->
 
 @pytest.mark.parametrize("person", ROLES)
 def test_every_role_reads_every_page(client: TestClient, person: str) -> None:
-    """As HTML; test_tables.py has JSON and tables of each for one role, and the next test for all."""
+    """Pages are read as HTML; test_tables.py reads JSON and tables of each as one role, and the next test as all."""
     reads_all(client, person, {page.path for page in PAGES} | {action.path for action in ACTIONS})
 
 
