@@ -174,6 +174,7 @@ def test_a_state_set_by_hand_opens_no_gate(
     flows.client.set_flow_run_state(waiting.id, state(), force=True)
     found = flows.look(waiting.id).state
     assert found and found.type == state().type
+    assert waiting.name not in Parked(project).resume_decided(), "the watch looks at the ledger"
     hallmark(project, "gates", "list")
     known = status(project, waiting.name)
     assert known["gates"]["data"]["state"] == "waiting" and "train" not in known["stages"]
