@@ -2,7 +2,7 @@
 
     pytest --cov=tasks --cov-branch --cov-context=test --junitxml=times.xml
     python benchmarks/mutation.py ROOM... [--contexts .coverage] [--times times.xml] [--mutants 80] [--seed 1]
-        [--tests 12] [--seconds 60] [--jobs 2] [--only ID...] [--out benchmarks/results/mutation.json]
+        [--tests 12] [--seconds 60] [--jobs 2] [--only ID...] [--again FILE] [--out benchmarks/results/mutation.json]
 
 A ROOM is a folder or file of the commit that is checked out. The mutants are those of cosmic-ray's operators on lines
 that a test covers; annotations are left alone. The sample draws places first and then one of the ways to change each,
@@ -14,8 +14,11 @@ fails. Tests in the file that is named for the module are chosen first, then the
 to half of `--seconds`. A mutant counts as timed out after `--seconds` of the processor, or five times that by the
 clock. The tests that noticed a mutant run once more with no more than a comment added to each file; where one fails
 then too, its mutants are tried without it. A survivor may be one that only a slower test would notice: `--only` tries
-mutants again, with more tests and more time. Exits with 3 where no room is named, or cosmic-ray, coverage or the
-contexts are not there.
+mutants again, with more tests and more time.
+
+`--again FILE` takes the mutants of a result of before, also where lines moved since: of the same file, by the same
+operator, the same change of the same text. So two commits can be compared. Exits with 3 where no room is named, or
+cosmic-ray, coverage or the contexts are not there.
 """
 
 import argparse
@@ -160,8 +163,8 @@ def covering(path: str, contexts: Contexts) -> Lines:
     return noticing
 
 
-def places(path: str, covered: Lines) -> Iterator[list[Mutant]]:
-    """The mutants of each place that tests cover, by kind of change."""
+def places(path: str, covered: Lines | None = None) -> Iterator[list[Mutant]]:
+    """The mutants of each place that tests cover, or of every place, by kind of change."""
     from cosmic_ray import plugins
     from cosmic_ray.ast import ast_nodes, get_ast_from_path
 
@@ -173,7 +176,8 @@ def places(path: str, covered: Lines) -> Iterator[list[Mutant]]:
             continue
         positions = (position for node in nodes for position in operator().mutation_positions(node))
         for occurrence, (start, end) in enumerate(positions):
-            if covered.get(start[0]) and not any(begin <= start and end <= stop for begin, stop in left):
+            counts = covered is None or covered.get(start[0])
+            if counts and not any(begin <= start and end <= stop for begin, stop in left):
                 kind = name.split("_")[0]
                 mutants.setdefault((start, end, kind), []).append(Mutant(path, start[0], name, occurrence))
     yield from mutants.values()
@@ -316,7 +320,9 @@ def sample(rooms: list[str], contexts: Contexts, given: argparse.Namespace) -> l
             covered[path] = covering(path, contexts)
             spots += [(room, mutants) for mutants in places(path, covered[path])]
     dice = random.Random(given.seed)
-    if given.only:
+    if given.again:
+        drawn = list(again(json.loads(given.again.read_text())[-1]["results"]))
+    elif given.only:
         drawn = [(room, mutant) for room, mutants in spots for mutant in mutants if mutant.id in given.only]
     else:
         ways = ((room, dice.choice(mutants)) for room, mutants in dice.sample(spots, len(spots)))
@@ -325,8 +331,30 @@ def sample(rooms: list[str], contexts: Contexts, given: argparse.Namespace) -> l
     return [
         Result(room, mutant, diff(mutant), chosen(mutant, tests, contexts, given.tests, given.seconds / 2), len(tests))
         for room, mutant in drawn
-        for tests in [covered[mutant.path][mutant.line]]
+        for tests in [covered[mutant.path].get(mutant.line, set())]
     ]
+
+
+def again(results: list[dict[str, Any]]) -> Iterator[tuple[str, Mutant]]:
+    """The mutants of a result of before, as they are now, with their rooms; says which there are no more."""
+    for path in sorted({result["mutant"]["path"] for result in results}):
+        before = [result for result in results if result["mutant"]["path"] == path]
+        there = [mutant for mutants in places(path) for mutant in mutants] if (ROOT / path).is_file() else []
+        text = (ROOT / path).read_text().splitlines() if there else []
+        for result in before:
+            change, operator = changed(result["diff"]), result["mutant"]["operator"]
+            likely = (m for m in there if m.operator == operator and f"-{text[m.line - 1]}" in change)
+            found = next((mutant for mutant in likely if changed(diff(mutant)) == change), None)
+            if found is None:
+                print(f"not there any more: {result['id']}")
+                continue
+            there.remove(found)
+            yield result["room"], found
+
+
+def changed(text: str) -> list[str]:
+    """The lines of a diff that go and that come."""
+    return [line for line in text.splitlines()[2:] if line.startswith(("-", "+"))]
 
 
 def files(room: str) -> list[str]:
@@ -393,6 +421,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--only", nargs="*", default=[], metavar="ID")
+    parser.add_argument("--again", type=Path, metavar="FILE", help="a result of before, whose mutants are taken")
     parser.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "results" / "mutation.json")
     given = parser.parse_args()
     if why := missing(given):

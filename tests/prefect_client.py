@@ -4,9 +4,11 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from uuid import UUID
 
 from prefect.client.orchestration import SyncPrefectClient
-from prefect.client.schemas.objects import FlowRun
+from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId
+from prefect.client.schemas.objects import Artifact
 from prefect.client.schemas.responses import DeploymentResponse
 from prefect.exceptions import ObjectNotFound
 
@@ -25,6 +27,13 @@ def prefect(project: Path) -> Iterator[SyncPrefectClient]:
         yield client
 
 
+def artifacts(project: Path, flow_run: str) -> list[Artifact]:
+    """What a flow run shows in Prefect, 200 at most."""
+    wanted = ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=[UUID(flow_run)]))
+    with prefect(project) as client:
+        return client.read_artifacts(artifact_filter=wanted, limit=200)
+
+
 def deployment(client: SyncPrefectClient, project: Path) -> DeploymentResponse:
     """The project's deployment, once its runner has registered it."""
 
@@ -36,11 +45,3 @@ def deployment(client: SyncPrefectClient, project: Path) -> DeploymentResponse:
     found = wait_until(look, "the runner to register its deployment", every=0.5, seconds=120)
     assert found is not None
     return found
-
-
-def ask_in_prefect(
-    client: SyncPrefectClient, project: Path, parameters: dict[str, object] | None = None, **more: object
-) -> FlowRun:
-    """A flow run as Prefect's form or a schedule makes it."""
-    found = deployment(client, project)
-    return client.create_flow_run_from_deployment(found.id, parameters=parameters or {}, **more)  # type: ignore[arg-type]

@@ -15,6 +15,7 @@ import pytest
 from tests.checkouts import Checkouts
 from tests.forking import Forking, importing
 from tests.governed.house import keyed
+from tests.prefect_client import artifacts
 from tests.run_states import wait_for, wait_until
 from tests.tiny_project import PEOPLE, ROOT, Done, checked, commit
 
@@ -131,6 +132,9 @@ def released(hallmark: Production) -> None:
     ended = wait_for(hallmark.project, run, "promoted", "failed")
     assert ended["status"] == "promoted", ended["error"]
     assert ended["gates"]["data"]["decided_by"] == ["data-owner"], "who let the same data pass for the run before"
+    assert ended["stages"]["train"]["state"] == "done"
+    bars = [each.description for each in artifacts(hallmark.project, ended["flow_run"]) if each.type == "progress"]
+    assert any(text.startswith(f"train in run {run}: done in") for text in bars), bars
     fingerprint = hallmark("identity", "root").split()[-1]
     told = hallmark("releases", "verify", str(hallmark.project / ".hallmark/releases/tiny-1"), "--root", fingerprint)
     assert "card/tiny, source/messages: as adopted by data-owner, product-owner, and every gate looked" in told

@@ -1,10 +1,11 @@
-"""Server and runner as they are started: who has not the secret gets nothing, and who has runs no code of their own."""
+"""What `hallmark up` starts: who has not the secret gets nothing, and who has runs no code of their own."""
 
 import base64
 import contextlib
 import json
 import os
 import pickle
+import re
 import shutil
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from uuid import UUID
 
+import httpx
 import psutil
 import pytest
 from prefect.client.orchestration import SyncPrefectClient
@@ -22,6 +24,8 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake
 from websockets.sync.client import connect
 
 from flows import deployed
+from infra import tracking
+from infra.console import server as pages
 from infra.prefect import access, server
 from infra.prefect.server import Up
 from tasks.core.errors import InputError
@@ -46,18 +50,39 @@ def project(tmp_path_factory: pytest.TempPathFactory, checkouts: Checkouts) -> I
     for path in (folder / ".hallmark").rglob("*"):  # what other tests made; here it is asked what is made from now on
         path.chmod(path.stat().st_mode & 0o700)
     with pytest.MonkeyPatch.context() as environment:
-        environment.setenv("HALLMARK_PREFECT_PORT", "0")
+        for name in ("PREFECT", "CONSOLE", "MLFLOW"):
+            environment.setenv(f"HALLMARK_{name}_PORT", "0")
         yield folder
         hallmark(folder, "down")
 
 
 @pytest.fixture(scope="module")
-def up(project: Path) -> Up:
-    told = tiny_project.hallmark(project, "up")
-    assert str(access.secret_file(project)) in told and access.secret(project) not in told
+def said(project: Path) -> str:
+    """What `hallmark up` says."""
+    return tiny_project.hallmark(project, "up")
+
+
+@pytest.fixture(scope="module")
+def up(project: Path, said: str) -> Up:
+    assert str(access.secret_file(project)) in said and access.secret(project) not in said
     found = server.find(project)
     assert found is not None and found.server is not None
     return found
+
+
+def test_every_address_that_up_says_answers(project: Path, up: Up, said: str) -> None:
+    origins = dict(re.findall(r"^(up|console|mlflow): (http://127\.0\.0\.1:\d+)", said, re.M))
+    answers = {name: httpx.get(origin, follow_redirects=True) for name, origin in origins.items()}
+    assert {name: each.status_code for name, each in answers.items()} == {"up": 200, "console": 200, "mlflow": 401}
+    assert "Sign in" in answers["console"].text and "Prefect" in answers["up"].text
+
+
+def test_up_again_starts_nothing(project: Path, up: Up, said: str) -> None:
+    before = (server.find(project), pages.find(project), tracking.find(project))
+    assert None not in before
+    again = hallmark(project, "up")
+    assert set(re.findall(r"http://\S+", again)) == set(re.findall(r"http://\S+", said))
+    assert (server.find(project), pages.find(project), tracking.find(project)) == before
 
 
 def test_no_socket_answers_without_the_secret(project: Path, up: Up) -> None:
@@ -219,3 +244,17 @@ def test_what_a_deployment_says_of_its_code_is_not_followed(touched: Path, rejec
 
 def test_what_server_runner_and_runs_made_is_their_owners_alone(project: Path, rejected: Ended) -> None:
     assert open_to_others(project / ".hallmark") == []
+
+
+def test_where_the_runner_died_up_starts_it_anew_with_its_server(project: Path, up: Up, rejected: Ended) -> None:
+    psutil.Process(up.runner.pid).kill()
+    wait_until(lambda: server.find(project) is None, "the runner to be gone")
+    shown = pages.find(project)
+    hallmark(project, "up")
+    again = server.find(project)
+    assert again is not None and again.server is not None and again.watch is not None
+    assert {again.server, again.runner, again.watch}.isdisjoint({up.server, up.runner, up.watch})
+    assert not any(one and one.alive() for one in (up.server, up.watch)), "none is left of those before"
+    assert pages.find(project) == shown, "the console went on"
+    with prefect(project) as client:
+        assert deployment(client, project).name == deployed.name(project)

@@ -2,8 +2,8 @@
 
 import shutil
 import socket
-import tempfile
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 import s3fs
@@ -20,7 +20,7 @@ from tasks.runs.run import GIT_REMOTE, Run, is_here, layout_of, open_run
 from tasks.runs.taking_up import TAKEN_UP, is_elsewhere, take_up
 from tests import whole_run
 from tests.checkouts import Checkouts
-from tests.object_store import served, settings
+from tests.object_store import settings
 from tests.tiny_project import create, dvc_remote, git
 
 RUN = "20260101-000000-aaaa"
@@ -165,18 +165,20 @@ def test_a_champion_whose_release_is_elsewhere_is_named(second: Path, monkeypatc
 
 
 @pytest.mark.s3
-def test_outputs_come_from_an_object_store(pushed: Run, second: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with tempfile.TemporaryDirectory() as folder, served(Path(folder)) as endpoint:
-        for name, value in settings(endpoint).items():
-            monkeypatch.setenv(name, value)
-        s3fs.S3FileSystem(skip_instance_cache=True).mkdir("runs")
-        dvc_remote(pushed.checkout.root, "s3://runs/store")
-        dvc_remote(second, "s3://runs/store")
-        try:
-            pushed.push()
-            print(f"download from the object store: {take_up(second, RUN):.1f} s")
-        finally:
-            dvc_remote(pushed.checkout.root, pushed.checkout.root.with_name("store"))
+def test_outputs_come_from_an_object_store(
+    pushed: Run, second: Path, object_store: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in settings(object_store).items():
+        monkeypatch.setenv(name, value)
+    bucket = f"runs-{uuid4().hex}"
+    s3fs.S3FileSystem(skip_instance_cache=True).mkdir(bucket)
+    for project in (pushed.checkout.root, second):
+        dvc_remote(project, f"s3://{bucket}/store")
+    try:
+        pushed.push()
+        take_up(second, RUN)
+    finally:
+        dvc_remote(pushed.checkout.root, pushed.checkout.root.with_name("store"))
     here = open_run(second, RUN)
     assert tree_digest(here.layout.stage("ingest")) == tree_digest(pushed.layout.stage("ingest"))
 
