@@ -5,8 +5,8 @@ import os
 import signal
 import sqlite3
 import tempfile
-import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -20,12 +20,6 @@ from tasks.ledger.entry import TYPE
 from tasks.ledger.ledger import Ledger, Row, open_ledger
 from tests import forking
 from tests.forking import Forking
-
-
-@pytest.fixture
-def ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ledger:
-    monkeypatch.delenv("HALLMARK_LEDGER_URL", raising=False)
-    return open_ledger(tmp_path)
 
 
 def connect(folder: Path) -> sqlite3.Connection:
@@ -152,16 +146,13 @@ def test_processes_take_turns_so_what_was_read_still_holds_at_the_append(
 
 
 def test_threads_take_turns(ledger: Ledger) -> None:
-    def count() -> None:
+    def count(_: int) -> None:
         for _ in range(20):
             with ledger.transaction():
                 ledger.append("count", "x", {"seen": len(ledger.entries())})
 
-    threads = [threading.Thread(target=count) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(count, range(4)))
     assert [entry.body["seen"] for entry in ledger.entries()] == list(range(80))
 
 
@@ -193,7 +184,6 @@ def test_a_killed_writer_leaves_whole_entries_and_no_lock(ledger: Ledger, tmp_pa
 
 
 def test_a_busy_ledger_is_unavailable_and_nothing_is_recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("HALLMARK_LEDGER_URL", raising=False)
     monkeypatch.setattr("tasks.core.database.WAIT_SECONDS", 0.2)
     ledger = open_ledger(tmp_path)
     holder = connect(tmp_path)
@@ -204,8 +194,7 @@ def test_a_busy_ledger_is_unavailable_and_nothing_is_recorded(tmp_path: Path, mo
     assert ledger.entries() == []
 
 
-def test_a_ledger_that_cannot_be_opened_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("HALLMARK_LEDGER_URL", raising=False)
+def test_a_ledger_that_cannot_be_opened_says_so(tmp_path: Path) -> None:
     (tmp_path / "a-file").write_text("")
     with pytest.raises(Unavailable, match="make it writable"):
         open_ledger(tmp_path / "a-file" / "state")
@@ -218,8 +207,7 @@ def test_a_ledger_that_cannot_be_opened_says_so(tmp_path: Path, monkeypatch: pyt
         open_ledger(tmp_path)
 
 
-def test_a_ledger_without_write_permission_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("HALLMARK_LEDGER_URL", raising=False)
+def test_a_ledger_without_write_permission_says_so() -> None:
     with tempfile.TemporaryDirectory() as name, contextlib.ExitStack() as later:
         folder = Path(name)
         open_ledger(folder).append("a", "x", {})
