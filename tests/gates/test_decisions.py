@@ -12,6 +12,8 @@ from tasks.trust import dsse, keys
 from tests.governed.house import PEOPLE, House, put_result, reload
 
 TOMORROW = datetime.now(UTC) + timedelta(days=1)
+WAIVER = {"verb": "waive", "checks": ["enough rows"], "expires": TOMORROW}
+WHAT_A_WAIVER_NAMES = "names the failed checks it is for and when"
 
 
 @pytest.mark.parametrize(
@@ -35,31 +37,11 @@ TOMORROW = datetime.now(UTC) + timedelta(days=1)
         ("owner", {"checks": ["enough rows"]}, InputError, "checks and expiry belong to waive, not to approve"),
         ("owner", {"expires": TOMORROW}, InputError, "checks and expiry belong to waive, not to approve"),
         ("owner", {"verb": "withdraw"}, Refused, "owner has no decision at gate data of run run-1 to withdraw"),
-        ("both", {"verb": "waive", "expires": TOMORROW}, InputError, "names the failed checks it is for and when"),
-        (
-            "both",
-            {"verb": "waive", "checks": ["enough rows"]},
-            InputError,
-            "names the failed checks it is for and when",
-        ),
-        (
-            "both",
-            {"verb": "waive", "checks": ["enough rows"], "expires": TOMORROW, "reason": ""},
-            InputError,
-            "to waive give a reason",
-        ),
-        (
-            "both",
-            {"verb": "waive", "checks": ["enough rows"], "expires": TOMORROW},
-            Refused,
-            "check 'enough rows' did not fail; waivers are for none",
-        ),
-        (
-            "owner",
-            {"verb": "waive", "checks": ["enough rows"], "expires": TOMORROW},
-            Refused,
-            "but data-owner, as people.yaml says; to waive at gate data takes role risk",
-        ),
+        ("both", {"verb": "waive", "expires": TOMORROW}, InputError, WHAT_A_WAIVER_NAMES),
+        ("both", {"verb": "waive", "checks": ["enough rows"]}, InputError, WHAT_A_WAIVER_NAMES),
+        ("both", WAIVER | {"reason": ""}, InputError, "to waive give a reason"),
+        ("both", WAIVER, Refused, "check 'enough rows' did not fail; waivers are for none"),
+        ("owner", WAIVER, Refused, "but data-owner, as people.yaml says; to waive at gate data takes role risk"),
     ],
 )
 def test_decisions_that_are_refused(house: House, person: str, options: dict, error: type, message: str) -> None:

@@ -69,6 +69,26 @@ def changed(before: Path, change: Callable[[House], object], place: Path) -> Pat
     return made_once(place, make)
 
 
+After = Callable[..., House]
+
+
+@pytest.fixture
+def after(tmp_path: Path, shared: Path, founded_once: Path) -> After:
+    """A function that returns a house in which these functions of a module were called since, one after the other.
+
+    They are called once a session; what they made is copied.
+    """
+
+    def happened(*changes: Callable[[House], object], before: Path = founded_once) -> House:
+        place, names = before, [before.name]
+        for change in changes:
+            names.append(change.__name__)
+            place = changed(place, change, shared / HOUSES / change.__module__ / "+".join(names))
+        return copied(place, tmp_path / "house")
+
+    return happened
+
+
 @pytest.fixture(scope="session")
 def founded_once(shared: Path, empty_registry: Path) -> Path:
     return made_once(shared / HOUSES / "founded", lambda aside: make_house(aside, empty_registry).ledger.close())

@@ -16,7 +16,7 @@ from tasks.registry.release import bundle
 from tasks.registry.verify import verification
 from tasks.trust import dsse, keys, stage_record
 from tests.recorded import sign
-from tests.registry.conftest import changed, copied
+from tests.registry.conftest import After
 from tests.registry.forging import resign
 from tests.registry.house import House, copy
 
@@ -43,26 +43,16 @@ def release(house: House) -> None:
     house.promote(layout)
 
 
-@pytest.fixture(scope="module")
-def by_one_once(tmp_path_factory: pytest.TempPathFactory, founded_once: Path) -> Path:
-    return changed(founded_once, ask_for_two, tmp_path_factory.mktemp("house") / "house")
-
-
-@pytest.fixture(scope="module")
-def by_two_once(tmp_path_factory: pytest.TempPathFactory, by_one_once: Path) -> Path:
-    return changed(by_one_once, release, tmp_path_factory.mktemp("house") / "house")
-
-
 @pytest.fixture
-def by_one(tmp_path: Path, by_one_once: Path) -> House:
+def by_one(after: After) -> House:
     """A house whose run-1 is behind all its gates, and was made by one machine where policy asks for two."""
-    return copied(by_one_once, tmp_path / "house")
+    return after(ask_for_two)
 
 
 @pytest.fixture
-def by_two(tmp_path: Path, by_two_once: Path) -> House:
+def by_two(after: After) -> House:
     """A house whose run-1 was made by two machines and released."""
-    return copied(by_two_once, tmp_path / "house")
+    return after(ask_for_two, release)
 
 
 def again(house: House, layout: Layout, key: Path, **said: Any) -> dict[str, Any]:

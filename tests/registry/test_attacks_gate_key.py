@@ -10,13 +10,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from tasks.core.errors import Refused
 from tasks.core.graph import GATES
-from tasks.core.params import params
-from tasks.policy import governance, judge
+from tasks.policy import judge
 from tasks.policy.judge import Judge
 from tasks.policy.policy import SCHEDULER
 from tasks.registry.promote import champion, releases
 from tasks.registry.release import bundle, promotions
-from tasks.stages.package import package
 from tasks.trust import dsse, keys
 from tests.registry.forging import Attack, Bomb, request_of, resign, rewrite, swap
 from tests.registry.house import NAME, House, copy
@@ -30,7 +28,7 @@ def test_a_demo_run_is_promoted_nowhere_but_locally(house: House, monkeypatch: p
     layout = house.begin("run-1", demo=True)
     for gate in GATES:
         if gate == "release":
-            package.run(params.load(layout.params), layout)
+            house.pack(layout)
         house.forge(layout, gate)
     with pytest.raises(Refused, match="demo runs count in environment local alone"):
         house.promote(layout)
@@ -170,9 +168,7 @@ def test_nobody_decided_on_their_own_run_also_in_a_bundle(released: House) -> No
 
 
 def test_a_run_asked_for_by_the_scheduler_is_promoted_and_checks(house: House) -> None:
-    policy = house.governance.folder / "policy.yaml"
-    policy.write_text(policy.read_text().replace("  low:\n", "  low:\n    scheduler: true\n"))
-    house.governance = governance.load(house.governance.folder, house.state)
+    house.propose(lambda policy: policy.replace("  low:\n", "  low:\n    scheduler: true\n"))
     house.request("run-1", by=SCHEDULER)
     release = house.release("run-1")
     assert release.requested_by == SCHEDULER

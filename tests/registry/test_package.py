@@ -24,7 +24,7 @@ WHOLE: dict[str, Any] = {"lora_rank": None, "lora_alpha": None}
 
 
 def make(layout: Layout) -> Path:
-    package.run(params.load(layout.params), layout)
+    House.pack(layout)
     return layout.stage("package") / "payload"
 
 

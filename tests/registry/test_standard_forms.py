@@ -28,7 +28,7 @@ from tasks.policy.gate_rules import STANDING
 from tasks.registry.release import gate_results, model_signature
 from tasks.registry.verify import verification
 from tasks.trust import keys, model_key
-from tests.registry.house import House, copy
+from tests.registry.house import FAILING, House, copy
 
 OTHERS = {
     "provenance.json": ("https://slsa.dev/provenance/v1", provenance_pb2.Provenance),
@@ -117,7 +117,7 @@ def test_the_summary_is_about_policy_and_every_attestation(released: House) -> N
 
 
 def test_a_gate_passed_with_a_waiver_warns(house: House) -> None:
-    layout = house.begin("run-1", facts={"evaluate": {"exact_match": {"value": 0.6, "low": 0.5, "high": 0.7}}})
+    layout = house.begin("run-1", facts=FAILING)
     told = gate_results.predicate(house.ask(layout, "evaluation"), ["product as product-owner"])
     assert told["result"] == "WARNED"
     assert told["warnedTests"] == ["good enough", "right answers"]

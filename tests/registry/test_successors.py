@@ -1,23 +1,18 @@
 """What may take a champion's place: of its own risk tier or a higher one, and held to no less."""
 
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tasks.core.errors import Refused
-from tasks.core.layout import Layout
-from tasks.core.params import params
 from tasks.declarations import bar
-from tasks.gates import decisions, gates, statement
 from tasks.gates.evidence import Evidence
 from tasks.policy.gate_rules import STANDING
 from tasks.registry.promote import champion, rollback
 from tasks.registry.release import promotions
 from tasks.registry.release.promotions import Replaced
-from tasks.stages.package import package
-from tests.registry.conftest import changed, copied
+from tests.registry.conftest import After
 from tests.registry.forging import resign, rewrite
 from tests.registry.house import NAME, PARAMS, POLICY, House, copy
 from tests.registry.test_offline_rules import against, decided_anew, promoted
@@ -40,43 +35,35 @@ def of_one_tier(text: str) -> str:
     return text[: text.index("  high:")] + text[text.index("changes:") :]
 
 
-@pytest.fixture(scope="module")
-def tiers_once(tmp_path_factory: pytest.TempPathFactory, founded_once: Path) -> Path:
-    return changed(founded_once, lambda house: house.adopt(two_tiers), tmp_path_factory.mktemp("house") / "house")
+def adopt_two_tiers(house: House) -> None:
+    house.adopt(two_tiers)
 
 
-@pytest.fixture(scope="module")
-def high_once(tmp_path_factory: pytest.TempPathFactory, tiers_once: Path) -> Path:
-    return changed(
-        tiers_once, lambda house: house.release("run-1", risk_tier="high"), tmp_path_factory.mktemp("house") / "house"
-    )
+def release_high(house: House) -> None:
+    house.release("run-1", risk_tier="high")
 
 
-@pytest.fixture(scope="module")
-def raised_once(tmp_path_factory: pytest.TempPathFactory, tiers_once: Path) -> Path:
-    def release(house: House) -> None:
-        house.release("run-1", risk_tier="low")
-        house.release("run-2", b"second", risk_tier="high")
-
-    return changed(tiers_once, release, tmp_path_factory.mktemp("house") / "house")
+def release_low_and_high(house: House) -> None:
+    house.release("run-1", risk_tier="low")
+    house.release("run-2", b"second", risk_tier="high")
 
 
 @pytest.fixture
-def tiers(tmp_path: Path, tiers_once: Path) -> House:
+def tiers(after: After) -> House:
     """Where policy has two tiers."""
-    return copied(tiers_once, tmp_path / "house")
+    return after(adopt_two_tiers)
 
 
 @pytest.fixture
-def high(tmp_path: Path, high_once: Path) -> House:
+def high(after: After) -> House:
     """Where policy has two tiers, and the champion is of the higher."""
-    return copied(high_once, tmp_path / "house")
+    return after(adopt_two_tiers, release_high)
 
 
 @pytest.fixture
-def raised(tmp_path: Path, raised_once: Path) -> House:
+def raised(after: After) -> House:
     """Where a champion of the higher tier took the place of one of the lower."""
-    return copied(raised_once, tmp_path / "house")
+    return after(adopt_two_tiers, release_low_and_high)
 
 
 def served(house: House) -> str:
@@ -132,23 +119,6 @@ def test_a_statement_that_hides_which_tier_it_replaced_counts_for_nothing(high: 
     assert "replaces another release than the one before it" in found.problems[0]
 
 
-def waived(house: House, run: str, weights: bytes, **card: object) -> Layout:
-    """A run whose evaluation gate passes with every failed check waived."""
-    layout = house.begin(run, weights, **card)
-    house.open(layout, "data")
-    asked = house.ask(layout, "evaluation")
-    failed = [check.name for check in asked.checks if check.verdict == "failed"]
-    expires = house.ledger.now() + timedelta(days=20)
-    decisions.decide(
-        house.ledger, house.governance, asked, "risk-officer", "waive", "once", checks=failed, expires=expires
-    )
-    decisions.decide(house.ledger, house.governance, asked, "product", "approve", "seen")
-    statement.write_gate(layout, asked, gates.settle(house.ledger, house.governance, asked), house.governance)
-    package.run(params.load(layout.params), layout)
-    house.open(layout, "release")
-    return layout
-
-
 def evaluated(house: House, run: str, weights: bytes, demo: bool = False, **card: object) -> Evidence:
     layout = house.begin(run, weights, demo=demo, **card)
     house.open(layout, "data")
@@ -173,7 +143,8 @@ def test_a_requester_lowers_no_success_metric(released: House) -> None:
 
 @pytest.mark.attack(rights="approver", stopped="a waiver of a laxer metric lowers nothing for the next version")
 def test_a_waived_metric_does_not_become_what_the_next_version_is_held_to(released: House) -> None:
-    released.promote(waived(released, "run-2", b"other", success_metrics=LAXER))
+    until = released.ledger.now() + timedelta(days=20)
+    released.promote(released.ready_waived("run-2", until, weights=b"other", facts=None, success_metrics=LAXER))
     again = evaluated(released, "run-3", b"another", success_metrics=LAXER)
     assert again.adopted is not None and again.adopted.release == "triage-2"
     assert "low end at least 0.7 becomes low end at least 0" in standing(again)

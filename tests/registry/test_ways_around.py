@@ -18,7 +18,6 @@ from tasks.policy.governance import Governance
 from tasks.policy.people import Person
 from tasks.registry.promote import champion, releases
 from tasks.registry.release import bundle, promotions
-from tasks.stages.package import package
 from tasks.trust import dsse
 from tests.gates.test_attacks import plant
 from tests.governed.house import House as GateHouse
@@ -80,7 +79,7 @@ def test_a_run_that_brings_an_authority_of_its_own_is_not_promoted(house: House)
     theirs = House(house.root, own_gate(house, layout), house.ledger)
     theirs.forge(layout, "data")
     theirs.forge(layout, "evaluation")
-    package.run(params.load(layout.params), layout)
+    house.pack(layout)
     theirs.forge(layout, "release")
     with pytest.raises(Refused, match=r"gate data is not passed: .* is signed by"):
         house.promote(layout)
@@ -105,7 +104,7 @@ def test_a_run_that_brings_a_policy_of_its_own_passes_no_gate(house: House, old:
     theirs = House(house.root, own, house.ledger)
     for gate in ("data", "evaluation"):
         theirs.forge(layout, gate)
-    package.run(params.load(layout.params), layout)
+    house.pack(layout)
     theirs.forge(layout, "release")
     with pytest.raises(Refused, match="under another policy"):
         house.promote(layout)
