@@ -33,9 +33,9 @@ from tasks.sources.dataset import declared
 from tasks.sources.sources import ResolvedSource
 from tasks.stages.package import package
 from tasks.trust import dsse, keys
-from tasks.trust.gate_statement import Authority, GateName
+from tasks.trust.gate_statement import GateName
 from tasks.trust.keys import Signer
-from tests.governed.house import keyed, request
+from tests.governed.house import authority_of, keyed, request
 from tests.recorded import record
 
 NAME = "triage"
@@ -228,18 +228,11 @@ class House:
         code.write(layout)
         write_json(layout.suites, {"by_source": {}, "dataset": None})
         dsse.write(layout.request, self.request(run, demo).envelope)
-        write_json(layout.authority, self.authority(str(card.get("risk_tier", "low"))).model_dump(mode="json"))
+        authority = authority_of(self.governance, str(card.get("risk_tier", "low")))
+        write_json(layout.authority, authority.model_dump(mode="json"))
         champion.write(layout, champion.current(self.ledger, self.governance, NAME))
         self._artefacts(layout, weights, FACTS | (facts or {}))
         return layout
-
-    def authority(self, tier: str = "low") -> Authority:
-        return Authority(
-            gate_public_keys=[key.public_key for key in self.governance.keys_of("gate")],
-            policy_sha256=self.governance.policy.digest(),
-            environment=self.governance.policy.environment,
-            tier=tier,
-        )
 
     def _artefacts(self, layout: Layout, weights: bytes, facts: dict[str, object]) -> None:
         for stage, stated in facts.items():

@@ -296,18 +296,13 @@ def test_a_rollback_is_a_new_statement_signed_by_key_and_person(succeeded: House
         ("triage-9", "risk-officer", "r", InputError, "there is no release"),
         ("triage-2", "risk-officer", "r", Refused, "champion already"),
         pytest.param(
-            "triage-1",
-            "owner",
-            "r",
-            Refused,
-            "may not order a rollback",
-            id="by another role",
+            "triage-1", "owner", "r", Refused, "may not order a rollback", id="by another role",
             marks=pytest.mark.attack(rights="approver", stopped="a rollback takes who decides at the release gate"),
         ),
         ("triage-1", "nobody", "r", InputError, "'nobody' is nobody in people.yaml"),
         ("triage-1", "risk-officer", "  ", InputError, "needs a reason"),
     ],
-)
+)  # fmt: skip
 def test_a_rollback_is_refused(
     succeeded: House, label: str, person: str, reason: str, error: type[Exception], match: str
 ) -> None:

@@ -165,24 +165,16 @@ def test_unconfirmed_in_time_it_escalates_and_serving_goes_on(crowd: House, monk
     assert opened(crowd)[0].state == "closed"
 
 
+ON_CALL = "may not break the glass in risk tier low: it takes role on-call"
+BY_POLICY = pytest.mark.attack(rights="approver", stopped="policy names who may break the glass")
+
+
 @pytest.mark.parametrize(
     ("person", "label", "match"),
     [
-        pytest.param(
-            "one",
-            "triage-1",
-            "may not break the glass in risk tier low: it takes role on-call",
-            id="who holds another role",
-            marks=pytest.mark.attack(rights="approver", stopped="policy names who may break the glass"),
-        ),
+        pytest.param("one", "triage-1", ON_CALL, id="who holds another role", marks=BY_POLICY),
         ("night", "triage-2", "champion already"),
-        pytest.param(
-            "demo-risk",
-            "triage-1",
-            "it takes role on-call",
-            id="a demo identity",
-            marks=pytest.mark.attack(rights="approver", stopped="policy names who may break the glass"),
-        ),
+        pytest.param("demo-risk", "triage-1", ON_CALL, id="a demo identity", marks=BY_POLICY),
     ],
 )
 def test_who_may_not_break_the_glass(crowd: House, person: str, label: str, match: str) -> None:
