@@ -8,7 +8,7 @@ import pytest
 
 from tasks.policy import adopting
 from tests.copies import copy_tree
-from tests.registry.house import House, found, open_house
+from tests.registry.house import House, copy, found, open_house
 from tests.shared import made_once
 
 MLFLOW = Path(".hallmark") / "mlflow" / "mlflow.db"
@@ -141,6 +141,12 @@ def ready(tmp_path: Path, ready_once: Path) -> House:
 def released(tmp_path: Path, released_once: Path) -> House:
     """A house whose run-1 was promoted as triage-1, with the weights `adapter`."""
     return copied(released_once, tmp_path / "house")
+
+
+@pytest.fixture
+def folder(released: House) -> Path:
+    """The release triage-1 of `released`, copied to where an attacker can write to it."""
+    return copy(released.bundle(), released.root / "copied")
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """What may take a champion's place: of its own risk tier or a higher one, and held to no less."""
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -178,8 +179,7 @@ def test_a_run_that_was_held_to_nothing_is_not_promoted(released: House, monkeyp
 @pytest.mark.attack(
     rights="gate key", stopped="what the next version is held to follows from the evaluation's evidence"
 )
-def test_a_statement_that_holds_the_next_version_to_less_does_not_verify(released: House) -> None:
-    folder = copy(released.bundle("triage-1"), released.root / "copied")
+def test_a_statement_that_holds_the_next_version_to_less_does_not_verify(released: House, folder: Path) -> None:
     resign(released, folder, bar=bar.Bar(success_metrics=[], confidence=0.95, base_rows=400, judged_by="json intent"))
     assert "holds the next version to something else" in against(released, folder)
 
@@ -188,16 +188,16 @@ def test_a_statement_that_holds_the_next_version_to_less_does_not_verify(release
     rights="gate key", stopped="decisions name the use case and the tier, under their person's signature"
 )
 @pytest.mark.parametrize("claim", [{"purpose_sha256": "0" * 64, "use_case": "dismissals"}, {"tier": "lowest"}])
-def test_a_data_approval_for_something_else_does_not_verify(released: House, claim: dict[str, str]) -> None:
-    folder = copy(released.bundle("triage-1"), released.root / "copied")
+def test_a_data_approval_for_something_else_does_not_verify(
+    released: House, folder: Path, claim: dict[str, str]
+) -> None:
     decided_anew(released, folder, "data", "owner", **claim)
     assert "its evidence is about another use case or risk tier than it says" in against(released, folder)
 
 
 @pytest.mark.attack(rights="gate key", stopped="checks are worked out again from the evidence, offline too")
 @pytest.mark.parametrize("drop", [STANDING["data"], "enough rows"])
-def test_a_check_left_out_of_the_evidence_does_not_verify(released: House, drop: str) -> None:
-    folder = copy(released.bundle("triage-1"), released.root / "copied")
+def test_a_check_left_out_of_the_evidence_does_not_verify(released: House, folder: Path, drop: str) -> None:
     rewrite(
         folder / "attestations/evidence/data.json",
         lambda said: said.update(checks=[check for check in said["checks"] if check["name"] != drop]),

@@ -21,7 +21,7 @@ from tasks.registry.release import bundle, promotions
 from tasks.trust import dsse
 from tests.gates.test_attacks import plant
 from tests.governed.house import House as GateHouse
-from tests.registry.house import NAME, House, copy
+from tests.registry.house import NAME, House
 
 ROOT = Path(__file__).parents[2]
 
@@ -147,8 +147,9 @@ PATHS: dict[str, str] = {
 
 @pytest.mark.attack(rights="gate key", stopped="names of a release's files are plain, and each is there")
 @pytest.mark.parametrize("name", PATHS.values(), ids=PATHS.keys())
-def test_a_statement_that_lists_what_is_no_file_of_the_release_does_not_verify(released: House, name: str) -> None:
-    folder = copy(released.bundle(), released.root / "copied")
+def test_a_statement_that_lists_what_is_no_file_of_the_release_does_not_verify(
+    released: House, folder: Path, name: str
+) -> None:
     (released.root / "outside.json").write_text("{}")
     known = promotions.verify(dsse.read(folder / bundle.PROMOTION), released.governance)
     listing = bundle.listing(folder) | {name: known.promotion.files["payload/README.md"]}
@@ -161,8 +162,7 @@ def test_a_statement_that_lists_what_is_no_file_of_the_release_does_not_verify(r
 
 
 @pytest.mark.attack(rights="disk", stopped="no symbolic link is followed inside a release")
-def test_attestations_that_can_be_exchanged_behind_a_link_do_not_verify(released: House) -> None:
-    folder = copy(released.bundle(), released.root / "copied")
+def test_attestations_that_can_be_exchanged_behind_a_link_do_not_verify(released: House, folder: Path) -> None:
     (folder / "attestations").rename(folder.parent / "moved")
     (folder / "attestations").symlink_to(folder.parent / "moved")
     assert not releases.verify(folder, released.governance).ok
