@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from tasks.core.layout import Layout
+from tasks.gates.evidence import Evidence
 from tasks.ledger.ledger import open_ledger
 from tasks.policy import governance
 from tests.governed.datasets import dataset, origin, put
@@ -41,6 +42,12 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def house(tmp_path: Path, made: Path, monkeypatch: pytest.MonkeyPatch) -> House:
     monkeypatch.delenv("HALLMARK_LEDGER_URL", raising=False)
     return copied(made, tmp_path)
+
+
+@pytest.fixture
+def asked(house: House) -> Evidence:
+    """What the data gate of run-1 asks."""
+    return house.ask()
 
 
 @pytest.fixture(scope="session")

@@ -12,6 +12,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from tasks.core.errors import HallmarkError, InputError, Refused
+from tasks.gates.evidence import Evidence
 from tasks.policy import adopting, adoption, in_force
 from tasks.policy.adopting import ADOPTED, Outcome
 from tasks.policy.adoption import Adoption
@@ -296,9 +297,8 @@ def test_a_policy_that_locks_everybody_out_of_changes_is_not_adopted(house: Hous
 @pytest.mark.parametrize(
     "given", ["data-owner", "{role: data-owner, valid_after: 2020-01-01}"], ids=["without a date", "dated back"]
 )
-def test_a_role_given_now_makes_no_earlier_decision_count(house: House, given: str) -> None:
+def test_a_role_given_now_makes_no_earlier_decision_count(house: House, asked: Evidence, given: str) -> None:
     """Nor does a key given now; what is decided from now on counts."""
-    asked = house.ask()
     plant(house, asked, "lead")
     adopt(house, "risk-one", people=PEOPLE.replace("roles: [ml-lead]", f"roles: [ml-lead, {given}]"))
     house.governance = in_force.load(house.governance.folder, house.state, house.ledger)
@@ -309,8 +309,7 @@ def test_a_role_given_now_makes_no_earlier_decision_count(house: House, given: s
 
 
 @pytest.mark.attack(rights="approver", stopped="what an adoption adds counts from its own time on")
-def test_a_key_given_now_makes_no_earlier_signature_count(house: House) -> None:
-    asked = house.ask()
+def test_a_key_given_now_makes_no_earlier_signature_count(house: House, asked: Evidence) -> None:
     plant(house, asked, "owner", key=house.key("gone"))
     both = f"id: owner, keys: ['{house.line('owner')}', '{house.line('gone')}'],"
     people = PEOPLE.replace("id: owner,", both).replace("id: gone,", f"id: gone, keys: ['{house.line('gate')}'],")
