@@ -154,7 +154,7 @@ def test_another_statement_by_the_ledgers_key_is_no_head(kept: House, kind: str,
         heads.verify(envelope, publish.signers(kept.governance))
 
 
-def test_a_key_that_ended_before_its_successor_was_adopted_stops_nothing(kept: House, away: Path) -> None:
+def test_a_key_that_ended_before_its_successor_was_adopted_stops_nothing(kept: House) -> None:
     """`identity create ledger --replace` ends it at once, and heads go on being signed with it until the adoption."""
     rekeyed(kept, "valid_before: 2026-01-01")
     assert published(kept).void == 2 and verified(kept).anchored == 8

@@ -30,7 +30,7 @@ def test_what_is_changed_before_the_last_published_head_shows(kept: House, kind:
         assert ledger_check.verify(open_ledger(copy), governed).verdict == "wrong", told
 
 
-def test_where_a_change_is_can_be_read_off_the_heads(kept: House, away: Path) -> None:
+def test_where_a_change_is_can_be_read_off_the_heads(kept: House) -> None:
     edit(kept, "UPDATE hallmark_ledger SET body = '{}' WHERE seq = 5")
     assert "the head in" in said(kept, "wrong") and "entries 1 to 6 are not those" in said(kept, "wrong")
     assert "1 signed heads" in said(kept, "holds") and "the newest has 3 entries" in said(kept, "holds")

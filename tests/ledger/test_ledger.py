@@ -132,17 +132,18 @@ def processes() -> Iterator[Forking]:
         yield started
 
 
-def test_processes_take_turns_so_what_was_read_still_holds_at_the_append(
-    ledger: Ledger, tmp_path: Path, processes: Forking
-) -> None:
-    """Also opening a new ledger at once by all is safe."""
-    fresh = tmp_path / "fresh"
-    running = [processes.start(WRITER, fresh, 40, name) for name in "abc"]
-    assert [process.communicate()[0].count("\n") for process in running] == [40, 40, 40]
+def take_turns(processes: Forking, folder: Path, count: int) -> None:
+    """Let three processes append at once to a ledger that none of them finds there."""
+    running = [processes.start(WRITER, folder, count, name) for name in "abc"]
+    assert [process.communicate()[0].count("\n") for process in running] == [count] * 3
     assert [process.returncode for process in running] == [0, 0, 0]
-    entries = open_ledger(fresh).entries()
-    assert [entry.seq for entry in entries] == list(range(1, 121))
+    entries = open_ledger(folder).entries()
+    assert [entry.seq for entry in entries] == list(range(1, 3 * count + 1))
     assert all(entry.body["seen"] == entry.seq - 1 for entry in entries)
+
+
+def test_processes_take_turns_so_what_was_read_still_holds_at_the_append(tmp_path: Path, processes: Forking) -> None:
+    take_turns(processes, tmp_path, 40)
 
 
 def test_threads_take_turns(ledger: Ledger) -> None:

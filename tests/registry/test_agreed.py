@@ -39,7 +39,7 @@ def ask_for_two(house: House) -> None:
 
 def release(house: House) -> None:
     layout = house.run("run-1")
-    put(house, layout, again(house, layout, house.root / SECOND))
+    put(house, layout, again(layout, house.root / SECOND))
     house.promote(layout)
 
 
@@ -55,7 +55,7 @@ def by_two(after: After) -> House:
     return after(ask_for_two, release)
 
 
-def again(house: House, layout: Layout, key: Path, **said: Any) -> dict[str, Any]:
+def again(layout: Layout, key: Path, **said: Any) -> dict[str, Any]:
     """What a machine signs that built the run again, in a worktree of its own."""
     return {name: sign(layout, name, key, **said) for name in RUNS}
 
@@ -76,14 +76,14 @@ def test_a_run_that_one_machine_made_is_not_released(by_one: House) -> None:
 
 def other_output(house: House, layout: Layout, key: Path) -> dict[str, Any]:
     """All the same but for what `train` left there."""
-    records = again(house, layout, key)
+    records = again(layout, key)
     record = stage_record.unverified(records["train"])
     left = record.left | {"artefacts/train/adapter/adapter_model.safetensors": "1" * 64}
     return records | {"train": stage_record.sign(record.said, left, keys.signer(keys.load_private(key)))}
 
 
 def other_materials(house: House, layout: Layout, key: Path) -> dict[str, Any]:
-    return again(house, layout, key, materials=stage_record.materials({"tasks": "1" * 64}))
+    return again(layout, key, materials=stage_record.materials({"tasks": "1" * 64}))
 
 
 def taken(house: House, layout: Layout, key: Path) -> dict[str, Any]:
@@ -94,12 +94,12 @@ def taken(house: House, layout: Layout, key: Path) -> dict[str, Any]:
 
 
 REFUSED: dict[str, Callable[[House, Layout, Path], object]] = {
-    "the same machine": lambda h, run, _: again(h, run, h.state / "keys" / "worker"),
-    "a key of nobody": lambda h, run, _: again(h, run, h.state / "keys" / "gate"),
+    "the same machine": lambda h, run, _: again(run, h.state / "keys" / "worker"),
+    "a key of nobody": lambda h, run, _: again(run, h.state / "keys" / "gate"),
     "other outputs": other_output,
     "other materials": other_materials,
     "taken, not computed": taken,
-    "one stage is missing": lambda h, run, key: {n: e for n, e in again(h, run, key).items() if n != "evaluate"},
+    "one stage is missing": lambda h, run, key: {n: e for n, e in again(run, key).items() if n != "evaluate"},
     "no records": lambda h, run, key: "none",
     "no envelopes": lambda h, run, key: {"train": {"payload": "x"}},
 }
@@ -118,14 +118,14 @@ def test_what_is_no_second_machine_does_not_count(by_one: House, what: str) -> N
 def test_who_took_it_from_the_other_machine_is_no_second_one(by_one: House) -> None:
     """All computed by the other machine, taken by this one, and built again by the other."""
     layout, second = by_one.run("run-1"), by_one.root / SECOND
-    computed = {name: stage_record.unverified(envelope) for name, envelope in again(by_one, layout, second).items()}
+    computed = {name: stage_record.unverified(envelope) for name, envelope in again(layout, second).items()}
     own = by_one.key("worker")
     of_run = {
         name: stage_record.unverified(stage_record.taken(record, record.said.tree_sha256, own))
         for name, record in computed.items()
     }
     assert {record.keyid for record in of_run.values()} == {keys.fingerprint(own.public_line)}
-    put(by_one, layout, again(by_one, layout, second))
+    put(by_one, layout, again(layout, second))
     found = agreed.of_run(by_one.ledger, by_one.governance, "run-1", of_run)
     assert agreed.lacking(2, of_run, found) == sorted(RUNS)
     assert agreed.lacking(1, of_run, found) == []

@@ -1,17 +1,15 @@
 """A run becomes a release; a release goes back to an earlier one."""
 
-import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from tasks.core.errors import HallmarkError, InputError, Refused, Unavailable
+from tasks.core.errors import InputError, Refused, Unavailable
 from tasks.core.files import read_json, sha256_file, tree_digest, write_json
-from tasks.core.layout import Layout
 from tasks.gates import gates, statement
 from tasks.registry.promote import assembly, champion, mirror, promotion, releases
-from tasks.registry.promote.releases import Release
 from tasks.registry.release import promotions
 from tasks.trust import dsse
 from tests.registry.house import COMMIT, NAME, House
@@ -96,21 +94,10 @@ def test_a_run_compared_with_yesterdays_champion_is_told_who_took_its_place(chal
 
 def test_of_two_promotions_at_once_one_wins_and_the_other_is_told_why(ready: House) -> None:
     runs = {"run-1": ready.run("run-1"), "run-2": ready.ready("run-2", b"second")}
-    ended: dict[str, object] = {}
-
-    def promote(run: str, layout: Layout) -> None:
-        try:
-            ended[run] = ready.promote(layout)
-        except HallmarkError as error:
-            ended[run] = error
-
-    threads = [threading.Thread(target=promote, args=item) for item in runs.items()]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    (won,) = [run for run, end in ended.items() if isinstance(end, Release)]
-    (lost,) = [end for end in ended.values() if not isinstance(end, Release)]
+    with ThreadPoolExecutor(2) as pool:
+        promoting = {run: pool.submit(ready.promote, layout) for run, layout in runs.items()}
+    (won,) = [run for run, ended in promoting.items() if not ended.exception()]
+    (lost,) = [error for ended in promoting.values() if (error := ended.exception())]
     assert isinstance(lost, Refused) and "triage-1 took its place" in str(lost)
     assert ready.served() == {"run-1": b"adapter", "run-2": b"second"}[won]
     assert aliases(ready) == {"triage-1": ["champion"]}

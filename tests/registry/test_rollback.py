@@ -69,7 +69,7 @@ def waived(house: House) -> datetime:
     return until
 
 
-def later(house: House, when: datetime, monkeypatch: pytest.MonkeyPatch) -> None:
+def later(when: datetime, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Ledger, "now", lambda _: when + timedelta(seconds=1))
 
 
@@ -155,7 +155,7 @@ def test_unconfirmed_in_time_it_escalates_and_serving_goes_on(crowd: House, monk
     order(crowd, "night", break_glass=True)
     (one,) = opened(crowd)
     assert incidents.escalate_overdue(crowd.ledger, crowd.governance) == []
-    later(crowd, one.opening.answer_by, monkeypatch)
+    later(one.opening.answer_by, monkeypatch)
     assert one.opening.answer_by - one.entry.time < timedelta(hours=4, seconds=5)
     assert len(incidents.escalate_overdue(crowd.ledger, crowd.governance)) == 1
     (one,) = opened(crowd)
@@ -209,7 +209,7 @@ def test_a_waiver_of_the_champion_that_expires_raises_one_incident_and_serving_g
     until = waived(house)
     house.promote(house.run("run-1"))
     assert waivers.raise_incidents(house.ledger, house.governance) == []
-    later(house, until, monkeypatch)
+    later(until, monkeypatch)
     raised = waivers.raise_incidents(house.ledger, house.governance)
     assert len(raised) == len(opened(house)) == 2, "one a check: `good enough` and the success metric"
     assert waivers.raise_incidents(house.ledger, house.governance) == []
@@ -227,7 +227,7 @@ def test_to_what_relies_on_an_expired_waiver_leads_broken_glass_alone(
     until = waived(house)
     house.promote(house.run("run-1"))
     house.release("run-2", b"worse")
-    later(house, until, monkeypatch)
+    later(until, monkeypatch)
     with pytest.raises(Refused, match=r"triage-1 relies on what counts no more: the waiver .* --break-glass"):
         order(house, "risk-officer")
     assert waivers.raise_incidents(house.ledger, house.governance) == [], "it is not the champion"
@@ -245,7 +245,7 @@ def test_a_waiver_that_expires_while_the_release_is_built_stops_the_promotion(
     make = recovery.make
 
     def late(signed: Signed, *rest: object) -> None:
-        later(house, until, monkeypatch)
+        later(until, monkeypatch)
         make(signed, *rest)
 
     monkeypatch.setattr(recovery, "make", late)
