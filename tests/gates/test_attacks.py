@@ -264,7 +264,7 @@ def edit(house: House, seq: int, change: Any) -> None:
         body = json.loads(connection.execute("SELECT body FROM hallmark_ledger WHERE seq = ?", (seq,)).fetchone()[0])
     connection.close()
     change(body)
-    spelled = json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=False).replace("'", "''")
+    spelled = canonical_json(body).decode().replace("'", "''")
     raw(house, f"UPDATE hallmark_ledger SET body = '{spelled}' WHERE seq = {seq}")
 
 
@@ -294,8 +294,7 @@ class TestEditedRows:
         def turn(body: dict) -> None:
             payload = json.loads(base64.b64decode(body["envelope"]["payload"]))
             payload["predicate"]["verb"] = "approve"
-            spelled = json.dumps(payload, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-            body["envelope"]["payload"] = base64.b64encode(spelled.encode()).decode()
+            body["envelope"]["payload"] = base64.b64encode(canonical_json(payload)).decode()
 
         edit(house, entry.seq, turn)
         assert house.judge(asked).state == "waiting"

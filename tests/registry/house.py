@@ -189,8 +189,7 @@ class House:
 
     def adopt(self, change: Callable[[str], str], name: str = "policy.yaml") -> None:
         """Another policy or other people, signed off by the risk officer."""
-        path = self.governance.folder / name
-        path.write_text(change(path.read_text()))
+        self.propose(change, name)
         adopt(self.governance.folder, self.state, self.ledger, "risk-officer")
         self.governance = in_force.load(self.governance.folder, self.state, self.ledger)
 
@@ -199,6 +198,10 @@ class House:
         path = self.governance.folder / name
         path.write_text(change(path.read_text()))
         self.governance = governance.load(self.governance.folder, self.state)
+
+    def roll_back(self, reason: str = "wrong queue") -> Release:
+        """Back to triage-1, as the risk officer orders."""
+        return promotion.rollback(self.ledger, self.governance, "triage-1", "risk-officer", reason).release
 
     def served(self) -> bytes:
         """Weights that are admitted now."""

@@ -143,7 +143,7 @@ def test_intents_of_others_lead_to_no_deletion(released: House) -> None:
 @pytest.mark.attack(rights="database", stopped="promotions are numbered, and numbers only rise")
 def test_an_order_of_rollback_is_bound_to_one_release(succeeded: House) -> None:
     """The ledger's owner writes another release into an old rollback: nobody signed that."""
-    promotion.rollback(succeeded.ledger, succeeded.governance, "triage-1", "risk-officer", "r")
+    succeeded.roll_back("r")
     succeeded.release("run-3", b"best")
     body = succeeded.ledger.entries(promotions.MADE, NAME)[2].body
     succeeded.ledger.append(promotions.MADE, NAME, body)

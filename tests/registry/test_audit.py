@@ -14,7 +14,7 @@ from tasks.audit.shelf import Shelf
 from tasks.consent import withdrawals
 from tasks.core.errors import InputError
 from tasks.core.files import read_json
-from tasks.registry.promote import promotion, releases
+from tasks.registry.promote import releases
 from tests.registry.house import COMMIT, House, writable
 from tests.registry.test_consent import declare
 from tests.stages.evaluate.browser import Page
@@ -37,7 +37,7 @@ def said(told: Dossier) -> str:
 
 
 def test_it_tells_the_story_in_order(succeeded: House, tmp_path: Path) -> None:
-    promotion.rollback(succeeded.ledger, succeeded.governance, "triage-1", "risk-officer", "wrong queue")
+    succeeded.roll_back()
     told = audited(succeeded, tmp_path / "dossier")
     assert [chapter.id for chapter in told.chapters] == [
         "asked", "data", "checked", "trained", "figures", "decided", "promoted", "since",
@@ -84,7 +84,7 @@ def test_the_archive_lists_every_file_and_holds_the_folder(released: House, tmp_
 
 
 def test_the_page_loads_nothing_and_every_link_leads_somewhere(succeeded: House, tmp_path: Path) -> None:
-    promotion.rollback(succeeded.ledger, succeeded.governance, "triage-1", "risk-officer", "<script>alert(1)</script>")
+    succeeded.roll_back("<script>alert(1)</script>")
     audited(succeeded, tmp_path / "dossier")
     page = Page((tmp_path / "dossier" / archive.PAGE).read_text())
     assert not page.open and "script" not in page.tags and "img" not in page.tags

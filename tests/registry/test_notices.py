@@ -17,7 +17,6 @@ from tasks.core.errors import InputError, Unavailable
 from tasks.gates import cases, reminders
 from tasks.incidents import incidents
 from tasks.ledger.ledger import Ledger
-from tasks.registry.promote import promotion
 from tests.registry.conftest import After
 from tests.registry.house import House, open_house
 
@@ -96,7 +95,7 @@ def happen(house: House) -> None:
     layout = house.begin("run-2", b"other")
     house.ask(layout, "data")
     house.release("run-3", b"worse")
-    promotion.rollback(house.ledger, house.governance, "triage-1", "risk-officer", "because Ada said so")
+    house.roll_back("because Ada said so")
     now = house.ledger.now()
     incidents.open_once(
         house.ledger, house.governance, "waiver-expired", "triage-1", {}, "major", "risk", "it expired",

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -167,25 +168,19 @@ def test_what_could_run_code_is_refused(gated: Layout, name: str) -> None:
     assert not gated.stage("package").exists()
 
 
-def test_a_link_in_the_model_is_refused(gated: Layout) -> None:
-    (gated.stage("train") / "adapter" / "extra.json").symlink_to("/etc/hostname")
-    with pytest.raises(InputError, match="symbolic link"):
-        make(gated)
-
-
-def test_two_models_or_none_are_refused(gated: Layout) -> None:
-    (gated.stage("train") / "model").mkdir()
-    with pytest.raises(InputError, match=r"leaves adapter in .*, found adapter and model"):
-        make(gated)
-    shutil.rmtree(gated.stage("train") / "model")
-    shutil.rmtree(gated.stage("train") / "adapter")
-    with pytest.raises(InputError, match=r"leaves adapter in .*, found nothing"):
-        make(gated)
-
-
-def test_a_missing_part_names_its_stage(gated: Layout) -> None:
-    shutil.rmtree(gated.stage("clean"))
-    with pytest.raises(InputError, match="clean left no result"):
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda run: (run.stage("train") / "adapter" / "extra.json").symlink_to("/etc/hostname"), "symbolic link"),
+        (lambda run: (run.stage("train") / "model").mkdir(), r"leaves adapter in .*, found adapter and model"),
+        (lambda run: shutil.rmtree(run.stage("train") / "adapter"), r"leaves adapter in .*, found nothing"),
+        (lambda run: shutil.rmtree(run.stage("clean")), "clean left no result"),
+    ],
+    ids=["a link in the model", "two models", "no model", "a stage that left nothing"],
+)
+def test_what_its_stages_do_not_leave_is_refused(gated: Layout, change: Callable[[Layout], object], told: str) -> None:
+    change(gated)
+    with pytest.raises(InputError, match=told):
         make(gated)
 
 

@@ -252,9 +252,7 @@ def test_a_folder_that_the_ledger_knows_nothing_of_is_not_overwritten(ready: Hou
 
 
 def test_a_rollback_is_a_new_statement_signed_by_key_and_person(succeeded: House) -> None:
-    release = promotion.rollback(
-        succeeded.ledger, succeeded.governance, "triage-1", "risk-officer", " wrong queue "
-    ).release
+    release = succeeded.roll_back(" wrong queue ")
     assert (release.label, release.sequence, release.reason, release.requested_by) == (
         "triage-1", 3, "wrong queue", "engineer"
     )  # fmt: skip
@@ -304,7 +302,7 @@ def test_a_rollback_with_another_key_is_refused(succeeded: House) -> None:
     keys = succeeded.state / "keys"
     (keys / "risk-officer").write_bytes((keys / "owner").read_bytes())
     with pytest.raises(Refused, match="not one that risk-officer can sign with"):
-        promotion.rollback(succeeded.ledger, succeeded.governance, "triage-1", "risk-officer", "r")
+        succeeded.roll_back("r")
 
 
 def test_the_list_is_what_the_command_line_prints(released: House) -> None:
