@@ -8,8 +8,11 @@ import pytest
 
 from tasks.policy import adopting
 from tests.copies import copy_tree
+from tests.governed.fixtures import agent
 from tests.registry.house import House, copy, found, open_house
 from tests.shared import made_once
+
+__all__ = ["agent"]
 
 MLFLOW = Path(".hallmark") / "mlflow" / "mlflow.db"
 HOUSES = "houses"

@@ -16,7 +16,7 @@ from tasks.registry.promote import emergency, intents, orders, promotion, recove
 from tasks.registry.release import promotions
 from tasks.registry.release.promotions import Signed
 from tasks.trust import dsse, keys
-from tests.asking_agent import needs_ssh_agent, started
+from tests.asking_agent import AskingAgent, needs_ssh_agent
 from tests.registry.house import NAME, PEOPLE, POLICY, House
 
 STRICT = POLICY.replace("decisions: [{role: risk}]", "decisions: [{role: risk}, {role: approver, count: 2}]").replace(
@@ -258,14 +258,12 @@ def test_a_waiver_that_expires_while_the_release_is_built_stops_the_promotion(
 @needs_ssh_agent
 @pytest.mark.parametrize("person", ["risk-officer", "night"])
 def test_others_write_while_an_agent_asks_its_owner_about_an_order(
-    succeeded: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, person: str
+    succeeded: House, agent: AskingAgent, person: str
 ) -> None:
     """An ordinary one, and one that breaks the glass."""
     house, glass_broken = strict(succeeded), person == "night"
-    with started(tmp_path / "agent") as agent, ThreadPoolExecutor(1) as pool:
+    with ThreadPoolExecutor(1) as pool:
         agent.take(house.state / "keys" / person)
-        for name, value in agent.environment.items():
-            monkeypatch.setenv(name, value)
         ordering = pool.submit(order, house, person, break_glass=glass_broken)
         agent.asked()
         between = open_ledger(house.state).append("a.b", "another", {})
@@ -287,7 +285,7 @@ def in_force_strict(house: House) -> House:
 @pytest.mark.attack(rights="approver", stopped="what is recorded is checked with what is in force then")
 @pytest.mark.parametrize("person", ["one", "night"])
 def test_who_is_taken_off_while_they_sign_an_order_goes_nowhere(
-    succeeded: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, person: str
+    succeeded: House, agent: AskingAgent, person: str
 ) -> None:
     """The gate countersigns what comes of it, so that it would count for good."""
     house, glass_broken = in_force_strict(succeeded), person == "night"
@@ -295,10 +293,8 @@ def test_who_is_taken_off_while_they_sign_an_order_goes_nowhere(
     if not glass_broken:
         order(read, "risk-officer")
         order(read, "two")
-    with started(tmp_path / "agent") as agent, ThreadPoolExecutor(1) as pool:
+    with ThreadPoolExecutor(1) as pool:
         agent.take(house.state / "keys" / person)
-        for name, value in agent.environment.items():
-            monkeypatch.setenv(name, value)
         ordering = pool.submit(order, read, person, break_glass=glass_broken)
         agent.asked()
         other = keys.public_line(Ed25519PrivateKey.generate())
@@ -312,13 +308,11 @@ def test_who_is_taken_off_while_they_sign_an_order_goes_nowhere(
 
 @needs_ssh_agent
 def test_others_promote_while_somebody_signs_an_order_and_it_follows_what_they_made_no_more(
-    succeeded: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    succeeded: House, agent: AskingAgent
 ) -> None:
     layout = succeeded.ready("run-3", b"better")
-    with started(tmp_path / "agent") as agent, ThreadPoolExecutor(1) as pool:
+    with ThreadPoolExecutor(1) as pool:
         agent.take(succeeded.state / "keys" / "risk-officer")
-        for name, value in agent.environment.items():
-            monkeypatch.setenv(name, value)
         ordering = pool.submit(order, succeeded, "risk-officer")
         agent.asked()
         with intents.attempt(succeeded.state) as mine:
