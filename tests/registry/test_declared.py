@@ -35,7 +35,7 @@ def opened(root: Path, monkeypatch: pytest.MonkeyPatch) -> House:
     return house
 
 
-def move(house: House) -> None:
+def sign_off_in_production(house: House) -> None:
     production = house.in_environment("production")
     versions.sign(house.ledger, production, "risk-officer", "0" * 64, COMMIT, "reviewed")
 
@@ -51,13 +51,13 @@ def release_adopted(house: House) -> None:
 @pytest.fixture
 def production(after: After, monkeypatch: pytest.MonkeyPatch) -> House:
     """A house outside environment local, whose code was signed off and whose Hallmark may judge."""
-    return opened(after(move).root, monkeypatch)
+    return opened(after(sign_off_in_production).root, monkeypatch)
 
 
 @pytest.fixture
 def adopted(after: After, monkeypatch: pytest.MonkeyPatch) -> House:
     """`production`, with a release of what its owners adopted."""
-    return opened(after(move, release_adopted).root, monkeypatch)
+    return opened(after(sign_off_in_production, release_adopted).root, monkeypatch)
 
 
 def adopt(house: House, *declared: Declared) -> None:
