@@ -30,7 +30,7 @@ def drill(run: Run, rows: list[dict[str, Any]], truth: str, **protect: str) -> P
     """The figures of a run over `rows` that drops trade secrets, with a truth beside them."""
     (run.root / "data.csv").write_bytes(table(rows))
     (run.root / "truth.csv").write_text(HEADER + truth)
-    dropping = source("data.csv" | protect)
+    dropping = source("data.csv", protect={"trade_secret": "drop"} | protect)
     run.resolve(dropping, truth="truth.csv", terms={"trade_secret": ["Halcyon"]})
     for stage in (ingest, clean, deduplicate):
         stage.run(params(max_malformed_share=0.5, near_duplicates={"jaccard": 0.85}), run.layout)

@@ -32,10 +32,10 @@ def declare(house: House, text: str = FILE, by: str = "lead") -> None:
     deciding.declare(house.ledger, house.governance, by, text)
 
 
-def write(house: House, text: str, key: str = "lead", **other: object) -> None:
+def write(house: House, file: str, key: str = "lead", **other: object) -> None:
     """Append what the lead would sign who declares a file, but for something `other`, or with another's `key`."""
     said = {
-        "person": "lead", "file_sha256": sha256_bytes(text.encode()), "text": text, "follows": None,
+        "person": "lead", "file_sha256": sha256_bytes(file.encode()), "text": file, "follows": None,
         "environment": "local", "time": house.ledger.now(),
     }  # fmt: skip
     statement = statement_of_file(Declaration.model_validate(said | other))
