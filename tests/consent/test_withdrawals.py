@@ -133,13 +133,7 @@ def test_nobody_but_the_owner_withdraws_or_restores(owned: House, who: str) -> N
 @pytest.mark.parametrize(
     ("who", "name", "reason", "error", "wanted"),
     [
-        (
-            "owner",
-            "letters",
-            "r",
-            InputError,
-            "'letters' is not in sources.yaml, which has tickets, chats, and no run",
-        ),
+        ("owner", "letters", "r", InputError, "'letters' is not in sources.yaml, which has tickets, chats, and no run"),
         ("stranger", "tickets", "r", InputError, "'stranger' is nobody in people.yaml"),
         ("owner", "tickets", "  ", InputError, "say why with --reason"),
         ("gone", "chats", "r", Refused, "gone holds no role on"),
@@ -328,9 +322,9 @@ def test_a_withdrawal_outlasts_its_owner(owned: House) -> None:
     assert held(owned) is None
 
 
-def resolved_with(house: House, run: str, owner: str, at: int) -> Layout:
-    """A run made at a time, with source letters."""
-    pinned = ResolvedSource(source=source("a.csv", id="letters", owner=owner), sha256="0" * 64, bytes=1)
+def resolved_with(house: House, run: str, owner: str, at: int, name: str = "letters", content: str = "0") -> Layout:
+    """A run made at a time, with a source."""
+    pinned = ResolvedSource(source=source("old.csv", id=name, owner=owner), sha256=content * 64, bytes=1)
     layout = Layout(house.state / "runs" / run)
     write_json(layout.sources, ResolvedSources(sources=[pinned], as_of=TODAY, vault="0" * 32).model_dump(mode="json"))
     os.utime(layout.sources, (at, at))
@@ -351,9 +345,7 @@ def resolved_with(house: House, run: str, owner: str, at: int) -> Layout:
     ids=["as a run read it", "as it is now", "the same place", "spelled otherwise", "by a variable", "by a link"],
 )
 def test_another_name_for_the_same_is_withdrawn_too(owned: House, use: Use) -> None:
-    pinned = ResolvedSource(source=source("old.csv", id="tickets", owner="owner"), sha256="1" * 64, bytes=1)
-    layout = Layout(owned.state / "runs" / "before")
-    write_json(layout.sources, ResolvedSources(sources=[pinned], as_of=TODAY, vault="0" * 32).model_dump(mode="json"))
+    resolved_with(owned, "before", "owner", at=1, name="tickets", content="1")
     (owned.state.parent / "x").mkdir()
     (owned.state.parent / "link.csv").symlink_to("tickets.csv")
     assert held_back(owned, use) is None

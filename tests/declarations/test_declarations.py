@@ -11,6 +11,7 @@ from tasks.declarations.signed_declaration import KIND, CardDeclared, Declared, 
 from tasks.sources.sources import Source, Suites
 from tasks.trust import dsse, keys
 from tests.governed.house import PARAMS, PEOPLE, POLICY, House, keyed, reload
+from tests.stages.data import build
 
 MORE = """\
   - {id: second, name: Second owner, roles: [data-owner]}
@@ -19,23 +20,10 @@ MORE = """\
 """
 TIERS = POLICY.replace("  low:\n", "  low:\n    level: 1\n")
 HIGH = "  high:\n    level: 2\n" + TIERS.partition("    level: 1\n")[2].partition("changes:")[0]
-SOURCE = {
-    "id": "tickets",
-    "kind": "csv",
-    "location": "data/tickets.csv",
-    "owner": "owner",
-    "steward": "owner",
-    "access": ["data-owner"],
-    "classification": "internal",
-    "lawful_basis": "none needed",
-    "licence": "CC0-1.0",
-    "retention_days": 30,
-    "region": "eu",
-    "refresh_days": 30,
-    "approved_uses": ["a"],
-    "mapping": {"prompt": "text", "response": "answer"},
-    "constants": {"task": "triage"},
-}
+SOURCE: dict[str, Any] = build.source(
+    "data/tickets.csv", id="tickets", owner="owner", steward="owner", access=["data-owner"], approved_uses=["a"],
+    mapping={"prompt": "text", "response": "answer"}, constants={"task": "triage"},
+).model_dump(mode="json", exclude_defaults=True)  # fmt: skip
 OWNED = PARAMS["use_case"]["owners"]
 LEAD = PARAMS["use_case"] | {"owners": {"business": "lead", "technical": "lead", "data": "owner"}}
 
@@ -79,6 +67,15 @@ def waits(house: House, declared: Declared) -> list[str]:
     return signing.waits_for(declared, standing.read(house.ledger, house.governance), house.governance)
 
 
+def signed_first(house: House, declared: Declared, owner: str) -> dict[str, Any]:
+    """What an owner signs of a source where nothing is in force before it."""
+    said = signed_declaration.Declaration(
+        declared=declared, owners=[owner], follows=None, environment="production", person=owner, reason="r",
+        time=house.ledger.now(),
+    )  # fmt: skip
+    return dsse.sign(signed_declaration.statement(said), house.key(owner))
+
+
 @pytest.mark.attack(rights="commit", stopped="a source is read as its owner adopted it, outside environment local")
 @pytest.mark.parametrize(
     "changed",
@@ -93,11 +90,7 @@ def waits(house: House, declared: Declared) -> list[str]:
         {"constants": {"task": "triage", "split": "train"}},
         {"max_rows": 10},
         {"terms": {"trade_secret": ["Halcyon"]}},
-        {
-            "suites": Suites(
-                by_source={"tickets": {"name": "s", "expectations": [{"type": "t", "why": "w"}]}}, dataset=None
-            )
-        },
+        {"suites": NONE | {"by_source": {"tickets": SUITE}}},
         {"suites": NONE | {"dataset": SUITE}},
     ],
     ids=lambda changed: next(iter(changed)),
@@ -159,11 +152,7 @@ def test_a_place_is_known_however_it_is_written(outside: House, how: str) -> Non
     copied = source(id="own", owner="second", location=ways[how])
     sign(outside, "second", copied)
     assert waits(outside, copied) == ["owner"]
-    said = signed_declaration.Declaration(
-        declared=copied, owners=["second"], follows=None, environment="production", person="second", reason="r",
-        time=outside.ledger.now(),
-    )  # fmt: skip
-    envelope = dsse.sign(signed_declaration.statement(said), outside.key("second"))
+    envelope = signed_first(outside, copied, "second")
     outside.ledger.append(KIND, copied.subject, {"envelope": envelope})
     assert not waits(outside, copied), "by the ledger alone it is in force"
     with pytest.raises(Refused, match="source/own lies where source/tickets lies, and owner has not signed it"):
@@ -244,11 +233,7 @@ def test_an_old_declaration_written_anew_adopts_nothing(outside: House) -> None:
 def test_what_was_signed_and_held_back_adopts_nothing_later(outside: House) -> None:
     """The owner signed it while nothing was in force, and something else was adopted before it was recorded."""
     lax, strict = source(access=["data-owner", "engineer"]), source()
-    said = signed_declaration.Declaration(
-        declared=lax, owners=["owner"], follows=None, environment="production", person="owner", reason="r",
-        time=outside.ledger.now(),
-    )  # fmt: skip
-    envelope = dsse.sign(signed_declaration.statement(said), outside.key("owner"))
+    envelope = signed_first(outside, lax, "owner")
     sign(outside, "owner", strict)
     outside.ledger.append(KIND, lax.subject, {"envelope": envelope})
     require(outside, strict)

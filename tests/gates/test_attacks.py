@@ -51,9 +51,8 @@ def plant(house: House, about: Evidence, person: str, key: Ed25519PrivateKey | N
     return house.ledger.append(KIND, about.subject.sha256, {"envelope": envelope})
 
 
-def test_the_plant_itself_is_sound(house: House) -> None:
+def test_the_plant_itself_is_sound(house: House, asked: Evidence) -> None:
     """Otherwise the tests below would prove nothing."""
-    asked = house.ask()
     plant(house, asked, "owner")
     assert house.judge(asked).state == "passed"
 
@@ -98,16 +97,14 @@ def test_a_decision_against_the_rules_does_not_count(house: House, person: str, 
 
 @pytest.mark.attack(rights="database", stopped="the person's signature")
 @pytest.mark.parametrize("forger", ["asker", "both"])
-def test_a_decision_signed_with_another_key_does_not_count(house: House, forger: str) -> None:
-    asked = house.ask()
+def test_a_decision_signed_with_another_key_does_not_count(house: House, asked: Evidence, forger: str) -> None:
     plant(house, asked, "owner", house.key(forger))
     assert house.judge(asked).state == "waiting"
     assert "is signed by" in house.why_not(asked)
 
 
 @pytest.mark.attack(rights="database", stopped="the person's signature")
-def test_nor_under_a_false_key_id_nor_by_the_gates_own_key(house: House) -> None:
-    asked = house.ask()
+def test_nor_under_a_false_key_id_nor_by_the_gates_own_key(house: House, asked: Evidence) -> None:
     envelope = plant(house, asked, "owner", house.key("gate")).body["envelope"]
     genuine = house.decide(house.ask(run="run-2"), "owner").body["envelope"]
     envelope["signatures"][0]["keyid"] = genuine["signatures"][0]["keyid"]
@@ -116,8 +113,7 @@ def test_nor_under_a_false_key_id_nor_by_the_gates_own_key(house: House) -> None
 
 
 @pytest.mark.attack(rights="approver", stopped="only keys of people.yaml count")
-def test_an_old_key_stops_counting_when_people_yaml_has_a_new_one(house: House) -> None:
-    asked = house.ask()
+def test_an_old_key_stops_counting_when_people_yaml_has_a_new_one(house: House, asked: Evidence) -> None:
     house.decide(asked, "owner")
     for file in ("owner", "owner.pub"):
         (house.state / "keys" / file).unlink()
@@ -140,8 +136,7 @@ def test_an_old_key_stops_counting_when_people_yaml_has_a_new_one(house: House) 
         ),
     ],
 )
-def test_rows_that_hold_no_decision_do_not_count_and_stop_nothing(house: House, body: dict) -> None:
-    asked = house.ask()
+def test_rows_that_hold_no_decision_do_not_count_and_stop_nothing(house: House, asked: Evidence, body: dict) -> None:
     house.ledger.append(KIND, asked.subject.sha256, body)
     house.decide(asked, "owner")
     standing = house.judge(asked)
@@ -150,8 +145,7 @@ def test_rows_that_hold_no_decision_do_not_count_and_stop_nothing(house: House, 
 
 
 @pytest.mark.attack(rights="database", stopped="what a statement is, is part of what is signed")
-def test_another_statement_signed_by_the_right_person_is_no_decision(house: House) -> None:
-    asked = house.ask()
+def test_another_statement_signed_by_the_right_person_is_no_decision(house: House, asked: Evidence) -> None:
     envelope = house.decide(house.ask(run="run-2", by="both"), "owner").body["envelope"]
     payload = dsse.peek(envelope) | {"predicateType": "urn:hallmark:promotion:v1"}
     house.ledger.append(KIND, asked.subject.sha256, {"envelope": dsse.sign(payload, house.key("owner"))})
@@ -179,8 +173,7 @@ class TestReplay:
         house.ledger.append(KIND, other.subject.sha256, {"envelope": envelope})
         assert "it is about another output" in house.why_not(other)
 
-    def test_of_an_approval_that_was_withdrawn(self, house: House) -> None:
-        asked = house.ask()
+    def test_of_an_approval_that_was_withdrawn(self, house: House, asked: Evidence) -> None:
         envelope = house.decide(asked, "owner").body["envelope"]
         house.decide(asked, "owner", "withdraw")
         house.ledger.append(KIND, asked.subject.sha256, {"envelope": envelope})
@@ -196,16 +189,14 @@ class TestReplay:
         assert house.judge(asked).state == "waiting"
         assert "says the same as entry" in house.why_not(asked)
 
-    def test_of_somebody_elses_withdrawal_takes_nothing_back(self, house: House) -> None:
-        asked = house.ask()
+    def test_of_somebody_elses_withdrawal_takes_nothing_back(self, house: House, asked: Evidence) -> None:
         approval = house.decide(asked, "owner").body["envelope"]
         plant(house, asked, "both", verb="withdraw", role="", withdraws=[dsse.digest(approval)])
         assert house.judge(asked).state == "passed"
 
 
 @pytest.mark.attack(rights="approver", stopped="the ledger's order: the gate had closed before")
-def test_a_decision_after_the_gate_closed_changes_nothing(house: House) -> None:
-    asked = house.ask()
+def test_a_decision_after_the_gate_closed_changes_nothing(house: House, asked: Evidence) -> None:
     house.decide(asked, "owner")
     assert house.settle(asked).state == "passed"
     plant(house, asked, "both", verb="reject", role="risk", reason="too late")
@@ -230,16 +221,14 @@ def test_nor_does_it_carry_over_to_a_later_run(house: House) -> None:
 
 
 @pytest.mark.attack(rights="approver", stopped="the later of the ledger's and the signer's time")
-def test_a_decision_after_the_deadline_does_not_count_however_it_is_dated(house: House) -> None:
-    asked = house.ask()
+def test_a_decision_after_the_deadline_does_not_count_however_it_is_dated(house: House, asked: Evidence) -> None:
     late = house.ledger.now() + timedelta(days=20)
     plant(house, asked, "owner", time=late)
     assert "the deadline of gate data passed on" in house.why_not(asked)
 
 
 @pytest.mark.attack(rights="database", stopped="the later of the ledger's and the signer's time")
-def test_a_row_dated_back_into_the_deadline_does_not_help_a_late_signature(house: House) -> None:
-    asked = house.ask()
+def test_a_row_dated_back_into_the_deadline_does_not_help_a_late_signature(house: House, asked: Evidence) -> None:
     late = plant(house, asked, "owner", time=house.ledger.now() + timedelta(days=20))
     raw(house, f"UPDATE hallmark_ledger SET time = '2020-01-01T00:00:00.000000Z' WHERE seq = {late.seq}")
     assert "the deadline of gate data passed on" in house.why_not(asked)
@@ -263,8 +252,7 @@ def test_a_data_decision_that_denies_its_demo_run_does_not_carry_over(house: Hou
 
 
 @pytest.mark.attack(rights="database", stopped="a gate is judged from the signatures, not from its closing")
-def test_a_gate_closed_by_hand_as_passed_has_not_passed(house: House) -> None:
-    asked = house.ask()
+def test_a_gate_closed_by_hand_as_passed_has_not_passed(house: House, asked: Evidence) -> None:
     body = {"gate": "data", "sha256": evidence.digest(asked), "state": "passed"}
     house.ledger.append(cases.CLOSED, asked.run, body)
     assert house.judge(asked).state == "failed"
@@ -276,7 +264,7 @@ def edit(house: House, seq: int, change: Any) -> None:
         body = json.loads(connection.execute("SELECT body FROM hallmark_ledger WHERE seq = ?", (seq,)).fetchone()[0])
     connection.close()
     change(body)
-    spelled = json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=False).replace("'", "''")
+    spelled = canonical_json(body).decode().replace("'", "''")
     raw(house, f"UPDATE hallmark_ledger SET body = '{spelled}' WHERE seq = {seq}")
 
 
@@ -300,15 +288,13 @@ def exchange(house: House, seq: int, change: Any) -> None:
 class TestEditedRows:
     """By raw SQL, after the triggers were dropped."""
 
-    def test_a_rejection_turned_into_an_approval(self, house: House) -> None:
-        asked = house.ask()
+    def test_a_rejection_turned_into_an_approval(self, house: House, asked: Evidence) -> None:
         entry = house.decide(asked, "owner", "reject", "no")
 
         def turn(body: dict) -> None:
             payload = json.loads(base64.b64decode(body["envelope"]["payload"]))
             payload["predicate"]["verb"] = "approve"
-            spelled = json.dumps(payload, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-            body["envelope"]["payload"] = base64.b64encode(spelled.encode()).decode()
+            body["envelope"]["payload"] = base64.b64encode(canonical_json(payload)).decode()
 
         edit(house, entry.seq, turn)
         assert house.judge(asked).state == "waiting"
@@ -363,23 +349,19 @@ class TestEditedRows:
         house.decide(later, "both", role="data-owner")
         assert house.judge(later).state == "passed"
 
+    def test_what_the_entry_says_in_plain_words_is_what_is_attached(self, house: House, asked: Evidence) -> None:
+        edit(house, 2, lambda body: body.update(requested_by="somebody-else"))
+        with pytest.raises(Refused, match="entry 2 of the ledger was changed: its evidence does not match what it"):
+            house.judge(asked)
+
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (
-            lambda e: e["checks"][0].update(verdict="passed"),
-            "not those that policy and the use case ask",
-        ),
-        (
-            lambda e: e["checks"][0].update(at_least=1.0),
-            "not those that policy and the use case ask",
-        ),
+        (lambda e: e["checks"][0].update(verdict="passed"), "not those that policy and the use case ask"),
+        (lambda e: e["checks"][0].update(at_least=1.0), "not those that policy and the use case ask"),
         (lambda e: e["checks"].pop(0), "not those that policy and the use case ask"),
-        (
-            lambda e: e["checks"].append(e["checks"][0]),
-            "not those that policy and the use case ask",
-        ),
+        (lambda e: e["checks"].append(e["checks"][0]), "not those that policy and the use case ask"),
         (lambda e: e["asks"]["roles"].pop(), "other roles, owners, waivers or a deadline than policy asks"),
         (lambda e: e["asks"]["waive"].update(role="data-owner"), "other roles, owners, waivers or a deadline"),
         (lambda e: e["asks"]["waive"].update(max_days=365), "other roles, owners, waivers or a deadline"),
@@ -407,8 +389,7 @@ def test_a_success_metric_that_lies_is_refused(house: House) -> None:
         house.judge(forged)
 
 
-def test_a_person_who_had_left_or_was_without_the_role_does_not_count(house: House) -> None:
-    asked = house.ask()
+def test_a_person_who_had_left_or_was_without_the_role_does_not_count(house: House, asked: Evidence) -> None:
     house.decide(asked, "owner")
     reload(house, people=PEOPLE.replace("roles: [data-owner]}\n  - {id: both", "roles: [cook]}\n  - {id: both"))
     assert house.why_not(asked).startswith("owner did not hold role data-owner on")
@@ -417,9 +398,3 @@ def test_a_person_who_had_left_or_was_without_the_role_does_not_count(house: Hou
     assert house.why_not(asked).startswith("owner held no role on")
     reload(house, people=PEOPLE.replace("{id: owner,", "{id: owner-two,"))
     assert house.why_not(asked) == "owner is not in people.yaml"
-
-    def test_what_the_entry_says_in_plain_words_is_what_is_attached(self, house: House) -> None:
-        asked = house.ask()
-        edit(house, 2, lambda body: body.update(requested_by="somebody-else"))
-        with pytest.raises(Refused, match="entry 2 of the ledger was changed: its evidence does not match what it"):
-            house.judge(asked)

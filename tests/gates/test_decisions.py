@@ -12,6 +12,8 @@ from tasks.trust import dsse, keys
 from tests.governed.house import PEOPLE, House, put_result, reload
 
 TOMORROW = datetime.now(UTC) + timedelta(days=1)
+WAIVER = {"verb": "waive", "checks": ["enough rows"], "expires": TOMORROW}
+WHAT_A_WAIVER_NAMES = "names the failed checks it is for and when"
 
 
 @pytest.mark.parametrize(
@@ -35,31 +37,11 @@ TOMORROW = datetime.now(UTC) + timedelta(days=1)
         ("owner", {"checks": ["enough rows"]}, InputError, "checks and expiry belong to waive, not to approve"),
         ("owner", {"expires": TOMORROW}, InputError, "checks and expiry belong to waive, not to approve"),
         ("owner", {"verb": "withdraw"}, Refused, "owner has no decision at gate data of run run-1 to withdraw"),
-        ("both", {"verb": "waive", "expires": TOMORROW}, InputError, "names the failed checks it is for and when"),
-        (
-            "both",
-            {"verb": "waive", "checks": ["enough rows"]},
-            InputError,
-            "names the failed checks it is for and when",
-        ),
-        (
-            "both",
-            {"verb": "waive", "checks": ["enough rows"], "expires": TOMORROW, "reason": ""},
-            InputError,
-            "to waive give a reason",
-        ),
-        (
-            "both",
-            {"verb": "waive", "checks": ["enough rows"], "expires": TOMORROW},
-            Refused,
-            "check 'enough rows' did not fail; waivers are for none",
-        ),
-        (
-            "owner",
-            {"verb": "waive", "checks": ["enough rows"], "expires": TOMORROW},
-            Refused,
-            "but data-owner, as people.yaml says; to waive at gate data takes role risk",
-        ),
+        ("both", {"verb": "waive", "expires": TOMORROW}, InputError, WHAT_A_WAIVER_NAMES),
+        ("both", {"verb": "waive", "checks": ["enough rows"]}, InputError, WHAT_A_WAIVER_NAMES),
+        ("both", WAIVER | {"reason": ""}, InputError, "to waive give a reason"),
+        ("both", WAIVER, Refused, "check 'enough rows' did not fail; waivers are for none"),
+        ("owner", WAIVER, Refused, "but data-owner, as people.yaml says; to waive at gate data takes role risk"),
     ],
 )
 def test_decisions_that_are_refused(house: House, person: str, options: dict, error: type, message: str) -> None:
@@ -111,15 +93,13 @@ def test_the_same_decision_twice_is_one(house: House) -> None:
     assert house.decide(asked, "owner") != once[0]
 
 
-def test_who_rejected_must_withdraw_before_approving(house: House) -> None:
-    asked = house.ask()
+def test_who_rejected_must_withdraw_before_approving(house: House, asked: Evidence) -> None:
     house.decide(asked, "owner", "reject", "no")
     with pytest.raises(Refused, match="owner has rejected at gate data; withdraw that before approving"):
         house.decide(asked, "owner")
 
 
-def test_one_role_can_be_withdrawn_alone(house: House) -> None:
-    asked = house.ask()
+def test_one_role_can_be_withdrawn_alone(house: House, asked: Evidence) -> None:
     house.decide(asked, "both", role="data-owner")
     house.decide(asked, "both", "reject", "no", role="risk")
     house.decide(asked, "both", "withdraw", role="risk")
@@ -144,8 +124,7 @@ def test_what_was_never_asked_cannot_be_decided(house: House) -> None:
     ],
     ids=["requester", "demo", "artefacts", "facts", "checks", "tier"],
 )
-def test_evidence_other_than_the_recorded_one_is_refused(house: House, change: dict) -> None:
-    asked = house.ask()
+def test_evidence_other_than_the_recorded_one_is_refused(house: House, asked: Evidence, change: dict) -> None:
     edited = Evidence.model_validate(asked.model_dump() | change)
     with pytest.raises(Refused, match="is not the one on record"):
         house.decide(edited, "owner")
@@ -154,8 +133,7 @@ def test_evidence_other_than_the_recorded_one_is_refused(house: House, change: d
 
 
 @pytest.mark.attack(rights="approver", stopped="the person's signature")
-def test_the_key_must_be_that_of_the_person(house: House, tmp_path: Path) -> None:
-    asked = house.ask()
+def test_the_key_must_be_that_of_the_person(house: House, asked: Evidence, tmp_path: Path) -> None:
     for wrong in (house.key("both"), house.key("gate")):
         with pytest.raises(Refused, match=r"the key SHA256:\S+ is not one that owner can sign with .* has SHA256:"):
             house.decide(asked, "owner", signer=wrong)
@@ -177,8 +155,7 @@ def test_without_a_key_the_way_to_one_is_told(house: House, tmp_path: Path) -> N
         house.decide(house.ask(), "owner")
 
 
-def test_what_is_signed_names_evidence_subject_and_policy(house: House) -> None:
-    asked = house.ask()
+def test_what_is_signed_names_evidence_subject_and_policy(house: House, asked: Evidence) -> None:
     envelope = house.decide(asked, "owner").body["envelope"]
     statement = dsse.verify(envelope, [house.line("owner")])
     assert dsse.subjects(statement) == {

@@ -8,6 +8,7 @@ from tasks.core.errors import InputError, Refused
 from tasks.core.files import write_json
 from tasks.gates import cases, evidence, gates
 from tasks.gates.decisions import decide_demo
+from tasks.gates.evidence import Evidence
 from tests.governed.house import PEOPLE, POLICY, House, keyed, put_result, reload
 from tests.patience import wait_until
 
@@ -21,8 +22,7 @@ def waive(house: House, asked, days: float = 1, person: str = "both", checks=("e
     return house.decide(asked, person, "waive", "pilot only", checks=checks, expires=expires)
 
 
-def test_a_gate_waits_passes_and_closes(house: House) -> None:
-    asked = house.ask()
+def test_a_gate_waits_passes_and_closes(house: House, asked: Evidence) -> None:
     standing = house.judge(asked)
     assert standing.state == "waiting"
     assert standing.waiting_for == ["1 approval in role data-owner, of owner, both"]
@@ -111,8 +111,7 @@ def test_before_the_gate_closes_an_expired_waiver_can_be_renewed(house: House) -
     assert house.judge(asked, house.ledger.now() + timedelta(days=4)).state == "waiting"
 
 
-def test_a_rejection_stands_until_it_is_withdrawn(house: House) -> None:
-    asked = house.ask()
+def test_a_rejection_stands_until_it_is_withdrawn(house: House, asked: Evidence) -> None:
     house.decide(asked, "owner")
     house.decide(asked, "both", "reject", "wrong extract", role="data-owner")
     assert house.judge(asked).state == "rejected"
@@ -124,8 +123,7 @@ def test_a_rejection_stands_until_it_is_withdrawn(house: House) -> None:
         house.decide(asked, "both", "withdraw")
 
 
-def test_a_withdrawn_approval_counts_no_more_and_can_be_given_again(house: House) -> None:
-    asked = house.ask()
+def test_a_withdrawn_approval_counts_no_more_and_can_be_given_again(house: House, asked: Evidence) -> None:
     house.decide(asked, "owner")
     house.decide(asked, "owner", "withdraw")
     standing = house.judge(asked)
@@ -145,8 +143,7 @@ def test_past_its_deadline_a_gate_expires_and_late_decisions_are_refused(house: 
     assert house.judge(asked).state == "expired"
 
 
-def test_the_question_is_put_once_and_what_is_on_record_counts(house: House) -> None:
-    asked = house.ask()
+def test_the_question_is_put_once_and_what_is_on_record_counts(house: House, asked: Evidence) -> None:
     put_result(house.layout.measured("split"), seconds=3)
     assert house.collect() != asked
     assert house.ask() == asked
@@ -203,8 +200,7 @@ def test_a_gate_that_nobody_may_decide_says_so(house: House) -> None:
     ]
 
 
-def test_a_gate_is_closed_once_and_never_while_it_waits(house: House) -> None:
-    asked = house.ask()
+def test_a_gate_is_closed_once_and_never_while_it_waits(house: House, asked: Evidence) -> None:
     with pytest.raises(InputError, match="still waits"):
         gates.close(house.ledger, asked, house.judge(asked))
     house.decide(asked, "owner")
@@ -215,8 +211,7 @@ def test_a_gate_is_closed_once_and_never_while_it_waits(house: House) -> None:
     assert len(house.ledger.entries(cases.CLOSED)) == 1
 
 
-def test_a_decision_between_judging_and_closing_is_not_lost(house: House) -> None:
-    asked = house.ask()
+def test_a_decision_between_judging_and_closing_is_not_lost(house: House, asked: Evidence) -> None:
     house.decide(asked, "owner")
     standing = house.judge(asked)
     house.decide(asked, "both", "reject", "stop", role="data-owner")

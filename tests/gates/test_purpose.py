@@ -98,7 +98,7 @@ def test_tiers_say_which_is_higher(house: House, levels: tuple[str, str], told: 
         reload(house, TWO_TIERS.replace("level: 1", low).replace("level: 2", high))
 
 
-def test_a_use_is_allowed_in_the_same_words(house: House) -> None:
+def test_a_use_is_allowed_in_the_same_words() -> None:
     assert unapproved(["Sort  messages"], {"tickets": ["train", "sort messages"]}) == []
     assert unapproved(["sort messages", "rank people"], {"tickets": ["sort messages"], "mails": []}) == [
         "tickets is not approved for 'rank people' (approved: 'sort messages')",

@@ -1,6 +1,7 @@
 """A gate that waits: reminders, escalation and expiry, each once, over restarts and with clocks that jump."""
 
-import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 
 import pytest
@@ -21,11 +22,19 @@ def slow(house: House) -> House:
     return house
 
 
-def after(house: House, days: float, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, float | str]]:
-    """What is recorded that many days after the gate was asked."""
-    asked = cases.still_open(house.ledger)[0]
-    clock(asked.entry.time + timedelta(days=days), monkeypatch)
-    return [said(entry) for entry in reminders.remind(house.ledger, house.governance, asked)]
+After = Callable[[House, float], list[tuple[str, float | str]]]
+
+
+@pytest.fixture
+def after(monkeypatch: pytest.MonkeyPatch) -> After:
+    """A function that returns what is recorded that many days after the gate was asked."""
+
+    def recorded(house: House, days: float) -> list[tuple[str, float | str]]:
+        asked = cases.still_open(house.ledger)[0]
+        clock(asked.entry.time + timedelta(days=days), monkeypatch)
+        return [said(entry) for entry in reminders.remind(house.ledger, house.governance, asked)]
+
+    return recorded
 
 
 def clock(now: datetime, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -37,80 +46,68 @@ def said(entry: Entry) -> tuple[str, float | str]:
     return (entry.kind, body.get("after_days") or body.get("to") or body["state"])
 
 
-def test_each_reminder_and_the_escalation_come_once_at_their_time(slow: House, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_reminder_and_the_escalation_come_once_at_their_time(slow: House, after: After) -> None:
     slow.ask()
     wanted = {
         0.9: [], 1.1: [("gate.reminded", 1)], 1.2: [], 3: [("gate.reminded", 3)],
         5: [("gate.escalated", "release-manager")], 6: [], 7.5: [("gate.reminded", 7)], 9.9: [],
     }  # fmt: skip
-    assert {days: after(slow, days, monkeypatch) for days in wanted} == wanted
+    assert {days: after(slow, days) for days in wanted} == wanted
     roles = [entry.body["roles"] for entry in slow.ledger.entries(reminders.REMINDED)]
     assert roles == [["data-owner"]] * 3
 
 
-def test_a_monitor_that_was_off_for_days_says_the_last_reminder_alone(
-    slow: House, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_monitor_that_was_off_for_days_says_the_last_reminder_alone(slow: House, after: After) -> None:
     slow.ask()
-    assert after(slow, 8, monkeypatch) == [("gate.reminded", 7), ("gate.escalated", "release-manager")]
+    assert after(slow, 8) == [("gate.reminded", 7), ("gate.escalated", "release-manager")]
     slow.ledger = open_ledger(slow.state)  # a new process
-    assert after(slow, 8, monkeypatch) == []
+    assert after(slow, 8) == []
 
 
-def test_a_clock_that_jumps_back_and_forth_repeats_nothing(slow: House, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_clock_that_jumps_back_and_forth_repeats_nothing(slow: House, after: After) -> None:
     slow.ask()
-    assert after(slow, 3, monkeypatch) == [("gate.reminded", 3)]
+    assert after(slow, 3) == [("gate.reminded", 3)]
     for days in (-400, 1, 3, 0, 4):
-        assert after(slow, days, monkeypatch) == []
+        assert after(slow, days) == []
 
 
 def test_two_monitors_at_once_say_it_once(slow: House, monkeypatch: pytest.MonkeyPatch) -> None:
     slow.ask()
     asked = cases.still_open(slow.ledger)[0]
     clock(asked.entry.time + timedelta(days=2), monkeypatch)
-    monitors = [
-        threading.Thread(target=reminders.remind, args=(open_ledger(slow.state), slow.governance, asked))
-        for _ in range(4)
-    ]
-    for one in monitors:
-        one.start()
-    for one in monitors:
-        one.join()
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda _: reminders.remind(open_ledger(slow.state), slow.governance, asked), range(4)))
     assert len(slow.ledger.entries(reminders.REMINDED)) == 1
 
 
-def test_at_the_deadline_the_gate_closes_once_and_takes_no_decision(
-    slow: House, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_at_the_deadline_the_gate_closes_once_and_takes_no_decision(slow: House, after: After) -> None:
     asked = slow.ask()
     case = cases.still_open(slow.ledger)[0]
-    assert after(slow, 10.1, monkeypatch) == [("gate.closed", "expired")]
+    assert after(slow, 10.1) == [("gate.closed", "expired")]
     assert reminders.remind(slow.ledger, slow.governance, case) == []
     assert cases.still_open(slow.ledger) == [] and slow.judge(asked).state == "expired"
     assert len(slow.ledger.entries(cases.CLOSED)) == 1
 
 
-def test_who_has_decided_is_left_in_peace(slow: House, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_who_has_decided_is_left_in_peace(slow: House, after: After) -> None:
     slow.decide(slow.ask(), "owner")
-    assert after(slow, 8, monkeypatch) == []
+    assert after(slow, 8) == []
 
 
 def test_of_two_roles_the_one_that_is_missing_is_reminded_and_of_a_failed_check_who_may_waive_it(
-    house: House, monkeypatch: pytest.MonkeyPatch
+    house: House, after: After
 ) -> None:
     reload(house, policy=SLOW.replace("[{role: data-owner}]", "[{role: data-owner}, {role: ml-lead}]"))
     put_result(house.layout.stage("split"), train_rows=50)
     house.decide(house.ask(), "owner")
-    assert after(house, 2, monkeypatch) == [("gate.reminded", 1)]
+    assert after(house, 2) == [("gate.reminded", 1)]
     (entry,) = house.ledger.entries(reminders.REMINDED)
     assert entry.body["roles"] == ["ml-lead", "risk"]
 
 
-def test_the_same_question_asked_again_after_closing_is_reminded_of_anew(
-    slow: House, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_same_question_asked_again_after_closing_is_reminded_of_anew(slow: House, after: After) -> None:
     slow.ask()
-    assert after(slow, 1, monkeypatch) == [("gate.reminded", 1)]
+    assert after(slow, 1) == [("gate.reminded", 1)]
     (slow.layout.stage("split") / "train.txt").write_text("other rows")
     slow.ask()
-    assert after(slow, 1.5, monkeypatch) == [("gate.reminded", 1)]
+    assert after(slow, 1.5) == [("gate.reminded", 1)]

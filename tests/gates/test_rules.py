@@ -209,8 +209,7 @@ def test_a_rule_says_the_same_whoever_asks(house: House, case: Case) -> None:
         assert case.word in offline(house, asked)
 
 
-def test_what_was_withdrawn_counts_nowhere(house: House) -> None:
-    asked = house.ask()
+def test_what_was_withdrawn_counts_nowhere(house: House, asked: Evidence) -> None:
     house.decide(asked, "owner")
     assert offline(house, asked) == ""
     house.decide(asked, "owner", "withdraw")

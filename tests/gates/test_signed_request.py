@@ -6,6 +6,7 @@ import pytest
 
 from tasks.core.errors import InputError, Refused
 from tasks.gates import signed_request
+from tasks.gates.evidence import Evidence
 from tasks.policy.people import Person
 from tasks.policy.policy import SCHEDULER
 from tasks.trust import dsse
@@ -124,8 +125,7 @@ def test_evidence_that_names_another_requester_than_signed_is_not_judged(house: 
 
 
 @pytest.mark.attack(rights="database", stopped="without a signed request no gate is judged")
-def test_evidence_of_a_run_that_nobody_asked_for_is_not_judged(house: House) -> None:
-    asked = house.ask()
+def test_evidence_of_a_run_that_nobody_asked_for_is_not_judged(house: House, asked: Evidence) -> None:
     raw(house, "UPDATE hallmark_ledger SET kind = 'run.elsewhere' WHERE kind = 'run.requested'")
     with pytest.raises(Refused, match="holds no request for run run-1 that verifies"):
         house.judge(asked)

@@ -47,32 +47,8 @@ def test_a_demo_pass_is_marked(house: House) -> None:
     assert verify_gate(house.layout, "data", lines, policy).demo
 
 
-def change_output(house: House) -> None:
-    (house.layout.stage("split") / "train.txt").write_text("rowz")
-
-
-def add_output(house: House) -> None:
-    (house.layout.stage("split") / "more.txt").write_text("")
-
-
-def rename_output(house: House) -> None:
-    (house.layout.stage("split") / "train.txt").rename(house.layout.stage("split") / "test.txt")
-
-
-def link_output(house: House) -> None:
-    (house.layout.stage("split") / "more").symlink_to("/")
-
-
-def remove_output(house: House) -> None:
-    shutil.rmtree(house.layout.stage("split"))
-
-
-def remove_statement(house: House) -> None:
-    house.layout.gate("data").unlink()
-
-
-def respell_statement(house: House) -> None:
-    write_json(house.layout.gate("data"), read_json(house.layout.gate("data")))
+def split(house: House) -> Path:
+    return house.layout.stage("split")
 
 
 def take_evaluation_statement(house: House) -> None:
@@ -88,40 +64,42 @@ def sign_it_oneself(house: House) -> None:
     dsse.write(house.layout.gate("data"), dsse.sign(payload, house.key("owner")))
 
 
-def use_a_decision(house: House) -> None:
-    dsse.write(house.layout.gate("data"), house.ledger.entries("gate.decision")[0].body["envelope"])
-
-
 def change_policy(house: House) -> None:
     reload(house, POLICY.replace("at_least: 0.7", "at_least: 0.6"))
     authority(house)
 
 
-def use_experiment_statement(house: House) -> None:
-    statement.write_experiment_gate(house.layout, "data", house.governance)
-
-
-ATTACKS: dict[Callable[[House], None], str] = {
-    change_output: "is not the output that gate data let pass",
-    add_output: "is not the output that gate data let pass",
-    rename_output: "is not the output that gate data let pass",
-    link_output: "symbolic link",
-    remove_output: "is not the output that gate data let pass",
-    remove_statement: "gate data is not passed",
-    respell_statement: "not in canonical form",
-    take_evaluation_statement: "the statement of something else",
-    sign_it_oneself: "is signed by",
-    use_a_decision: "is signed by",
-    change_policy: "under another policy",
-    use_experiment_statement: "is for experiments, this run is of risk tier low",
+OTHER = "is not the output that gate data let pass"
+ATTACKS: dict[str, tuple[Callable[[House], object], str]] = {
+    "change_output": (lambda house: (split(house) / "train.txt").write_text("rowz"), OTHER),
+    "add_output": (lambda house: (split(house) / "more.txt").write_text(""), OTHER),
+    "rename_output": (lambda house: (split(house) / "train.txt").rename(split(house) / "test.txt"), OTHER),
+    "link_output": (lambda house: (split(house) / "more").symlink_to("/"), "symbolic link"),
+    "remove_output": (lambda house: shutil.rmtree(split(house)), OTHER),
+    "remove_statement": (lambda house: house.layout.gate("data").unlink(), "gate data is not passed"),
+    "respell_statement": (
+        lambda house: write_json(house.layout.gate("data"), read_json(house.layout.gate("data"))),
+        "not in canonical form",
+    ),
+    "take_evaluation_statement": (take_evaluation_statement, "the statement of something else"),
+    "sign_it_oneself": (sign_it_oneself, "is signed by"),
+    "use_a_decision": (
+        lambda house: dsse.write(house.layout.gate("data"), house.ledger.entries("gate.decision")[0].body["envelope"]),
+        "is signed by",
+    ),
+    "change_policy": (change_policy, "under another policy"),
+    "use_experiment_statement": (
+        lambda house: statement.write_experiment_gate(house.layout, "data", house.governance),
+        "is for experiments, this run is of risk tier low",
+    ),
 }
 
 
 @pytest.mark.attack(rights="worker", stopped="the gate's signed statement names the output by digest")
-@pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.__name__)
-def test_a_way_around_the_gate_is_refused(passed: House, attack: Callable[[House], None]) -> None:
+@pytest.mark.parametrize(("attack", "why"), ATTACKS.values(), ids=ATTACKS)
+def test_a_way_around_the_gate_is_refused(passed: House, attack: Callable[[House], object], why: str) -> None:
     attack(passed)
-    with pytest.raises(Refused, match=ATTACKS[attack]):
+    with pytest.raises(Refused, match=why):
         require_gate(passed.layout, "data")
 
 
@@ -169,7 +147,7 @@ def test_experiments_run_with_any_output_under_tier_experiment_only(house: House
         require_gate(house.layout, "data")
     statement.write_experiment_gate(house.layout, "data", house.governance)
     require_gate(house.layout, "data")
-    change_output(house)
+    (split(house) / "train.txt").write_text("rowz")
     require_gate(house.layout, "data")
     with pytest.raises(Refused):
         require_gate(house.layout, "evaluation")

@@ -129,8 +129,7 @@ def test_a_gate_whose_evidence_was_changed_hides_no_other(house: House) -> None:
     assert second.stands == house.judge(later)
 
 
-def test_a_decision_in_somebody_elses_name_is_judged_at_a_glance_too(house: House) -> None:
-    asked = house.ask()
+def test_a_decision_in_somebody_elses_name_is_judged_at_a_glance_too(house: House, asked: Evidence) -> None:
     house.decide(asked, "owner")
     (entry,) = house.ledger.entries("gate.decision")
     envelope = entry.body["envelope"]

@@ -1,12 +1,15 @@
 """The fixtures of this room; what they are made of is in house.py."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tasks.core.layout import Layout
+from tasks.gates.evidence import Evidence
 from tasks.ledger.ledger import open_ledger
 from tasks.policy import governance
+from tests.asking_agent import AskingAgent, started
 from tests.governed.datasets import dataset, origin, put
 from tests.governed.house import STATE, House, copied, put_result, write_governance
 from tests.governed.postgres import new_database
@@ -41,6 +44,21 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def house(tmp_path: Path, made: Path, monkeypatch: pytest.MonkeyPatch) -> House:
     monkeypatch.delenv("HALLMARK_LEDGER_URL", raising=False)
     return copied(made, tmp_path)
+
+
+@pytest.fixture
+def asked(house: House) -> Evidence:
+    """What the data gate of run-1 asks."""
+    return house.ask()
+
+
+@pytest.fixture
+def agent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[AskingAgent]:
+    """The agent that the environment names, whose owner is asked about each use of a key."""
+    with started(tmp_path / "agent") as agent:
+        for name, value in agent.environment.items():
+            monkeypatch.setenv(name, value)
+        yield agent
 
 
 @pytest.fixture(scope="session")

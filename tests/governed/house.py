@@ -175,15 +175,18 @@ def raw(house: House, *statements: str) -> None:
     connection.close()
 
 
-def authority(house: House, tier: str = "low") -> None:
-    """Write inputs/authority.json as `resolve` does."""
-    value = Authority(
-        gate_public_keys=[house.line("gate")],
-        policy_sha256=house.governance.policy.digest(),
-        environment=house.governance.policy.environment,
+def authority_of(governed: Governance, tier: str = "low") -> Authority:
+    """What inputs/authority.json says in a run that `resolve` has begun."""
+    return Authority(
+        gate_public_keys=[key.public_key for key in governed.keys_of("gate")],
+        policy_sha256=governed.policy.digest(),
+        environment=governed.policy.environment,
         tier=tier,
     )
-    write_json(house.layout.authority, value.model_dump())
+
+
+def authority(house: House, tier: str = "low") -> None:
+    write_json(house.layout.authority, authority_of(house.governance, tier).model_dump(mode="json"))
 
 
 def keyed(people: str, state: Path) -> str:

@@ -96,7 +96,7 @@ def test_a_pair_that_nothing_decides_is_shown_once_with_both_records(run: Run, s
     assert (sides["b"].row, sides["b"].owner, sides["b"].effective_from) == (12, "bob", date(2025, 1, 1))
     assert sides["a"].kept == sides["b"].kept == kept
     said = ("both are kept", "both kept") if kept else ("neither is kept", "neither kept")
-    assert said[0] in terminal(found(run), run) and said[1] in page.render(found(run))
+    assert said[0] in terminal(found(run)) and said[1] in page.render(found(run))
 
 
 @pytest.mark.parametrize(
@@ -150,13 +150,13 @@ def test_hostile_texts_are_shown_and_do_nothing(run: Run) -> None:
     html = page.render(found(run))
     assert "<script" not in html and "<img" not in html and "default-src 'none'" in html
     assert "&lt;script&gt;alert(1)" in html and "{{ 7*7 }}" in html and "&lt;U+202E&gt;gnp.exe" in html
-    told = terminal(found(run), run)
+    told = terminal(found(run))
     assert "[bold]x[/bold]" in told and "<U+001B>[31mred" in told
     for character in "\x1b\u202e":
         assert character not in html and character not in told
 
 
-def terminal(shown: pairs.Conflicts, run: Run) -> str:
+def terminal(shown: pairs.Conflicts) -> str:
     """What a person sees in a terminal without colours."""
     screen = Console(file=io.StringIO(), width=400, markup=False, highlight=False, emoji=False)
     with pytest.MonkeyPatch.context() as patch:
@@ -168,7 +168,7 @@ def terminal(shown: pairs.Conflicts, run: Run) -> str:
 
 def test_the_terminal_shows_both_and_what_to_do(run: Run) -> None:
     judged(run, two(second=LONG.replace("evening", "evenign")))
-    told = terminal(found(run), run)
+    told = terminal(found(run))
     assert "⟦evening⟧" in told and "⟦evenign⟧" in told and "a, row 11" in told and "b, row 12" in told
     assert "undecided, neither is kept" in told and "the higher `authority` in sources.yaml" in told
 

@@ -44,11 +44,6 @@ def dataset(run: Run, rows: list[dict[str, str]], **fields: Any) -> tables.Datas
     return build.add(run.layout, "tests")
 
 
-@pytest.fixture
-def state(run: Run) -> Path:
-    return run.layout.state
-
-
 def test_a_record_is_found_with_its_side_source_and_row(run: Run, state: Path) -> None:
     made = dataset(run, messages(40))
     for side in ("train", "test"):

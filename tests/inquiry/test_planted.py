@@ -26,11 +26,12 @@ from tests.stages.data.build import Run, params, source, table
 HEADER = "source_id,row,defect,original,value\n"
 
 
-def drill(run: Run, rows: list[dict[str, Any]], truth: str, **fields: Any) -> Planted:
-    """The figures of a run over `rows`, with a truth beside them."""
+def drill(run: Run, rows: list[dict[str, Any]], truth: str, **protect: str) -> Planted:
+    """The figures of a run over `rows` that drops trade secrets, with a truth beside them."""
     (run.root / "data.csv").write_bytes(table(rows))
     (run.root / "truth.csv").write_text(HEADER + truth)
-    run.resolve(source("data.csv", **fields), truth="truth.csv", terms={"trade_secret": ["Halcyon"]})
+    dropping = source("data.csv", protect={"trade_secret": "drop"} | protect)
+    run.resolve(dropping, truth="truth.csv", terms={"trade_secret": ["Halcyon"]})
     for stage in (ingest, clean, deduplicate):
         stage.run(params(max_malformed_share=0.5, near_duplicates={"jaccard": 0.85}), run.layout)
     score.write(run.layout)
@@ -50,7 +51,7 @@ ROWS = [
 
 def test_rows_are_judged_by_rule_and_by_what_is_kept(run: Run) -> None:
     truth = "src,2,duplicate,src:1,\nsrc,3,empty_prompt,,\nsrc,7,empty_prompt,,\nsrc,5,trade_secret,,Halcyon\n"
-    found = {kind.defect: kind for kind in drill(run, ROWS, truth, protect={"trade_secret": "drop"}).kinds}
+    found = {kind.defect: kind for kind in drill(run, ROWS, truth).kinds}
     assert set(found) == {"duplicate", "empty_prompt", "trade_secret"}
     duplicate = found["duplicate"]
     assert (duplicate.recall, duplicate.precision, duplicate.copies, duplicate.cited) == (1.0, 1.0, 1, 1)
@@ -60,14 +61,14 @@ def test_rows_are_judged_by_rule_and_by_what_is_kept(run: Run) -> None:
 
 
 def test_what_was_taken_out_and_not_planted_costs_precision(run: Run) -> None:
-    found = drill(run, [*ROWS, ROWS[6], ROWS[6]], "src,2,duplicate,src:1,\n", protect={"trade_secret": "drop"})
+    found = drill(run, [*ROWS, ROWS[6], ROWS[6]], "src,2,duplicate,src:1,\n")
     (duplicate,) = found.kinds
     assert (duplicate.removed, duplicate.right, duplicate.recall) == (3, 1, 1.0)
 
 
 def test_values_are_judged_character_by_character(run: Run) -> None:
     truth = "src,4,email,,ada@example.org\nsrc,6,name,,twice\n"
-    found = {item.category: item for item in drill(run, ROWS, truth, protect={"trade_secret": "drop"}).classes}
+    found = {item.category: item for item in drill(run, ROWS, truth).classes}
     assert (found["email"].truth, found["email"].hit, found["email"].values) == (15, 15, 1)
     assert (found["email"].marked, found["email"].right) == (32, 15)  # grace@example.org is not in the truth
     assert (found["name"].recall, found["name"].taken_for) == (0.0, {"kept": 5})
@@ -76,20 +77,16 @@ def test_values_are_judged_character_by_character(run: Run) -> None:
 
 def test_a_class_that_its_source_keeps_is_not_judged(run: Run) -> None:
     truth = "src,4,email,,ada@example.org\n"
-    assert [
-        item.category
-        for item in drill(run, ROWS, truth, protect={"trade_secret": "drop", "email": "keep"}).classes
-        if item.truth
-    ] == []
+    assert [item.category for item in drill(run, ROWS, truth, email="keep").classes if item.truth] == []
 
 
 def test_figures_hold_no_value(run: Run) -> None:
-    drill(run, ROWS, "src,4,email,,ada@example.org\n", protect={"trade_secret": "drop"})
+    drill(run, ROWS, "src,4,email,,ada@example.org\n")
     assert "ada@" not in run.layout.measured("planted.json").read_text()
 
 
 def test_without_a_truth_there_are_no_figures(run: Run) -> None:
-    drill(run, ROWS, "", protect={"trade_secret": "drop"})
+    drill(run, ROWS, "")
     run.resolve(source("data.csv"))
     score.write(run.layout)
     assert not run.layout.measured("planted.json").exists()
@@ -111,7 +108,7 @@ def test_without_a_truth_there_are_no_figures(run: Run) -> None:
 )
 def test_a_truth_about_something_else_is_refused_without_its_values(run: Run, truth: str, said: str) -> None:
     with pytest.raises(InputError, match=said) as caught:
-        drill(run, ROWS, truth, protect={"trade_secret": "drop"})
+        drill(run, ROWS, truth)
     assert "@" not in str(caught.value)
 
 
@@ -143,7 +140,7 @@ def test_training_text_in_a_fixed_test_set_is_judged(run: Run) -> None:
 
 
 def test_a_truth_that_changed_or_is_not_there_is_refused(run: Run) -> None:
-    drill(run, ROWS, "", protect={"trade_secret": "drop"})
+    drill(run, ROWS, "")
     (run.root / "truth.csv").write_text(HEADER + "src,2,duplicate,src:1,\n")
     with pytest.raises(InputError, match="not what it was when the run was resolved"):
         score.write(run.layout)
@@ -188,5 +185,5 @@ def test_a_class_taken_for_another_counts_as_found() -> None:
 
 
 def test_what_another_rule_took_is_said(run: Run) -> None:
-    found = drill(run, ROWS, "src,2,near_duplicate,src:1,\n", protect={"trade_secret": "drop"})
+    found = drill(run, ROWS, "src,2,near_duplicate,src:1,\n")
     assert found.kinds[0].recall == 0.0 and found.kinds[0].taken_for == {"exact_duplicate": 1}

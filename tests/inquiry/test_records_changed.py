@@ -4,8 +4,6 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from tasks.core.layout import Layout
 from tasks.inquiry import records_changed
 from tasks.inquiry.lineage import build
@@ -22,11 +20,6 @@ def dataset(state: Path, name: str, rows: list[dict[str, str]], seed: int = 17) 
     for stage in stages().values():
         stage.run(params(test_share=0.3, seed=seed), run.layout)
     return build.add(run.layout, "tests").sha256
-
-
-@pytest.fixture
-def state(run: Run) -> Path:
-    return run.layout.state
 
 
 def counts(**given: Any) -> SourceRecords:

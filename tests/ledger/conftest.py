@@ -5,11 +5,23 @@ from pathlib import Path
 import pytest
 
 from tasks.ledger.heads import publish
+from tasks.ledger.ledger import Ledger, open_ledger
 from tests.governed.fixtures import cluster, folder, house, made
 from tests.governed.house import House
 from tests.ledger.publishing import append, published
 
 __all__ = ["away", "cluster", "folder", "house", "kept", "made"]
+
+
+@pytest.fixture(autouse=True)
+def own_ledger(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test opens a ledger that the environment names."""
+    monkeypatch.delenv("HALLMARK_LEDGER_URL", raising=False)
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Ledger:
+    return open_ledger(tmp_path)
 
 
 @pytest.fixture

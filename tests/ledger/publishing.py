@@ -1,6 +1,8 @@
 """Entries appended, heads published, and a ledger changed behind its back."""
 
 import sqlite3
+from collections.abc import Callable
+from pathlib import Path
 
 from tasks.ledger import check as ledger_check
 from tasks.ledger.heads import publish
@@ -30,10 +32,19 @@ def said(house: House, verdict: str) -> str:
     return "\n".join(finding.text for finding in verified(house).findings if finding.verdict == verdict)
 
 
-def edit(house: House, *statements: str) -> None:
+def rewrite(export: Path, change: Callable[[list[bytes]], object]) -> None:
+    """Change the lines of an export."""
+    lines = export.read_bytes().splitlines()
+    change(lines)
+    export.write_bytes(b"".join(line + b"\n" for line in lines))
+
+
+def edit(house: House, *statements: str, mended: bool = True) -> None:
+    """Change the database; `mended`: with the tree beside the entries made theirs again."""
     with sqlite3.connect(house.state / "ledger.db") as connection:
         unguard(connection)
         for statement in statements:
             connection.execute(statement)
-        mend(connection)
+        if mended:
+            mend(connection)
     connection.close()

@@ -19,13 +19,7 @@ from tasks.ledger import proof as ledger_proof
 from tasks.ledger.heads import publish
 from tasks.ledger.ledger import Ledger, open_ledger
 from tests.governed.house import House, put_result
-from tests.ledger.publishing import edit, published, said, verified
-
-
-@pytest.fixture
-def ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ledger:
-    monkeypatch.delenv("HALLMARK_LEDGER_URL", raising=False)
-    return open_ledger(tmp_path)
+from tests.ledger.publishing import edit, published, rewrite, said, verified
 
 
 @pytest.fixture
@@ -166,9 +160,8 @@ def test_a_changed_attachment_of_an_export_is_refused(
 ) -> None:
     path = tmp_path / "ledger.jsonl"
     ledger_export.export(asked.ledger, asked.governance, path)
-    found = path.read_bytes().splitlines()
-    forge(found, next(at for at, line in enumerate(found) if line.startswith(b'{"attached"')))
-    path.write_bytes(b"".join(line + b"\n" for line in found))
+    first = next(at for at, line in enumerate(path.read_bytes().splitlines()) if line.startswith(b'{"attached"'))
+    rewrite(path, lambda found: forge(found, first))
     try:
         assert ledger_export.verify(path, publish.signers(asked.governance)).verdict == "wrong"
     except Refused as error:

@@ -1,7 +1,6 @@
 """Heads in a git repository: a commit each, on a ref of their own."""
 
 import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -10,12 +9,7 @@ from tasks.core.errors import Refused
 from tasks.ledger.heads import heads, publish
 from tests.governed.house import House
 from tests.ledger.publishing import append, edit, published, said, verified
-
-
-def git(folder: Path, *args: str) -> str:
-    identity = ["-c", "user.name=test", "-c", "user.email=test@example.invalid"]
-    done = subprocess.run(["git", *identity, *args], cwd=folder, check=True, capture_output=True, text=True)
-    return done.stdout.strip()
+from tests.tiny_project import git
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 import dataclasses
 import random
 import shutil
-import sqlite3
 from pathlib import Path
 
 import pytest
@@ -15,7 +14,7 @@ from tasks.ledger.heads import publish
 from tasks.ledger.ledger import open_ledger
 from tests.governed.house import House
 from tests.ledger.publishing import UNTYPED, append, edit, published, said, verified
-from tests.ledger_tampering import KINDS, tamper, unguard
+from tests.ledger_tampering import KINDS, tamper
 
 
 @pytest.mark.attack(rights="database", stopped="signed heads published elsewhere (it shows)")
@@ -31,7 +30,7 @@ def test_what_is_changed_before_the_last_published_head_shows(kept: House, kind:
         assert ledger_check.verify(open_ledger(copy), governed).verdict == "wrong", told
 
 
-def test_where_a_change_is_can_be_read_off_the_heads(kept: House, away: Path) -> None:
+def test_where_a_change_is_can_be_read_off_the_heads(kept: House) -> None:
     edit(kept, "UPDATE hallmark_ledger SET body = '{}' WHERE seq = 5")
     assert "the head in" in said(kept, "wrong") and "entries 1 to 6 are not those" in said(kept, "wrong")
     assert "1 signed heads" in said(kept, "holds") and "the newest has 3 entries" in said(kept, "holds")
@@ -54,10 +53,7 @@ def test_a_ledger_that_was_cut_is_told_by_the_runner(kept: House) -> None:
 
 @pytest.mark.attack(rights="database", stopped="the tree beside the entries, and published heads")
 def test_a_shortened_ledger_gets_no_new_head_and_takes_no_more_entries_while_its_tree_is_longer(kept: House) -> None:
-    with sqlite3.connect(kept.state / "ledger.db") as connection:
-        unguard(connection)
-        connection.execute("DELETE FROM hallmark_ledger WHERE seq > 4")
-    connection.close()
+    edit(kept, "DELETE FROM hallmark_ledger WHERE seq > 4", mended=False)
     with pytest.raises(Refused, match="last entry is 4, its tree has 8; nothing was recorded"):
         append(kept, 1)
     assert "the tree kept beside the entries is not theirs" in said(kept, "wrong")
@@ -108,25 +104,14 @@ def test_a_row_under_an_impossible_number_or_a_number_twice_shows(kept: House) -
 
 
 def test_a_row_that_no_order_reaches_shows(kept: House) -> None:
-    with sqlite3.connect(kept.state / "ledger.db") as connection:
-        unguard(connection)
-        for statement in UNTYPED:
-            connection.execute(statement)
-        connection.execute(
-            "INSERT INTO hallmark_ledger SELECT NULL, time, kind, subject, body FROM hallmark_ledger WHERE seq = 8"
-        )
-    connection.close()
+    insert = "INSERT INTO hallmark_ledger SELECT NULL, time, kind, subject, body FROM hallmark_ledger WHERE seq = 8"
+    edit(kept, *UNTYPED, insert, mended=False)
     assert "the table counts 9 rows, and 8 were read in order" in said(kept, "wrong")
 
 
 @pytest.mark.parametrize("value", ["x'ff'", "7", "NULL", "'[]'", "CAST(x'ff' AS TEXT)"])
 def test_a_value_that_cannot_be_one_of_an_entry_is_pointed_at(kept: House, value: str) -> None:
-    with sqlite3.connect(kept.state / "ledger.db") as connection:
-        unguard(connection)
-        for statement in UNTYPED:
-            connection.execute(statement)
-        connection.execute(f"UPDATE hallmark_ledger SET body = {value} WHERE seq = 4")
-    connection.close()
+    edit(kept, *UNTYPED, f"UPDATE hallmark_ledger SET body = {value} WHERE seq = 4", mended=False)
     assert "entry 4 of the ledger was changed" in said(kept, "wrong")
 
 
@@ -140,10 +125,7 @@ def test_a_clock_that_ran_back_is_told_and_is_no_tampering(kept: House, monkeypa
 
 @pytest.mark.attack(rights="database", stopped="an entry that is no text is refused, by name")
 def test_an_entry_that_is_no_text_is_told_without_a_traceback(kept: House, tmp_path: Path) -> None:
-    with sqlite3.connect(kept.state / "ledger.db") as connection:
-        unguard(connection)
-        connection.execute("UPDATE hallmark_ledger SET subject = CAST(x'ff' AS TEXT) WHERE seq = 7")
-    connection.close()
+    edit(kept, "UPDATE hallmark_ledger SET subject = CAST(x'ff' AS TEXT) WHERE seq = 7", mended=False)
     assert "entry 7 of the ledger was changed" in publish.publish_grown(kept.ledger, kept.governance)[0]
     with pytest.raises(Refused, match="entry 7 of the ledger was changed"):
         ledger_export.export(kept.ledger, kept.governance, tmp_path / "all.jsonl")

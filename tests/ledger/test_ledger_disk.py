@@ -32,7 +32,7 @@ def test_a_full_disk_records_nothing_and_the_ledger_goes_on_when_there_is_room(t
         ledger.close()
 
 
-def test_a_head_on_a_full_disk_is_none_and_the_next_one_is_whole(house: House, tmp_path: Path) -> None:
+def test_a_head_on_a_full_disk_is_none_and_the_next_one_is_whole(house: House) -> None:
     append(house, 2)
     heads = house.state / "heads"
     with small_disk(heads, 1):

@@ -1,8 +1,6 @@
 """What a short look at the ledger sees: everything in a short one, and every block of a long one after some looks."""
 
 import random
-import sqlite3
-from pathlib import Path
 
 import pytest
 
@@ -10,13 +8,9 @@ from tasks.ledger import glance
 from tasks.ledger.entry import Row
 from tasks.ledger.tree.subtrees import BLOCK
 from tests.governed.house import House
-from tests.ledger.publishing import append, published
-from tests.ledger_tampering import KINDS, tamper, unguard
+from tests.ledger.publishing import append, edit, published
+from tests.ledger_tampering import KINDS, tamper
 from tests.soaking import soak
-
-
-def database(house: House) -> Path:
-    return house.state / "ledger.db"
 
 
 def sees(house: House) -> list[str]:
@@ -39,7 +33,7 @@ def test_a_change_under_the_head_shows_however_well_it_is_mended(house: House, k
     append(house, size)
     published(house)
     append(house, 3)
-    told = tamper(database(house), kind, size, random.Random(seed))
+    told = tamper(house.state / "ledger.db", kind, size, random.Random(seed))
     assert sees(house), told
 
 
@@ -59,10 +53,7 @@ def test_what_is_not_mended_shows_after_the_head_too(house: House, statement: st
     append(house, 8)
     published(house)
     append(house, 3)
-    with sqlite3.connect(database(house)) as connection:
-        unguard(connection)
-        connection.execute(statement)
-    connection.close()
+    edit(house, statement, mended=False)
     assert sees(house)
 
 
@@ -70,10 +61,7 @@ def test_in_a_long_ledger_an_old_change_shows_after_some_looks(house: House, mon
     monkeypatch.setattr(glance, "LOOKED_AT", 2)
     append(house, 6 * BLOCK)
     published(house)
-    with sqlite3.connect(database(house)) as connection:
-        unguard(connection)
-        connection.execute("UPDATE hallmark_ledger SET subject = 'other' WHERE seq = 300")
-    connection.close()
+    edit(house, "UPDATE hallmark_ledger SET subject = 'other' WHERE seq = 300", mended=False)
     monkeypatch.setattr(random, "sample", lambda blocks, count: [0])
     assert sees(house) == []
     monkeypatch.setattr(random, "sample", lambda blocks, count: [1])

@@ -15,7 +15,7 @@ from tests.governed.house import House
 from tests.governed.postgres import cluster as fresh_cluster
 from tests.governed.postgres import sql
 from tests.ledger.publishing import append, published, verified
-from tests.ledger.test_ledger import WRITER
+from tests.ledger.test_ledger import take_turns
 
 pytestmark = pytest.mark.slow
 
@@ -71,12 +71,7 @@ def test_what_is_read_in_one_block_is_of_one_moment(url: str, tmp_path: Path) ->
 
 def test_processes_take_turns_also_in_making_the_table(url: str, tmp_path: Path) -> None:
     with forking.importing("tasks.ledger.tables", "pg8000") as processes:
-        running = [processes.start(WRITER, tmp_path, 25, name) for name in "abc"]
-        assert [process.communicate()[0].count("\n") for process in running] == [25, 25, 25]
-    assert [process.returncode for process in running] == [0, 0, 0]
-    entries = open_ledger(tmp_path).entries()
-    assert [entry.seq for entry in entries] == list(range(1, 76))
-    assert all(entry.body["seen"] == entry.seq - 1 for entry in entries)
+        take_turns(processes, tmp_path, 25)
 
 
 def test_a_writer_waits_only_so_long_and_reading_not_at_all(

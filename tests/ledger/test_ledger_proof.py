@@ -23,7 +23,7 @@ from tasks.policy.people import Machine
 from tasks.trust import keys
 from tasks.trust.validity import Key
 from tests.governed.house import House
-from tests.ledger.publishing import append, edit, published
+from tests.ledger.publishing import append, edit, published, rewrite
 
 
 @pytest.fixture
@@ -173,9 +173,7 @@ def test_the_lines_of_an_export_are_what_is_hashed(signed: House, file: Path) ->
     ],
 )
 def test_a_changed_export_is_refused(signed: House, file: Path, forge: Callable[[list[bytes]], None]) -> None:
-    found = file.read_bytes().splitlines()
-    forge(found)
-    file.write_bytes(b"".join(line + b"\n" for line in found))
+    rewrite(file, forge)
     with contextlib.suppress(Refused):
         assert ledger_export.verify(file, known(signed)).verdict == "wrong"
 
@@ -199,9 +197,7 @@ def test_nothing_more_stands_in_a_line_of_an_export(
     signed: House, file: Path, number: int, old: bytes, new: bytes, told: str
 ) -> None:
     """Nothing covers the lines before the entries, so that each has one form."""
-    found = file.read_bytes().splitlines(keepends=True)
-    found[number] = found[number].replace(old, new, 1)
-    file.write_bytes(b"".join(found))
+    rewrite(file, lambda found: found.__setitem__(number, found[number].replace(old, new, 1)))
     with pytest.raises(Refused, match=re.escape(told)):
         ledger_export.verify(file, known(signed))
 
@@ -220,10 +216,8 @@ def test_an_export_of_another_ledger_with_a_key_of_its_own_is_refused(signed: Ho
     mark = keys.fingerprint(stranger)
     with pytest.raises(Refused, match="no key with the fingerprint"):
         ledger_export.verify(file, [mark])
-    found = file.read_bytes().splitlines()
-    header = json.loads(found[0])
-    found[0] = canonical_json({**header, "keys": [stranger]})
-    file.write_bytes(b"".join(line + b"\n" for line in found))
+    header = json.loads(file.read_bytes().splitlines()[0])
+    rewrite(file, lambda found: found.__setitem__(0, canonical_json({**header, "keys": [stranger]})))
     report = ledger_export.verify(file, [mark])
     assert report.verdict == "wrong" and "no head in the file is signed" in str(report.findings)
 

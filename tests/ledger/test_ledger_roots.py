@@ -1,8 +1,6 @@
 """Proofs take what they can from the roots kept beside the entries, believe none of them, and do without them."""
 
-import contextlib
 import json
-import sqlite3
 from pathlib import Path
 
 import pytest
@@ -15,8 +13,7 @@ from tasks.ledger.tables import Tables
 from tasks.ledger.tree import subtrees
 from tasks.ledger.tree.merkle import Frontier, tree_hash
 from tests.governed.house import House, copied
-from tests.ledger.publishing import published
-from tests.ledger_tampering import unguard
+from tests.ledger.publishing import append, edit, published
 
 SIZE = 1500
 """Five blocks and a bit."""
@@ -27,9 +24,9 @@ KEPT = "hallmark_ledger_subtrees"
 def grown_once(tmp_path_factory: pytest.TempPathFactory, made: Path) -> Path:
     root = tmp_path_factory.mktemp("grown")
     house = copied(made, root)
-    fill(house, SIZE)
+    append(house, SIZE)
     published(house)
-    fill(house, 1)
+    append(house, 1)
     house.ledger.close()
     return root
 
@@ -38,19 +35,6 @@ def grown_once(tmp_path_factory: pytest.TempPathFactory, made: Path) -> Path:
 def grown(tmp_path: Path, grown_once: Path) -> House:
     """Many entries, under a head of all but the last."""
     return copied(grown_once, tmp_path)
-
-
-def fill(house: House, count: int) -> None:
-    with house.ledger.transaction():
-        for number in range(count):
-            house.ledger.append("a.b", f"subject {number}", {})
-
-
-def edit(house: House, statement: str) -> None:
-    """And leave everything beside it as it is."""
-    with contextlib.closing(sqlite3.connect(house.state / "ledger.db", isolation_level=None)) as connection:
-        unguard(connection)
-        connection.execute(statement)
 
 
 @pytest.fixture
@@ -80,7 +64,7 @@ def test_many_proofs_read_no_entry_twice(grown: House, read: list[int]) -> None:
 
 def test_that_a_head_goes_on_from_an_older_one_is_shown_without_reading_all(grown: House, read: list[int]) -> None:
     older = json.loads((grown.state / "heads" / f"{SIZE:012d}.json").read_bytes())
-    fill(grown, 3 * subtrees.BLOCK)
+    append(grown, 3 * subtrees.BLOCK)
     published(grown)
     read.clear()
     Prover(grown.ledger, grown.governance).prove_since(older)
@@ -93,11 +77,11 @@ def test_every_entry_is_proved_with_kept_roots_and_without(
 ) -> None:
     monkeypatch.setattr(subtrees, "BLOCK", 4)
     monkeypatch.setattr(roots, "BLOCK", 4)
-    fill(house, size)
+    append(house, size)
     published(house)
     with_kept = [Prover(house.ledger, house.governance).prove(seq) for seq in range(1, size + 1)]
     assert len(house.ledger.subtrees()) == sum(size // 2**level for level in range(2, 7))
-    edit(house, f"DELETE FROM {KEPT} WHERE stop > 4")
+    edit(house, f"DELETE FROM {KEPT} WHERE stop > 4", mended=False)
     without = [Prover(house.ledger, house.governance).prove(seq) for seq in range(1, size + 1)]
     assert with_kept == without
     assert ledger_check.verify(house.ledger, house.governance).verdict == "holds"
@@ -113,7 +97,7 @@ def test_what_is_kept_are_the_roots_over_the_entries(grown: House) -> None:
 
 @pytest.mark.parametrize("root", ["0" * 64, "no digest", ""])
 def test_a_wrong_root_proves_nothing_and_is_found(grown: House, root: str) -> None:
-    edit(grown, f"UPDATE {KEPT} SET root = '{root}' WHERE stop = 512 AND size = 512")
+    edit(grown, f"UPDATE {KEPT} SET root = '{root}' WHERE stop = 512 AND size = 512", mended=False)
     with pytest.raises(Refused, match=r"does not show|changed by hand"):
         Prover(grown.ledger, grown.governance).prove(700)
     report = ledger_check.verify(grown.ledger, grown.governance)
@@ -123,7 +107,7 @@ def test_a_wrong_root_proves_nothing_and_is_found(grown: House, root: str) -> No
 
 @pytest.mark.parametrize("seq", [600, 699, 700, 1500])
 def test_an_entry_that_is_missing_proves_nothing(grown: House, seq: int) -> None:
-    edit(grown, f"DELETE FROM hallmark_ledger WHERE seq = {seq}")
+    edit(grown, f"DELETE FROM hallmark_ledger WHERE seq = {seq}", mended=False)
     with pytest.raises(Refused, match="hallmark ledger verify"):
         Prover(grown.ledger, grown.governance).prove(700)
 

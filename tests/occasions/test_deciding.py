@@ -32,6 +32,32 @@ def declare(house: House, text: str = FILE, by: str = "lead") -> None:
     deciding.declare(house.ledger, house.governance, by, text)
 
 
+def write(house: House, file: str, key: str = "lead", **other: object) -> None:
+    """Append what the lead would sign who declares a file, but for something `other`, or with another's `key`."""
+    said = {
+        "person": "lead", "file_sha256": sha256_bytes(file.encode()), "text": file, "follows": None,
+        "environment": "local", "time": house.ledger.now(),
+    }  # fmt: skip
+    statement = statement_of_file(Declaration.model_validate(said | other))
+    house.ledger.append(DECLARED, said["file_sha256"], {"envelope": dsse.sign(statement, house.key(key))})
+
+
+def write_switch(house: House, deed: Deed, key: str = "lead") -> None:
+    """Append what the lead would sign who pauses the schedule, or lets it go on, as an earlier version did."""
+    said = Switch(deed=deed, name="nightly", person="lead", reason="r", environment="local", time=house.ledger.now())
+    assert said.follows is None
+    kind = PAUSED if deed == "pause" else RESUMED
+    house.ledger.append(kind, "nightly", {"envelope": dsse.sign(statement_of_switch(said), house.key(key))})
+
+
+def switch(house: House, deed: Deed, name: str = "nightly", reason: str = "the store moves") -> Entry:
+    return deciding.switch(house.ledger, house.governance, deed, name, "lead", reason)
+
+
+def resting(house: House) -> set[str]:
+    return set(standing.read(house.ledger, house.governance).paused)
+
+
 def found(house: House) -> list[str]:
     now = standing.read(house.ledger, house.governance)
     return [each.occasion.key for each in due.due(now, Book().update(house.ledger), house.ledger.now())]
@@ -51,20 +77,11 @@ def test_a_file_is_in_force_once_it_is_signed_and_the_same_again_is_no_news(hous
 def test_a_file_that_nobody_signed_starts_nothing(house: House) -> None:
     declare(house)
     other = FILE.replace("0 3", "* *")
-    said = Declaration(
-        person="lead", file_sha256=sha256_bytes(other.encode()), text=other, follows=None, environment="local",
-        time=house.ledger.now(),
-    )  # fmt: skip
-    by_another = dsse.sign(statement_of_file(said), house.key("owner"))
-    elsewhere = said.model_copy(update={"environment": "production"})
-    not_its_text = said.model_copy(update={"text": FILE + "# more\n"})
-    for envelope in (
-        by_another, {}, dsse.sign(statement_of_file(elsewhere), house.key("lead")),
-        dsse.sign(statement_of_file(not_its_text), house.key("lead")),
-    ):  # fmt: skip
-        house.ledger.append(DECLARED, said.file_sha256, {"envelope": envelope})
-    pause = Switch(deed="pause", name="nightly", person="lead", reason="r", environment="local", time=said.time)
-    house.ledger.append(PAUSED, "nightly", {"envelope": dsse.sign(statement_of_switch(pause), house.key("owner"))})
+    write(house, other, key="owner")
+    house.ledger.append(DECLARED, sha256_bytes(other.encode()), {"envelope": {}})
+    write(house, other, environment="production")
+    write(house, other, text=FILE + "# more\n")
+    write_switch(house, "pause", key="owner")
     now = standing.read(house.ledger, house.governance)
     assert now.sha256 == sha256_bytes(FILE.encode()) and not now.paused
 
@@ -98,42 +115,35 @@ def test_what_does_not_change_when_it_is_due_forgets_nothing(house: House, monke
 
 
 def test_what_rests_asks_for_nothing_and_makes_up_for_nothing(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    def say(deed: str, name: str = "nightly") -> None:
-        deciding.switch(house.ledger, house.governance, deed, name, "lead", "the store moves")
-
     clock(NOON, monkeypatch)
     declare(house)
-    say("pause")
+    switch(house, "pause")
     with pytest.raises(Refused, match=r"nightly rests already: lead paused it \(the store moves\)"):
-        say("pause")
+        switch(house, "pause")
     clock(NOON + timedelta(days=2), monkeypatch)
     assert found(house) == []
-    say("resume")
+    switch(house, "resume")
     assert found(house) == [], "what came meanwhile is past"
     with pytest.raises(Refused, match="does not rest"):
-        say("resume")
+        switch(house, "resume")
     clock(NOON + timedelta(days=3), monkeypatch)
     assert found(house) == ["nightly/2026-03-23T02:00:00Z"]
     with pytest.raises(InputError, match="there is no schedule or trigger 'nix': nightly"):
-        say("pause", "nix")
+        switch(house, "pause", "nix")
     with pytest.raises(InputError, match="say with --reason why"):
-        deciding.switch(house.ledger, house.governance, "pause", "nightly", "lead", "  ")
+        switch(house, "pause", reason="  ")
 
 
 @pytest.mark.attack(rights="database", stopped="a pause or its end counts once, after the one that it follows")
 def test_an_old_switch_that_is_appended_again_changes_nothing(house: House) -> None:
     declare(house)
-
-    def say(deed: Deed) -> Entry:
-        return deciding.switch(house.ledger, house.governance, deed, "nightly", "lead", "the source is poisoned")
-
-    say("pause")
-    old = say("resume")
-    say("pause")
+    switch(house, "pause")
+    old = switch(house, "resume")
+    switch(house, "pause")
     house.ledger.append(RESUMED, "nightly", {"envelope": old.body["envelope"]})
-    assert set(standing.read(house.ledger, house.governance).paused) == {"nightly"}
-    say("resume")
-    assert not standing.read(house.ledger, house.governance).paused
+    assert resting(house) == {"nightly"}
+    switch(house, "resume")
+    assert not resting(house)
 
 
 @pytest.mark.attack(rights="visitor", stopped="what was signed once is recorded once")
@@ -144,38 +154,30 @@ def test_a_signed_pause_is_not_recorded_again(house: House) -> None:
     (draft,) = signed_entry.draw(house.ledger, drafts)
     kept = dsse.sign(draft.statement, house.key("lead"))
     assert signed_entry.enter(house.ledger, house.governance, person, drafts, [kept]).kind == PAUSED
-    deciding.switch(house.ledger, house.governance, "resume", "nightly", "lead", "needed tonight")
+    switch(house, "resume", reason="needed tonight")
     with pytest.raises(Refused, match="has changed while it was being signed"):
         signed_entry.enter(house.ledger, house.governance, person, drafts, [kept])
 
 
 def test_switches_of_a_version_that_did_not_say_what_they_follow_count(house: House) -> None:
     declare(house)
-    for deed, kind in (("pause", PAUSED), ("resume", RESUMED), ("pause", PAUSED)):
-        now = house.ledger.now()
-        said = Switch(deed=deed, name="nightly", person="lead", reason=deed, environment="local", time=now)
-        assert said.follows is None
-        envelope = dsse.sign(statement_of_switch(said), house.key("lead"))
-        house.ledger.append(kind, "nightly", {"envelope": envelope})
-    assert set(standing.read(house.ledger, house.governance).paused) == {"nightly"}
+    deeds: list[Deed] = ["pause", "resume", "pause"]
+    for deed in deeds:
+        write_switch(house, deed)
+    assert resting(house) == {"nightly"}
 
 
 def test_a_name_that_went_and_came_back_still_rests(house: House) -> None:
     declare(house)
-    deciding.switch(house.ledger, house.governance, "pause", "nightly", "lead", "r")
+    switch(house, "pause")
     declare(house, "schedules: {}\n")
     declare(house)
-    assert set(standing.read(house.ledger, house.governance).paused) == {"nightly"}
+    assert resting(house) == {"nightly"}
 
 
 def test_a_file_of_another_version_is_told_and_starts_nothing(house: House) -> None:
     declare(house)
-    later = "schedules: {}\nfrom_a_later_version: 1\n"
-    said = Declaration(
-        person="lead", file_sha256=sha256_bytes(later.encode()), text=later, follows=None, environment="local",
-        time=house.ledger.now(),
-    )  # fmt: skip
-    house.ledger.append(DECLARED, said.file_sha256, {"envelope": dsse.sign(statement_of_file(said), house.key("lead"))})
+    write(house, "schedules: {}\nfrom_a_later_version: 1\n")
     now = standing.read(house.ledger, house.governance)
     assert not now.deployments.schedules and "from_a_later_version: unknown key" in now.problem
 

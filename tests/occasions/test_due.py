@@ -127,7 +127,7 @@ def test_each_schedule_has_its_own_last_time(runner: Runner) -> None:
                                                                           "early/2026-03-20T01:00:00Z"}  # fmt: skip
 
 
-def test_the_next_times_of_all_come_in_order(runner: Runner) -> None:
+def test_the_next_times_of_all_come_in_order() -> None:
     both = {"b": {"cron": "0 1 * * *"}, "a": {"every": "12h"}, "rests": {"every": "1m"}}
     deployments = Deployments.model_validate({"schedules": both})
     now = Standing(deployments, None, dict.fromkeys(both, SINCE), {"rests": None})

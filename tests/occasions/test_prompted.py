@@ -1,6 +1,5 @@
 """When a trigger on prompts answers: what HEAD has, against what the last run of the params file had."""
 
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -14,19 +13,9 @@ from tasks.occasions.events import Place
 from tasks.runs.records import RESOLVED
 from tasks.runs.repository import Repository
 from tests.governed.house import House
+from tests.tiny_project import git
 
 FIRST = "prompts:\n  intent: {template: Name it.}\ntraining: {seed: 1}\n"
-
-
-def git(root: Path, *args: str) -> str:
-    done = subprocess.run(
-        ["git", "-c", "user.name=t", "-c", "user.email=t@t", *args],
-        cwd=root,
-        check=True,
-        capture_output=True,
-        text=True,
-    )
-    return done.stdout.strip()
 
 
 class Checkout:

@@ -1,6 +1,7 @@
 """One occasion makes one run: repeated, from two machines, after a crash."""
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -36,21 +37,16 @@ def test_replays_make_one_run(ledger: Ledger, times: int) -> None:
 
 def test_two_machines_at_once_make_one_run(tmp_path: Path) -> None:
     open_ledger(tmp_path)
-    found, ready = [], threading.Barrier(4)
+    ready = threading.Barrier(4)
 
-    def machine(name: str) -> None:
+    def machine(name: str) -> list[str]:
         own = open_ledger(tmp_path)
         ready.wait()
-        for number in range(20):
-            entry = taking.take(own, Book(), event(str(number)), name, signs)
-            found.append(entry and entry.subject)
+        entries = (taking.take(own, Book(), event(str(number)), name, signs) for number in range(20))
+        return [entry.subject for entry in entries if entry]
 
-    threads = [threading.Thread(target=machine, args=(f"machine-{number}",)) for number in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    taken = [key for key in found if key]
+    with ThreadPoolExecutor(4) as pool:
+        taken = [key for own in pool.map(machine, ["one", "two", "three", "four"]) for key in own]
     assert len(taken) == len(set(taken)) == 20 and len(open_ledger(tmp_path).entries(TAKEN)) == 20
 
 

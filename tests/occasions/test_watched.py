@@ -13,6 +13,7 @@ from tasks.occasions.book import Book
 from tasks.occasions.declared import SourceChanged
 from tasks.sources.sources import Sources
 from tests.occasions.test_due import SINCE, signs
+from tests.stages.data.build import source
 
 KEY = b"k" * 16
 
@@ -52,14 +53,7 @@ class Watch:
         self.root, self.ledger = root, ledger
         self.trigger = SourceChanged.model_validate({"on": "source_changed", **trigger})
         self.file, self.since = root / "messages.csv", SINCE
-        source = {
-            "id": "messages", "kind": "csv", "location": "messages.csv", "owner": "o", "licence": "CC0-1.0",
-            "steward": "o", "access": ["r"], "classification": "internal", "lawful_basis": "b",
-            "retention_days": 365, "region": "eu", "refresh_days": 1, "approved_uses": ["t"],
-            "mapping": {"prompt": "text", "response": {"intent": "intent"}},
-            "constants": {"task": "t", "language": "en", "kind": "answer", "origin": "synthetic"},
-        }  # fmt: skip
-        self.named = Sources.model_validate({"sources": [source]})
+        self.named = Sources(sources=[source("messages.csv", id="messages")])
 
     def write(self, *lines: str) -> None:
         self.file.write_text("\n".join(lines))

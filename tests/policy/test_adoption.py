@@ -12,6 +12,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from tasks.core.errors import HallmarkError, InputError, Refused
+from tasks.gates.evidence import Evidence
 from tasks.policy import adopting, adoption, in_force
 from tasks.policy.adopting import ADOPTED, Outcome
 from tasks.policy.adoption import Adoption
@@ -21,6 +22,7 @@ from tests.governed.house import PEOPLE, POLICY, House, raw
 
 OTHER = POLICY.replace("at_least: 100}", "at_least: 50}")
 TWO = POLICY.replace("policy: [{role: risk}]", "policy: [{role: risk, count: 2}]")
+EASIER = TWO.replace("at_least: 100}", "at_least: 50}")
 
 
 @pytest.fixture
@@ -60,8 +62,8 @@ def envelopes(house: House) -> list[dict[str, Any]]:
 
 def forged(house: House, signer: str, **changes: Any) -> dict[str, Any]:
     """The next adoption, of a policy that asks for fewer rows, put into the ledger as its database's owner can."""
-    before, easier = newest(house), OTHER
-    (house.governance.folder / "policy.yaml").write_text(easier)
+    before = newest(house)
+    (house.governance.folder / "policy.yaml").write_text(OTHER)
     policy, people = in_force.proposed(house.governance.folder, house.state)
     fields = {
         "environment": "local", "sequence": before.sequence + 1, "previous": adoption.digest(before),
@@ -103,12 +105,11 @@ def test_files_alone_change_nothing(house: House, caplog: pytest.LogCaptureFixtu
 
 def test_several_sign_and_each_once(house: House) -> None:
     adopt(house, "risk-one", TWO)
-    easier = TWO.replace("at_least: 100}", "at_least: 50}")
-    first = adopt(house, "risk-one", easier)
+    first = adopt(house, "risk-one", EASIER)
     assert first.lacking == "somebody in role risk has to sign: both"
-    assert adopt(house, "risk-one", easier) == first, "one person is one signature"
+    assert adopt(house, "risk-one", EASIER) == first, "one person is one signature"
     assert rows(house) == 100
-    second = adopt(house, "both", easier)
+    second = adopt(house, "both", EASIER)
     assert (second.adopted, rows(house)) == (True, 50)
     assert len(envelopes(house)[-1]["signatures"]) == 2
 
@@ -176,12 +177,11 @@ def test_older_adoptions_do_not_come_back(house: House) -> None:
 @pytest.mark.attack(rights="approver", stopped="a signature is for one place in the chain")
 def test_what_was_signed_under_an_older_policy_counts_no_more(house: House) -> None:
     adopt(house, "risk-one", TWO)
-    easier = TWO.replace("at_least: 100}", "at_least: 50}")
-    adopt(house, "risk-one", easier)
+    adopt(house, "risk-one", EASIER)
     other = TWO.replace("new fact", "newer fact")
     adopt(house, "risk-one", other)
     adopt(house, "both", other)
-    assert adopt(house, "both", easier).lacking == "somebody in role risk has to sign: risk-one"
+    assert adopt(house, "both", EASIER).lacking == "somebody in role risk has to sign: risk-one"
     assert rows(house) == 100
 
 
@@ -209,9 +209,8 @@ def test_statements_that_do_not_follow(house: House, changes: Callable[[Adoption
 
 def test_signatures_have_one_order_and_are_each_there_once(house: House) -> None:
     adopt(house, "risk-one", TWO)
-    easier = TWO.replace("at_least: 100}", "at_least: 50}")
-    adopt(house, "risk-one", easier)
-    adopt(house, "both", easier)
+    adopt(house, "risk-one", EASIER)
+    adopt(house, "both", EASIER)
     chain = envelopes(house)
     first, second = chain[-1]["signatures"]
     for signatures in ([second, first], [first], [first, first], [first, second, second], []):
@@ -298,9 +297,8 @@ def test_a_policy_that_locks_everybody_out_of_changes_is_not_adopted(house: Hous
 @pytest.mark.parametrize(
     "given", ["data-owner", "{role: data-owner, valid_after: 2020-01-01}"], ids=["without a date", "dated back"]
 )
-def test_a_role_given_now_makes_no_earlier_decision_count(house: House, given: str) -> None:
+def test_a_role_given_now_makes_no_earlier_decision_count(house: House, asked: Evidence, given: str) -> None:
     """Nor does a key given now; what is decided from now on counts."""
-    asked = house.ask()
     plant(house, asked, "lead")
     adopt(house, "risk-one", people=PEOPLE.replace("roles: [ml-lead]", f"roles: [ml-lead, {given}]"))
     house.governance = in_force.load(house.governance.folder, house.state, house.ledger)
@@ -311,8 +309,7 @@ def test_a_role_given_now_makes_no_earlier_decision_count(house: House, given: s
 
 
 @pytest.mark.attack(rights="approver", stopped="what an adoption adds counts from its own time on")
-def test_a_key_given_now_makes_no_earlier_signature_count(house: House) -> None:
-    asked = house.ask()
+def test_a_key_given_now_makes_no_earlier_signature_count(house: House, asked: Evidence) -> None:
     plant(house, asked, "owner", key=house.key("gone"))
     both = f"id: owner, keys: ['{house.line('owner')}', '{house.line('gone')}'],"
     people = PEOPLE.replace("id: owner,", both).replace("id: gone,", f"id: gone, keys: ['{house.line('gate')}'],")

@@ -13,7 +13,7 @@ from tasks.policy.adoption import Adoption
 from tasks.trust import dsse
 from tasks.trust.keys import Signer
 from tests.governed.house import House, raw
-from tests.policy.test_adoption import OTHER, TWO, adopt, forged, newest, root, rows, why_not
+from tests.policy.test_adoption import EASIER, OTHER, TWO, adopt, forged, newest, root, rows, why_not
 
 YEARS, MINUTE = timedelta(days=20000), timedelta(minutes=1)
 THIRD = OTHER.replace("at_least: 50}", "at_least: 60}")
@@ -56,19 +56,18 @@ def test_an_adoption_dated_ahead_locks_nobody_out(house: House) -> None:
 @pytest.mark.parametrize("kind", [PROPOSED, SIGNED])
 def test_a_proposal_dated_ahead_is_signed_by_nobody_else(house: House, kind: str) -> None:
     adopt(house, "risk-one", TWO)
-    easier = TWO.replace("at_least: 100}", "at_least: 50}")
-    (house.governance.folder / "policy.yaml").write_text(easier)
+    (house.governance.folder / "policy.yaml").write_text(EASIER)
     wanted = proposed(house, "risk-one", YEARS, kind)
     assert not adopting.open_proposals(house.ledger, adopting.read(house.ledger, root(house)))
-    assert not adopt(house, "both", easier).adopted, "a proposal of its own"
-    assert adopt(house, "risk-one", easier).adopted and newest(house).time < wanted.time - YEARS / 2
+    assert not adopt(house, "both", EASIER).adopted, "a proposal of its own"
+    assert adopt(house, "risk-one", EASIER).adopted and newest(house).time < wanted.time - YEARS / 2
 
 
 @pytest.mark.attack(rights="approver", stopped="an adoption is not dated long before it was proposed")
 def test_an_adoption_dated_back_counts_for_nothing(house: House) -> None:
     """Nor under the name of a proposal that is as old as that."""
     adopt(house, "risk-one", TWO)
-    adopt(house, "risk-one", TWO.replace("at_least: 100}", "at_least: 50}"))
+    adopt(house, "risk-one", EASIER)
     old = house.ledger.entries(PROPOSED)[-1]
     (house.governance.folder / "policy.yaml").write_text(OTHER)
     wanted = proposed(house, "risk-one", timedelta())
@@ -81,9 +80,8 @@ def test_an_adoption_dated_back_counts_for_nothing(house: House) -> None:
 
 def test_whoever_signs_after_the_first_may_take_days(house: House) -> None:
     adopt(house, "risk-one", TWO)
-    easier = TWO.replace("at_least: 100}", "at_least: 50}")
-    adopt(house, "risk-one", easier)
-    adopt(house, "both", easier)
+    adopt(house, "risk-one", EASIER)
+    adopt(house, "both", EASIER)
     recorded_later(house, ADOPTED, timedelta(days=9))
     assert rows(house) == 50
 

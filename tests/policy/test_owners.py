@@ -1,5 +1,7 @@
 """The data gate of a policy that asks every owner of a source."""
 
+from collections.abc import Callable
+
 import pytest
 
 from tasks.core.errors import InputError, Refused
@@ -56,38 +58,28 @@ def test_a_demo_identity_stands_in_on_a_demo_run(asking: House) -> None:
 
 
 @pytest.mark.attack(rights="database", stopped="what is asked is worked out again from policy and dataset")
-def test_evidence_that_names_no_owner_or_asks_them_unasked_is_refused(asking: House) -> None:
-    asked = asking.ask()
-    forged = asks(asked, owners=[])
-    put_by_hand(asking, forged)
-    with pytest.raises(Refused, match="states other roles, owners"):
-        asking.judge(forged)
-
-
-@pytest.mark.attack(rights="database", stopped="what is asked is worked out again from policy and dataset")
-def test_evidence_that_asks_others_than_its_dataset_names_is_refused(asking: House) -> None:
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda asked: asks(asked, owners=[]), "states other roles, owners"),
+        (lambda asked: asks(asked, owners=["third"]), "states other roles, owners"),
+        (lambda asked: asked.model_copy(update={"dataset": None}), "says what the dataset is"),
+    ],
+    ids=["no owner", "another than the dataset names", "no dataset"],
+)
+def test_evidence_of_other_owners_than_are_asked_is_refused(
+    asking: House, change: Callable[[Evidence], Evidence], told: str
+) -> None:
     asked = asking.ask()
     assert asking.judge(asked).state == "waiting"
-    forged = asks(asked, owners=["third"])
-    put_by_hand(asking, forged)
-    with pytest.raises(Refused, match="states other roles, owners"):
-        asking.judge(forged)
-
-
-@pytest.mark.attack(rights="database", stopped="what is asked is worked out again from policy and dataset")
-def test_evidence_without_the_dataset_is_refused(asking: House) -> None:
-    forged = asking.ask().model_copy(update={"dataset": None})
-    put_by_hand(asking, forged)
-    with pytest.raises(Refused, match="says what the dataset is"):
+    forged = change(asked)
+    asking.ledger.append(cases.ASKED, forged.run, cases.body(forged), evidence_module.spell(forged))
+    with pytest.raises(Refused, match=told):
         asking.judge(forged)
 
 
 def asks(evidence: Evidence, **changes: object) -> Evidence:
     return evidence.model_copy(update={"asks": evidence.asks.model_copy(update=changes)})
-
-
-def put_by_hand(asking: House, evidence: Evidence) -> None:
-    asking.ledger.append(cases.ASKED, evidence.run, cases.body(evidence), evidence_module.spell(evidence))
 
 
 def test_sources_that_cannot_be_read_are_told(asking: House) -> None:

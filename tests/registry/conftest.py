@@ -8,8 +8,11 @@ import pytest
 
 from tasks.policy import adopting
 from tests.copies import copy_tree
-from tests.registry.house import House, found, open_house
+from tests.governed.fixtures import agent
+from tests.registry.house import House, copy, found, open_house
 from tests.shared import made_once
+
+__all__ = ["agent"]
 
 MLFLOW = Path(".hallmark") / "mlflow" / "mlflow.db"
 HOUSES = "houses"
@@ -69,6 +72,26 @@ def changed(before: Path, change: Callable[[House], object], place: Path) -> Pat
     return made_once(place, make)
 
 
+After = Callable[..., House]
+
+
+@pytest.fixture
+def after(tmp_path: Path, shared: Path, founded_once: Path) -> After:
+    """A function that returns a house in which these functions of a module were called since, one after the other.
+
+    They are called once a session; what they made is copied.
+    """
+
+    def happened(*changes: Callable[[House], object], before: Path = founded_once) -> House:
+        place, names = before, [before.name]
+        for change in changes:
+            names.append(change.__name__)
+            place = changed(place, change, shared / HOUSES / change.__module__ / "+".join(names))
+        return copied(place, tmp_path / "house")
+
+    return happened
+
+
 @pytest.fixture(scope="session")
 def founded_once(shared: Path, empty_registry: Path) -> Path:
     return made_once(shared / HOUSES / "founded", lambda aside: make_house(aside, empty_registry).ledger.close())
@@ -121,6 +144,12 @@ def ready(tmp_path: Path, ready_once: Path) -> House:
 def released(tmp_path: Path, released_once: Path) -> House:
     """A house whose run-1 was promoted as triage-1, with the weights `adapter`."""
     return copied(released_once, tmp_path / "house")
+
+
+@pytest.fixture
+def folder(released: House) -> Path:
+    """The release triage-1 of `released`, copied to where an attacker can write to it."""
+    return copy(released.bundle(), released.root / "copied")
 
 
 @pytest.fixture

@@ -10,18 +10,12 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from tasks.core.files import canonical_json
 from tasks.gates import signed_request
 from tasks.gates.signed_request import Request
-from tasks.registry.admit import admission
 from tasks.registry.release import bundle, promotions
 from tasks.trust import dsse, keys
 from tasks.trust.keys import Signer
 from tests.registry.house import NAME, House
 
 Attack = Callable[[Path], object]
-
-
-def admit(house: House) -> bytes:
-    model = admission.admit(house.ledger, house.governance, NAME).model
-    return (model / "adapter_model.safetensors").read_bytes()
 
 
 def rewrite(path: Path, change: Callable[[dict], object]) -> None:

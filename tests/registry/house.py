@@ -24,6 +24,7 @@ from tasks.gates.signed_request import SignedRequest
 from tasks.ledger.ledger import Ledger, open_ledger
 from tasks.policy import adopting, governance, in_force
 from tasks.policy.governance import Governance
+from tasks.registry.admit import admission
 from tasks.registry.promote import champion, promotion
 from tasks.registry.promote.releases import Release
 from tasks.registry.release import promotions
@@ -32,9 +33,9 @@ from tasks.sources.dataset import declared
 from tasks.sources.sources import ResolvedSource
 from tasks.stages.package import package
 from tasks.trust import dsse, keys
-from tasks.trust.gate_statement import Authority, GateName
+from tasks.trust.gate_statement import GateName
 from tasks.trust.keys import Signer
-from tests.governed.house import keyed, request
+from tests.governed.house import authority_of, keyed, request
 from tests.recorded import record
 
 NAME = "triage"
@@ -153,6 +154,9 @@ FACTS = {
     },
 }
 
+FAILING: dict[str, object] = {"evaluate": {"exact_match": {"value": 0.6, "low": 0.5, "high": 0.7}}}
+"""Of an evaluation whose checks `good enough` and `right answers` fail."""
+
 METRICS = [{"name": "exact_match", "title": "Exact match"}, {"name": "macro_f1", "title": "Macro-F1"}]
 """Of metrics.json, what the model card reads."""
 
@@ -185,10 +189,24 @@ class House:
 
     def adopt(self, change: Callable[[str], str], name: str = "policy.yaml") -> None:
         """Another policy or other people, signed off by the risk officer."""
-        path = self.governance.folder / name
-        path.write_text(change(path.read_text()))
+        self.propose(change, name)
         adopt(self.governance.folder, self.state, self.ledger, "risk-officer")
         self.governance = in_force.load(self.governance.folder, self.state, self.ledger)
+
+    def propose(self, change: Callable[[str], str], name: str = "policy.yaml") -> None:
+        """Another policy or other people, read from the files as nobody adopted them."""
+        path = self.governance.folder / name
+        path.write_text(change(path.read_text()))
+        self.governance = governance.load(self.governance.folder, self.state)
+
+    def roll_back(self, reason: str = "wrong queue") -> Release:
+        """Back to triage-1, as the risk officer orders."""
+        return promotion.rollback(self.ledger, self.governance, "triage-1", "risk-officer", reason).release
+
+    def served(self) -> bytes:
+        """Weights that are admitted now."""
+        model = admission.admit(self.ledger, self.governance, NAME).model
+        return (model / "adapter_model.safetensors").read_bytes()
 
     def bundle(self, label: str = "triage-1") -> Path:
         return self.state / "releases" / label
@@ -213,18 +231,11 @@ class House:
         code.write(layout)
         write_json(layout.suites, {"by_source": {}, "dataset": None})
         dsse.write(layout.request, self.request(run, demo).envelope)
-        write_json(layout.authority, self.authority(str(card.get("risk_tier", "low"))).model_dump(mode="json"))
+        authority = authority_of(self.governance, str(card.get("risk_tier", "low")))
+        write_json(layout.authority, authority.model_dump(mode="json"))
         champion.write(layout, champion.current(self.ledger, self.governance, NAME))
         self._artefacts(layout, weights, FACTS | (facts or {}))
         return layout
-
-    def authority(self, tier: str = "low") -> Authority:
-        return Authority(
-            gate_public_keys=[key.public_key for key in self.governance.keys_of("gate")],
-            policy_sha256=self.governance.policy.digest(),
-            environment=self.governance.policy.environment,
-            tier=tier,
-        )
 
     def _artefacts(self, layout: Layout, weights: bytes, facts: dict[str, object]) -> None:
         for stage, stated in facts.items():
@@ -322,12 +333,13 @@ class House:
     def release(self, run: str, weights: bytes = b"adapter", demo: bool = False, **card: object) -> Release:
         return self.promote(self.ready(run, weights, demo, **card))
 
-    def release_waived(
-        self, run: str, until: datetime, reason: str = "known", withdrawn: datetime | None = None
-    ) -> Release:
-        """A release whose evaluation fell short, which the risk officer waived; `withdrawn`: before until then, which
-        they took back."""
-        layout = self.begin(run, facts={"evaluate": {"exact_match": {"value": 0.6, "low": 0.5, "high": 0.7}}})
+    def ready_waived(
+        self, run: str, until: datetime, reason: str = "known", withdrawn: datetime | None = None,
+        weights: bytes = b"adapter", facts: dict[str, object] | None = FAILING, **card: object,
+    ) -> Layout:  # fmt: skip
+        """A run behind all its gates whose evaluation fell short, which the risk officer waived; `withdrawn`: before
+        until then, which they took back."""
+        layout = self.begin(run, weights, facts, **card)
         self.open(layout, "data")
         asked = self.ask(layout, "evaluation")
         names = [check.name for check in asked.checks if check.verdict == "failed"]
@@ -337,9 +349,12 @@ class House:
             self._decide(asked, "risk-officer", "withdraw", "too long")
         self._decide(asked, "risk-officer", "waive", reason, checks=names, expires=until)
         self.pass_gate(layout, asked)
-        self.pack(layout)
-        self.open(layout, "release")
-        return self.promote(layout)
+        return self.package(layout)
+
+    def release_waived(
+        self, run: str, until: datetime, reason: str = "known", withdrawn: datetime | None = None
+    ) -> Release:
+        return self.promote(self.ready_waived(run, until, reason, withdrawn))
 
     def _decide(self, asked: Evidence, who: str, verb: Verb, reason: str, **more: Any) -> None:
         decisions.decide(self.ledger, self.governance, asked, who, verb, reason, **more)

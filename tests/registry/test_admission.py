@@ -12,9 +12,9 @@ from tasks.incidents import incidents
 from tasks.ledger.ledger import Ledger, open_ledger
 from tasks.registry.admit import admission, remembered, rolled_back, undelivered
 from tasks.registry.admit.admission import Admitted
-from tasks.registry.promote import promotion
 from tasks.registry.release import promotions
 from tests.governed.house import raw
+from tests.registry.forging import swap
 from tests.registry.house import NAME, House, writable
 
 
@@ -50,9 +50,7 @@ def test_what_is_admitted_says_what_it_is_and_is_recorded(released: House) -> No
 
 
 def test_a_refusal_is_recorded_with_its_reason(released: House) -> None:
-    path = released.bundle() / "payload/model/adapter_model.safetensors"
-    writable(path)
-    path.write_bytes(b"evil")
+    swap(writable(released.bundle()))
     with pytest.raises(Refused, match="changed: payload/model/adapter_model"):
         admit(released)
     (entry,) = released.ledger.entries(admission.REFUSED, NAME)
@@ -109,9 +107,7 @@ def test_with_the_ledger_away_nothing_is_admitted_for_the_first_time(released: H
 @pytest.mark.attack(rights="disk", stopped="every admission verifies every byte")
 def test_with_the_ledger_away_files_are_verified_all_the_same(released: House, away: Ledger) -> None:
     admit(released)
-    path = released.bundle() / "payload/model/adapter_model.safetensors"
-    writable(path)
-    path.write_bytes(b"evil")
+    swap(writable(released.bundle()))
     with pytest.raises(Refused, match="changed"):
         admit(released, away)
     assert undelivered.deliver(released.ledger, released.state) == 1
@@ -267,6 +263,6 @@ def test_a_full_table_is_a_ledger_that_is_away(released: House) -> None:
 
 
 def test_rolled_back_means_the_earlier_release_is_admitted(succeeded: House) -> None:
-    promotion.rollback(succeeded.ledger, succeeded.governance, "triage-1", "risk-officer", "wrong queue")
+    succeeded.roll_back()
     admitted = admit(succeeded)
     assert (admitted.label, admitted.sequence, weights(admitted)) == ("triage-1", 3, b"adapter")

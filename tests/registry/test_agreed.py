@@ -16,7 +16,7 @@ from tasks.registry.release import bundle
 from tasks.registry.verify import verification
 from tasks.trust import dsse, keys, stage_record
 from tests.recorded import sign
-from tests.registry.conftest import changed, copied
+from tests.registry.conftest import After
 from tests.registry.forging import resign
 from tests.registry.house import House, copy
 
@@ -39,33 +39,23 @@ def ask_for_two(house: House) -> None:
 
 def release(house: House) -> None:
     layout = house.run("run-1")
-    put(house, layout, again(house, layout, house.root / SECOND))
+    put(house, layout, again(layout, house.root / SECOND))
     house.promote(layout)
 
 
-@pytest.fixture(scope="module")
-def by_one_once(tmp_path_factory: pytest.TempPathFactory, founded_once: Path) -> Path:
-    return changed(founded_once, ask_for_two, tmp_path_factory.mktemp("house") / "house")
-
-
-@pytest.fixture(scope="module")
-def by_two_once(tmp_path_factory: pytest.TempPathFactory, by_one_once: Path) -> Path:
-    return changed(by_one_once, release, tmp_path_factory.mktemp("house") / "house")
-
-
 @pytest.fixture
-def by_one(tmp_path: Path, by_one_once: Path) -> House:
+def by_one(after: After) -> House:
     """A house whose run-1 is behind all its gates, and was made by one machine where policy asks for two."""
-    return copied(by_one_once, tmp_path / "house")
+    return after(ask_for_two)
 
 
 @pytest.fixture
-def by_two(tmp_path: Path, by_two_once: Path) -> House:
+def by_two(after: After) -> House:
     """A house whose run-1 was made by two machines and released."""
-    return copied(by_two_once, tmp_path / "house")
+    return after(ask_for_two, release)
 
 
-def again(house: House, layout: Layout, key: Path, **said: Any) -> dict[str, Any]:
+def again(layout: Layout, key: Path, **said: Any) -> dict[str, Any]:
     """What a machine signs that built the run again, in a worktree of its own."""
     return {name: sign(layout, name, key, **said) for name in RUNS}
 
@@ -86,14 +76,14 @@ def test_a_run_that_one_machine_made_is_not_released(by_one: House) -> None:
 
 def other_output(house: House, layout: Layout, key: Path) -> dict[str, Any]:
     """All the same but for what `train` left there."""
-    records = again(house, layout, key)
+    records = again(layout, key)
     record = stage_record.unverified(records["train"])
     left = record.left | {"artefacts/train/adapter/adapter_model.safetensors": "1" * 64}
     return records | {"train": stage_record.sign(record.said, left, keys.signer(keys.load_private(key)))}
 
 
 def other_materials(house: House, layout: Layout, key: Path) -> dict[str, Any]:
-    return again(house, layout, key, materials=stage_record.materials({"tasks": "1" * 64}))
+    return again(layout, key, materials=stage_record.materials({"tasks": "1" * 64}))
 
 
 def taken(house: House, layout: Layout, key: Path) -> dict[str, Any]:
@@ -104,12 +94,12 @@ def taken(house: House, layout: Layout, key: Path) -> dict[str, Any]:
 
 
 REFUSED: dict[str, Callable[[House, Layout, Path], object]] = {
-    "the same machine": lambda h, run, _: again(h, run, h.state / "keys" / "worker"),
-    "a key of nobody": lambda h, run, _: again(h, run, h.state / "keys" / "gate"),
+    "the same machine": lambda h, run, _: again(run, h.state / "keys" / "worker"),
+    "a key of nobody": lambda h, run, _: again(run, h.state / "keys" / "gate"),
     "other outputs": other_output,
     "other materials": other_materials,
     "taken, not computed": taken,
-    "one stage is missing": lambda h, run, key: {n: e for n, e in again(h, run, key).items() if n != "evaluate"},
+    "one stage is missing": lambda h, run, key: {n: e for n, e in again(run, key).items() if n != "evaluate"},
     "no records": lambda h, run, key: "none",
     "no envelopes": lambda h, run, key: {"train": {"payload": "x"}},
 }
@@ -128,14 +118,14 @@ def test_what_is_no_second_machine_does_not_count(by_one: House, what: str) -> N
 def test_who_took_it_from_the_other_machine_is_no_second_one(by_one: House) -> None:
     """All computed by the other machine, taken by this one, and built again by the other."""
     layout, second = by_one.run("run-1"), by_one.root / SECOND
-    computed = {name: stage_record.unverified(envelope) for name, envelope in again(by_one, layout, second).items()}
+    computed = {name: stage_record.unverified(envelope) for name, envelope in again(layout, second).items()}
     own = by_one.key("worker")
     of_run = {
         name: stage_record.unverified(stage_record.taken(record, record.said.tree_sha256, own))
         for name, record in computed.items()
     }
     assert {record.keyid for record in of_run.values()} == {keys.fingerprint(own.public_line)}
-    put(by_one, layout, again(by_one, layout, second))
+    put(by_one, layout, again(layout, second))
     found = agreed.of_run(by_one.ledger, by_one.governance, "run-1", of_run)
     assert agreed.lacking(2, of_run, found) == sorted(RUNS)
     assert agreed.lacking(1, of_run, found) == []

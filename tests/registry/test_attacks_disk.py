@@ -13,7 +13,7 @@ from tasks.core.files import read_json
 from tasks.registry.promote import releases
 from tasks.registry.release import bundle
 from tasks.registry.verify import verification
-from tests.registry.forging import Attack, Bomb, admit, link, relist, rewrite, swap
+from tests.registry.forging import Attack, Bomb, link, relist, rewrite, swap
 from tests.registry.house import House, found, writable
 
 DISK: dict[str, tuple[Attack, str]] = {
@@ -87,7 +87,7 @@ def test_a_release_that_was_touched_is_neither_valid_nor_admitted(released: Hous
     checked = releases.verify(released.bundle(), released.governance)
     assert not checked.ok
     with pytest.raises(Refused, match=reason):
-        admit(released)
+        released.served()
     assert checked.against
 
 
@@ -99,14 +99,14 @@ def test_a_whole_release_in_the_place_of_another_is_not_admitted(succeeded: Hous
     shutil.copytree(old, new)
     assert releases.verify(new, succeeded.governance).ok
     with pytest.raises(Refused, match="holds another release than the one that was promoted as triage-2"):
-        admit(succeeded)
+        succeeded.served()
 
 
 @pytest.mark.attack(rights="disk", stopped="what does not verify is refused, and nothing older stands in")
 def test_no_older_release_takes_the_place_of_a_broken_one(succeeded: House) -> None:
     swap(writable(succeeded.bundle("triage-2")))
     with pytest.raises(Refused, match="triage-2 does not verify"):
-        admit(succeeded)
+        succeeded.served()
 
 
 @pytest.mark.attack(rights="disk", stopped="the root key must be the one received by another way")

@@ -10,13 +10,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from tasks.core.errors import Refused
 from tasks.core.graph import GATES
-from tasks.core.params import params
-from tasks.policy import governance, judge
+from tasks.policy import judge
 from tasks.policy.judge import Judge
 from tasks.policy.policy import SCHEDULER
 from tasks.registry.promote import champion, releases
 from tasks.registry.release import bundle, promotions
-from tasks.stages.package import package
 from tasks.trust import dsse, keys
 from tests.registry.forging import Attack, Bomb, request_of, resign, rewrite, swap
 from tests.registry.house import NAME, House, copy
@@ -30,7 +28,7 @@ def test_a_demo_run_is_promoted_nowhere_but_locally(house: House, monkeypatch: p
     layout = house.begin("run-1", demo=True)
     for gate in GATES:
         if gate == "release":
-            package.run(params.load(layout.params), layout)
+            house.pack(layout)
         house.forge(layout, gate)
     with pytest.raises(Refused, match="demo runs count in environment local alone"):
         house.promote(layout)
@@ -125,9 +123,8 @@ GATE_KEY: dict[str, tuple[Attack, str]] = {
 @pytest.mark.attack(rights="gate key", stopped="people's signatures are verified again in the bundle")
 @pytest.mark.parametrize(("attack", "reason"), GATE_KEY.values(), ids=GATE_KEY.keys())
 def test_with_the_gate_key_alone_the_decisions_of_people_cannot_be_replaced(
-    released: House, attack: Attack, reason: str
+    released: House, folder: Path, attack: Attack, reason: str
 ) -> None:
-    folder = copy(released.bundle(), released.root / "copied")
     attack(folder)
     resign(released, folder)
     checked = releases.verify(folder, released.governance)
@@ -139,9 +136,10 @@ def test_with_the_gate_key_alone_the_decisions_of_people_cannot_be_replaced(
 @pytest.mark.parametrize(
     ("field", "reason"), [("files", "not the one that the promotion statement is about"), ("payload_sha256", "payload")]
 )
-def test_a_statement_that_contradicts_itself_does_not_verify(released: House, field: str, reason: str) -> None:
+def test_a_statement_that_contradicts_itself_does_not_verify(
+    released: House, folder: Path, field: str, reason: str
+) -> None:
     """Its subject and its list are both signed; a verifier that reads only one of them must see the same release."""
-    folder = copy(released.bundle(), released.root / "copied")
     known = promotions.verify(dsse.read(folder / bundle.PROMOTION), released.governance)
     listing, other = bundle.listing(folder), {"payload/README.md": "0" * 64}
     subject = bundle.release_digest(other if field == "files" else listing)
@@ -152,9 +150,8 @@ def test_a_statement_that_contradicts_itself_does_not_verify(released: House, fi
 
 
 @pytest.mark.attack(rights="gate key", stopped="the signed request is in the bundle")
-def test_nobody_decided_on_their_own_run_also_in_a_bundle(released: House) -> None:
+def test_nobody_decided_on_their_own_run_also_in_a_bundle(released: House, folder: Path) -> None:
     """The data owner themselves lends a hand, and signs that they asked for the run."""
-    folder = copy(released.bundle(), released.root / "copied")
     data = folder / "attestations/evidence/data.json"
     rewrite(data, lambda evidence: evidence.update(requested_by="owner"))
     resign(released, folder, requested_by="owner")
@@ -170,9 +167,7 @@ def test_nobody_decided_on_their_own_run_also_in_a_bundle(released: House) -> No
 
 
 def test_a_run_asked_for_by_the_scheduler_is_promoted_and_checks(house: House) -> None:
-    policy = house.governance.folder / "policy.yaml"
-    policy.write_text(policy.read_text().replace("  low:\n", "  low:\n    scheduler: true\n"))
-    house.governance = governance.load(house.governance.folder, house.state)
+    house.propose(lambda policy: policy.replace("  low:\n", "  low:\n    scheduler: true\n"))
     house.request("run-1", by=SCHEDULER)
     release = house.release("run-1")
     assert release.requested_by == SCHEDULER
@@ -185,7 +180,6 @@ def test_a_run_asked_for_by_the_scheduler_is_promoted_and_checks(house: House) -
 
 
 @pytest.mark.attack(rights="gate key", stopped="people's signatures are verified again in the bundle")
-def test_a_statement_that_names_other_people_than_decided_does_not_verify(released: House) -> None:
-    folder = copy(released.bundle(), released.root / "copied")
+def test_a_statement_that_names_other_people_than_decided_does_not_verify(released: House, folder: Path) -> None:
     resign(released, folder, approved_by={"data": [], "evaluation": [], "release": ["ceo as risk"]})
     assert "names other people" in releases.verify(folder, released.governance).against

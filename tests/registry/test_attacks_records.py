@@ -13,7 +13,7 @@ from tasks.registry.release import promotions
 from tasks.trust import keys
 from tests.governed.house import raw
 from tests.registry import registry_attacks
-from tests.registry.forging import admit, forged
+from tests.registry.forging import forged
 from tests.registry.house import NAME, House
 
 
@@ -22,7 +22,7 @@ def test_an_alias_moved_by_hand_changes_nothing_that_is_served(succeeded: House)
     with mirror.Registry(succeeded.state) as client:
         client.set_registered_model_alias(NAME, "champion", "1")
         client.delete_registered_model_alias(NAME, "rollback")
-    assert admit(succeeded) == b"second"
+    assert succeeded.served() == b"second"
     found = mirror.mirror(succeeded.ledger, succeeded.governance, NAME)
     assert found.aliases == {"champion": "triage-2", "rollback": "triage-1"}
     assert (
@@ -45,16 +45,16 @@ def test_whoever_owns_the_registry_has_nothing_of_theirs_served(
         attack(client, NAME, tmp_path / "own")
     if (succeeded.bundle("triage-2") / "payload/model" / weights.name).read_bytes() == b"evil":
         with pytest.raises(Refused, match="changed: payload/model/adapter_model"):
-            admit(succeeded)
+            succeeded.served()
     else:
-        assert admit(succeeded) == b"second"
+        assert succeeded.served() == b"second"
 
 
 @pytest.mark.attack(rights="registry", stopped="serving follows the newest signed promotion")
 def test_a_registry_that_was_emptied_is_filled_again(released: House) -> None:
     with mirror.Registry(released.state) as client:
         client.delete_registered_model(NAME)
-    assert admit(released) == b"adapter"
+    assert released.served() == b"adapter"
     assert mirror.mirror(released.ledger, released.governance, NAME).aliases["champion"] == "triage-1"
 
 
@@ -62,7 +62,7 @@ def test_a_registry_that_was_emptied_is_filled_again(released: House) -> None:
 def test_a_replayed_older_statement_brings_nothing_back(succeeded: House) -> None:
     first = succeeded.ledger.entries(promotions.MADE, NAME)[0]
     succeeded.ledger.append(promotions.MADE, NAME, first.body)
-    assert admit(succeeded) == b"second"
+    assert succeeded.served() == b"second"
     assert releases.list_releases(succeeded.ledger, succeeded.governance)[-1].aliases == ["champion"]
     (problem,) = releases.problems(succeeded.ledger, succeeded.governance)
     assert "sequence 1 does not follow 2; an older statement was written again" in problem
@@ -75,7 +75,7 @@ def test_a_forged_statement_promotes_nothing(succeeded: House) -> None:
     succeeded.ledger.append(promotions.MADE, NAME, forged(succeeded, of_a_person))
     succeeded.ledger.append(promotions.MADE, NAME, {"envelope": "nonsense"})
     succeeded.ledger.append(promotions.MADE, NAME, {})
-    assert admit(succeeded) == b"second"
+    assert succeeded.served() == b"second"
     assert len(releases.problems(succeeded.ledger, succeeded.governance)) == 4
 
 
@@ -135,7 +135,7 @@ def test_intents_of_others_lead_to_no_deletion(released: House) -> None:
     promotion.reconcile(released.ledger, released.governance)
     assert precious.exists()
     assert releases.verify(Path(release.bundle), released.governance).ok
-    assert admit(released) == b"adapter"
+    assert released.served() == b"adapter"
     with mirror.Registry(released.state) as client:
         assert client.get_model_version_by_alias(NAME, "champion").tags["hallmark.release"] == "triage-1"
 
@@ -143,8 +143,8 @@ def test_intents_of_others_lead_to_no_deletion(released: House) -> None:
 @pytest.mark.attack(rights="database", stopped="promotions are numbered, and numbers only rise")
 def test_an_order_of_rollback_is_bound_to_one_release(succeeded: House) -> None:
     """The ledger's owner writes another release into an old rollback: nobody signed that."""
-    promotion.rollback(succeeded.ledger, succeeded.governance, "triage-1", "risk-officer", "r")
+    succeeded.roll_back("r")
     succeeded.release("run-3", b"best")
     body = succeeded.ledger.entries(promotions.MADE, NAME)[2].body
     succeeded.ledger.append(promotions.MADE, NAME, body)
-    assert admit(succeeded) == b"best"
+    assert succeeded.served() == b"best"

@@ -6,19 +6,16 @@ import pytest
 
 from tasks.core.errors import Refused
 from tasks.core.files import write_json
-from tasks.core.params import params
-from tasks.policy import governance
 from tasks.registry.admit import admission
 from tasks.registry.promote import champion
-from tasks.stages.package import package
-from tests.registry.forging import Attack, admit, link, rewrite
+from tests.registry.forging import Attack, link, rewrite
 from tests.registry.house import NAME, House
 
 
 @pytest.mark.attack(rights="worker", stopped="demo identities count in environment local alone")
 def test_a_demo_release_counts_nowhere_but_locally(house: House) -> None:
     release = house.release("run-1", demo=True)
-    assert release.demo and admit(house) == b"adapter"
+    assert release.demo and house.served() == b"adapter"
     production = house.in_environment("production")
     assert champion.current(house.ledger, production, NAME) is None
     with pytest.raises(Refused, match="no release of 'triage' is promoted in environment production"):
@@ -53,14 +50,12 @@ def test_a_package_touched_after_its_release_gate_is_not_promoted(ready: House, 
 @pytest.mark.parametrize("stage", ["split", "evaluate"])
 def test_a_package_made_from_other_outputs_than_passed_is_not_promoted(house: House, stage: str) -> None:
     """The worker exchanges a stage's output while the package is made, and puts the approved one back."""
-    layout = house.begin("run-1")
-    house.open(layout, "data")
-    house.open(layout, "evaluation")
+    layout = house.evaluated("run-1")
     approved = shutil.copytree(layout.stage(stage), house.root / "approved")
     (layout.stage(stage) / "poisoned.parquet").write_bytes(b"x")
     if stage == "evaluate":  # which the package's own check of its gate would notice
         house.forge(layout, "evaluation")
-    package.run(params.load(layout.params), layout)
+    house.pack(layout)
     shutil.rmtree(layout.stage(stage))
     shutil.copytree(approved, layout.stage(stage))
     house.open(layout, "release")
@@ -82,9 +77,7 @@ def test_the_gate_files_of_another_run_open_nothing(ready: House) -> None:
 def test_a_run_with_another_policy_of_its_own_is_not_promoted(ready: House) -> None:
     """Gates are judged with the installed policy: a statement under one that the run brought is none."""
     layout = ready.run("run-1")
-    policy = ready.governance.folder / "policy.yaml"
-    policy.write_text(policy.read_text().replace("at_least: 2", "at_least: 3"))
-    ready.governance = governance.load(ready.governance.folder, ready.state)
+    ready.propose(lambda policy: policy.replace("at_least: 2", "at_least: 3"))
     with pytest.raises(Refused, match="another policy"):
         ready.promote(layout)
 
@@ -95,7 +88,6 @@ def test_a_champion_file_says_nothing_that_promotion_believes(released: House) -
     write_json(layout.champion, None)  # a run that pretends there is nothing to compare with
     for gate in ("data", "evaluation"):
         released.open(layout, gate)
-    package.run(params.load(layout.params), layout)
-    released.open(layout, "release")
+    released.package(layout)
     with pytest.raises(Refused, match="triage-1 took its place"):
         released.promote(layout)

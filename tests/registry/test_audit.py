@@ -14,8 +14,9 @@ from tasks.audit.shelf import Shelf
 from tasks.consent import withdrawals
 from tasks.core.errors import InputError
 from tasks.core.files import read_json
-from tasks.registry.promote import promotion, releases
+from tasks.registry.promote import releases
 from tests.registry.house import COMMIT, House, writable
+from tests.registry.test_consent import declare
 from tests.stages.evaluate.browser import Page
 
 FRAMEWORKS = ["NIST AI RMF", "ISO/IEC 42001", "ISO/IEC 27001", "EU AI Act", "SOC 2", "HIPAA", "GDPR", "COBIT"]
@@ -36,7 +37,7 @@ def said(told: Dossier) -> str:
 
 
 def test_it_tells_the_story_in_order(succeeded: House, tmp_path: Path) -> None:
-    promotion.rollback(succeeded.ledger, succeeded.governance, "triage-1", "risk-officer", "wrong queue")
+    succeeded.roll_back()
     told = audited(succeeded, tmp_path / "dossier")
     assert [chapter.id for chapter in told.chapters] == [
         "asked", "data", "checked", "trained", "figures", "decided", "promoted", "since",
@@ -83,7 +84,7 @@ def test_the_archive_lists_every_file_and_holds_the_folder(released: House, tmp_
 
 
 def test_the_page_loads_nothing_and_every_link_leads_somewhere(succeeded: House, tmp_path: Path) -> None:
-    promotion.rollback(succeeded.ledger, succeeded.governance, "triage-1", "risk-officer", "<script>alert(1)</script>")
+    succeeded.roll_back("<script>alert(1)</script>")
     audited(succeeded, tmp_path / "dossier")
     page = Page((tmp_path / "dossier" / archive.PAGE).read_text())
     assert not page.open and "script" not in page.tags and "img" not in page.tags
@@ -130,31 +131,11 @@ def test_a_release_that_was_changed_is_not_called_verified(released: House, tmp_
 
 
 def test_a_source_taken_back_since_is_told_with_its_entry(released: House, tmp_path: Path) -> None:
-    (released.governance.folder / "sources.yaml").write_text(SOURCES)
+    declare(released)
     withdrawals.withdraw(released.ledger, released.governance, "tickets", "owner", "no longer ours to give")
     told = audited(released, tmp_path / "dossier")
     (claim,) = [claim for claim in told.chapters[-1].claims if "no longer ours to give" in claim.text]
     assert claim.artifacts[0].path.startswith("ledger/")
-
-
-SOURCES = """\
-sources:
-  - id: tickets
-    kind: csv
-    location: tickets.csv
-    owner: owner
-    steward: owner
-    access: [data-owner]
-    classification: internal
-    lawful_basis: consent
-    licence: LicenseRef-internal
-    retention_days: 3650
-    region: eu
-    refresh_days: 30
-    approved_uses: [triage]
-    mapping: {prompt: text, response: queue}
-    constants: {task: triage}
-"""
 
 
 def test_weights_may_be_left_out_and_that_is_said(released: House, tmp_path: Path) -> None:

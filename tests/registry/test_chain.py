@@ -2,7 +2,6 @@
 
 import json
 import re
-import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -15,31 +14,27 @@ from tasks.core.errors import Refused
 from tasks.core.files import canonical_json
 from tasks.policy import adoption, governance
 from tasks.registry.promote import releases
-from tasks.registry.release import bundle, promotions
+from tasks.registry.release import bundle
 from tasks.registry.verify import trust, verification
 from tasks.trust import dsse, keys
-from tasks.trust.keys import Signer
-from tests.registry.conftest import make_house
+from tests.registry.conftest import After
+from tests.registry.forging import resign
 from tests.registry.house import House, copy, open_house
 
 FIRST, SECOND, THIRD = (f"{bundle.GOVERNANCE}/{number:04}.json" for number in (1, 2, 3))
-CHIEF = "Chief engineer"
 
 Attack = Callable[[House, Path], object]
 
 
-@pytest.fixture(scope="session")
-def changed_once(tmp_path_factory: pytest.TempPathFactory, empty_registry: Path) -> Path:
-    house = make_house(tmp_path_factory.mktemp("changed") / "house", empty_registry)
-    house.adopt(lambda people: people.replace("name: Engineer", f"name: {CHIEF}"), "people.yaml")
+def release_under_a_second_adoption(house: House) -> None:
+    house.adopt(lambda people: people.replace("name: Engineer", "name: Chief engineer"), "people.yaml")
     house.release("run-1")
-    return house.root
 
 
 @pytest.fixture
-def changed(tmp_path: Path, changed_once: Path) -> House:
+def changed(after: After) -> House:
     """A house whose triage-1 was promoted under its second adoption, which the risk officer signed."""
-    return open_house(shutil.copytree(changed_once, tmp_path / "house"))
+    return after(release_under_a_second_adoption)
 
 
 @pytest.fixture
@@ -53,16 +48,6 @@ def against(house: House, folder: Path) -> str:
     inside = releases.verify(folder, house.governance)
     assert (outside.verdict, inside.verdict) == ("invalid", "invalid"), (outside.against, inside.against)
     return f"{outside.against} | {inside.against}"
-
-
-def promoted_anew(house: House, folder: Path, signer: Signer | None = None, **changes: object) -> None:
-    """The statement over what lies there now, by the gate's key or another."""
-    told = promotions.verify(dsse.read(folder / bundle.PROMOTION), house.governance).promotion
-    listing = bundle.listing(folder)
-    told = told.model_copy(update={"files": listing} | changes)
-    about, says = {told.label: bundle.release_digest(listing)}, told.model_dump(mode="json")
-    statement = dsse.statement(promotions.PREDICATE_TYPE, about, says)
-    dsse.write(folder / bundle.PROMOTION, dsse.sign(statement, signer or house.governance.signer("gate")))
 
 
 def rewrite(path: Path, change: Callable[[str], str]) -> None:
@@ -138,14 +123,15 @@ def test_with_the_gate_key_alone_nothing_else_is_adopted_for_a_release(
     changed: House, folder: Path, attack: Attack, reason: str
 ) -> None:
     attack(changed, folder)
-    promoted_anew(changed, folder)
+    resign(changed, folder)
     told = against(changed, folder)
     assert re.search(reason, told), told
 
 
 @pytest.mark.attack(rights="disk", stopped="the adoptions say which key the gate has")
 def test_a_gate_key_that_nobody_adopted_promotes_nothing(changed: House, folder: Path) -> None:
-    promoted_anew(changed, folder, keys.signer(Ed25519PrivateKey.generate()))
+    statement = dsse.peek(dsse.read(folder / bundle.PROMOTION))
+    dsse.write(folder / bundle.PROMOTION, dsse.sign(statement, keys.signer(Ed25519PrivateKey.generate())))
     assert against(changed, folder).count("the envelope is signed by") == 2
 
 
@@ -163,7 +149,7 @@ def test_no_adoption_can_be_taken_out_or_put_in(changed: House, folder: Path) ->
 @pytest.mark.attack(rights="gate key", stopped="a release is not older than what it was promoted under")
 def test_a_promotion_dated_before_its_adoption_does_not_verify(changed: House, folder: Path) -> None:
     genesis = adoption.read(dsse.read(folder / FIRST))
-    promoted_anew(changed, folder, time=genesis.time - timedelta(seconds=1))
+    resign(changed, folder, time=genesis.time - timedelta(seconds=1))
     assert against(changed, folder).count("promoted before its policy and people were proposed") == 2
 
 

@@ -96,10 +96,10 @@ def test_a_release_promoted_before_stays_valid_and_in_production(released: House
 def test_no_rollback_to_what_was_trained_on_it(succeeded: House) -> None:
     withdraw(succeeded)
     with pytest.raises(Refused, match="source tickets was withdrawn"):
-        promotion.rollback(succeeded.ledger, succeeded.governance, "triage-1", "risk-officer", "worse")
+        succeeded.roll_back("worse")
     assert champion(succeeded) == ["triage-2"]
     restore(succeeded)
-    promotion.rollback(succeeded.ledger, succeeded.governance, "triage-1", "risk-officer", "worse")
+    succeeded.roll_back("worse")
     assert champion(succeeded) == ["triage-1"]
 
 
@@ -126,7 +126,7 @@ def test_a_withdrawal_while_a_rollback_is_being_looked_at_is_in_time(
 
     monkeypatch.setattr(orders, "target", looked)
     with pytest.raises(Refused, match="source tickets was withdrawn"):
-        promotion.rollback(succeeded.ledger, succeeded.governance, "triage-1", "risk-officer", "worse")
+        succeeded.roll_back("worse")
     assert champion(succeeded) == ["triage-2"]
 
 

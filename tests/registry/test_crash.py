@@ -9,7 +9,6 @@ import pytest
 
 from tasks.ledger.ledger import open_ledger
 from tasks.policy import governance
-from tasks.registry.admit import admission
 from tasks.registry.promote import intents, mirror, promotion, releases
 from tasks.registry.release import promotions
 from tests import forking
@@ -92,7 +91,7 @@ def kill(processes: Forking, house: House, point: str, moment: str, what: str = 
 def check(house: House) -> str:
     """Everything agrees on one champion, and nothing else is left. Returns its weights."""
     house.ledger = open_ledger(house.state)
-    model = admission.admit(house.ledger, house.governance, NAME).model
+    weights = house.served().decode()
     known = releases.list_releases(house.ledger, house.governance)
     (reigning,) = [release for release in known if "champion" in release.aliases]
     assert all(releases.verify(Path(release.bundle), house.governance).ok for release in known)
@@ -104,7 +103,7 @@ def check(house: House) -> str:
         assert sorted(version.tags[mirror.TAG] for version in versions) == folders
         champion = client.get_model_version_by_alias(NAME, "champion")
         assert champion.tags[mirror.TAG] == reigning.label
-    return (model / "adapter_model.safetensors").read_text()
+    return weights
 
 
 OF_EACH_KIND = [
@@ -129,8 +128,7 @@ def test_a_killed_promotion_leaves_the_old_champion_or_a_complete_new_one(
     line = promotions.read(challenged.ledger, challenged.governance, NAME)
     made = POINTS.index(point) > POINTS.index("appended") or (point, moment) == ("made", "after")
     assert len(line.valid) == (2 if made else 1), "the statement in the ledger is the point of no return"
-    model = admission.admit(challenged.ledger, challenged.governance, NAME).model
-    assert (model / "adapter_model.safetensors").read_bytes() == (b"second" if made else b"adapter")
+    assert challenged.served() == (b"second" if made else b"adapter")
 
     promotion.reconcile(challenged.ledger, challenged.governance)
     weights = check(challenged)

@@ -20,7 +20,7 @@ from tasks.registry.verify import verification
 from tasks.sources.sources import Source, Suites
 from tasks.trust import dsse
 from tasks.versions import versions
-from tests.registry.conftest import changed, copied
+from tests.registry.conftest import After
 from tests.registry.forging import resign, rewrite
 from tests.registry.house import COMMIT, PARAMS, SOURCE, House, copy, open_house
 
@@ -35,36 +35,29 @@ def opened(root: Path, monkeypatch: pytest.MonkeyPatch) -> House:
     return house
 
 
-@pytest.fixture(scope="module")
-def production_once(tmp_path_factory: pytest.TempPathFactory, founded_once: Path) -> Path:
-    def move(house: House) -> None:
-        production = house.in_environment("production")
-        versions.sign(house.ledger, production, "risk-officer", "0" * 64, COMMIT, "reviewed")
-
-    return changed(founded_once, move, tmp_path_factory.mktemp("house") / "house")
+def sign_off_in_production(house: House) -> None:
+    production = house.in_environment("production")
+    versions.sign(house.ledger, production, "risk-officer", "0" * 64, COMMIT, "reviewed")
 
 
-@pytest.fixture(scope="module")
-def adopted_once(tmp_path_factory: pytest.TempPathFactory, production_once: Path) -> Path:
-    """Its sources and its card were adopted, and run-1 was released."""
-
-    def release(house: House) -> None:
-        with pytest.MonkeyPatch.context() as own:
-            release_adopted(opened(house.root, own))
-
-    return changed(production_once, release, tmp_path_factory.mktemp("house") / "house")
+def release_adopted(house: House) -> None:
+    """Adopt its sources and its card, and release run-1."""
+    with pytest.MonkeyPatch.context() as own:
+        production = opened(house.root, own)
+        adopt(production, *of(production))
+        production.release("run-1")
 
 
 @pytest.fixture
-def production(tmp_path: Path, production_once: Path, monkeypatch: pytest.MonkeyPatch) -> House:
+def production(after: After, monkeypatch: pytest.MonkeyPatch) -> House:
     """A house outside environment local, whose code was signed off and whose Hallmark may judge."""
-    return opened(copied(production_once, tmp_path / "house").root, monkeypatch)
+    return opened(after(sign_off_in_production).root, monkeypatch)
 
 
 @pytest.fixture
-def adopted(tmp_path: Path, adopted_once: Path, monkeypatch: pytest.MonkeyPatch) -> House:
+def adopted(after: After, monkeypatch: pytest.MonkeyPatch) -> House:
     """`production`, with a release of what its owners adopted."""
-    return opened(copied(adopted_once, tmp_path / "house").root, monkeypatch)
+    return opened(after(sign_off_in_production, release_adopted).root, monkeypatch)
 
 
 def adopt(house: House, *declared: Declared) -> None:
@@ -78,11 +71,6 @@ def of(house: House, **card: object) -> list[Declared]:
     declared = declarations.of_run(layout, params.load(layout.params), house.governance.policy)
     shutil.rmtree(layout.root)
     return declared
-
-
-def release_adopted(house: House) -> None:
-    adopt(house, *of(house))
-    house.release("run-1")
 
 
 def test_a_release_says_who_adopted_what_it_was_made_of(adopted: House) -> None:

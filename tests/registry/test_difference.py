@@ -35,12 +35,9 @@ def test_a_release_differs_from_itself_in_nothing(released: House) -> None:
 def test_what_changed_is_named_with_before_and_now(released: House) -> None:
     scores = {"exact_match": {"value": 0.95, "low": 0.9, "high": 0.97}, "test_rows": {"value": 4, "unit": "rows"}}
     layout = released.begin("run-2", b"better", {"evaluate": scores})
-    assert layout.root.is_dir()
-    for gate in ("data", "evaluation"):
-        released.open(layout, gate)  # type: ignore[arg-type]
-    package(released, layout)
-    released.open(layout, "release")
-    second = released.promote(layout)
+    released.open(layout, "data")
+    released.open(layout, "evaluation")
+    second = released.promote(released.package(layout))
     found = between(declared.read(released.bundle()), declared.read(Path(second.bundle)))
     assert list(found.parameters) == ["training.seed"]
     assert "inputs/champion.json" in found.made_with and "code" not in found.made_with
@@ -49,13 +46,6 @@ def test_what_changed_is_named_with_before_and_now(released: House) -> None:
     assert exact.intervals == "apart"
     assert found.figures["evaluate.macro_f1"].now is None
     assert (found.now.release, found.now.run) == ("triage-2", "run-2")
-
-
-def package(house: House, layout: Any) -> None:
-    from tasks.core.params import params
-    from tasks.stages.package import package as stage
-
-    stage.run(params.load(layout.params), layout)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,6 @@ from tasks.core.errors import InputError
 from tasks.gates import signed_decision
 from tasks.registry.history import history
 from tasks.registry.history.history import Standing
-from tasks.registry.promote import promotion
 from tasks.registry.release import promotions
 from tests.registry.house import NAME, House, open_house
 
@@ -26,7 +25,7 @@ def standing(house: House, when: datetime) -> Standing:
 
 
 def test_each_moment_has_its_champion_and_its_rollback(succeeded: House) -> None:
-    promotion.rollback(succeeded.ledger, succeeded.governance, "triage-1", "risk-officer", "wrong queue")
+    succeeded.roll_back()
     one, two, three = made(succeeded)
 
     before = standing(succeeded, one - timedelta(hours=1))
@@ -73,7 +72,7 @@ def test_what_the_key_did_not_sign_was_never_in_production(released: House) -> N
 
 def test_an_order_that_the_statement_does_not_name_is_nobodys(succeeded: House) -> None:
     """Whoever owns the database can write other orders beside a statement; their digests are signed."""
-    promotion.rollback(succeeded.ledger, succeeded.governance, "triage-1", "risk-officer", "wrong queue")
+    succeeded.roll_back()
     newest = promotions.read(succeeded.ledger, succeeded.governance, NAME).valid[-1]
     assert newest.entry is not None and history.orderers(newest) == ["risk-officer as risk"]
     decision = succeeded.ledger.entries(signed_decision.KIND)[0].body["envelope"]

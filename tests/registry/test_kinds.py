@@ -4,7 +4,6 @@ import pytest
 
 from tasks.core.errors import Refused
 from tasks.registry.admit import admission
-from tasks.registry.promote import promotion
 from tasks.reproduce.rebuild import Reproduction
 from tests.contract.test_ledger_kinds import documented
 from tests.registry.house import NAME, House
@@ -13,7 +12,7 @@ OPTIONAL = {"promotion.made": {"order", "joined"}, "incident.opened": {"order"}}
 
 
 def test_the_fields_of_each_kind_are_those_of_the_document(succeeded: House) -> None:
-    promotion.rollback(succeeded.ledger, succeeded.governance, "triage-1", "risk-officer", "wrong queue")
+    succeeded.roll_back()
     admission.admit(succeeded.ledger, succeeded.governance, NAME, "here")
     with pytest.raises(Refused):
         admission.admit(succeeded.ledger, succeeded.governance, "another", "here")

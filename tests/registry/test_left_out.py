@@ -14,7 +14,7 @@ from tasks.registry.admit import admission
 from tasks.registry.promote import releases
 from tasks.registry.release import bundle
 from tasks.registry.verify import left_out, verification
-from tests.registry.house import NAME, House, copy
+from tests.registry.house import NAME, House, copy, writable
 from tests.registry.test_audit import no_proof
 
 WEIGHTS = f"{bundle.PAYLOAD}/model/adapter_model.safetensors"
@@ -108,8 +108,6 @@ def test_nothing_is_served_without_its_weights(released: House) -> None:
     marked(WEIGHTS)(folder)
     with pytest.raises(Refused, match=f"missing: {WEIGHTS}"):
         verification.require(folder, released.governance)
-    for path in [released.bundle(), *released.bundle().rglob("*")]:
-        path.chmod(0o755 if path.is_dir() else 0o644)
-    marked(WEIGHTS)(released.bundle())
+    marked(WEIGHTS)(writable(released.bundle()))
     with pytest.raises(Refused, match="missing"):
         admission.admit_here(released.checkout(), NAME, server="here")

@@ -207,7 +207,7 @@ class Attested:
 
 
 @pytest.mark.attack(rights="gate key", stopped="a release has a record of every stage, which its evidence names")
-def test_a_record_that_is_taken_away_or_signed_by_another_shows(released: House, tmp_path: Path) -> None:
+def test_a_record_that_is_taken_away_or_signed_by_another_shows(released: House) -> None:
     folder = change_record(released, "train", lambda said, left: None, key="gate")
     assert "is signed by" in str(verification.verify(folder, released.governance).against)
     (folder / bundle.STAGES / "train.json").unlink()

@@ -12,13 +12,11 @@ from infra.cli.tables import Whole
 from tasks.core.facts import Fact
 from tasks.core.files import copy_tree, read_json
 from tasks.core.layout import Layout
-from tasks.core.params import params
 from tasks.runs import summary
 from tasks.stages.evaluate import evaluate
 from tasks.stages.evaluate.intervals import Array
 from tasks.stages.evaluate.metrics import table
 from tasks.stages.evaluate.metrics.metric import Measured, Metric, Rows, bootstrapped
-from tasks.stages.package import package
 from tests.registry.house import House
 from tests.stages.evaluate import house as evaluation
 from tests.stages.evaluate.browser import Page
@@ -79,7 +77,7 @@ def test_a_new_metric_is_at_the_gate_in_the_card_and_in_the_bill_of_materials(ho
     house.open(layout, "data")
     assert house.ask(layout, "evaluation").facts["evaluate.answer_length"] == fact
     house.open(layout, "evaluation")
-    package.run(params.load(layout.params), layout)
+    house.pack(layout)
     payload = layout.stage("package") / "payload"
     card = ModelCard.load(payload / "README.md")
     assert card.data.eval_results is not None

@@ -17,8 +17,7 @@ from tasks.core.errors import InputError, Unavailable
 from tasks.gates import cases, reminders
 from tasks.incidents import incidents
 from tasks.ledger.ledger import Ledger
-from tasks.registry.promote import promotion
-from tests.registry.conftest import changed, copied
+from tests.registry.conftest import After
 from tests.registry.house import House, open_house
 
 if TYPE_CHECKING:
@@ -67,31 +66,22 @@ def hook(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hook]:
     thread.join()
 
 
-@pytest.fixture(scope="module")
-def project_once(tmp_path_factory: pytest.TempPathFactory, released_once: Path) -> Path:
-    def prepare(house: House) -> None:
-        (house.root / "infra").mkdir()
-        (house.root / "infra" / "governance").symlink_to(Path("..") / "governance")
-        assert notify.deliver(house.root) == []
-
-    return changed(released_once, prepare, tmp_path_factory.mktemp("house") / "house")
-
-
-@pytest.fixture(scope="module")
-def happened_once(tmp_path_factory: pytest.TempPathFactory, project_once: Path) -> Path:
-    return changed(project_once, happen, tmp_path_factory.mktemp("house") / "house")
+def prepare(house: House) -> None:
+    (house.root / "infra").mkdir()
+    (house.root / "infra" / "governance").symlink_to(Path("..") / "governance")
+    assert notify.deliver(house.root) == []
 
 
 @pytest.fixture
-def project(tmp_path: Path, project_once: Path) -> House:
+def project(after: After, released_once: Path) -> House:
     """A house with one release, as a checkout, whose news so far have been dealt with."""
-    return copied(project_once, tmp_path / "house")
+    return after(prepare, before=released_once)
 
 
 @pytest.fixture
-def happened(tmp_path: Path, happened_once: Path) -> House:
+def happened(after: After, released_once: Path) -> House:
     """The project, where something of everything that is told has happened since, `EVENTS`."""
-    return copied(happened_once, tmp_path / "house")
+    return after(prepare, happen, before=released_once)
 
 
 EVENTS = [
@@ -105,7 +95,7 @@ def happen(house: House) -> None:
     layout = house.begin("run-2", b"other")
     house.ask(layout, "data")
     house.release("run-3", b"worse")
-    promotion.rollback(house.ledger, house.governance, "triage-1", "risk-officer", "because Ada said so")
+    house.roll_back("because Ada said so")
     now = house.ledger.now()
     incidents.open_once(
         house.ledger, house.governance, "waiver-expired", "triage-1", {}, "major", "risk", "it expired",

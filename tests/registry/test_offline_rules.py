@@ -22,7 +22,7 @@ from tasks.registry.verify import verification
 from tasks.trust import dsse
 from tasks.trust.keys import Signer
 from tests.governed.authenticator import Authenticator
-from tests.registry.conftest import changed, copied
+from tests.registry.conftest import After
 from tests.registry.forging import resign
 from tests.registry.house import DECIDERS, House, copy
 
@@ -81,35 +81,27 @@ def of_two_roles(text: str) -> str:
     return text
 
 
-@pytest.fixture(scope="module")
-def waived_once(tmp_path_factory: pytest.TempPathFactory, founded_once: Path) -> Path:
-    def release(house: House) -> None:
-        house.release_waived("run-1", house.ledger.now() + timedelta(days=20))
-
-    return changed(founded_once, release, tmp_path_factory.mktemp("house") / "house")
+def release_waived(house: House) -> None:
+    house.release_waived("run-1", house.ledger.now() + timedelta(days=20))
 
 
 @pytest.fixture
-def waived(tmp_path: Path, waived_once: Path) -> tuple[House, Path, datetime]:
+def waived(after: After) -> tuple[House, Path, datetime]:
     """A release whose evaluation fell short, which the risk officer waived for 20 days; and when it was promoted."""
-    house = copied(waived_once, tmp_path / "house")
+    house = after(release_waived)
     folder = checked(house)
     return house, folder, promoted(folder).time
 
 
-@pytest.fixture(scope="module")
-def of_two_roles_once(tmp_path_factory: pytest.TempPathFactory, founded_once: Path) -> Path:
-    def release(house: House) -> None:
-        house.adopt(of_two_roles, "people.yaml")
-        house.release("run-1")
-
-    return changed(founded_once, release, tmp_path_factory.mktemp("house") / "house")
+def release_of_two_roles(house: House) -> None:
+    house.adopt(of_two_roles, "people.yaml")
+    house.release("run-1")
 
 
 @pytest.fixture
-def two_roles(tmp_path: Path, of_two_roles_once: Path) -> House:
+def two_roles(after: After) -> House:
     """A house with a release, where people got a second role by an adoption before."""
-    return copied(of_two_roles_once, tmp_path / "house")
+    return after(release_of_two_roles)
 
 
 def before_the_adoption(house: House) -> datetime:

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 from huggingface_hub import ModelCard
 
-from tasks.core.errors import InputError, Refused
+from tasks.core.errors import InputError
 from tasks.core.files import read_json, tree_digest, tree_manifest, write_json
 from tasks.core.layout import Layout
 from tasks.core.params import params
@@ -18,13 +19,14 @@ from tasks.core.params.training import Training
 from tasks.core.payload import manifest
 from tasks.gates import statement
 from tasks.stages.package import package
+from tests.governed.house import authority_of
 from tests.registry.house import House
 
 WHOLE: dict[str, Any] = {"lora_rank": None, "lora_alpha": None}
 
 
 def make(layout: Layout) -> Path:
-    package.run(params.load(layout.params), layout)
+    House.pack(layout)
     return layout.stage("package") / "payload"
 
 
@@ -151,23 +153,9 @@ def test_a_whole_model_is_packaged_too(gated: Layout) -> None:
     assert ModelCard.load(payload / "README.md").data.library_name == "transformers"
 
 
-def test_nothing_is_packaged_before_the_evaluation_gate(house: House) -> None:
-    layout = house.begin("run-1")
-    house.open(layout, "data")
-    with pytest.raises(Refused, match="evaluation is not passed"):
-        make(layout)
-    assert not layout.stage("package").exists()
-
-
-def test_nothing_is_packaged_that_was_changed_after_the_gate(gated: Layout) -> None:
-    (gated.stage("evaluate") / "metrics.json").write_text('{"exact_match": 0.99}')
-    with pytest.raises(Refused, match="not the output that gate evaluation let pass"):
-        make(gated)
-
-
 def test_an_experiment_is_packaged_and_marked(house: House) -> None:
     layout = house.begin("run-1")
-    write_json(layout.authority, house.authority("experiment").model_dump(mode="json"))
+    write_json(layout.authority, authority_of(house.governance, "experiment").model_dump(mode="json"))
     statement.write_experiment_gate(layout, "evaluation", house.governance)
     assert manifest.read(make(layout)).tier == "experiment"
 
@@ -180,25 +168,19 @@ def test_what_could_run_code_is_refused(gated: Layout, name: str) -> None:
     assert not gated.stage("package").exists()
 
 
-def test_a_link_in_the_model_is_refused(gated: Layout) -> None:
-    (gated.stage("train") / "adapter" / "extra.json").symlink_to("/etc/hostname")
-    with pytest.raises(InputError, match="symbolic link"):
-        make(gated)
-
-
-def test_two_models_or_none_are_refused(gated: Layout) -> None:
-    (gated.stage("train") / "model").mkdir()
-    with pytest.raises(InputError, match=r"leaves adapter in .*, found adapter and model"):
-        make(gated)
-    shutil.rmtree(gated.stage("train") / "model")
-    shutil.rmtree(gated.stage("train") / "adapter")
-    with pytest.raises(InputError, match=r"leaves adapter in .*, found nothing"):
-        make(gated)
-
-
-def test_a_missing_part_names_its_stage(gated: Layout) -> None:
-    shutil.rmtree(gated.stage("clean"))
-    with pytest.raises(InputError, match="clean left no result"):
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda run: (run.stage("train") / "adapter" / "extra.json").symlink_to("/etc/hostname"), "symbolic link"),
+        (lambda run: (run.stage("train") / "model").mkdir(), r"leaves adapter in .*, found adapter and model"),
+        (lambda run: shutil.rmtree(run.stage("train") / "adapter"), r"leaves adapter in .*, found nothing"),
+        (lambda run: shutil.rmtree(run.stage("clean")), "clean left no result"),
+    ],
+    ids=["a link in the model", "two models", "no model", "a stage that left nothing"],
+)
+def test_what_its_stages_do_not_leave_is_refused(gated: Layout, change: Callable[[Layout], object], told: str) -> None:
+    change(gated)
+    with pytest.raises(InputError, match=told):
         make(gated)
 
 

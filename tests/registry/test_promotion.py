@@ -1,21 +1,16 @@
 """A run becomes a release; a release goes back to an earlier one."""
 
-import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from tasks.core.errors import HallmarkError, InputError, Refused, Unavailable
+from tasks.core.errors import InputError, Refused, Unavailable
 from tasks.core.files import read_json, sha256_file, tree_digest, write_json
-from tasks.core.layout import Layout
-from tasks.core.params import params
-from tasks.gates import decisions, gates, statement
-from tasks.registry.admit import admission
+from tasks.gates import gates, statement
 from tasks.registry.promote import assembly, champion, mirror, promotion, releases
-from tasks.registry.promote.releases import Release
 from tasks.registry.release import promotions
-from tasks.stages.package import package
 from tasks.trust import dsse
 from tests.registry.house import COMMIT, NAME, House
 
@@ -33,11 +28,6 @@ def mlflow_aliases(house: House) -> dict[str, str]:
         }
 
 
-def served(house: House) -> bytes:
-    model = admission.admit(house.ledger, house.governance, NAME).model
-    return (model / "adapter_model.safetensors").read_bytes()
-
-
 def test_a_run_behind_its_gates_becomes_the_champion(ready: House) -> None:
     layout = ready.run("run-1")
     release = ready.promote(layout)
@@ -53,7 +43,7 @@ def test_a_run_behind_its_gates_becomes_the_champion(ready: House) -> None:
     assert reigning is not None
     assert tree_digest(ready.state / reigning.payload) == reigning.sha256 == release.payload_sha256
     assert tree_digest(ready.state / reigning.payload) == tree_digest(layout.stage("package") / "payload")
-    assert served(ready) == b"adapter"
+    assert ready.served() == b"adapter"
     checked = releases.verify(Path(release.bundle), ready.governance)
     assert checked.ok, checked.against
     assert (checked.release, checked.sha256) == ("triage-1", release.sha256)
@@ -69,7 +59,7 @@ def test_the_next_run_is_compared_with_it_and_takes_its_place(released: House) -
     assert (first.sequence, second.sequence) == (1, 2)
     line = promotions.read(released.ledger, released.governance, NAME)
     assert [signed.promotion.previous for signed in line.valid] == [None, line.valid[0].sha256]
-    assert served(released) == b"better"
+    assert released.served() == b"better"
 
 
 def test_mlflow_mirrors_it_with_tags_that_lead_back(succeeded: House) -> None:
@@ -98,29 +88,18 @@ def test_a_run_compared_with_yesterdays_champion_is_told_who_took_its_place(chal
     challenged.release("run-3", b"faster")
     with pytest.raises(Refused, match=r"since run run-2 was compared .*, triage-2 took its place .* of run run-3"):
         challenged.promote(late)
-    assert served(challenged) == b"faster"
+    assert challenged.served() == b"faster"
     assert aliases(challenged) == {"triage-1": ["rollback"], "triage-2": ["champion"]}
 
 
 def test_of_two_promotions_at_once_one_wins_and_the_other_is_told_why(ready: House) -> None:
     runs = {"run-1": ready.run("run-1"), "run-2": ready.ready("run-2", b"second")}
-    ended: dict[str, object] = {}
-
-    def promote(run: str, layout: Layout) -> None:
-        try:
-            ended[run] = ready.promote(layout)
-        except HallmarkError as error:
-            ended[run] = error
-
-    threads = [threading.Thread(target=promote, args=item) for item in runs.items()]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    (won,) = [run for run, end in ended.items() if isinstance(end, Release)]
-    (lost,) = [end for end in ended.values() if not isinstance(end, Release)]
+    with ThreadPoolExecutor(2) as pool:
+        promoting = {run: pool.submit(ready.promote, layout) for run, layout in runs.items()}
+    (won,) = [run for run, ended in promoting.items() if not ended.exception()]
+    (lost,) = [error for ended in promoting.values() if (error := ended.exception())]
     assert isinstance(lost, Refused) and "triage-1 took its place" in str(lost)
-    assert served(ready) == {"run-1": b"adapter", "run-2": b"second"}[won]
+    assert ready.served() == {"run-1": b"adapter", "run-2": b"second"}[won]
     assert aliases(ready) == {"triage-1": ["champion"]}
 
 
@@ -140,7 +119,7 @@ def test_between_machines_the_ledger_lets_one_win(ready: House, monkeypatch: pyt
     monkeypatch.setattr(mirror, "register", meanwhile)
     with pytest.raises(Refused, match="promoted in the meantime"):
         ready.promote(ours)
-    assert served(ready) == b"theirs"
+    assert ready.served() == b"theirs"
     assert mlflow_aliases(ready) == {"champion": "triage-2"}
     assert not (ready.state / "releases" / "triage-1").exists()
 
@@ -177,17 +156,8 @@ def test_a_gate_that_was_never_asked_counts_nothing(ready: House) -> None:
 
 @pytest.mark.attack(rights="approver", stopped="waivers are judged as of the promotion")
 def test_an_expired_waiver_blocks_promotion(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    layout = house.begin("run-1", facts={"evaluate": {"exact_match": {"value": 0.6, "low": 0.5, "high": 0.7}}})
-    house.open(layout, "data")
-    asked = house.ask(layout, "evaluation")
     until = house.ledger.now() + timedelta(days=1)
-    failed = [check.name for check in asked.checks if check.verdict == "failed"]
-    decisions.decide(
-        house.ledger, house.governance, asked, "risk-officer", "waive", "known", checks=failed, expires=until
-    )
-    house.open(layout, "evaluation")
-    package.run(params.load(layout.params), layout)
-    house.open(layout, "release")
+    layout = house.ready_waived("run-1", until)
     monkeypatch.setattr(type(house.ledger), "now", lambda _: until + timedelta(seconds=1))
     with pytest.raises(Refused, match="gate evaluation of run run-1 is failed"):
         house.promote(layout)
@@ -205,8 +175,7 @@ def test_a_data_gate_that_asked_another_than_the_owner_promotes_nothing(house: H
     pinned["sources"][0]["source"]["owner"] = "product"
     write_json(layout.sources, pinned)
     house.open(layout, "evaluation")
-    package.run(params.load(layout.params), layout)
-    house.open(layout, "release")
+    house.package(layout)
     with pytest.raises(Refused, match="asked other owners than those of the run's sources"):
         house.promote(layout)
 
@@ -239,11 +208,10 @@ def test_a_champion_exchanged_after_the_evaluation_stops_promotion(released: Hou
     released.open(layout, "data")
     released.open(layout, "evaluation")
     layout.champion.write_bytes(honest)
-    package.run(params.load(layout.params), layout)
-    released.open(layout, "release")
+    released.package(layout)
     with pytest.raises(Refused, match=r"inputs/champion\.json changed after the data gate looked at it"):
         released.promote(layout)
-    assert served(released) == b"adapter"
+    assert released.served() == b"adapter"
 
 
 def test_with_mlflow_away_the_old_champion_stays(challenged: House, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -251,7 +219,7 @@ def test_with_mlflow_away_the_old_champion_stays(challenged: House, monkeypatch:
     monkeypatch.setenv("MLFLOW_REGISTRY_URI", f"sqlite:///{challenged.root}")  # a folder is no database
     with pytest.raises(Unavailable, match="MLflow"):
         challenged.promote(layout)
-    assert served(challenged) == b"adapter"
+    assert challenged.served() == b"adapter"
     (told,) = promotion.reconcile(challenged.ledger, challenged.governance)
     assert "MLflow" in told, "whoever lists releases is told, and gets the list"
     monkeypatch.undo()
@@ -269,7 +237,7 @@ def test_a_full_disk_leaves_the_old_champion(challenged: House, monkeypatch: pyt
     with pytest.raises(Unavailable, match="No space left"):
         challenged.promote(layout)
     monkeypatch.undo()
-    assert served(challenged) == b"adapter"
+    assert challenged.served() == b"adapter"
     assert sorted(path.name for path in (challenged.state / "releases").iterdir()) == ["triage-1"]
     assert challenged.promote(layout).label == "triage-2", "a number that came to nothing is given again"
 
@@ -284,13 +252,11 @@ def test_a_folder_that_the_ledger_knows_nothing_of_is_not_overwritten(ready: Hou
 
 
 def test_a_rollback_is_a_new_statement_signed_by_key_and_person(succeeded: House) -> None:
-    release = promotion.rollback(
-        succeeded.ledger, succeeded.governance, "triage-1", "risk-officer", " wrong queue "
-    ).release
+    release = succeeded.roll_back(" wrong queue ")
     assert (release.label, release.sequence, release.reason, release.requested_by) == (
         "triage-1", 3, "wrong queue", "engineer"
     )  # fmt: skip
-    assert served(succeeded) == b"adapter"
+    assert succeeded.served() == b"adapter"
     assert aliases(succeeded) == {"triage-1": ["champion"], "triage-2": []}
     assert mlflow_aliases(succeeded) == {"champion": "triage-1"}
     newest = promotions.read(succeeded.ledger, succeeded.governance, NAME).newest
@@ -315,24 +281,19 @@ def test_a_rollback_is_a_new_statement_signed_by_key_and_person(succeeded: House
         ("triage-9", "risk-officer", "r", InputError, "there is no release"),
         ("triage-2", "risk-officer", "r", Refused, "champion already"),
         pytest.param(
-            "triage-1",
-            "owner",
-            "r",
-            Refused,
-            "may not order a rollback",
-            id="by another role",
+            "triage-1", "owner", "r", Refused, "may not order a rollback", id="by another role",
             marks=pytest.mark.attack(rights="approver", stopped="a rollback takes who decides at the release gate"),
         ),
         ("triage-1", "nobody", "r", InputError, "'nobody' is nobody in people.yaml"),
         ("triage-1", "risk-officer", "  ", InputError, "needs a reason"),
     ],
-)
+)  # fmt: skip
 def test_a_rollback_is_refused(
     succeeded: House, label: str, person: str, reason: str, error: type[Exception], match: str
 ) -> None:
     with pytest.raises(error, match=match):
         promotion.rollback(succeeded.ledger, succeeded.governance, label, person, reason)
-    assert served(succeeded) == b"second"
+    assert succeeded.served() == b"second"
     assert len(succeeded.ledger.entries(promotions.MADE)) == 2
 
 
@@ -341,7 +302,7 @@ def test_a_rollback_with_another_key_is_refused(succeeded: House) -> None:
     keys = succeeded.state / "keys"
     (keys / "risk-officer").write_bytes((keys / "owner").read_bytes())
     with pytest.raises(Refused, match="not one that risk-officer can sign with"):
-        promotion.rollback(succeeded.ledger, succeeded.governance, "triage-1", "risk-officer", "r")
+        succeeded.roll_back("r")
 
 
 def test_the_list_is_what_the_command_line_prints(released: House) -> None:

@@ -66,7 +66,7 @@ def test_without_the_ledgers_key_the_promotion_stands_and_says_why_nothing_prove
 def test_the_proof_of_another_promotion_is_refused(succeeded: House) -> None:
     with pytest.raises(Refused, match="another entry than this release's promotion"):
         check(succeeded, proof(succeeded, "triage-2"), signed(succeeded))
-    promotion.rollback(succeeded.ledger, succeeded.governance, "triage-1", "risk-officer", "worse on refunds")
+    succeeded.roll_back("worse on refunds")
     publish.publish(succeeded.ledger, succeeded.governance)
     later = succeeded.ledger.entries(promotions.MADE, NAME)[-1]
     of_rollback = ledger_proof.prove(succeeded.ledger, succeeded.governance, later.seq).model_dump(mode="json")

@@ -8,22 +8,17 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from tasks.core.errors import InputError, Refused
-from tasks.core.params import params
-from tasks.gates import decisions
 from tasks.incidents import incidents, signed_incident
 from tasks.incidents.incidents import Incident
 from tasks.ledger.ledger import Ledger, open_ledger
 from tasks.policy import governance
-from tasks.registry.admit import admission
 from tasks.registry.promote import emergency, intents, orders, promotion, recovery, waivers
 from tasks.registry.release import promotions
 from tasks.registry.release.promotions import Signed
-from tasks.stages.package import package
 from tasks.trust import dsse, keys
-from tests.asking_agent import needs_ssh_agent, started
+from tests.asking_agent import AskingAgent, needs_ssh_agent
 from tests.registry.house import NAME, PEOPLE, POLICY, House
 
-FAILING = {"evaluate": {"exact_match": {"value": 0.6, "low": 0.5, "high": 0.7}}}
 STRICT = POLICY.replace("decisions: [{role: risk}]", "decisions: [{role: risk}, {role: approver, count: 2}]").replace(
     "  low:\n", "  low:\n    break_glass: {role: on-call, confirm_role: risk, confirm_hours: 4}\n"
 )
@@ -47,12 +42,14 @@ def strict(house: House) -> House:
     return House(house.root, loaded, house.ledger)
 
 
+@pytest.fixture
+def crowd(succeeded: House) -> House:
+    """`succeeded`, where it takes a crowd to go back."""
+    return strict(succeeded)
+
+
 def order(house: House, person: str, label: str = "triage-1", **more: object) -> list[str]:
     return promotion.rollback(house.ledger, house.governance, label, person, "worse", **more).waiting_for
-
-
-def served(house: House) -> bytes:
-    return (admission.admit(house.ledger, house.governance, NAME).model / "adapter_model.safetensors").read_bytes()
 
 
 def newest(house: House) -> Signed:
@@ -65,151 +62,125 @@ def opened(house: House) -> list[Incident]:
     return incidents.read(house.ledger, house.governance)
 
 
-def waived(house: House, run: str = "run-1", days: float = 1) -> datetime:
-    """A run whose evaluation gate passes on a waiver alone, behind all its gates. Returns when the waiver expires."""
-    layout = house.begin(run, facts=FAILING)
-    house.open(layout, "data")
-    asked = house.ask(layout, "evaluation")
-    until = house.ledger.now() + timedelta(days=days)
-    failed = [check.name for check in asked.checks if check.verdict == "failed"]
-    decisions.decide(
-        house.ledger, house.governance, asked, "risk-officer", "waive", "known", checks=failed, expires=until
-    )
-    house.open(layout, "evaluation")
-    package.run(params.load(layout.params), layout)
-    house.open(layout, "release")
+def waived(house: House) -> datetime:
+    """Have run-1 pass its evaluation gate on a waiver alone, and then the others; return when the waiver expires."""
+    until = house.ledger.now() + timedelta(days=1)
+    house.ready_waived("run-1", until)
     return until
 
 
-def later(house: House, when: datetime, monkeypatch: pytest.MonkeyPatch) -> None:
+def later(when: datetime, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Ledger, "now", lambda _: when + timedelta(seconds=1))
 
 
-def test_a_rollback_takes_everybody_whom_the_release_gate_asks(succeeded: House) -> None:
-    house = strict(succeeded)
-    assert order(house, "risk-officer") == ["2 more orders in role approver"]
-    assert order(house, "one") == ["1 more order in role approver"]
-    assert order(house, "one") == ["1 more order in role approver"], "said twice is said once"
-    assert len(house.ledger.entries(orders.ORDERED)) == 2
-    assert served(house) == b"second"
-    assert order(house, "two") == []
-    assert served(house) == b"adapter"
-    entry = newest(house).entry
+def test_a_rollback_takes_everybody_whom_the_release_gate_asks(crowd: House) -> None:
+    assert order(crowd, "risk-officer") == ["2 more orders in role approver"]
+    assert order(crowd, "one") == ["1 more order in role approver"]
+    assert order(crowd, "one") == ["1 more order in role approver"], "said twice is said once"
+    assert len(crowd.ledger.entries(orders.ORDERED)) == 2
+    assert crowd.served() == b"second"
+    assert order(crowd, "two") == []
+    assert crowd.served() == b"adapter"
+    entry = newest(crowd).entry
     assert entry is not None
     joined = [dsse.digest(envelope) for envelope in entry.body["joined"]]
     last = dsse.peek(entry.body["order"])["predicate"]
     assert len(joined) == 2 and sorted(joined) == last["joins"] and last["person"] == "two"
-    assert newest(house).promotion.order_sha256 == dsse.digest(entry.body["order"])
+    assert newest(crowd).promotion.order_sha256 == dsse.digest(entry.body["order"])
 
 
 def test_a_demo_release_gives_way_to_one_that_people_decided(house: House) -> None:
     house.release("run-1")
     house.release("run-2", b"demo", demo=True)
-    assert served(house) == b"demo"
+    assert house.served() == b"demo"
     assert order(house, "risk-officer") == []
-    assert served(house) == b"adapter"
+    assert house.served() == b"adapter"
 
 
 @pytest.mark.attack(rights="approver", stopped="one role a person")
-def test_one_person_orders_in_one_role_and_says_which(succeeded: House) -> None:
-    house = strict(succeeded)
+def test_one_person_orders_in_one_role_and_says_which(crowd: House) -> None:
     with pytest.raises(InputError, match="second holds risk and approver; say in which --role"):
-        order(house, "second")
-    assert order(house, "second", role="risk") == ["2 more orders in role approver"]
-    order(house, "second", role="approver")
-    assert order(house, "one") == ["1 more order in role approver"]
+        order(crowd, "second")
+    assert order(crowd, "second", role="risk") == ["2 more orders in role approver"]
+    order(crowd, "second", role="approver")
+    assert order(crowd, "one") == ["1 more order in role approver"]
 
 
 @pytest.mark.attack(rights="approver", stopped="an order names the promotion that it follows")
-def test_orders_count_no_more_once_another_release_is_promoted(succeeded: House) -> None:
-    house = strict(succeeded)
-    order(house, "risk-officer")
-    order(house, "one")
-    order(house, "night", break_glass=True)
-    order(house, "night", "triage-2", break_glass=True)
-    assert order(house, "two") == ["1 more order in role risk", "1 more order in role approver"]
-    assert served(house) == b"second"
+def test_orders_count_no_more_once_another_release_is_promoted(crowd: House) -> None:
+    order(crowd, "risk-officer")
+    order(crowd, "one")
+    order(crowd, "night", break_glass=True)
+    order(crowd, "night", "triage-2", break_glass=True)
+    assert order(crowd, "two") == ["1 more order in role risk", "1 more order in role approver"]
+    assert crowd.served() == b"second"
 
 
 @pytest.mark.attack(rights="database", stopped="the person's signature over the whole order")
 @pytest.mark.parametrize("change", ["release", "follows", "person", "environment"])
-def test_an_order_that_says_something_else_or_is_written_anew_joins_nothing(succeeded: House, change: str) -> None:
-    house = strict(succeeded)
-    order(house, "risk-officer")
-    (genuine,) = house.ledger.entries(orders.ORDERED)
+def test_an_order_that_says_something_else_or_is_written_anew_joins_nothing(crowd: House, change: str) -> None:
+    order(crowd, "risk-officer")
+    (genuine,) = crowd.ledger.entries(orders.ORDERED)
     statement = dsse.peek(genuine.body["envelope"])
     forged = statement | {"predicate": statement["predicate"] | {change: "0" * 64, "role": "approver"}}
-    for envelope in (dsse.sign(forged, house.governance.signer("gate")), genuine.body["envelope"], {}, None):
-        house.ledger.append(orders.ORDERED, NAME, {"envelope": envelope})
-    assert order(house, "one") == ["1 more order in role approver"]
+    for envelope in (dsse.sign(forged, crowd.governance.signer("gate")), genuine.body["envelope"], {}, None):
+        crowd.ledger.append(orders.ORDERED, NAME, {"envelope": envelope})
+    assert order(crowd, "one") == ["1 more order in role approver"]
 
 
 @pytest.mark.attack(rights="approver", stopped="nobody confirms their own deed")
-def test_breaking_the_glass_takes_one_and_a_second_confirms_it(succeeded: House) -> None:
-    house = strict(succeeded)
-    assert order(house, "night", break_glass=True) == []
-    assert served(house) == b"adapter"
-    (one,) = opened(house)
-    made = newest(house)
+def test_breaking_the_glass_takes_one_and_a_second_confirms_it(crowd: House) -> None:
+    assert order(crowd, "night", break_glass=True) == []
+    assert crowd.served() == b"adapter"
+    (one,) = opened(crowd)
+    made = newest(crowd)
     assert (one.opening.what, one.opening.about, one.opening.by) == ("break-glass", "triage-1", "night")
     assert one.state == "open"
     assert made.promotion.reason == "glass broken: worse" and made.promotion.action == "rollback"
-    person = house.governance.people.get("night")
-    signed = house.governance.verify(one.entry.body["order"], person, one.entry.time)["predicate"]
+    person = crowd.governance.people.get("night")
+    signed = crowd.governance.verify(one.entry.body["order"], person, one.entry.time)["predicate"]
     assert signed["break_glass"] and dsse.digest(one.entry.body["order"]) == made.promotion.order_sha256
 
     with pytest.raises(Refused, match="it was their own deed"):
-        emergency.confirm(house.ledger, house.governance, "triage-1", "night", "fine")
+        emergency.confirm(crowd.ledger, crowd.governance, "triage-1", "night", "fine")
     with pytest.raises(Refused, match="it takes role risk"):
-        emergency.confirm(house.ledger, house.governance, "triage-1", "one", "fine")
-    emergency.confirm(house.ledger, house.governance, "triage-1", "risk-officer", "fine")
-    assert [one.state for one in opened(house)] == ["closed"]
+        emergency.confirm(crowd.ledger, crowd.governance, "triage-1", "one", "fine")
+    emergency.confirm(crowd.ledger, crowd.governance, "triage-1", "risk-officer", "fine")
+    assert [one.state for one in opened(crowd)] == ["closed"]
     with pytest.raises(Refused, match="was closed by risk-officer: fine"):
-        emergency.confirm(house.ledger, house.governance, "triage-1", "second", "fine")
+        emergency.confirm(crowd.ledger, crowd.governance, "triage-1", "second", "fine")
 
 
-def test_unconfirmed_in_time_it_escalates_and_serving_goes_on(
-    succeeded: House, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    house = strict(succeeded)
-    order(house, "night", break_glass=True)
-    (one,) = opened(house)
-    assert incidents.escalate_overdue(house.ledger, house.governance) == []
-    later(house, one.opening.answer_by, monkeypatch)
+def test_unconfirmed_in_time_it_escalates_and_serving_goes_on(crowd: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    order(crowd, "night", break_glass=True)
+    (one,) = opened(crowd)
+    assert incidents.escalate_overdue(crowd.ledger, crowd.governance) == []
+    later(one.opening.answer_by, monkeypatch)
     assert one.opening.answer_by - one.entry.time < timedelta(hours=4, seconds=5)
-    assert len(incidents.escalate_overdue(house.ledger, house.governance)) == 1
-    (one,) = opened(house)
+    assert len(incidents.escalate_overdue(crowd.ledger, crowd.governance)) == 1
+    (one,) = opened(crowd)
     assert (one.state, one.severity) == ("escalated", "critical")
-    assert served(house) == b"adapter"
-    emergency.confirm(house.ledger, house.governance, "triage-1", "risk-officer", "late, but right")
-    assert opened(house)[0].state == "closed"
+    assert crowd.served() == b"adapter"
+    emergency.confirm(crowd.ledger, crowd.governance, "triage-1", "risk-officer", "late, but right")
+    assert opened(crowd)[0].state == "closed"
+
+
+ON_CALL = "may not break the glass in risk tier low: it takes role on-call"
+BY_POLICY = pytest.mark.attack(rights="approver", stopped="policy names who may break the glass")
 
 
 @pytest.mark.parametrize(
     ("person", "label", "match"),
     [
-        pytest.param(
-            "one",
-            "triage-1",
-            "may not break the glass in risk tier low: it takes role on-call",
-            id="who holds another role",
-            marks=pytest.mark.attack(rights="approver", stopped="policy names who may break the glass"),
-        ),
+        pytest.param("one", "triage-1", ON_CALL, id="who holds another role", marks=BY_POLICY),
         ("night", "triage-2", "champion already"),
-        pytest.param(
-            "demo-risk",
-            "triage-1",
-            "it takes role on-call",
-            id="a demo identity",
-            marks=pytest.mark.attack(rights="approver", stopped="policy names who may break the glass"),
-        ),
+        pytest.param("demo-risk", "triage-1", ON_CALL, id="a demo identity", marks=BY_POLICY),
     ],
 )
-def test_who_may_not_break_the_glass(succeeded: House, person: str, label: str, match: str) -> None:
-    house = strict(succeeded)
+def test_who_may_not_break_the_glass(crowd: House, person: str, label: str, match: str) -> None:
     with pytest.raises(Refused, match=match):
-        order(house, person, label, break_glass=True)
-    assert served(house) == b"second" and opened(house) == []
+        order(crowd, person, label, break_glass=True)
+    assert crowd.served() == b"second" and opened(crowd) == []
 
 
 @pytest.mark.attack(rights="approver", stopped="without a rule in policy nobody may")
@@ -221,17 +192,15 @@ def test_without_a_rule_nobody_breaks_it_and_unbroken_nobody_confirms(succeeded:
 
 
 def test_a_crash_between_the_statement_and_its_incident_leaves_neither(
-    succeeded: House, monkeypatch: pytest.MonkeyPatch
+    crowd: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    house = strict(succeeded)
-
     def dies(*_: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(signed_incident, "by_machine", dies)
     with pytest.raises(KeyboardInterrupt):
-        order(house, "night", break_glass=True)
-    assert served(house) == b"second" and newest(house).promotion.label == "triage-2"
+        order(crowd, "night", break_glass=True)
+    assert crowd.served() == b"second" and newest(crowd).promotion.label == "triage-2"
 
 
 def test_a_waiver_of_the_champion_that_expires_raises_one_incident_and_serving_goes_on(
@@ -240,13 +209,13 @@ def test_a_waiver_of_the_champion_that_expires_raises_one_incident_and_serving_g
     until = waived(house)
     house.promote(house.run("run-1"))
     assert waivers.raise_incidents(house.ledger, house.governance) == []
-    later(house, until, monkeypatch)
+    later(until, monkeypatch)
     raised = waivers.raise_incidents(house.ledger, house.governance)
     assert len(raised) == len(opened(house)) == 2, "one a check: `good enough` and the success metric"
     assert waivers.raise_incidents(house.ledger, house.governance) == []
     assert {one.opening.role for one in opened(house)} == {"risk"}
     assert "check 'good enough' at the evaluation gate expired on" in opened(house)[0].opening.text
-    assert served(house) == b"adapter"
+    assert house.served() == b"adapter"
     incidents.close(house.ledger, house.governance, opened(house)[0].id, "risk-officer", "may stay until May")
     assert waivers.raise_incidents(house.ledger, house.governance) == [], "closed, it is not raised again"
 
@@ -258,13 +227,13 @@ def test_to_what_relies_on_an_expired_waiver_leads_broken_glass_alone(
     until = waived(house)
     house.promote(house.run("run-1"))
     house.release("run-2", b"worse")
-    later(house, until, monkeypatch)
+    later(until, monkeypatch)
     with pytest.raises(Refused, match=r"triage-1 relies on what counts no more: the waiver .* --break-glass"):
         order(house, "risk-officer")
     assert waivers.raise_incidents(house.ledger, house.governance) == [], "it is not the champion"
     house = strict(house)
     assert order(house, "night", break_glass=True) == []
-    assert served(house) == b"adapter"
+    assert house.served() == b"adapter"
     assert "The waiver of check 'good enough'" in opened(house)[0].opening.text
 
 
@@ -276,7 +245,7 @@ def test_a_waiver_that_expires_while_the_release_is_built_stops_the_promotion(
     make = recovery.make
 
     def late(signed: Signed, *rest: object) -> None:
-        later(house, until, monkeypatch)
+        later(until, monkeypatch)
         make(signed, *rest)
 
     monkeypatch.setattr(recovery, "make", late)
@@ -289,14 +258,12 @@ def test_a_waiver_that_expires_while_the_release_is_built_stops_the_promotion(
 @needs_ssh_agent
 @pytest.mark.parametrize("person", ["risk-officer", "night"])
 def test_others_write_while_an_agent_asks_its_owner_about_an_order(
-    succeeded: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, person: str
+    succeeded: House, agent: AskingAgent, person: str
 ) -> None:
     """An ordinary one, and one that breaks the glass."""
     house, glass_broken = strict(succeeded), person == "night"
-    with started(tmp_path / "agent") as agent, ThreadPoolExecutor(1) as pool:
+    with ThreadPoolExecutor(1) as pool:
         agent.take(house.state / "keys" / person)
-        for name, value in agent.environment.items():
-            monkeypatch.setenv(name, value)
         ordering = pool.submit(order, house, person, break_glass=glass_broken)
         agent.asked()
         between = open_ledger(house.state).append("a.b", "another", {})
@@ -318,7 +285,7 @@ def in_force_strict(house: House) -> House:
 @pytest.mark.attack(rights="approver", stopped="what is recorded is checked with what is in force then")
 @pytest.mark.parametrize("person", ["one", "night"])
 def test_who_is_taken_off_while_they_sign_an_order_goes_nowhere(
-    succeeded: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, person: str
+    succeeded: House, agent: AskingAgent, person: str
 ) -> None:
     """The gate countersigns what comes of it, so that it would count for good."""
     house, glass_broken = in_force_strict(succeeded), person == "night"
@@ -326,10 +293,8 @@ def test_who_is_taken_off_while_they_sign_an_order_goes_nowhere(
     if not glass_broken:
         order(read, "risk-officer")
         order(read, "two")
-    with started(tmp_path / "agent") as agent, ThreadPoolExecutor(1) as pool:
+    with ThreadPoolExecutor(1) as pool:
         agent.take(house.state / "keys" / person)
-        for name, value in agent.environment.items():
-            monkeypatch.setenv(name, value)
         ordering = pool.submit(order, read, person, break_glass=glass_broken)
         agent.asked()
         other = keys.public_line(Ed25519PrivateKey.generate())
@@ -338,18 +303,16 @@ def test_who_is_taken_off_while_they_sign_an_order_goes_nowhere(
         agent.answer("yes")
         with pytest.raises(Refused, match="has changed while it was being signed"):
             ordering.result()
-    assert house.ledger.last() == last and served(house) == b"second"
+    assert house.ledger.last() == last and house.served() == b"second"
 
 
 @needs_ssh_agent
 def test_others_promote_while_somebody_signs_an_order_and_it_follows_what_they_made_no_more(
-    succeeded: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    succeeded: House, agent: AskingAgent
 ) -> None:
     layout = succeeded.ready("run-3", b"better")
-    with started(tmp_path / "agent") as agent, ThreadPoolExecutor(1) as pool:
+    with ThreadPoolExecutor(1) as pool:
         agent.take(succeeded.state / "keys" / "risk-officer")
-        for name, value in agent.environment.items():
-            monkeypatch.setenv(name, value)
         ordering = pool.submit(order, succeeded, "risk-officer")
         agent.asked()
         with intents.attempt(succeeded.state) as mine:
@@ -359,4 +322,4 @@ def test_others_promote_while_somebody_signs_an_order_and_it_follows_what_they_m
         agent.answer("yes")
         with pytest.raises(Refused, match="has changed while it was being signed"):
             ordering.result()
-    assert served(succeeded) == b"better"
+    assert succeeded.served() == b"better"

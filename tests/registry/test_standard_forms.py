@@ -28,7 +28,7 @@ from tasks.policy.gate_rules import STANDING
 from tasks.registry.release import gate_results, model_signature
 from tasks.registry.verify import verification
 from tasks.trust import keys, model_key
-from tests.registry.house import House, copy
+from tests.registry.house import FAILING, House
 
 OTHERS = {
     "provenance.json": ("https://slsa.dev/provenance/v1", provenance_pb2.Provenance),
@@ -43,10 +43,6 @@ OTHERS = {
 LATER = ("summary.json", "promotion.json", "ledger.json")
 
 
-def bundle(released: House) -> Path:
-    return copy(released.bundle(), released.root / "copied")
-
-
 def read(folder: Path, name: str) -> Envelope:
     return Envelope.from_dict(json.loads((folder / "attestations" / name).read_bytes()))
 
@@ -55,8 +51,7 @@ def predicate(folder: Path, name: str) -> dict[str, Any]:
     return json.loads(read(folder, name).payload)["predicate"]
 
 
-def test_any_dsse_verifier_reads_every_envelope(released: House) -> None:
-    folder = bundle(released)
+def test_any_dsse_verifier_reads_every_envelope(released: House, folder: Path) -> None:
     (known,) = released.governance.keys_of("gate")
     line = known.public_key
     gate = SSlibKey.from_crypto(keys.load_public(line), keyid=keys.fingerprint(line))
@@ -69,10 +64,10 @@ def test_any_dsse_verifier_reads_every_envelope(released: House) -> None:
 
 
 @pytest.mark.parametrize("name", OTHERS)
-def test_in_totos_own_parser_reads_each_statement(released: House, name: str) -> None:
+def test_in_totos_own_parser_reads_each_statement(folder: Path, name: str) -> None:
     """The parser refuses fields that the specification does not have."""
     predicate_type, message = OTHERS[name]
-    value = json.loads(read(bundle(released), name).payload)
+    value = json.loads(read(folder, name).payload)
     parsed = json_format.ParseDict(value, StatementMessage())
     Statement.copy_from_pb(parsed).validate()
     assert parsed.predicate_type == predicate_type
@@ -82,8 +77,7 @@ def test_in_totos_own_parser_reads_each_statement(released: House, name: str) ->
     json_format.ParseDict(value["predicate"], message())
 
 
-def test_provenance_names_all_that_the_model_was_made_of(released: House) -> None:
-    folder = bundle(released)
+def test_provenance_names_all_that_the_model_was_made_of(released: House, folder: Path) -> None:
     told = predicate(folder, "provenance.json")
     definition = told["buildDefinition"]
     named = {item["name"]: next(iter(item["digest"].values())) for item in definition["resolvedDependencies"]}
@@ -105,8 +99,7 @@ def test_provenance_names_all_that_the_model_was_made_of(released: House) -> Non
     assert about == {f"payload/{name}": sha for name, sha in files.tree_manifest(folder / "payload").items()}
 
 
-def test_the_summary_is_about_policy_and_every_attestation(released: House) -> None:
-    folder = bundle(released)
+def test_the_summary_is_about_policy_and_every_attestation(released: House, folder: Path) -> None:
     told = predicate(folder, "summary.json")
     policy = files.sha256_file(folder / "attestations" / "policy.json")
     assert told["policy"]["digest"]["sha256"] == policy == released.governance.policy.digest()
@@ -117,7 +110,7 @@ def test_the_summary_is_about_policy_and_every_attestation(released: House) -> N
 
 
 def test_a_gate_passed_with_a_waiver_warns(house: House) -> None:
-    layout = house.begin("run-1", facts={"evaluate": {"exact_match": {"value": 0.6, "low": 0.5, "high": 0.7}}})
+    layout = house.begin("run-1", facts=FAILING)
     told = gate_results.predicate(house.ask(layout, "evaluation"), ["product as product-owner"])
     assert told["result"] == "WARNED"
     assert told["warnedTests"] == ["good enough", "right answers"]
@@ -130,8 +123,7 @@ def model_signing(folder: Path, key: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, "-m", "model_signing", *verify], capture_output=True, text=True)
 
 
-def test_model_signings_own_command_accepts_the_payload_and_nothing_else(released: House) -> None:
-    folder = bundle(released)
+def test_model_signings_own_command_accepts_the_payload_and_nothing_else(released: House, folder: Path) -> None:
     key = folder / "attestations" / "model-signing.pub"
     done = model_signing(folder, key)
     assert done.returncode == 0, done.stderr

@@ -7,17 +7,13 @@ from typing import Any
 import pytest
 
 from tasks.core.errors import Refused
-from tasks.core.layout import Layout
-from tasks.core.params import params
 from tasks.declarations import bar
-from tasks.gates import decisions, gates, statement
 from tasks.gates.evidence import Evidence
 from tasks.policy.gate_rules import STANDING
 from tasks.registry.promote import champion, rollback
 from tasks.registry.release import promotions
 from tasks.registry.release.promotions import Replaced
-from tasks.stages.package import package
-from tests.registry.conftest import changed, copied
+from tests.registry.conftest import After
 from tests.registry.forging import resign, rewrite
 from tests.registry.house import NAME, PARAMS, POLICY, House, copy
 from tests.registry.test_offline_rules import against, decided_anew, promoted
@@ -40,43 +36,35 @@ def of_one_tier(text: str) -> str:
     return text[: text.index("  high:")] + text[text.index("changes:") :]
 
 
-@pytest.fixture(scope="module")
-def tiers_once(tmp_path_factory: pytest.TempPathFactory, founded_once: Path) -> Path:
-    return changed(founded_once, lambda house: house.adopt(two_tiers), tmp_path_factory.mktemp("house") / "house")
+def adopt_two_tiers(house: House) -> None:
+    house.adopt(two_tiers)
 
 
-@pytest.fixture(scope="module")
-def high_once(tmp_path_factory: pytest.TempPathFactory, tiers_once: Path) -> Path:
-    return changed(
-        tiers_once, lambda house: house.release("run-1", risk_tier="high"), tmp_path_factory.mktemp("house") / "house"
-    )
+def release_high(house: House) -> None:
+    house.release("run-1", risk_tier="high")
 
 
-@pytest.fixture(scope="module")
-def raised_once(tmp_path_factory: pytest.TempPathFactory, tiers_once: Path) -> Path:
-    def release(house: House) -> None:
-        house.release("run-1", risk_tier="low")
-        house.release("run-2", b"second", risk_tier="high")
-
-    return changed(tiers_once, release, tmp_path_factory.mktemp("house") / "house")
+def release_low_and_high(house: House) -> None:
+    house.release("run-1", risk_tier="low")
+    house.release("run-2", b"second", risk_tier="high")
 
 
 @pytest.fixture
-def tiers(tmp_path: Path, tiers_once: Path) -> House:
+def tiers(after: After) -> House:
     """Where policy has two tiers."""
-    return copied(tiers_once, tmp_path / "house")
+    return after(adopt_two_tiers)
 
 
 @pytest.fixture
-def high(tmp_path: Path, high_once: Path) -> House:
+def high(after: After) -> House:
     """Where policy has two tiers, and the champion is of the higher."""
-    return copied(high_once, tmp_path / "house")
+    return after(adopt_two_tiers, release_high)
 
 
 @pytest.fixture
-def raised(tmp_path: Path, raised_once: Path) -> House:
+def raised(after: After) -> House:
     """Where a champion of the higher tier took the place of one of the lower."""
-    return copied(raised_once, tmp_path / "house")
+    return after(adopt_two_tiers, release_low_and_high)
 
 
 def served(house: House) -> str:
@@ -132,23 +120,6 @@ def test_a_statement_that_hides_which_tier_it_replaced_counts_for_nothing(high: 
     assert "replaces another release than the one before it" in found.problems[0]
 
 
-def waived(house: House, run: str, weights: bytes, **card: object) -> Layout:
-    """A run whose evaluation gate passes with every failed check waived."""
-    layout = house.begin(run, weights, **card)
-    house.open(layout, "data")
-    asked = house.ask(layout, "evaluation")
-    failed = [check.name for check in asked.checks if check.verdict == "failed"]
-    expires = house.ledger.now() + timedelta(days=20)
-    decisions.decide(
-        house.ledger, house.governance, asked, "risk-officer", "waive", "once", checks=failed, expires=expires
-    )
-    decisions.decide(house.ledger, house.governance, asked, "product", "approve", "seen")
-    statement.write_gate(layout, asked, gates.settle(house.ledger, house.governance, asked), house.governance)
-    package.run(params.load(layout.params), layout)
-    house.open(layout, "release")
-    return layout
-
-
 def evaluated(house: House, run: str, weights: bytes, demo: bool = False, **card: object) -> Evidence:
     layout = house.begin(run, weights, demo=demo, **card)
     house.open(layout, "data")
@@ -173,7 +144,8 @@ def test_a_requester_lowers_no_success_metric(released: House) -> None:
 
 @pytest.mark.attack(rights="approver", stopped="a waiver of a laxer metric lowers nothing for the next version")
 def test_a_waived_metric_does_not_become_what_the_next_version_is_held_to(released: House) -> None:
-    released.promote(waived(released, "run-2", b"other", success_metrics=LAXER))
+    until = released.ledger.now() + timedelta(days=20)
+    released.promote(released.ready_waived("run-2", until, weights=b"other", facts=None, success_metrics=LAXER))
     again = evaluated(released, "run-3", b"another", success_metrics=LAXER)
     assert again.adopted is not None and again.adopted.release == "triage-2"
     assert "low end at least 0.7 becomes low end at least 0" in standing(again)
@@ -207,8 +179,7 @@ def test_a_run_that_was_held_to_nothing_is_not_promoted(released: House, monkeyp
 @pytest.mark.attack(
     rights="gate key", stopped="what the next version is held to follows from the evaluation's evidence"
 )
-def test_a_statement_that_holds_the_next_version_to_less_does_not_verify(released: House) -> None:
-    folder = copy(released.bundle("triage-1"), released.root / "copied")
+def test_a_statement_that_holds_the_next_version_to_less_does_not_verify(released: House, folder: Path) -> None:
     resign(released, folder, bar=bar.Bar(success_metrics=[], confidence=0.95, base_rows=400, judged_by="json intent"))
     assert "holds the next version to something else" in against(released, folder)
 
@@ -217,16 +188,16 @@ def test_a_statement_that_holds_the_next_version_to_less_does_not_verify(release
     rights="gate key", stopped="decisions name the use case and the tier, under their person's signature"
 )
 @pytest.mark.parametrize("claim", [{"purpose_sha256": "0" * 64, "use_case": "dismissals"}, {"tier": "lowest"}])
-def test_a_data_approval_for_something_else_does_not_verify(released: House, claim: dict[str, str]) -> None:
-    folder = copy(released.bundle("triage-1"), released.root / "copied")
+def test_a_data_approval_for_something_else_does_not_verify(
+    released: House, folder: Path, claim: dict[str, str]
+) -> None:
     decided_anew(released, folder, "data", "owner", **claim)
     assert "its evidence is about another use case or risk tier than it says" in against(released, folder)
 
 
 @pytest.mark.attack(rights="gate key", stopped="checks are worked out again from the evidence, offline too")
 @pytest.mark.parametrize("drop", [STANDING["data"], "enough rows"])
-def test_a_check_left_out_of_the_evidence_does_not_verify(released: House, drop: str) -> None:
-    folder = copy(released.bundle("triage-1"), released.root / "copied")
+def test_a_check_left_out_of_the_evidence_does_not_verify(released: House, folder: Path, drop: str) -> None:
     rewrite(
         folder / "attestations/evidence/data.json",
         lambda said: said.update(checks=[check for check in said["checks"] if check["name"] != drop]),

@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from tasks.ledger import check as ledger_check
-from tasks.registry.admit import admission
 from tasks.registry.promote import intents, mirror, promotion, releases
 from tasks.registry.release import promotions
 from tests import forking
@@ -107,8 +106,7 @@ def check(winner: House, loser: House, label: str, weights: bytes) -> None:
     """One new champion, the same for ledger and MLflow; the other machine keeps nothing of what it tried."""
     line = promotions.read(winner.ledger, winner.governance, NAME)
     assert [signed.promotion.label for signed in line.valid] == ["triage-1", label] and line.problems == ()
-    model = admission.admit(winner.ledger, winner.governance, NAME).model
-    assert (model / "adapter_model.safetensors").read_bytes() == weights
+    assert winner.served() == weights
     with mirror.Registry(winner.state) as client:
         versions = {v.tags[mirror.TAG]: v for v in client.search_model_versions(f"name = '{NAME}'")}
         assert sorted(versions) == ["triage-1", label]

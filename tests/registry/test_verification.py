@@ -44,8 +44,7 @@ def test_an_outsider_needs_the_folder_and_the_root_alone(
     assert checked.model_dump(mode="json")["ok"] is True
 
 
-def test_what_was_checked_ends_at_the_first_thing_wrong(released: House) -> None:
-    folder = copy(released.bundle(), released.root / "copied")
+def test_what_was_checked_ends_at_the_first_thing_wrong(released: House, folder: Path) -> None:
     (folder / "payload" / "README.md").write_text("better than it was")
     checked = releases.verify(folder, released.governance)
     assert [check.state for check in checked.checks] == ["ok", "ok", "no"]
@@ -59,9 +58,8 @@ def test_what_is_no_release_is_not_valid(house: House, name: str) -> None:
     assert not checked.ok and "promotion.json is missing" in checked.against
 
 
-def test_no_single_changed_byte_passes(released: House) -> None:
+def test_no_single_changed_byte_passes(released: House, folder: Path) -> None:
     """A sample of every file's bytes; `make bench` flips thousands."""
-    folder = copy(released.bundle(), released.root / "copied")
     root = released.root_of_trust
     choose = random.Random(17)
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):

@@ -8,10 +8,8 @@ import pytest
 from tasks.core.errors import Refused
 from tasks.core.files import write_json
 from tasks.core.layout import Layout
-from tasks.core.params import params
 from tasks.gates import gates
 from tasks.registry.release import promotions
-from tasks.stages.package import package
 from tasks.trust import gate_statement
 from tasks.trust.gate_statement import GateName
 from tests.registry.house import NAME, House, open_house
@@ -80,21 +78,16 @@ def test_changed_after_all_gates_nothing_is_promoted(ready: House, change: Chang
 @pytest.mark.parametrize("name", ["data", "suite", "parameters", "code", "model"])
 def test_changed_between_the_evaluation_and_the_package_nothing_is_promoted(house: House, name: str) -> None:
     """Whoever decides at the release gate sees a package that agrees with itself; the earlier gates saw another."""
-    layout = house.begin("run-1")
-    house.open(layout, "data")
-    house.open(layout, "evaluation")
+    layout = house.evaluated("run-1")
     CHANGES[name][1](house, layout)
-    package.run(params.load(layout.params), layout)
-    house.open(layout, "release")
+    house.package(layout)
     with pytest.raises(Refused, match=r"changed after the|was not made from the output|is not the output that gate"):
         house.promote(layout)
 
 
 def test_a_model_exchanged_inside_the_package_is_not_promoted(house: House) -> None:
-    layout = house.begin("run-1")
-    house.open(layout, "data")
-    house.open(layout, "evaluation")
-    package.run(params.load(layout.params), layout)
+    layout = house.evaluated("run-1")
+    house.pack(layout)
     flip(layout.stage("package") / "payload" / "model" / "adapter_model.safetensors")
     house.open(layout, "release")
     assert gate_statement.verify_gate(

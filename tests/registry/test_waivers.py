@@ -96,7 +96,7 @@ def test_one_that_has_expired_says_so_and_counted_in_its_time(
 
 
 def test_one_that_cannot_be_verified_is_told_as_that(
-    waived: House, until: datetime, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    waived: House, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     people = waived.governance.people.model_copy(
         update={"people": [each for each in waived.governance.people.people if each.id != "risk-officer"]}
@@ -107,9 +107,7 @@ def test_one_that_cannot_be_verified_is_told_as_that(
     assert [(each["who"], each["counts"]) for each in documents(capsys)["waivers"]] == [("", False)] * 2
 
 
-def test_the_documents_of_a_folder_that_is_gone_still_tell(
-    waived: House, until: datetime, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_documents_of_a_folder_that_is_gone_still_tell(waived: House, capsys: pytest.CaptureFixture[str]) -> None:
     """They are read from the ledger, not from the release's folder."""
     waived.bundle("triage-2").rename(Path(waived.root) / "elsewhere")
     listing.show("triage-2", as_json=True)

@@ -18,11 +18,10 @@ from tasks.policy.governance import Governance
 from tasks.policy.people import Person
 from tasks.registry.promote import champion, releases
 from tasks.registry.release import bundle, promotions
-from tasks.stages.package import package
 from tasks.trust import dsse
 from tests.gates.test_attacks import plant
 from tests.governed.house import House as GateHouse
-from tests.registry.house import NAME, House, copy
+from tests.registry.house import NAME, House
 
 ROOT = Path(__file__).parents[2]
 
@@ -80,7 +79,7 @@ def test_a_run_that_brings_an_authority_of_its_own_is_not_promoted(house: House)
     theirs = House(house.root, own_gate(house, layout), house.ledger)
     theirs.forge(layout, "data")
     theirs.forge(layout, "evaluation")
-    package.run(params.load(layout.params), layout)
+    house.pack(layout)
     theirs.forge(layout, "release")
     with pytest.raises(Refused, match=r"gate data is not passed: .* is signed by"):
         house.promote(layout)
@@ -105,7 +104,7 @@ def test_a_run_that_brings_a_policy_of_its_own_passes_no_gate(house: House, old:
     theirs = House(house.root, own, house.ledger)
     for gate in ("data", "evaluation"):
         theirs.forge(layout, gate)
-    package.run(params.load(layout.params), layout)
+    house.pack(layout)
     theirs.forge(layout, "release")
     with pytest.raises(Refused, match="under another policy"):
         house.promote(layout)
@@ -148,8 +147,9 @@ PATHS: dict[str, str] = {
 
 @pytest.mark.attack(rights="gate key", stopped="names of a release's files are plain, and each is there")
 @pytest.mark.parametrize("name", PATHS.values(), ids=PATHS.keys())
-def test_a_statement_that_lists_what_is_no_file_of_the_release_does_not_verify(released: House, name: str) -> None:
-    folder = copy(released.bundle(), released.root / "copied")
+def test_a_statement_that_lists_what_is_no_file_of_the_release_does_not_verify(
+    released: House, folder: Path, name: str
+) -> None:
     (released.root / "outside.json").write_text("{}")
     known = promotions.verify(dsse.read(folder / bundle.PROMOTION), released.governance)
     listing = bundle.listing(folder) | {name: known.promotion.files["payload/README.md"]}
@@ -162,8 +162,7 @@ def test_a_statement_that_lists_what_is_no_file_of_the_release_does_not_verify(r
 
 
 @pytest.mark.attack(rights="disk", stopped="no symbolic link is followed inside a release")
-def test_attestations_that_can_be_exchanged_behind_a_link_do_not_verify(released: House) -> None:
-    folder = copy(released.bundle(), released.root / "copied")
+def test_attestations_that_can_be_exchanged_behind_a_link_do_not_verify(released: House, folder: Path) -> None:
     (folder / "attestations").rename(folder.parent / "moved")
     (folder / "attestations").symlink_to(folder.parent / "moved")
     assert not releases.verify(folder, released.governance).ok

@@ -1,5 +1,5 @@
 """The fixtures of tests/governed, for this room."""
 
-from tests.governed.fixtures import cluster, folder, house, made
+from tests.governed.fixtures import agent, asked, cluster, folder, house, made
 
-__all__ = ["cluster", "folder", "house", "made"]
+__all__ = ["agent", "asked", "cluster", "folder", "house", "made"]

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tasks.core.errors import InputError, Refused
+from tasks.gates.evidence import Evidence
 from tasks.policy import people
 from tasks.trust import keys
 from tasks.trust.validity import Key, lines_by
@@ -53,8 +54,7 @@ def test_a_time_that_utc_has_none_of_is_refused_in_words(house: House, field: st
         reload(house, people=PEOPLE.replace("id: owner,", f"id: owner, {told},"))
 
 
-def test_a_key_that_ended_leaves_what_it_signed_valid(house: House, tmp_path: Path) -> None:
-    asked = house.ask()
+def test_a_key_that_ended_leaves_what_it_signed_valid(house: House, asked: Evidence, tmp_path: Path) -> None:
     house.decide(asked, "owner")
     turned = house.ledger.now().isoformat()
     new = keys.create(tmp_path / "new", "owner")
@@ -83,16 +83,14 @@ def test_a_key_revoked_as_of_a_time_voids_what_came_after_and_keeps_what_came_be
 
 
 @pytest.mark.attack(rights="approver", stopped="keys are judged as of the ledger's time where that is later")
-def test_whoever_has_a_revoked_key_and_sets_the_clock_back_gains_nothing(house: House) -> None:
-    asked = house.ask()
+def test_whoever_has_a_revoked_key_and_sets_the_clock_back_gains_nothing(house: House, asked: Evidence) -> None:
     owner(house, revoked_as_of=EARLIER, reason="laptop stolen")
     plant(house, asked, "owner", time=NOW - timedelta(days=2))
     assert house.judge(asked).state == "waiting"
     assert "is revoked as of" in house.why_not(asked)
 
 
-def test_a_role_given_later_makes_no_earlier_decision_count(house: House) -> None:
-    asked = house.ask()
+def test_a_role_given_later_makes_no_earlier_decision_count(house: House, asked: Evidence) -> None:
     house.decide(asked, "owner")
     role(house, valid_after=LATER)
     assert "owner held no role on" in house.why_not(asked)
@@ -101,8 +99,7 @@ def test_a_role_given_later_makes_no_earlier_decision_count(house: House) -> Non
 
 
 @pytest.mark.attack(rights="approver", stopped="what says it was signed after it was recorded counts for nothing")
-def test_nor_by_a_clock_set_ahead(house: House) -> None:
-    asked = house.ask()
+def test_nor_by_a_clock_set_ahead(house: House, asked: Evidence) -> None:
     role(house, valid_after=LATER)
     plant(house, asked, "owner", time=NOW + timedelta(days=2))
     assert house.judge(asked).state == "waiting"
