@@ -1,15 +1,12 @@
 """A page of somebody else in a real browser, beside the Prefect server; and Hallmark's pages, with hostile text."""
 
 import contextvars
-import http.server
 import json
 import re
 import shutil
 import socket
 import subprocess
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, quote
@@ -23,6 +20,7 @@ from tasks.core.layout import Layout
 from tasks.core.steps.data import LAST
 from tasks.sources.sources import Suite, Suites
 from tasks.stages.data.validate import validate
+from tests.answering import listening
 from tests.infra.test_prefect_api import settings
 from tests.patience import patience, wait_until
 from tests.stages.data.build import Run, messages, params, record, source, table
@@ -79,30 +77,6 @@ async function attempt(name, deed) {
 }
 Promise.all([DEEDS]).then(() => { document.getElementById('told').textContent = JSON.stringify(told) })
 </script>"""
-
-
-@contextmanager
-def listening(answer: str) -> Iterator[tuple[int, list[str]]]:
-    """A server on loopback that answers everything with one page; its port, and what it was asked for."""
-    asked: list[str] = []
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            asked.append(self.path)
-            self.send_response(200)
-            self.send_header("content-type", "text/html; charset=utf-8")
-            self.end_headers()
-            self.wfile.write(answer.encode())
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
-        thread.start()
-        yield server.server_port, asked
-        server.shutdown()
-        thread.join()
 
 
 def seen(url: str, home: Path) -> str:
