@@ -16,8 +16,10 @@ def edit(file: Path, old: str, new: str) -> None:
 def changed(file: Path, change: Callable[[bytes], bytes]) -> Iterator[None]:
     """Give a file another content until the end of the context; also one that is not to be written to."""
     before = file.read_bytes()
+    after = change(before)
+    assert after != before, f"{file} stays as it is"
     file.chmod(0o600)
-    file.write_bytes(change(before))
+    file.write_bytes(after)
     try:
         yield
     finally:

@@ -1,5 +1,6 @@
 """Servers in a thread of this process."""
 
+import contextvars
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,9 +19,9 @@ def free_port() -> int:
 
 @contextmanager
 def served(config: uvicorn.Config) -> Iterator[None]:
-    """Serve from when it listens until the end of the context."""
+    """Serve from when it listens until the end of the context, under the settings of Prefect that hold here."""
     server = uvicorn.Server(config)
-    thread = Thread(target=server.run)
+    thread = Thread(target=contextvars.copy_context().run, args=(server.run,))
     thread.start()
     wait_until(lambda: server.started or not thread.is_alive(), "the server to listen")
     assert server.started
