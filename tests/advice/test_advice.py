@@ -1,5 +1,6 @@
 """Which approach is advised for which rows, and why."""
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import get_args
@@ -19,6 +20,12 @@ FACTS = Data(rows=4000, answers=3900, answer_chars=700, refresh_days=7, tasks=1,
 """Texts about what changes weekly."""
 TONE = replace(FACTS, refresh_days=365)
 """Texts that stay right."""
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    """A copy of the shipped params.yaml."""
+    return shutil.copyfile(Path(__file__).parents[2] / "params.yaml", tmp_path / "params.yaml")
 
 
 def best(data: Data) -> opinions.Opinion:
@@ -49,9 +56,7 @@ def test_all_weights_are_worth_it_for_very_many_open_rows_alone() -> None:
     assert points[4000]["full_fine_tuning"] < 0 < points[80_000]["full_fine_tuning"]
 
 
-def test_the_card_gets_the_approach_and_its_reasons_and_keeps_its_comments(tmp_path: Path) -> None:
-    file = tmp_path / "params.yaml"
-    file.write_bytes((Path(__file__).parents[2] / "params.yaml").read_bytes())
+def test_the_card_gets_the_approach_and_its_reasons_and_keeps_its_comments(file: Path) -> None:
     comments = file.read_text().count("#")
     advise.write(file, advise.Advice(TONE, opinions.all_of(TONE), "lora", {}))
     written = params_file.load(file).use_case
@@ -62,22 +67,18 @@ def test_the_card_gets_the_approach_and_its_reasons_and_keeps_its_comments(tmp_p
 
 @pytest.mark.parametrize("before", ["lora", "full_fine_tuning"])
 @pytest.mark.parametrize("approach", [it for it in get_args(Approach) if it not in methods.TEXTS])
-def test_what_is_written_for_an_approach_is_a_valid_file(tmp_path: Path, approach: Approach, before: Approach) -> None:
-    file = tmp_path / "params.yaml"
-    file.write_bytes((Path(__file__).parents[2] / "params.yaml").read_bytes())
+def test_what_is_written_for_an_approach_is_a_valid_file(file: Path, approach: Approach, before: Approach) -> None:
     advise.write(file, advise.Advice(TONE, [opinions.Opinion(before, 1, ())], "lora", {}))
     advise.write(file, advise.Advice(TONE, [opinions.Opinion(approach, 1, ('a "reason": good',))], "lora", {}))
     assert params_file.load(file).use_case.approach == approach
 
 
-def test_plain_texts_are_for_continued_pretraining(tmp_path: Path) -> None:
+def test_plain_texts_are_for_continued_pretraining(file: Path) -> None:
     for rows in (replace(INTENTS, answers=0, answer_chars=0, texts=900), replace(TONE, texts=3000)):
         assert best(rows).approach == "continued_pretraining"
         assert f"{rows.texts:,} of {rows.rows:,} rows are plain texts" in best(rows).reasons
     only = opinions.all_of(replace(INTENTS, answers=0, answer_chars=0, texts=900))
     assert {it.reasons for it in only[1:]} == {("the rows are plain texts, without answers",)}
-    file = tmp_path / "params.yaml"
-    file.write_bytes((Path(__file__).parents[2] / "params.yaml").read_bytes())
     chosen = opinions.Opinion("continued_pretraining", 1, ())
     with pytest.raises(InputError, match="goes with a task whose prompt has a text_window"):
         advise.write(file, advise.Advice(TONE, [chosen], "lora", {}))

@@ -97,6 +97,11 @@ def listing(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
+def rewrite(backup: Path, **said: object) -> None:
+    """Have the manifest say something else."""
+    (backup / contents.MANIFEST).write_text(contents.read(backup).model_copy(update=said).model_dump_json())
+
+
 def test_what_is_restored_verifies_and_decides_on(house: House, there: Path, tmp_path: Path) -> None:
     manifest = save(house.root, tmp_path / "backup", with_keys=True)
     assert manifest.entries == house.ledger.last() and manifest.root == house.root_of_trust
@@ -116,8 +121,7 @@ def test_what_is_restored_verifies_and_decides_on(house: House, there: Path, tmp
 @pytest.mark.attack(rights="disk", stopped="what a backup says of its root key is compared with what it holds")
 def test_the_root_of_somebody_else_is_not_shown_for_that_of_the_backup(backup: Path, there: Path) -> None:
     """A backup of another project whose manifest names the root key that the owner told."""
-    told = contents.read(backup).model_copy(update={"root": f"SHA256:{'A' * 43}"})
-    (backup / "manifest.json").write_text(told.model_dump_json())
+    rewrite(backup, root=f"SHA256:{'A' * 43}")
     with pytest.raises(Refused, match="its manifest says that its root key is SHA256:AAAA"):
         restore(there, backup)
     assert not (there / ".hallmark").exists()
@@ -209,13 +213,15 @@ def test_a_ledger_changed_with_its_manifest_does_not_hold(backup: Path, there: P
         connection.execute("DROP TRIGGER hallmark_ledger_no_update")
         connection.execute("UPDATE hallmark_ledger SET subject = 'other' WHERE seq = 3")
     connection.close()
-    manifest = contents.read(backup)
     digest = files.sha256_file(backup / "state" / "ledger.db")
-    changed = manifest.model_copy(update={"files": manifest.files | {"state/ledger.db": digest}})
-    (backup / "manifest.json").write_text(changed.model_dump_json())
+    rewrite(backup, files=contents.read(backup).files | {"state/ledger.db": digest})
     with pytest.raises(Refused, match="does not hold"):
         restore(there, backup)
     assert not (there / ".hallmark").exists()
+
+
+def dies(*_: object) -> None:
+    raise KeyboardInterrupt
 
 
 @pytest.mark.parametrize("step", ["require_same", "require_holds", "rename"])
@@ -223,10 +229,6 @@ def test_an_interrupted_restore_leaves_nothing_half(
     backup: Path, there: Path, step: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = sorted(path.name for path in there.iterdir())
-
-    def dies(*_: object) -> None:
-        raise KeyboardInterrupt
-
     where = {"require_same": contents, "require_holds": judge, "rename": Path}[step]
     monkeypatch.setattr(where, step, dies)
     with pytest.raises(KeyboardInterrupt):
@@ -238,9 +240,6 @@ def test_an_interrupted_restore_leaves_nothing_half(
 
 
 def test_an_interrupted_backup_leaves_nothing(house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def dies(*_: object) -> None:
-        raise KeyboardInterrupt
-
     monkeypatch.setattr(judge, "require_holds", dies)
     before = sorted(tmp_path.iterdir())
     with pytest.raises(KeyboardInterrupt):
@@ -283,11 +282,10 @@ PLANTED = ("state/prefect/secret", "state/cache/runs/ab/abcd/abcd", "state/runs/
 @pytest.mark.parametrize("name", PLANTED)
 def test_nothing_comes_back_that_no_backup_holds(backup: Path, there: Path, name: str) -> None:
     """Whoever may write where backups lie, with a manifest made to fit: a secret that they know, a forged result."""
-    manifest, planted = contents.read(backup), backup / name
+    planted = backup / name
     planted.parent.mkdir(parents=True, exist_ok=True)
     planted.write_text("known")
-    listed = manifest.model_copy(update={"files": manifest.files | {name: files.sha256_file(planted)}})
-    (backup / contents.MANIFEST).write_text(listed.model_dump_json())
+    rewrite(backup, files=contents.read(backup).files | {name: files.sha256_file(planted)})
     with pytest.raises(Refused, match=f"lists what no backup holds: '{name}'"):
         restore(there, backup)
     assert not (there / ".hallmark").exists()

@@ -102,3 +102,9 @@ def bring(supervisors: Forking, layout: Layout, body: str, more: Mapping[str, st
 def as_it_is(folder: Path) -> dict[str, str]:
     """SHA-256 of every file below a folder."""
     return {str(path.relative_to(folder)): sha256_file(path) for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+def sparse(path: Path) -> None:
+    """A file that says that it has a terabyte."""
+    with path.open("wb") as file:
+        file.truncate(1 << 40)

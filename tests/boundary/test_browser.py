@@ -1,15 +1,9 @@
 """A page of somebody else in a real browser, beside the Prefect server; and Hallmark's pages, with hostile text."""
 
-import contextvars
-import http.server
 import json
 import re
 import shutil
-import socket
 import subprocess
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, quote
@@ -23,8 +17,10 @@ from tasks.core.layout import Layout
 from tasks.core.steps.data import LAST
 from tasks.sources.sources import Suite, Suites
 from tasks.stages.data.validate import validate
+from tests.answering import listening
+from tests.console.servers import free_port, served
 from tests.infra.test_prefect_api import settings
-from tests.patience import patience, wait_until
+from tests.patience import patience
 from tests.stages.data.build import Run, messages, params, record, source, table
 from tests.stages.evaluate import house
 from tests.stages.evaluate.browser import page_of
@@ -81,30 +77,6 @@ Promise.all([DEEDS]).then(() => { document.getElementById('told').textContent = 
 </script>"""
 
 
-@contextmanager
-def listening(answer: str) -> Iterator[tuple[int, list[str]]]:
-    """A server on loopback that answers everything with one page; its port, and what it was asked for."""
-    asked: list[str] = []
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            asked.append(self.path)
-            self.send_response(200)
-            self.send_header("content-type", "text/html; charset=utf-8")
-            self.end_headers()
-            self.wfile.write(answer.encode())
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
-        thread.start()
-        yield server.server_port, asked
-        server.shutdown()
-        thread.join()
-
-
 def seen(url: str, home: Path) -> str:
     """What a browser made of a page."""
     assert CHROMIUM
@@ -138,27 +110,18 @@ class Answers:
 def tried(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, str | None], dict[str, list[int]]]:
     """By the name of a probe, what the page read and what the server answered; all in one page."""
     root = tmp_path_factory.mktemp("root")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     with settings(root, at=f"http://127.0.0.1:{port}"):
         answers = Answers(create_app(ignore_cache=True))
-        server = uvicorn.Server(uvicorn.Config(answers, "127.0.0.1", port, lifespan="off", log_level="critical"))
-        inherited = contextvars.copy_context()  # Prefect's settings are among it
-        thread = threading.Thread(target=inherited.run, args=(server.run,), daemon=True)
-        thread.start()
-        wait_until(lambda: server.started, "Prefect's pages to be served")
         deeds = ", ".join(
             f"attempt({json.dumps(name)}, () => {{ const at = "
             f"{json.dumps(f'http://127.0.0.1:{port}{CHANGE}?probe={quote(name)}')}; return {deed} }})"
             for name, deed in PROBES.items()
         )
-        try:
-            with listening(PAGE.replace("DEEDS", deeds).replace("SECRET", access.secret(root))) as (other, _):
-                page = seen(f"http://rebound.example:{other}/", tmp_path_factory.mktemp("home"))
-        finally:
-            server.should_exit = True
-            thread.join()
+        text = PAGE.replace("DEEDS", deeds).replace("SECRET", access.secret(root))
+        config = uvicorn.Config(answers, "127.0.0.1", port, lifespan="off", log_level="critical")
+        with served(config), listening(text) as (other, _):
+            page = seen(f"http://rebound.example:{other}/", tmp_path_factory.mktemp("home"))
     found = re.search(r'<pre id="told">(.+?)</pre>', page)
     assert found, page[-500:]
     return json.loads(found[1].replace("&amp;", "&")), answers.given

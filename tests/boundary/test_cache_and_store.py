@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -22,7 +21,8 @@ from tasks.runs.pin import resolve_source
 from tasks.supervise import kept, taken
 from tasks.trust import dsse, keys, stage_record
 from tasks.trust.stage_record import Environment, StageRecord
-from tests.boundary.stage_of import a_run, as_it_is
+from tests.answering import Quiet, serving
+from tests.boundary.stage_of import a_run, as_it_is, sparse
 from tests.patience import patience
 from tests.soaking import soak
 from tests.stages.data.build import source
@@ -49,9 +49,9 @@ def at_most(seconds: float) -> Iterator[None]:
         signal.signal(signal.SIGALRM, before)
 
 
-def sparse(path: Path) -> None:
-    with path.open("wb") as file:
-        file.truncate(1 << 40)
+def record_of(layout: Layout) -> Path:
+    """The place of the record of a stage `clean` that read READ."""
+    return layout.state / "records" / f"{stage_record.inputs_digest('clean', READ)}.json"
 
 
 ODD: dict[str, Plant] = {
@@ -73,7 +73,7 @@ ODD: dict[str, Plant] = {
 @pytest.mark.parametrize("what", list(ODD))
 def test_a_record_that_is_something_else_is_none(tmp_path: Path, what: str) -> None:
     layout = a_run(tmp_path)
-    path = layout.state / "records" / f"{stage_record.inputs_digest('clean', READ)}.json"
+    path = record_of(layout)
     ODD[what](path)
     with at_most(10):
         assert kept.find(layout, "clean", READ, ["ssh-ed25519 AAAA"], boxed=True) is None
@@ -109,7 +109,7 @@ CHANGES: dict[str, Callable[[dict[str, object]], object]] = {
 def test_a_record_that_is_written_otherwise_is_none(tmp_path: Path, how: str) -> None:
     layout = a_run(tmp_path)
     line, envelope = signed(layout)
-    path = layout.state / "records" / f"{stage_record.inputs_digest('clean', READ)}.json"
+    path = record_of(layout)
     path.write_bytes(canonical_json(envelope))
     assert kept.find(layout, "clean", READ, [line], boxed=True) is not None, "as it was signed it is one"
     text = CHANGES[how](envelope)
@@ -124,7 +124,7 @@ def test_a_record_that_is_written_otherwise_is_none(tmp_path: Path, how: str) ->
 def test_the_record_of_other_work_in_its_place_is_none(tmp_path: Path, other: dict[str, object]) -> None:
     layout = a_run(tmp_path)
     line, envelope = signed(layout) if "no" in other else signed(layout, **other)
-    path = layout.state / "records" / f"{stage_record.inputs_digest('clean', READ)}.json"
+    path = record_of(layout)
     path.write_bytes(canonical_json(envelope))
     counts = [] if "no" in other else [line]
     assert kept.find(layout, "clean", READ, counts, boxed=True) is None
@@ -196,7 +196,7 @@ class Answers:
 def server() -> Iterator[tuple[Answers, str]]:
     answers = Answers()
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(Quiet, BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
         def do_GET(self) -> None:
@@ -212,12 +212,8 @@ def server() -> Iterator[tuple[Answers, str]]:
         def do_HEAD(self) -> None:
             self.do_GET()
 
-        def log_message(self, *_: object) -> None: ...
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as serving:
-        threading.Thread(target=serving.serve_forever, daemon=True).start()
-        yield answers, f"http://127.0.0.1:{serving.server_port}"
-        serving.shutdown()
+    with serving(ThreadingHTTPServer(("127.0.0.1", 0), Handler)) as found:
+        yield answers, f"http://127.0.0.1:{found.server_port}"
 
 
 FALSE = {
@@ -237,19 +233,14 @@ FALSE = {
 }
 
 
-FEW = (
-    "a region that is a host",
-    "an endpoint of its own",
-    "a file of this machine in an error",
-    "a date that is none",
-    "headers without end",
-)
+SELDOM = ("another region", "entities of entities")
+"""Of these the ones that `make soak` alone tries."""
 
 
 @pytest.mark.broken_store
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # aiohttp's, of what the store cut off
 @pytest.mark.attack(rights="disk", stopped="what a store says beside an object's bytes leads nowhere")
-@pytest.mark.parametrize("what", [*soak(["another region"]), *FEW[:3], *soak(["entities of entities"]), *FEW[3:]])
+@pytest.mark.parametrize("what", [case for name in FALSE for case in (soak([name]) if name in SELDOM else [name])])
 def test_a_store_that_answers_falsely_is_told(
     server: tuple[Answers, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str
 ) -> None:

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from tasks.core.errors import InputError, Refused
 from tasks.core.params.params import Params
 from tasks.declarations import standing
-from tasks.declarations.signed_declaration import KIND
+from tasks.declarations.signed_declaration import DECLARATION, KIND
 from tasks.gates import policy_cases
 from tasks.runs import tree
 from tasks.runs.repository import Repository
@@ -240,18 +240,16 @@ def test_what_was_adopted_before_does_not_come_back(outside: House, times: int) 
     for each in (narrow, wide, narrow):
         sign(outside, "owner", each)
     require(outside, narrow)
-    (old,) = [entry for entry in outside.ledger.entries(KIND) if "engineer" in str(_said(entry.body, outside))]
+    (old,) = (
+        entry
+        for entry in outside.ledger.entries(KIND)
+        if "engineer" in DECLARATION.said(entry.body["envelope"]).declared.source.access
+    )
     for _ in range(times):
         outside.ledger.append(KIND, old.subject, old.body)
     assert standing.read(outside.ledger, outside.governance).in_force["source/tickets"].declared == narrow
     with pytest.raises(Refused, match="access differ"):
         require(outside, wide)
-
-
-def _said(body: dict, house: House) -> object:  # noqa: F811
-    from tasks.declarations.signed_declaration import DECLARATION
-
-    return DECLARATION.said(body["envelope"]).declared.source.access
 
 
 @pytest.mark.attack(rights="approver", stopped="of two who adopt at once the second signs for another place")

@@ -10,7 +10,7 @@ import stat
 import subprocess
 import sys
 import termios
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from tasks.core.graph import RUNS
 from tasks.core.layout import Layout
 from tasks.supervise import box, shell, taken
 from tasks.supervise.box import Box
-from tests.boundary.stage_of import ROOT, a_run, as_it_is, bring
+from tests.boundary.stage_of import ROOT, a_run, as_it_is, bring, sparse
 from tests.forking import Forking
 from tests.patience import patience
 from tests.sandbox import inside, inside_each, make, needs_sandbox
@@ -474,30 +474,18 @@ def test_who_ends_others_is_not_signed(supervisors: Forking, tmp_path: Path, how
     assert as_it_is(layout.state / "records") == before
 
 
-def fifo(path: Path) -> None:
-    os.mkfifo(path)
-
-
-def folder(path: Path) -> None:
-    path.mkdir()
-
-
-def loop(path: Path) -> None:
-    path.symlink_to(path)
-
-
-def without_end(path: Path) -> None:
-    with path.open("wb") as file:
-        file.truncate(1 << 42)
-
-
-def no_text(path: Path) -> None:
-    path.write_bytes(b"\xff\x1b]0;mine\x07" * 9)
+PLANTS: dict[str, Callable[[Path], object]] = {
+    "fifo": os.mkfifo,
+    "folder": Path.mkdir,
+    "loop": lambda path: path.symlink_to(path),
+    "without_end": sparse,
+    "no_text": lambda path: path.write_bytes(b"\xff\x1b]0;mine\x07" * 9),
+}
 
 
 @pytest.mark.attack(rights="stage", stopped="why a stage failed is read from a file of its own alone")
-@pytest.mark.parametrize("plant", [fifo, folder, loop, without_end, no_text])
-def test_why_it_failed_is_read_to_an_end(tmp_path: Path, plant: Any) -> None:
+@pytest.mark.parametrize("plant", PLANTS.values(), ids=PLANTS)
+def test_why_it_failed_is_read_to_an_end(tmp_path: Path, plant: Callable[[Path], object]) -> None:
     layout, place = Layout(tmp_path / ".hallmark" / "runs" / "r1"), tmp_path / "place"
     (place / "measured").mkdir(parents=True)
     layout.root.mkdir(parents=True)

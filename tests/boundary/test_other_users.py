@@ -90,7 +90,7 @@ def files_of(project: Path) -> list[Path]:
     ],
     ids=" ".join,
 )
-def test_another_user_neither_reads_nor_writes_the_state(project: Path, tmp_path: Path, deed: tuple[str, str]) -> None:
+def test_another_user_neither_reads_nor_writes_the_state(project: Path, deed: tuple[str, str]) -> None:
     verb, path = deed
     before = files_of(project)
     place = str(project / ".hallmark" / path)

@@ -228,14 +228,10 @@ def test_figures_that_are_none_are_an_error(tmp_path: Path, data: bytes) -> None
         evidence._read(path, "split")
 
 
-def flow_run(parameters: dict[str, Any]) -> Any:
-    return SimpleNamespace(parameters=parameters)
-
-
 @pytest.mark.attack(rights="orchestrator", stopped="a flow run counts by an id that is one")
 @pytest.mark.parametrize("run", ["../../tmp/x", "RUN/dvc", "..", "/tmp/x", "A", "a" * 64, "a\nb", ["x"], {"a": 1}, 7.5])
 def test_an_id_of_somebody_elses_is_no_path(tmp_path: Path, run: Any) -> None:
-    made = flow_run({"request": {"run_id": run}})
+    made: Any = SimpleNamespace(parameters={"request": {"run_id": run}})
     with pytest.raises(InputError):
         lifecycle.run_id(made)
     assert not _names_a_run(made)

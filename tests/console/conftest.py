@@ -1,17 +1,16 @@
 """A checkout with a release in production, runs that wait at their data gates, and the console that serves it."""
 
 import shutil
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from threading import Thread
 from typing import NamedTuple
 
 import pytest
 import uvicorn
 from argon2 import PasswordHasher
+from fastapi import FastAPI
 
 from infra.console import accounts
 from infra.console.accounts import Accounts
@@ -27,7 +26,8 @@ from tasks.runs.journal import GateLine, Journal, StageLine
 from tasks.runs.run import installed_governance
 from tests import whole_run
 from tests.checkouts import Checkouts
-from tests.patience import wait_until
+from tests.console.servers import free_port, served
+from tests.console.visits import console_of
 from tests.shared import made_once
 from tests.tiny_project import create, git
 
@@ -100,6 +100,12 @@ def write_journal(project: Path, run: str, status: journal.Status, **more: objec
     journal.write(project / ".hallmark", known)
 
 
+@pytest.fixture(scope="module")
+def app(lived_in: Path) -> FastAPI:
+    """The console of that checkout for clients of this process."""
+    return console_of(lived_in)
+
+
 @pytest.fixture(scope="session")
 def console(lived_in: Path) -> Iterator[Console]:
     """The console in this process; test_passkey.py has one that a command starts."""
@@ -110,20 +116,10 @@ def console(lived_in: Path) -> Iterator[Console]:
 @contextmanager
 def serving(root: Path, sign_in_by: SignInBy = BY_PASSWORD) -> Iterator[str]:
     """A console of a checkout in a thread of this process; gives its address."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     origin = f"http://127.0.0.1:{port}"
     pages = application(Site(root, origin), sign_in_by)
     # A browser may keep a connection that it asks nothing by: the end does not wait for it.
     config = uvicorn.Config(pages, port=port, log_level="error", timeout_graceful_shutdown=1)
-    server = uvicorn.Server(config)
-    thread = Thread(target=server.run)
-    thread.start()
-    wait_until(lambda: server.started or not thread.is_alive(), "the console to listen")
-    assert server.started
-    try:
+    with served(config):
         yield origin
-    finally:
-        server.should_exit = True
-        thread.join()

@@ -15,7 +15,7 @@ from infra.console.pages import PAGES, api_path, csv_paths
 from infra.console.sessions import Sessions
 from infra.console.store import SESSIONS, open_store
 from tests.console.conftest import PASSWORD, WAITING
-from tests.console.visits import ORIGIN, console_of, signed_in
+from tests.console.visits import ORIGIN, signed_in, visiting
 from tests.whole_run import RUN
 
 GIVEN = {
@@ -35,14 +35,9 @@ NOBODY = "nobody"
 ROLES = ("data-owner", "ml-engineer", "product-owner", "risk-officer")
 
 
-@pytest.fixture(scope="module")
-def app(lived_in: Path) -> FastAPI:
-    return console_of(lived_in)
-
-
 @pytest.fixture
 def client(app: FastAPI) -> TestClient:
-    return TestClient(app, base_url=ORIGIN, follow_redirects=False, headers={"origin": ORIGIN})
+    return visiting(app)
 
 
 def tabled() -> set[tuple[str, str]]:
@@ -113,8 +108,7 @@ def test_nothing_is_done_without_a_form_of_the_session(client: TestClient) -> No
         assert client.post(path, **body, headers={"x-form-token": "other"}).status_code in (400, 409)
         assert client.post(path, **body, headers={"origin": "http://evil.example"}).status_code == 403
         assert client.post(path, **body, headers={"origin": ""}).status_code == 403
-        client_of_nobody = TestClient(client.app, base_url=ORIGIN, follow_redirects=False, headers={"origin": ORIGIN})
-        assert client_of_nobody.post(path, **body).status_code in (303, 401)
+        assert visiting(client.app).post(path, **body).status_code in (303, 401)
     assert client.get("/").status_code == 200, "still signed in"
 
 

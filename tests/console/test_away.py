@@ -6,7 +6,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from tests.checkouts import Checkouts
-from tests.console.visits import ORIGIN, console_of, signed_in
+from tests.console.visits import console_of, signed_in, visiting
 
 PLACES = ("/", "/runs", "/releases", "/production", "/data", "/audit", "/schedules", "/policy", "/ledger", "/key")
 
@@ -17,14 +17,7 @@ def project(tmp_path: Path, checkouts: Checkouts) -> Path:
 
 
 def reader(project: Path) -> TestClient:
-    client = TestClient(
-        console_of(project),
-        base_url=ORIGIN,
-        headers={"origin": ORIGIN},
-        follow_redirects=False,
-        raise_server_exceptions=False,
-    )
-    return signed_in(client, "data-owner")
+    return signed_in(visiting(console_of(project), raise_server_exceptions=False), "data-owner")
 
 
 def test_without_its_ledger_every_page_says_so(project: Path) -> None:

@@ -1,27 +1,24 @@
 """Two runs compared on their page: one that was promoted, and one that waits at its data gate."""
 
-from pathlib import Path
-
 import pytest
+from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from tests.console.conftest import WAITING
-from tests.console.visits import ORIGIN, console_of, signed_in
+from tests.console.visits import reader_of
 from tests.whole_run import RUN
 
 
 @pytest.fixture(scope="module")
-def reader(lived_in: Path) -> TestClient:
-    client = TestClient(console_of(lived_in), base_url=ORIGIN, headers={"origin": ORIGIN})
-    return signed_in(client, "ml-engineer")
+def reader(app: FastAPI) -> TestClient:
+    return reader_of(app, "ml-engineer")
 
 
 def test_a_run_without_an_evaluation_says_so_and_the_rest_is_compared(reader: TestClient) -> None:
     said = reader.get(f"/api/runs/{RUN}/to/{WAITING}").json()
     (lack,) = said["lacks"]
-    assert lack.startswith(f"run {WAITING} has no evaluation (") and lack.endswith(
-        ": it has not been through that stage"
-    )
+    assert lack.startswith(f"run {WAITING} has no evaluation (")
+    assert lack.endswith(": it has not been through that stage")
     assert {"what": "data.seed", "change": "1 → 2"} in said["parts"]["parameters"]
     assert "test rows" in {move["what"] for move in said["parts"]["data"]} and said["test"] == []
 

@@ -17,7 +17,7 @@ from tasks.runs.journal import Journal, StageLine
 from tests.checkouts import Checkouts
 from tests.console.browsing import NEEDED, browser
 from tests.console.conftest import PASSWORD, serving
-from tests.console.visits import ORIGIN, console_of, signed_in
+from tests.console.visits import console_of, reader_of
 from tests.core.test_shown import RAW
 from tests.in_process import hallmark
 from tests.soaking import soak
@@ -70,7 +70,7 @@ def project(tmp_path_factory: pytest.TempPathFactory, checkouts: Checkouts) -> P
 
 @pytest.fixture(scope="module")
 def reader(project: Path) -> TestClient:
-    return signed_in(TestClient(console_of(project), base_url=ORIGIN, headers={"origin": ORIGIN}), "data-owner")
+    return reader_of(console_of(project), "data-owner")
 
 
 def test_there_are_enough() -> None:

@@ -6,16 +6,16 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
-from threading import Event, Thread
+from threading import Event
 
 import pytest
-import uvicorn
 from fastapi import FastAPI
 from starlette.requests import ClientDisconnect, Request
 
 from infra.console import listening
 from infra.console.listening import AT_ONCE, WAITED_FOR
-from tests.patience import patience, wait_until
+from tests.console.servers import free_port, served
+from tests.patience import patience
 
 app = FastAPI()
 
@@ -43,26 +43,11 @@ async def body(request: Request) -> int:
     return -1
 
 
-def served(config: uvicorn.Config) -> Iterator[int]:
-    server = uvicorn.Server(config)
-    thread = Thread(target=server.run)
-    thread.start()
-    wait_until(lambda: server.started or not thread.is_alive(), "the server to listen")
-    assert server.started
-    yield config.port
-    server.should_exit = True
-    thread.join()
-
-
-def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
-
-
 @pytest.fixture
 def port() -> Iterator[int]:
-    yield from served(listening.listening(app, free_port(), behind=False))
+    config = listening.listening(app, free_port(), behind=False)
+    with served(config):
+        yield config.port
 
 
 def answer(port: int, path: str = "/health") -> int:

@@ -17,6 +17,7 @@ from tests import whole_run
 from tests.checkouts import Checkouts
 from tests.console.browsing import NEEDED, asked_of, browser, opened, with_key
 from tests.console.conftest import WAITING, Console, copy_of_lived_in
+from tests.editing import edit
 from tests.in_process import adopt
 from tests.tiny_project import hallmark, hallmark_json
 
@@ -42,9 +43,8 @@ def named(tmp_path_factory: pytest.TempPathFactory, checkouts: Checkouts, shared
 
 def ask_for_hardware(project: Path) -> None:
     """At the data gate, once somebody can answer it."""
-    policy = project / "infra" / "governance" / "policy.yaml"
     asks = "decisions: [{role: data_owner, owners: true}]"
-    policy.write_text(policy.read_text().replace(asks, f"{asks}\n        signature: hardware"))
+    edit(project / "infra" / "governance" / "policy.yaml", asks, f"{asks}\n        signature: hardware")
     adopt(project)
 
 

@@ -15,22 +15,13 @@ from tasks.inquiry.lineage.person import SOUGHT
 from tasks.inquiry.looks import ROW_READ, TOKENS_READ
 from tasks.ledger.ledger import open_ledger
 from tests.console.conftest import WAITING, write_journal
-from tests.console.visits import ORIGIN, console_of, signed_in
+from tests.console.visits import reader_of
+from tests.editing import changed
 from tests.tiny_project import create
 from tests.whole_run import RUN
 
 ROWS = f"/api/runs/{WAITING}/rows"
 SHOWN = f"/runs/{WAITING}/shown"
-
-
-@pytest.fixture(scope="module")
-def app(lived_in: Path) -> FastAPI:
-    return console_of(lived_in)
-
-
-def reader(app: FastAPI, person: str) -> TestClient:
-    client = TestClient(app, base_url=ORIGIN, follow_redirects=False, headers={"origin": ORIGIN})
-    return signed_in(client, person)
 
 
 def form_token(client: TestClient) -> str:
@@ -39,7 +30,7 @@ def form_token(client: TestClient) -> str:
 
 
 def test_an_owner_sees_what_was_put_aside_and_what_was_masked(app: FastAPI) -> None:
-    said = reader(app, "data-owner").get(ROWS).json()
+    said = reader_of(app, "data-owner").get(ROWS).json()
     assert said["compared"] and said["masked"]["closed"] == []
     assert sum(each["rows"] for each in said["counts"]) == said["total"] > 0
     assert all(row["reason"] for row in said["rows"])
@@ -51,7 +42,7 @@ def test_an_owner_sees_what_was_put_aside_and_what_was_masked(app: FastAPI) -> N
 
 @pytest.mark.attack(rights="visitor", stopped="texts of records are for who may see single records of their source")
 def test_who_may_not_see_records_sees_counts_alone(app: FastAPI, lived_in: Path) -> None:
-    client = reader(app, "ml-engineer")
+    client = reader_of(app, "ml-engineer")
     said = client.get(ROWS).json()
     assert said["masked"] == {"samples": [], "closed": ["messages"]} and said["counts"] and said["conflicts"] == []
     before = open_ledger(lived_in / ".hallmark").last()
@@ -62,7 +53,7 @@ def test_who_may_not_see_records_sees_counts_alone(app: FastAPI, lived_in: Path)
 
 
 def test_a_record_is_shown_for_a_reason_that_the_ledger_keeps(app: FastAPI, lived_in: Path) -> None:
-    client = reader(app, "data-owner")
+    client = reader_of(app, "data-owner")
     record = client.get(ROWS).json()["masked"]["samples"][0]["record_id"]
     asked = {"record": record, "reason": " a customer <asked> ", "form_token": form_token(client)}
     assert client.post(SHOWN, data=asked | {"reason": " "}).status_code == 400
@@ -78,7 +69,7 @@ def test_a_record_is_shown_for_a_reason_that_the_ledger_keeps(app: FastAPI, live
 
 
 def test_where_a_person_is_is_asked_for_a_reason(app: FastAPI, lived_in: Path) -> None:
-    client = reader(app, "data-owner")
+    client = reader_of(app, "data-owner")
     asked = {"subject": "Ada Lovelace", "reason": "she asked", "form_token": form_token(client)}
     assert client.post("/where", data=asked | {"reason": ""}).status_code == 400
     answer = client.post("/where", data=asked)
@@ -87,7 +78,7 @@ def test_where_a_person_is_is_asked_for_a_reason(app: FastAPI, lived_in: Path) -
     assert entry.body["reason"] == "she asked" and "Ada" not in str(entry.body)
     record = answer.text.partition("/where?record=")[2].partition('"')[0]
     assert {row["record"] for row in client.get(f"/api/where?record={record}").json()["rows"]} == {record}
-    closed = reader(app, "ml-engineer")
+    closed = reader_of(app, "ml-engineer")
     answer = closed.post("/where", data=asked | {"form_token": form_token(closed)})
     assert answer.status_code == 409 and "may look at records of no source" in answer.text
 
@@ -99,17 +90,12 @@ def test_where_a_person_is_is_asked_for_a_reason(app: FastAPI, lived_in: Path) -
 def test_a_file_that_was_changed_after_the_question_is_not_shown(
     app: FastAPI, lived_in: Path, name: str, path: str
 ) -> None:
-    client = reader(app, "data-owner")
+    client = reader_of(app, "data-owner")
     file = Layout(lived_in / ".hallmark" / "runs" / WAITING).root / "artefacts" / name
     file = next(file.rglob("index.html")) if file.is_dir() else file
-    before = file.read_bytes()
-    file.chmod(0o644)
-    file.write_bytes(before + b" ")
-    try:
+    with changed(file, lambda before: before + b" "):
         answer = client.get(path.format(WAITING))
         assert answer.status_code == 409 and "is not what its data gate looked at" in answer.text
-    finally:
-        file.write_bytes(before)
     assert client.get(path.format(WAITING)).status_code == 200
 
 
@@ -157,7 +143,7 @@ def test_files_that_no_stage_of_ours_wrote_break_no_page(app: FastAPI, unasked: 
     name, content = ODD[odd]
     path = unasked.root / "artefacts" / name
     pq.write_table(content, path) if isinstance(content, pa.Table) else path.write_bytes(content)
-    answer = reader(app, "data-owner").get(f"/runs/{UNASKED}/rows")
+    answer = reader_of(app, "data-owner").get(f"/runs/{UNASKED}/rows")
     assert (answer.status_code in (400, 409) and UNASKED in answer.text) or "too large for a page" in answer.text
 
 
@@ -167,9 +153,9 @@ def test_a_reason_that_holds_a_text_is_for_who_may_see_the_source(app: FastAPI, 
     table = pq.read_table(path).to_pylist()
     told = [row | {"reason": "Ada Lovelace said so", "rule": "Ada Lovelace"} for row in table]
     pq.write_table(pa.Table.from_pylist(told, schema=pq.read_schema(path)), path)
-    assert "Ada Lovelace" in reader(app, "data-owner").get(f"/runs/{UNASKED}/rows").text
+    assert "Ada Lovelace" in reader_of(app, "data-owner").get(f"/runs/{UNASKED}/rows").text
     for place in (f"/runs/{UNASKED}/rows", f"/api/runs/{UNASKED}/rows", f"/runs/{UNASKED}/rows.csv"):
-        assert "Ada" not in reader(app, "ml-engineer").get(place).text
+        assert "Ada" not in reader_of(app, "ml-engineer").get(place).text
 
 
 @pytest.mark.attack(rights="stage", stopped="a record is shown as of the source of its row alone")
@@ -179,7 +165,7 @@ def test_a_record_that_is_of_two_sources_is_shown_to_nobody(app: FastAPI, unaske
     for record in records:
         record["source_id"] = "secret"
     pq.write_table(pa.Table.from_pylist(records, schema=pq.read_schema(path)), path)
-    client = reader(app, "data-owner")
+    client = reader_of(app, "data-owner")
     asked = {"record": records[0]["record_id"], "reason": "to see", "form_token": form_token(client)}
     answer = client.post(f"/runs/{UNASKED}/shown", data=asked)
     assert answer.status_code == 409 and "disagree about the source" in answer.text
@@ -188,25 +174,17 @@ def test_a_record_that_is_of_two_sources_is_shown_to_nobody(app: FastAPI, unaske
 @pytest.mark.attack(rights="worker", stopped="a record is shown as the gate looked at it, or not at all")
 def test_a_record_that_was_changed_after_the_question_is_not_shown(app: FastAPI, lived_in: Path) -> None:
     path = Layout(lived_in / ".hallmark" / "runs" / WAITING).stage("ingest") / "records.parquet"
-    before, client = path.read_bytes(), reader(app, "data-owner")
+    client = reader_of(app, "data-owner")
     asked = {"record": "messages:1", "reason": "to see", "form_token": form_token(client)}
-    path.chmod(0o644)
-    path.write_bytes(before + b" ")
-    try:
+    with changed(path, lambda before: before + b" "):
         answer = client.post(SHOWN, data=asked)
         assert answer.status_code == 409 and "is not what its data gate looked at" in answer.text
-    finally:
-        path.write_bytes(before)
 
 
 def test_figures_that_are_none_leave_the_rest_of_a_run_and_of_its_gate(app: FastAPI, lived_in: Path) -> None:
     path = Layout(lived_in / ".hallmark" / "runs" / RUN).stage("evaluate") / "metrics.json"
-    before, client = path.read_bytes(), reader(app, "product-owner")
-    path.chmod(0o644)
-    path.write_bytes(b"{}")
-    try:
+    client = reader_of(app, "product-owner")
+    with changed(path, lambda _: b"{}"):
         for place in (f"/runs/{RUN}", f"/gates/{RUN}/evaluation"):
             answer = client.get(place)
             assert answer.status_code == 200 and "is not what its evaluation gate looked at" in answer.text
-    finally:
-        path.write_bytes(before)

@@ -14,18 +14,13 @@ from tasks.core.errors import Refused
 from tasks.core.files import sha256_file
 from tasks.core.layout import Layout
 from tests.console.conftest import WAITING
-from tests.console.visits import ORIGIN, console_of, signed_in
+from tests.console.visits import console_of, reader_of
+from tests.editing import changed
 from tests.whole_run import RUN
 
 
-@pytest.fixture(scope="module")
-def app(lived_in: Path) -> FastAPI:
-    return console_of(lived_in)
-
-
 def reader(app: FastAPI, person: str = "data-owner") -> TestClient:
-    client = TestClient(app, base_url=ORIGIN, follow_redirects=False, headers={"origin": ORIGIN})
-    return signed_in(client, person)
+    return reader_of(app, person)
 
 
 def test_every_file_that_a_stage_left_is_listed_as_it_was_signed(app: FastAPI, lived_in: Path) -> None:
@@ -43,14 +38,9 @@ def test_the_loss_is_shown_as_it_was_signed_and_no_other(app: FastAPI, lived_in:
     training = client.get(f"/api/runs/{RUN}").json()["training"]
     assert training["steps"] > 1 and training["first"] > training["low"] > 0
     assert training["loss"] in client.get(f"/runs/{RUN}").text
-    before = path.read_bytes()
-    path.chmod(0o644)
-    path.write_bytes(before.replace(b'"loss": ', b'"loss": 1', 1))
-    try:
+    with changed(path, lambda before: before.replace(b'"loss": ', b'"loss": 1', 1)):
         answer = client.get(f"/api/runs/{RUN}")
         assert answer.status_code == 200 and answer.json()["training"] is None
-    finally:
-        path.write_bytes(before)
 
 
 def row(status: str, seconds: float) -> RunRow:

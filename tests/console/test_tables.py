@@ -2,7 +2,6 @@
 
 import csv
 import io
-from pathlib import Path
 
 import pytest
 from fastapi import FastAPI
@@ -10,21 +9,15 @@ from starlette.testclient import TestClient
 
 from infra.console.pages import PAGES, Page, api_path, csv_paths
 from tests.console.test_access import GIVEN
-from tests.console.visits import ORIGIN, console_of, signed_in
+from tests.console.visits import reader_of
 from tests.whole_run import RUN
 
 SHOWN = [page for page in PAGES if "{incident}" not in page.path]
 
 
 @pytest.fixture(scope="module")
-def app(lived_in: Path) -> FastAPI:
-    return console_of(lived_in)
-
-
-@pytest.fixture(scope="module")
 def reader(app: FastAPI) -> TestClient:
-    client = TestClient(app, base_url=ORIGIN, follow_redirects=False, headers={"origin": ORIGIN})
-    return signed_in(client, "data-owner")
+    return reader_of(app, "data-owner")
 
 
 def table(reader: TestClient, path: str) -> list[dict[str, str]]:

@@ -3,6 +3,7 @@
 import re
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from fastapi import FastAPI
 from starlette.testclient import TestClient
@@ -31,9 +32,9 @@ def govern(root: Path, people: str) -> Path:
     return root
 
 
-def visiting(app: FastAPI, origin: str = ORIGIN) -> TestClient:
+def visiting(app: FastAPI, origin: str = ORIGIN, **how: Any) -> TestClient:
     """Somebody whom the console does not know yet."""
-    return TestClient(app, base_url=origin, follow_redirects=False, headers={"origin": origin})
+    return TestClient(app, base_url=origin, follow_redirects=False, headers={"origin": origin}, **how)
 
 
 def signed_in(client: TestClient, person: str) -> TestClient:
@@ -41,6 +42,11 @@ def signed_in(client: TestClient, person: str) -> TestClient:
     sessions = Sessions(open_store(client.app.state.root / ".hallmark"))
     client.cookies.set(cookie_of(ORIGIN), sessions.begin(person, datetime.now(UTC)))
     return client
+
+
+def reader_of(app: FastAPI, person: str) -> TestClient:
+    """A person who is signed in at a `console_of`."""
+    return signed_in(visiting(app), person)
 
 
 def seated(app: FastAPI, root: Path, person: str) -> TestClient:

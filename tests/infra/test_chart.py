@@ -18,15 +18,10 @@ def values() -> dict[str, Any]:
     return dict(YAML(typ="safe").load((CHART / "values.yaml").read_text()))
 
 
-def test_it_lints() -> None:
-    done = helm("lint", "--strict", CHART)
+@pytest.mark.parametrize("file", [None, *VALUES], ids=lambda path: path.stem if path else "its own")
+def test_it_lints_with_its_own_values_and_with_those_of_each_example(file: Path | None) -> None:
+    done = helm("lint", "--strict", CHART, *(["--values", file] if file else []))
     assert done.returncode == 0 and "0 chart(s) failed" in done.stdout, done.stdout + done.stderr
-
-
-@pytest.mark.parametrize("file", VALUES, ids=lambda path: path.stem)
-def test_it_lints_with_each_example(file: Path) -> None:
-    done = helm("lint", "--strict", CHART, "--values", file)
-    assert done.returncode == 0, done.stdout + done.stderr
 
 
 WRONG = {

@@ -4,6 +4,7 @@ import errno
 import json
 import os
 import re
+import shlex
 import shutil
 from pathlib import Path
 
@@ -14,15 +15,10 @@ from tasks.core.errors import InputError
 from tasks.core.files import write_json
 from tasks.ledger.ledger import open_ledger
 from tests import tiny_project
-from tests.checkouts import Checkouts
+from tests.editing import edit
 from tests.governed.house import keyed
 from tests.in_process import hallmark
 from tests.tiny_project import git
-
-
-@pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory, checkouts: Checkouts) -> Path:
-    return checkouts.ready(tmp_path_factory.mktemp("project"))
 
 
 def test_a_path_that_is_not_theirs_is_told_in_words_and_a_defect_is_not() -> None:
@@ -49,60 +45,62 @@ def test_the_schema_is_json_with_a_description_of_every_key(project: Path) -> No
     assert "description" in schema["$defs"]["Training"]["properties"]["zero_stage"]
 
 
-AS_PROCESSES = (["nosuch"], ["run", "--as", "risk-officer"])
+AS_PROCESSES = ("nosuch", "run --as risk-officer")
 """One that Typer refuses, and one that Hallmark does; the other mistakes are made in this process."""
 
 
 @pytest.mark.parametrize(
-    ("args", "code", "wanted"),
+    ("words", "code", "wanted"),
     [
-        (["run"], 2, "who are you? Say --as ID"),
-        (["run", "--as", "stranger"], 2, "'stranger' is nobody in people.yaml"),
-        (["run", "--as", "data-owner"], 2, "owns messages and would have to approve that at the data gate"),
+        ("run", 2, "who are you? Say --as ID"),
+        ("run --as stranger", 2, "'stranger' is nobody in people.yaml"),
+        ("run --as data-owner", 2, "owns messages and would have to approve that at the data gate"),
         (
-            ["run", "--as", "risk-officer"],
+            "run --as risk-officer",
             1,
             "gate release wants 1 with role risk_officer, and 0 could decide; let somebody else ask for the run",
         ),
-        (["run", "--as", "ml-engineer", "--set", "training.lora_rank"], 2, "expected KEY=VALUE"),
-        (["run", "--as", "ml-engineer", "--set", "nosuch.key=1"], 2, "there is no section 'nosuch'"),
-        (["run", "--as", "ml-engineer", "--set", "training.nosuch=1"], 2, "unknown key"),
-        (["run", "--as", "ml-engineer", "--set", "training.epochs=-1"], 2, "greater than 0"),
-        (["run", "--as", "ml-engineer", "--params", "none.yaml"], 2, "none.yaml: no such file"),
-        (["run", "--as", "ml-engineer", "--governance", "nowhere"], 2, "no such file"),
-        (["run", "--resume", "20260101-000000-0000"], 2, "there is no run"),
-        (
-            ["run", "--resume", "r1", "--set", "data.seed=2", "--set", "data.seed=3"],
-            2,
-            "--set: run r1 goes on as it was",
-        ),
-        (["run", "--resume", "r1", "--params", "params.yaml"], 2, "--params: run r1 goes on as it was asked for"),
-        (["run", "--resume", "r1", "--as", "ml-engineer", "--demo-approvals"], 2, "--as, --demo-approvals: run r1"),
-        (["run", "--resume", "r1", "--governance", "mine"], 2, "--governance: run r1 goes on as it was asked for"),
-        (["status", "20260101-000000-0000"], 2, "there is no run"),
-        (["gates", "show", "20260101-000000-0000", "data"], 2, "has asked nothing"),
-        (["releases", "show", "tiny-9"], 2, "tiny-9"),
-        (["releases", "verify", "nowhere"], 2, "does not exist"),
-        (["data", "conflicts", "--as", "data-owner"], 2, "no run here has been through `deduplicate`"),
-        (["data", "conflicts", "nosuch", "--as", "data-owner"], 2, "run nosuch has no conflicts here"),
-        (["data", "conflicts", "../..", "--as", "data-owner"], 2, "there is no run '../..' here"),
-        (
-            ["data", "show", "0", "--run", "/tmp", "--reason", "r", "--as", "data-owner"],
-            2,
-            "there is no run '/tmp' here",
-        ),
-        (["data", "quarantine"], 2, "no run here has been through `ingest`"),
-        (["data", "quarantine", "nosuch"], 2, "run nosuch has put nothing aside here"),
-        (["data", "quarantine", "../.."], 2, "there is no run '../..' here"),
-        (["data", "show", "src:1", "--run", "nosuch", "--reason", "r", "--as", "data-owner"], 2, "has no records here"),
-        (["data", "manifest", "../one"], 2, "there is no run '../one' here"),
-        (["data", "where", "--subject", " ", "--as", "data-owner", "--reason", "r"], 2, "--subject is empty"),
-        (["nosuch"], 2, "No such command"),
+        ("run --as ml-engineer --set training.lora_rank", 2, "expected KEY=VALUE"),
+        ("run --as ml-engineer --set nosuch.key=1", 2, "there is no section 'nosuch'"),
+        ("run --as ml-engineer --set training.nosuch=1", 2, "unknown key"),
+        ("run --as ml-engineer --set training.epochs=-1", 2, "greater than 0"),
+        ("run --as ml-engineer --params none.yaml", 2, "none.yaml: no such file"),
+        ("run --as ml-engineer --governance nowhere", 2, "no such file"),
+        ("run --resume 20260101-000000-0000", 2, "there is no run"),
+        ("run --resume r1 --set data.seed=2 --set data.seed=3", 2, "--set: run r1 goes on as it was"),
+        ("run --resume r1 --params params.yaml", 2, "--params: run r1 goes on as it was asked for"),
+        ("run --resume r1 --as ml-engineer --demo-approvals", 2, "--as, --demo-approvals: run r1"),
+        ("run --resume r1 --governance mine", 2, "--governance: run r1 goes on as it was asked for"),
+        ("status 20260101-000000-0000", 2, "there is no run"),
+        ("gates show 20260101-000000-0000 data", 2, "has asked nothing"),
+        ("releases show tiny-9", 2, "tiny-9"),
+        ("releases verify nowhere", 2, "does not exist"),
+        ("data conflicts --as data-owner", 2, "no run here has been through `deduplicate`"),
+        ("data conflicts nosuch --as data-owner", 2, "run nosuch has no conflicts here"),
+        ("data conflicts ../.. --as data-owner", 2, "there is no run '../..' here"),
+        ("data show 0 --run /tmp --reason r --as data-owner", 2, "there is no run '/tmp' here"),
+        ("data quarantine", 2, "no run here has been through `ingest`"),
+        ("data quarantine nosuch", 2, "run nosuch has put nothing aside here"),
+        ("data quarantine ../..", 2, "there is no run '../..' here"),
+        ("data show src:1 --run nosuch --reason r --as data-owner", 2, "has no records here"),
+        ("data manifest ../one", 2, "there is no run '../one' here"),
+        ("data where --subject ' ' --as data-owner --reason r", 2, "--subject is empty"),
+        ("data adopt letters --as data-owner --reason x", 2, "'letters' is not in sources.yaml"),
+        ("data adopt messages --as data-owner --reason ' '", 2, "say with --reason what you"),
+        ("data adopt messages --as risk-officer --reason x", 1, "is adopted by data-owner, not by"),
+        ("data adopt --as nobody --reason x", 2, "is nobody in people.yaml"),
+        ("card adopt --as data-owner --reason x", 1, "card/tiny is adopted by product-owner, not by"),
+        ("card adopt --params none.yaml --as product-owner --reason x", 2, "none.yaml"),
+        ("code adopt no-such-commit --as risk-officer --reason x", 2, "is not a commit of"),
+        ("code adopt --as risk-officer --reason ' '", 2, "say with --reason what you looked at"),
+        ("code adopt --as data-owner --reason x", 1, "a version of the code is signed off by risk_officer"),
+        ("code adopt --as nobody --reason x", 2, "is nobody in people.yaml"),
+        ("nosuch", 2, "No such command"),
     ],
 )
-def test_a_mistake_is_told_without_traceback(project: Path, args: list[str], code: int, wanted: str) -> None:
-    run = tiny_project.hallmark if args in AS_PROCESSES else hallmark
-    told = run(project, *args, code=code)
+def test_a_mistake_is_told_without_traceback(project: Path, words: str, code: int, wanted: str) -> None:
+    run = tiny_project.hallmark if words in AS_PROCESSES else hallmark
+    told = run(project, *shlex.split(words), code=code)
     assert wanted in told and "Traceback" not in told
 
 
@@ -118,8 +116,7 @@ def test_what_is_no_runs_id_is_told_whatever_lies_there(project: Path, verb: lis
 
 def test_sources_that_are_away_are_told_before_anything_is_started(project: Path) -> None:
     """All at once, and with them what else cannot be opened."""
-    other = project / ".hallmark" / "elsewhere"
-    shutil.copytree(project / "infra" / "governance", other)
+    other = shutil.copytree(project / "infra" / "governance", project / ".hallmark" / "elsewhere")
     text = (other / "sources.yaml").read_text()
     (entry,) = re.findall(r"^  - id: messages\n(?:    .*\n|      .*\n)+", text, re.M)
     more = entry.replace("id: messages", "id: folder")
@@ -138,27 +135,22 @@ def test_nothing_was_started_or_left_by_the_mistakes(project: Path) -> None:
 
 
 def test_other_governance_files_count_in_environment_local_only(project: Path) -> None:
-    other = project / ".hallmark" / "other"
-    shutil.copytree(project / "infra" / "governance", other)
-    people, policy = other / "people.yaml", other / "policy.yaml"
-    text = people.read_text().replace("demo: true", "demo: false")
-    people.write_text(keyed(text, project / ".hallmark"))
-    policy.write_text(policy.read_text().replace("environment: local", "environment: prod"))
+    other = shutil.copytree(project / "infra" / "governance", project / ".hallmark" / "other")
+    text = (other / "people.yaml").read_text().replace("demo: true", "demo: false")
+    (other / "people.yaml").write_text(keyed(text, project / ".hallmark"))
+    edit(other / "policy.yaml", "environment: local", "environment: prod")
     told = hallmark(project, "run", "--as", "ml-engineer", "--governance", str(other), code=1)
     assert "count in environment local only" in told
 
 
 def test_init_makes_keys_for_the_people_of_other_governance_files(project: Path) -> None:
-    other = project / ".hallmark" / "with-new-people"
-    shutil.copytree(project / "infra" / "governance", other)
-    people = other / "people.yaml"
-    people.write_text(people.read_text().replace("id: risk-officer", "id: risk-two"))
+    other = shutil.copytree(project / "infra" / "governance", project / ".hallmark" / "with-new-people")
+    edit(other / "people.yaml", "id: risk-officer", "id: risk-two")
     before = sorted(path.name for path in (project / ".hallmark" / "keys").iterdir())
     hallmark(project, "init", "--governance", str(other))
     after = sorted(path.name for path in (project / ".hallmark" / "keys").iterdir())
     assert after == sorted([*before, "risk-two", "risk-two.pub"])
-    policy = other / "policy.yaml"
-    policy.write_text(policy.read_text().replace("environment: local", "environment: prod"))
+    edit(other / "policy.yaml", "environment: local", "environment: prod")
     assert "needs a key" in hallmark(project, "init", "--governance", str(other), code=2)
 
 

@@ -14,26 +14,18 @@ from tasks.runs.run import installed_governance
 from tasks.stages.data.clean import clean
 from tasks.stages.data.deduplicate import deduplicate
 from tasks.trust import dsse
-from tests.checkouts import Checkouts
+from tests.editing import moved
 from tests.in_process import hallmark, hallmark_json
 from tests.stages.data.build import Run, messages, params, record, table
 from tests.tiny_project import signed
 
 
-@pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory, checkouts: Checkouts) -> Path:
-    return checkouts.ready(tmp_path_factory.mktemp("project"))
-
-
 @pytest.mark.parametrize("verb", [["conflicts", "one"], ["show", "0", "--run", "one", "--reason", "curious"]])
 def test_who_looks_at_data_shows_their_key(project: Path, verb: list[str]) -> None:
     key = project / ".hallmark" / "keys" / "data-owner"
-    aside = key.rename(key.with_name("elsewhere"))
-    try:
+    with moved(key, key.with_name("elsewhere")):
         told = hallmark(project, "data", *verb, "--as", "data-owner", code=2)
-        assert "the private key of data-owner is wanted" in told
-    finally:
-        aside.rename(key)
+    assert "the private key of data-owner is wanted" in told
 
 
 def test_conflicts_are_listed_printed_as_json_and_written_as_a_page(project: Path, tmp_path: Path) -> None:
@@ -55,8 +47,7 @@ def test_conflicts_are_listed_printed_as_json_and_written_as_a_page(project: Pat
 
 
 def test_a_run_under_other_governance_is_looked_at_by_its_own_people(project: Path) -> None:
-    theirs = project / "theirs"
-    shutil.copytree(project / "infra" / "governance", theirs)
+    theirs = shutil.copytree(project / "infra" / "governance", project / "theirs")
     people = (theirs / "people.yaml").read_text()
     (theirs / "people.yaml").write_text(people + "  - {id: their-auditor, name: Auditor, roles: [auditor]}\n")
     hallmark(project, "init", "--governance", "theirs")

@@ -4,10 +4,8 @@ import os
 import shutil
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import psutil
@@ -29,25 +27,11 @@ from tasks.runs import journal
 from tasks.runs.hold import only_one
 from tasks.runs.journal import Journal
 from tests import tiny_project
-from tests.checkouts import Checkouts
+from tests.answering import listening
+from tests.editing import edit
 from tests.in_process import hallmark
 from tests.stages.data.build import Run, messages, source, table
 from tests.tiny_project import commit
-
-
-class Healthy(BaseHTTPRequestHandler):
-    """Answers as a Prefect server in good health does."""
-
-    def do_GET(self) -> None:
-        self.send_response(200)
-        self.end_headers()
-
-    def log_message(self, *_: object) -> None: ...
-
-
-@pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory, checkouts: Checkouts) -> Path:
-    return checkouts.ready(tmp_path_factory.mktemp("project"))
 
 
 @pytest.mark.parametrize("ours", [True, False], ids=["of this checkout", "of somebody else"])
@@ -69,10 +53,8 @@ def test_a_run_says_where_the_secret_lies_that_prefects_pages_ask_for(
 
 
 def test_a_wrong_key_in_an_expectation_is_told_before_anything_starts(project: Path) -> None:
-    other = project / ".hallmark" / "wrong-suite"
-    shutil.copytree(project / "infra" / "governance", other)
-    suite = other / "expectations" / "messages.yaml"
-    suite.write_text(suite.read_text().replace("why: fewer", "because: fewer"))
+    other = shutil.copytree(project / "infra" / "governance", project / ".hallmark" / "wrong-suite")
+    edit(other / "expectations" / "messages.yaml", "why: fewer", "because: fewer")
     told = hallmark(project, "run", "--as", "ml-engineer", "--governance", str(other), code=2)
     assert "messages.yaml:8: expectations.1.because: unknown key" in told
     assert not (project / ".hallmark" / "prefect" / "up.json").exists()
@@ -169,10 +151,8 @@ def test_a_runner_of_another_version_is_asked_to_start_anew(with_runner: Path, m
 def test_a_location_that_lies_elsewhere_now_is_told_and_the_runner_asked_to_start_anew(
     with_runner: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    other = with_runner / "examples" / "elsewhere"
-    shutil.copytree(with_runner / "infra" / "governance", other)
-    named = other / "sources.yaml"
-    named.write_text(named.read_text().replace("location: examples", "location: ${DATA_ROOT:-examples}"))
+    other = shutil.copytree(with_runner / "infra" / "governance", with_runner / "examples" / "elsewhere")
+    edit(other / "sources.yaml", "location: examples", "location: ${DATA_ROOT:-examples}")
     commit(with_runner, "Sources elsewhere")
     monkeypatch.setenv("DATA_ROOT", str(with_runner / "examples"))
     asked = ("run", "--as", "ml-engineer", "--governance", "examples/elsewhere")
@@ -227,14 +207,12 @@ def test_a_server_of_another_checkout_is_not_taken_for_ones_own_and_a_free_port_
 ) -> None:
     """Two checkouts look for a port at the same time: the other one gets it, and answers."""
     told: list[str] = []
-    with HTTPServer(("127.0.0.1", 0), Healthy) as other:
-        threading.Thread(target=other.serve_forever, daemon=True).start()
-        free, port = ports.free, other.server_port
+    with listening("healthy") as (port, _):
+        free = ports.free
         monkeypatch.setenv("HALLMARK_PREFECT_PORT", str(port))
         answers = iter([port])
         monkeypatch.setattr(ports, "free", lambda wanted: next(answers, None) or free(wanted))
         process, api = server._serve(project, told.append)
         processes.end(process)
-        other.shutdown()
     assert f":{port}/" not in api
     assert told == [f"port {port} is in use; taking a free one for Prefect"]

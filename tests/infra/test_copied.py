@@ -2,12 +2,9 @@
 
 import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import psutil
 import pytest
 
 from flows import deployed
@@ -19,38 +16,35 @@ from tasks.core.files import tree_manifest, write_json
 from tasks.gates import cases, evidence
 from tasks.runs import installation, journal
 from tasks.runs.journal import GateLine, Journal
-from tests.checkouts import Checkouts
+from tests.editing import moved
 from tests.governed.house import put_result
 from tests.in_process import hallmark, hallmark_json
+from tests.infra.test_cli_run import idle
 from tests.tiny_project import create, git
 
 RUN = "20260101-000000-aaaa"
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory, checkouts: Checkouts) -> Path:
+def project(project: Path) -> Path:
     """With a run that waits at its release gate."""
-    folder = checkouts.ready(tmp_path_factory.mktemp("original") / "project")
-    run = create(folder, RUN)
+    run = create(project, RUN)
     put_result(run.layout.stage("package"))
     asked = evidence.collect("release", run.layout, run.params, run.governance().policy, run.asked)
     cases.ask(run.ledger(), asked)
     run.commit("Ask at the release gate")
     gates = {"release": GateLine(state="waiting", waiting_for=["somebody"])}
-    journal.write(folder / ".hallmark", Journal(run=RUN, requested_by="ml-engineer", status="waiting", gates=gates))
-    return folder
+    journal.write(project / ".hallmark", Journal(run=RUN, requested_by="ml-engineer", status="waiting", gates=gates))
+    return project
 
 
 @pytest.fixture
 def running(project: Path) -> Iterator[Process]:
     """A process in the place of the original's runner, and up.json that names it."""
-    access.folder(project).mkdir(exist_ok=True)
-    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], cwd=access.folder(project)) as idle:
-        runner = Process(pid=idle.pid, started=psutil.Process(idle.pid).create_time())
+    with idle(access.folder(project)) as runner:
         up = Up(api="http://127.0.0.1:1/api", server=None, runner=runner, settings=Settings.of(os.environ))
         write_json(project / ".hallmark" / "prefect" / "up.json", up.model_dump(mode="json"))
         yield runner
-        idle.kill()
 
 
 @pytest.fixture
@@ -69,12 +63,9 @@ def test_a_copy_finds_no_server_up(project: Path, running: Process, copy: Path) 
 
 
 def test_a_checkout_that_was_moved_still_finds_its_own(project: Path, running: Process, tmp_path: Path) -> None:
-    before, moved = installation.of(project), tmp_path / "moved"
-    project.rename(moved)
-    try:
-        assert server.find(moved) is not None and installation.of(moved) == before
-    finally:
-        moved.rename(project)
+    before = installation.of(project)
+    with moved(project, tmp_path / "moved") as place:
+        assert server.find(place) is not None and installation.of(place) == before
     assert installation.of(project) == before
 
 

@@ -11,7 +11,6 @@ from tasks.gates.evidence import Evidence
 from tasks.runs.run import Run
 from tasks.sources.dataset import SIDES, STAGES, Dataset, Origin, Passage, declared
 from tasks.sources.sources import ResolvedSource
-from tests.checkouts import Checkouts
 from tests.in_process import adopt, hallmark, hallmark_json
 from tests.stages.data.build import source, stages
 from tests.tiny_project import commit, create, messages
@@ -36,23 +35,22 @@ SECOND = """
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory, checkouts: Checkouts) -> Path:
+def project(project: Path) -> Path:
     """Two runs at their data gates: the first approved, the second with a source more and one changed."""
-    folder = checkouts.ready(tmp_path_factory.mktemp("project"))
-    first = create(folder, "first")
+    first = create(project, "first")
     asked = ask(first)
     decisions.decide(first.ledger(), first.governance(), asked, "data-owner", "approve", "seen")
     assert gates.settle(first.ledger(), first.governance(), asked).state == "passed"
-    (folder / "examples" / "messages.csv").write_text(messages(75))
-    (folder / "examples" / "extra.csv").write_text(messages(30).replace("my card", "their card"))
-    sources = folder / "infra" / "governance" / "sources.yaml"
+    (project / "examples" / "messages.csv").write_text(messages(75))
+    (project / "examples" / "extra.csv").write_text(messages(30).replace("my card", "their card"))
+    sources = project / "infra" / "governance" / "sources.yaml"
     sources.write_text(sources.read_text().replace("CC0-1.0", "MIT") + SECOND)
-    people = folder / "infra" / "governance" / "people.yaml"
+    people = project / "infra" / "governance" / "people.yaml"
     people.write_text(people.read_text().replace("[risk_officer]}", "[risk_officer, data_owner]}", 1))
-    commit(folder, "More data")
-    adopt(folder)
-    ask(create(folder, "second"))
-    return folder
+    commit(project, "More data")
+    adopt(project)
+    ask(create(project, "second"))
+    return project
 
 
 def ask(run: Run) -> Evidence:

@@ -10,6 +10,7 @@ import pytest
 from infra.doctor import installed, looks, places
 from tests import in_process
 from tests.checkouts import Checkouts
+from tests.editing import edit
 from tests.tiny_project import hallmark
 
 
@@ -80,21 +81,21 @@ def _dangling(project: Path) -> None:
     gate.symlink_to("nowhere")
 
 
-def _other_policy(project: Path) -> None:
-    path = project / "infra" / "governance" / "policy.yaml"
-    path.write_text(path.read_text().replace("max_days: 90", "max_days: 30"))
+def _execute(statement: str) -> Callable[[Path], None]:
+    def change(project: Path) -> None:
+        with sqlite3.connect(project / ".hallmark" / "ledger.db") as database:
+            database.execute(statement)
+        database.close()
+
+    return change
 
 
-def _newer_ledger(project: Path) -> None:
-    with sqlite3.connect(project / ".hallmark" / "ledger.db") as database:
-        database.execute("UPDATE hallmark_ledger_schema SET version = 99")
-    database.close()
+_newer_ledger = _execute("UPDATE hallmark_ledger_schema SET version = 99")
+_without_triggers = _execute("DROP TRIGGER hallmark_ledger_no_update")
 
 
-def _without_triggers(project: Path) -> None:
-    with sqlite3.connect(project / ".hallmark" / "ledger.db") as database:
-        database.execute("DROP TRIGGER hallmark_ledger_no_update")
-    database.close()
+def _write(path: Path, data: bytes) -> None:
+    path.write_bytes(data)
 
 
 def _lose_ledger(project: Path, keep: bytes | None = None) -> None:
@@ -105,10 +106,6 @@ def _lose_ledger(project: Path, keep: bytes | None = None) -> None:
         file.unlink()
     if keep is not None:
         _write(project / ".hallmark" / "ledger.db", keep)
-
-
-def _write(path: Path, data: bytes) -> None:
-    path.write_bytes(data)
 
 
 WRONG_FILES: dict[str, tuple[Callable[[Path], object], str, str]] = {
@@ -124,7 +121,7 @@ WRONG_FILES: dict[str, tuple[Callable[[Path], object], str, str]] = {
     "other stages": (_append("dvc.yaml", "# mine\n"), "dvc.yaml", "python -m tasks.core.graph > dvc.yaml"),
     "a mistake in params": (_append("params.yaml", "\nmore: 1\n"), "params.yaml", "more"),
     "policy that nobody adopted": (
-        _other_policy,
+        lambda p: edit(p / "infra/governance/policy.yaml", "max_days: 90", "max_days: 30"),
         "governance",
         "says something else than what is in force; to adopt it: hallmark policy adopt",
     ),

@@ -9,6 +9,17 @@ import pytest
 from infra import cli
 
 
+def run_into(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run a command that meets an error."""
+
+    def fail() -> None:
+        raise error
+
+    monkeypatch.setattr(cli, "app", fail)
+    monkeypatch.setattr(os, "umask", lambda _: 0)
+    cli.main()
+
+
 @pytest.mark.parametrize(
     "error",
     [
@@ -20,22 +31,12 @@ from infra import cli
 def test_a_full_disk_is_told_in_words(
     error: OSError, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def fail() -> None:
-        raise error
-
-    monkeypatch.setattr(cli, "app", fail)
-    monkeypatch.setattr(os, "umask", lambda _: 0)
     with pytest.raises(SystemExit) as ended:
-        cli.main()
+        run_into(error, monkeypatch)
     assert ended.value.code == 3
     assert capsys.readouterr().err.startswith("hallmark: no space is left on a disk")
 
 
 def test_another_error_of_the_system_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail() -> None:
-        raise OSError(errno.EIO, "broken")
-
-    monkeypatch.setattr(cli, "app", fail)
-    monkeypatch.setattr(os, "umask", lambda _: 0)
     with pytest.raises(OSError, match="broken"):
-        cli.main()
+        run_into(OSError(errno.EIO, "broken"), monkeypatch)

@@ -21,12 +21,14 @@ from tasks.ledger.ledger import open_ledger
 from tasks.policy import governance
 from tasks.runs.request import RunRequest
 from tests.checkouts import Checkouts
+from tests.editing import edit
 from tests.governed.house import keyed, put_result
 from tests.in_process import adopt_anew, hallmark, hallmark_json
 from tests.patience import patience
 from tests.tiny_project import signed
 
 RUN = "20260101-000000-abcd"
+APPROVE = ("gates", "approve", RUN, "release", "--as", "risk-officer", "--reason", "fine")
 WIDTH = 80
 
 
@@ -35,50 +37,40 @@ def project(tmp_path: Path, checkouts: Checkouts) -> Path:
     return checkouts.ready(tmp_path / "project")
 
 
-def ask(project: Path, **facts: float) -> Evidence:
-    """The release gate of a run, as the machine puts it that has the run."""
+def ask(project: Path, reason: str | None = None, **facts: float) -> Evidence:
+    """The release gate of a run, as the machine puts it that has the run. The run was asked for with a reason."""
     elsewhere = Layout(project.parent / "elsewhere")
     put_result(elsewhere.stage("package"), **facts)
     state = project / ".hallmark"
     governed, ledger = governance.load(project / "infra" / "governance", state), open_ledger(state)
-    request = signed_request.recorded(ledger, governed, RUN) or signed_request.record(
-        ledger, governed, signed(project, RunRequest(run_id=RUN, requested_by="ml-engineer"))[1]
-    )
-    asked = evidence.collect("release", elsewhere, load(project / "params.yaml"), governed.policy, request)
+    request = RunRequest(run_id=RUN, requested_by="ml-engineer", reason=reason)
+    known = signed_request.recorded(ledger, governed, RUN)
+    known = known or signed_request.record(ledger, governed, signed(project, request)[1])
+    asked = evidence.collect("release", elsewhere, load(project / "params.yaml"), governed.policy, known)
     return cases.ask(ledger, asked)
 
 
 def test_a_gate_that_there_is_not_is_told_with_those_that_there_are(project: Path) -> None:
     told = hallmark(project, "gates", "show", RUN, "price", code=2)
     assert "there is no gate 'price'; expected one of data, evaluation, release" in " ".join(told.split())
-    assert "has asked nothing at the gate data" in " ".join(
-        hallmark(project, "gates", "show", RUN, "data", code=2).split()
-    )
+    told = hallmark(project, "gates", "show", RUN, "data", code=2)
+    assert "has asked nothing at the gate data" in " ".join(told.split())
 
 
 def bring_keys(project: Path) -> None:
     """Out of environment local: people.yaml has everybody's public key, the same on every machine."""
-    people, policy = (project / "infra" / "governance" / name for name in ("people.yaml", "policy.yaml"))
-    text = people.read_text()
-    people.write_text(keyed(text, project / ".hallmark"))
-    policy.write_text(policy.read_text().replace("environment: local", "environment: prod"))
+    people = project / "infra" / "governance" / "people.yaml"
+    people.write_text(keyed(people.read_text(), project / ".hallmark"))
+    edit(people.with_name("policy.yaml"), "environment: local", "environment: prod")
     adopt_anew(project)
 
 
 def test_whoever_decides_sees_why_the_run_was_asked_for(project: Path) -> None:
     bring_keys(project)
     why = "trigger upstream: the export is there"
-    request = RunRequest(run_id=RUN, requested_by="ml-engineer", reason=why)
-    state = project / ".hallmark"
-    governed, ledger = governance.load(project / "infra" / "governance", state), open_ledger(state)
-    signed_request.record(ledger, governed, signed(project, request)[1])
-    ask(project)
+    ask(project, reason=why)
     told = " ".join(hallmark(project, "gates", "show", RUN, "release").split())
     assert f"for a run of ml-engineer: {why}" in told
-
-
-def approve(project: Path, code: int) -> str:
-    return hallmark(project, "gates", "approve", RUN, "release", "--as", "risk-officer", "--reason", "fine", code=code)
 
 
 def listed(project: Path) -> dict:
@@ -92,13 +84,13 @@ def test_a_gate_of_a_run_elsewhere_is_decided_where_the_same_policy_is_installed
     (entry,) = open_ledger(project / ".hallmark").entries(cases.ASKED)
     shown = hallmark_json(project, "ledger", "show", str(entry.seq))
     assert isinstance(shown, dict) and shown["attached"]["run"] == shown["subject"] == RUN
-    assert f"run {RUN} is not on this machine" in approve(project, code=1)
+    assert f"run {RUN} is not on this machine" in hallmark(project, *APPROVE, code=1)
     bring_keys(project)
     (why,) = listed(project)["waiting_for"]
     assert listed(project)["state"] == "elsewhere" and "its policy is another than here" in why
     ask(project)
     assert listed(project)["state"] == "waiting"
-    told = approve(project, code=0)
+    told = hallmark(project, *APPROVE)
     assert "the gate is passed" in told and "goes on on the machine where it is" in told
     assert "risk-officer" in hallmark(project, "gates", "show", RUN, "release")
 
@@ -135,9 +127,6 @@ class Terminal:
 
 def decided(project: Path) -> int:
     return len(open_ledger(project / ".hallmark").entries(KIND))
-
-
-APPROVE = ("gates", "approve", RUN, "release", "--as", "risk-officer", "--reason", "fine")
 
 
 def test_at_a_terminal_the_evidence_is_shown_and_what_was_shown_is_signed(project: Path) -> None:

@@ -13,7 +13,7 @@ from tasks.ledger.ledger import open_ledger
 from tasks.policy import governance
 from tests.asking_agent import AskingAgent, needs_ssh_agent, started
 from tests.checkouts import Checkouts
-from tests.infra.test_gates import RUN, ask, bring_keys
+from tests.infra.test_gates import APPROVE, ask, bring_keys
 
 pytestmark = needs_ssh_agent
 WHO = "risk-officer"
@@ -37,17 +37,7 @@ def agent(tmp_path: Path) -> Iterator[AskingAgent]:
 def approving(project: Path, agent: AskingAgent) -> "subprocess.Popen[str]":
     """The command, once the agent has asked whether to sign. It has no terminal, and there is no key's file."""
     agent.take(project / ".hallmark" / "keys" / WHO)
-    command = [
-        Path(sys.executable).with_name("hallmark"),
-        "gates",
-        "approve",
-        RUN,
-        "release",
-        "--as",
-        WHO,
-        "--reason",
-        "seen",
-    ]
+    command = [Path(sys.executable).with_name("hallmark"), *APPROVE]
     process = subprocess.Popen(
         command, cwd=project, env=os.environ | agent.environment, stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,

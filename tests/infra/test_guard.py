@@ -59,7 +59,7 @@ ALONE = {"status", "releases list", "gates list", "gates list --all", "incidents
 DATES = {"expires", "as_of"}
 
 
-def leaves() -> Iterator[tuple[str, Verb]]:
+def every_verb() -> Iterator[tuple[str, Verb]]:
     for name, one in verbs.ALL.items():
         if isinstance(one, Verbs):
             yield from ((f"{name} {below}", verb) for below, verb in one.verbs.items())
@@ -67,7 +67,7 @@ def leaves() -> Iterator[tuple[str, Verb]]:
             yield name, one
 
 
-LOOKED_AT = {name: verb for name, verb in leaves() if verb.ledger != "itself"}
+LOOKED_AT = {name: verb for name, verb in every_verb() if verb.ledger != "itself"}
 
 
 @pytest.fixture(scope="module")
@@ -127,7 +127,7 @@ def arguments(name: str) -> list[str]:
 
 
 def test_the_verbs_that_no_look_precedes_are_these() -> None:
-    assert {name for name, verb in leaves() if verb.ledger == "itself"} == set(ITSELF)
+    assert {name for name, verb in every_verb() if verb.ledger == "itself"} == set(ITSELF)
     assert {name.removesuffix(" --all") for name in ALONE} <= LOOKED_AT.keys()
 
 

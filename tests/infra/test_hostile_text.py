@@ -13,27 +13,26 @@ import pytest
 from ruamel.yaml import YAML
 from starlette.testclient import TestClient
 
-from infra.cli import main, verbs
-from infra.cli.lazy import Verbs
+from infra.cli import main
 from infra.console.pages import PAGES, Page, api_path, csv_paths
 from tasks.consent import withdrawals
 from tasks.core import config
 from tasks.core.config import Frozen
 from tasks.core.errors import InputError
 from tasks.core.params.params import Params
-from tasks.declarations.bar import Bar
 from tasks.gates import decisions
 from tasks.policy.people import People
 from tasks.policy.policy import Policy
-from tasks.registry.release import promotions
-from tasks.registry.release.promotions import Promotion
 from tasks.runs import journal
 from tasks.runs.journal import Journal, StageLine
 from tasks.sources.sources import Sources, Suite
 from tests.checkouts import Checkouts
-from tests.console.visits import ORIGIN, console_of, signed_in
+from tests.console.visits import console_of, reader_of
 from tests.core.test_shown import HOSTILE, RAW
+from tests.editing import changed, edit
+from tests.infra.promoted import promote
 from tests.infra.test_datasets import ask
+from tests.infra.test_guard import every_verb
 from tests.tiny_project import commit, create
 
 TEXT = "".join(one for one in HOSTILE if ord(one) < 0xD800)
@@ -93,17 +92,15 @@ def test_hidden_characters_are_refused_in_every_text_of_a_file(plain: Path, name
 
 def test_a_refusal_names_the_line(plain: Path) -> None:
     path = plain / "infra" / "governance" / "sources.yaml"
-    text = path.read_text()
-    path.write_text(text.replace("licence: CC0-1.0", r'licence: "CC0\u202e"'))
-    try:
-        with pytest.raises(InputError, match=r"sources\.yaml:7: sources\.0\.licence: it holds the character <U\+202E>"):
-            config.load(path, Sources)
-    finally:
-        path.write_text(text)
+    with (
+        changed(path, lambda text: text.replace(b"licence: CC0-1.0", rb'licence: "CC0\u202e"')),
+        pytest.raises(InputError, match=r"sources\.yaml:7: sources\.0\.licence: it holds the character <U\+202E>"),
+    ):
+        config.load(path, Sources)
 
 
 @pytest.mark.parametrize("reason", ["fine\x1b[2J", "fine \u2066", "fine\x9b"])
-def test_a_reason_with_hidden_characters_is_not_signed(plain: Path, reason: str) -> None:
+def test_a_reason_with_hidden_characters_is_not_signed(reason: str) -> None:
     with pytest.raises(InputError, match="the reason: it holds the character"):
         config.clear(reason, "the reason")
 
@@ -129,12 +126,7 @@ def project(tmp_path_factory: pytest.TempPathFactory, checkouts: Checkouts) -> I
                 put(document, ("use_case", "name"), "tiny")
             assert taken, f"{name} has no text that a person may word"
             (folder / name).write_text(json.dumps(document))  # JSON is YAML
-        rows = (
-            (folder / "examples" / "messages.csv")
-            .read_text()
-            .replace("I cannot", f"{TEXT.replace(chr(13), '')} I cannot")
-        )
-        (folder / "examples" / "messages.csv").write_text(rows)
+        edit(folder / "examples" / "messages.csv", "I cannot", f"{TEXT.replace(chr(13), '')} I cannot")
         commit(folder, "hostile")
         said(folder, "init")
         run = create(folder, "one")
@@ -145,14 +137,8 @@ def project(tmp_path_factory: pytest.TempPathFactory, checkouts: Checkouts) -> I
         stages = {"ingest": StageLine(state="running", progress=TEXT)}
         told = Journal(run="one", requested_by="ml-engineer", use_case=TEXT, status="failed", error=TEXT, stages=stages)
         journal.write(folder / ".hallmark", told)
-        promotion = Promotion(
-            action="promote", environment="local", name="tiny", version=1, sequence=1, previous=None,
-            payload_sha256="0" * 64, files={TEXT: "0" * 64}, candidate_inputs="0" * 64, tier="limited", demo=False,
-            run="one", commit=run.commit(TEXT), approved_by={"data": [TEXT]}, requested_by="ml-engineer", reason=TEXT,
-            order_sha256=None, replaces=None, time=ledger.now(),
-            bar=Bar(success_metrics=[], confidence=0.95, base_rows=400, judged_by="json intent"),
-        )  # fmt: skip
-        ledger.append(promotions.MADE, "tiny", {"envelope": promotions.sign(promotion, "0" * 64, governed)})
+        texts: dict[str, Any] = {"files": {TEXT: "0" * 64}, "approved_by": {"data": [TEXT]}, "reason": TEXT}
+        promote(ledger, governed, run="one", commit=run.commit(TEXT), **texts)
         yield folder
 
 
@@ -215,16 +201,8 @@ STARTERS = {"run", "up", "watch", "console start"}
 """They start servers; what they print beside is printed by `status` and tests/infra/test_isolated.py."""
 
 
-def every_verb() -> set[str]:
-    return {
-        f"{name} {verb}" if isinstance(found, Verbs) else name
-        for name, found in verbs.ALL.items()
-        for verb in (found.verbs if isinstance(found, Verbs) else [""])
-    }
-
-
 def test_every_command_is_tried() -> None:
-    assert every_verb() == {*COMMANDS, *STARTERS}
+    assert {name for name, _ in every_verb()} == {*COMMANDS, *STARTERS}
 
 
 @pytest.mark.attack(rights="approver", stopped="whatever is shown is spelled out where it leaves the program")
@@ -247,7 +225,7 @@ def test_the_project_holds_hostile_text(project: Path) -> None:
 @pytest.fixture(scope="module")
 def reader(project: Path) -> TestClient:
     """A data owner at the console of the project."""
-    return signed_in(TestClient(console_of(project), base_url=ORIGIN, headers={"origin": ORIGIN}), "data-owner")
+    return reader_of(console_of(project), "data-owner")
 
 
 GIVEN = {

@@ -12,7 +12,6 @@ from infra.cli import verbs
 from infra.cli.lazy import Verb, Verbs
 from tasks.core.params.evaluation import Evaluation
 from tasks.stages.evaluate import models
-from tests.checkouts import Checkouts
 from tests.forking import Forking, importing
 from tests.in_process import hallmark
 from tests.infra.test_gates import RUN, ask, bring_keys
@@ -23,13 +22,12 @@ LISTS = {"": verbs.ALL} | {name: found.verbs for name, found in verbs.ALL.items(
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory, checkouts: Checkouts) -> Path:
+def project(project: Path) -> Path:
     """With a gate that waits, and a head of the ledger."""
-    folder = checkouts.ready(tmp_path_factory.mktemp("project"))
-    bring_keys(folder)
-    ask(folder)
-    hallmark(folder, "ledger", "publish")
-    return folder
+    bring_keys(project)
+    ask(project)
+    hallmark(project, "ledger", "publish")
+    return project
 
 
 @pytest.fixture(scope="module")

@@ -2,18 +2,10 @@
 
 from pathlib import Path
 
-import pytest
-
 from tasks.incidents import incidents
 from tasks.ledger.ledger import open_ledger
 from tasks.policy import in_force
-from tests.checkouts import Checkouts
 from tests.in_process import hallmark, hallmark_json
-
-
-@pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory, checkouts: Checkouts) -> Path:
-    return checkouts.ready(tmp_path_factory.mktemp("incidents"))
 
 
 def test_an_incident_is_listed_shown_and_closed_by_whose_it_is(project: Path) -> None:

@@ -27,6 +27,13 @@ if len(sys.argv) == 1:
 PLANTED = ("sitecustomize.py", "usercustomize.py", "json.py", "json/tool.py", "prefect/__init__.py", "subprocess.py")
 
 
+def probe(root: Path, code: str) -> str:
+    """What Python code prints as the runner of a checkout."""
+    process = processes.spawn(access.folder(root), "probe", ["-c", code], dict(os.environ))
+    psutil.Process(process.pid).wait(timeout=patience(60))
+    return (access.folder(root) / "probe.log").read_text()
+
+
 @pytest.mark.attack(rights="commit", stopped="server, runner and flow runs start isolated")
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # it is to outlive who starts it
 @pytest.mark.parametrize("where", ["the checkout", "PYTHONPATH"])
@@ -40,9 +47,7 @@ def test_what_lies_in_the_checkout_is_not_run_by_the_runner(
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(f"import os; os.close(os.open({str(tmp_path / 'evil')!r}, os.O_CREAT))\n")
     monkeypatch.setenv("PYTHONPATH", str(planted) if where == "PYTHONPATH" else "")
-    process = processes.spawn(access.folder(root), "probe", ["-c", CHILD], dict(os.environ))
-    psutil.Process(process.pid).wait(timeout=patience(60))
-    log = (root / ".hallmark" / "prefect" / "probe.log").read_text()
+    log = probe(root, CHILD)
     assert log.endswith("over\n") and "usage: python -m json.tool" in log, (log, sys.executable)
     assert not (tmp_path / "evil").exists()
 
@@ -63,9 +68,7 @@ def test_bytecode_beside_a_source_is_not_run_in_its_place(tmp_path: Path) -> Non
     assert evil.exists()
     evil.unlink()
     (root / "again").write_text(again := AGAIN.replace("ROOT", str(root)))
-    process = processes.spawn(access.folder(root), "probe", ["-c", again], dict(os.environ))
-    psutil.Process(process.pid).wait(timeout=patience(60))
-    log = (root / ".hallmark" / "prefect" / "probe.log").read_text()
+    log = probe(root, again)
     assert log.endswith("over\n") and not evil.exists(), log
 
 
@@ -116,10 +119,8 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[str, s
     for name, (content, _) in BROUGHT.items():
         (root / name).write_text(content)
     otherwise = subprocess.run([sys.executable, "-c", SETTINGS], cwd=root, check=True, capture_output=True, text=True)
-    process = processes.spawn(access.folder(root), "probe", ["-c", SETTINGS], dict(os.environ))
-    psutil.Process(process.pid).wait(timeout=patience(60))
-    log = (root / ".hallmark" / "prefect" / "probe.log").read_text()
-    return dict(zip(BROUGHT, zip(otherwise.stdout.split(), log.split(), strict=True), strict=True))
+    told = zip(otherwise.stdout.split(), probe(root, SETTINGS).split(), strict=True)
+    return dict(zip(BROUGHT, told, strict=True))
 
 
 @pytest.mark.attack(rights="commit", stopped="server, runner and flow runs start outside of what git brings")

@@ -6,26 +6,22 @@ import sqlite3
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
 
-from infra.cli import app
 from tasks.ledger.ledger import open_ledger
 from tasks.trust import keys
-from tests.checkouts import Checkouts
-from tests.in_process import hallmark, hallmark_json
+from tests.in_process import hallmark, hallmark_json, run_command
 from tests.ledger_tampering import mend, unguard
 from tests.tiny_project import REPR
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory, checkouts: Checkouts) -> Path:
-    folder = checkouts.ready(tmp_path_factory.mktemp("made") / "project")
+def made(project: Path) -> Path:
     # `init` proposed and adopted what is in force: entries 1 and 2.
-    ledger = open_ledger(folder / ".hallmark")
+    ledger = open_ledger(project / ".hallmark")
     for number in range(5):
         ledger.append("gate.closed", f"run-{number}", {"gate": "data", "state": "passed", "person": f"p{number % 2}"})
     ledger.append("data.shown", "0" * 64, {"run": "run-3", "reason": "because"})
-    return folder
+    return project
 
 
 @pytest.fixture
@@ -80,15 +76,21 @@ def test_a_stranger_checks_a_proof_and_an_export(made: Path, outside: Path, fing
     assert "does NOT hold" in hallmark(outside, *verify, fingerprint, code=1)
 
 
+def write(project: Path, statement: str, mended: bool = False) -> None:
+    """Change the ledger by hand, and if wanted all that would show it in the database."""
+    with sqlite3.connect(project / ".hallmark" / "ledger.db") as connection:
+        unguard(connection)
+        connection.execute(statement)
+        if mended:
+            mend(connection)
+    connection.close()
+
+
 def test_a_ledger_changed_by_hand_is_told(made: Path, tmp_path: Path) -> None:
     folder = shutil.copytree(made, tmp_path / "copy", symlinks=True)
     hallmark(folder, "ledger", "publish")
     assert hallmark_json(folder, "ledger", "verify")["verdict"] == "holds"
-    with sqlite3.connect(folder / ".hallmark" / "ledger.db") as connection:
-        unguard(connection)
-        connection.execute("UPDATE hallmark_ledger SET subject = 'run-9' WHERE seq = 2")
-        mend(connection)
-    connection.close()
+    write(folder, "UPDATE hallmark_ledger SET subject = 'run-9' WHERE seq = 2", mended=True)
     assert "does NOT hold" in hallmark(folder, "ledger", "verify", code=1)
     assert "was rewritten" in hallmark(folder, "ledger", "publish", code=1)
 
@@ -114,10 +116,7 @@ def test_a_place_that_is_away_is_exit_3(made: Path, tmp_path: Path, monkeypatch:
 def test_what_is_wrong_is_told_in_words(made: Path, tmp_path: Path, statement: str, command: str) -> None:
     """Not as Python writes its objects, which tests/tiny_project.py looks for in whatever a command prints."""
     folder = shutil.copytree(made, tmp_path / "copy", symlinks=True)
-    with sqlite3.connect(folder / ".hallmark" / "ledger.db") as connection:
-        unguard(connection)
-        connection.execute(statement)
-    connection.close()
-    told = CliRunner().invoke(app, ["ledger", command], env={"HALLMARK_ROOT": str(folder)})
-    words = told.output + str(told.exception or "")
+    write(folder, statement)
+    done = run_command(folder, ("ledger", command))
+    words = done.stdout + done.stderr
     assert not REPR.search(words), words

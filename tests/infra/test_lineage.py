@@ -7,24 +7,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from typer.testing import CliRunner
 
-from infra.cli import app
 from tasks.core import code
-from tasks.core.errors import HallmarkError
 from tasks.core.files import read_json, tree_digest, write_json
 from tasks.core.layout import Layout
 from tasks.core.payload import manifest
-from tasks.declarations.bar import Bar
 from tasks.inquiry.lineage import build
 from tasks.inquiry.lineage.person import SOUGHT
 from tasks.ledger.ledger import open_ledger
-from tasks.registry.release import bundle, promotions
-from tasks.registry.release.promotions import Promotion
+from tasks.registry.release import bundle
 from tasks.runs.run import installed_governance
 from tasks.sources.dataset import SIDES
 from tests.checkouts import Checkouts
-from tests.in_process import hallmark
+from tests.in_process import hallmark, hallmark_json, run_command
+from tests.infra.promoted import promote
 from tests.stages.data.build import stages
 from tests.tiny_project import SOURCES, commit, create, git, messages
 
@@ -59,21 +55,14 @@ def once(tmp_path_factory: pytest.TempPathFactory, checkouts: Checkouts) -> Path
     for stage in stages().values():
         stage.run(run.params, run.layout)
     build.add(run.layout, "tiny")
-    promote(folder, run.layout)
+    release(folder, run.layout)
     return folder
 
 
-def promote(folder: Path, layout: Layout) -> None:
+def release(folder: Path, layout: Layout) -> None:
     """What is known of a release: the signed statement, and its manifest."""
     governed, ledger = installed_governance(folder, None), open_ledger(folder / ".hallmark")
-    said = Promotion(
-        action="promote", environment="local", name="tiny", version=1, sequence=1, previous=None,
-        payload_sha256="0" * 64, files={}, candidate_inputs="0" * 64, tier="limited", demo=False, run="one",
-        commit=git(layout.root, "rev-parse", "HEAD"), approved_by={}, requested_by="ml-engineer", reason="",
-        order_sha256=None, time=ledger.now(),
-        replaces=None, bar=Bar(success_metrics=[], confidence=0.95, base_rows=400, judged_by="json intent"),
-    )  # fmt: skip
-    ledger.append(promotions.MADE, "tiny", {"envelope": promotions.sign(said, "0" * 64, governed)})
+    promote(ledger, governed, run="one", commit=git(layout.root, "rev-parse", "HEAD"))
     told = manifest.Manifest(
         name="tiny", tier="limited", demo=False, method="lora", base_model_origin="m", base_model_licence="MIT",
         base_model_sha256="0" * 64, stages={"split": tree_digest(layout.stage("split"))},
@@ -84,24 +73,8 @@ def promote(folder: Path, layout: Layout) -> None:
 
 
 @pytest.fixture
-def project(once: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    folder = shutil.copytree(once, tmp_path / "project", symlinks=True)
-    monkeypatch.setenv("HALLMARK_ROOT", str(folder))
-    monkeypatch.chdir(folder)
-    return folder
-
-
-def run(*args: str, code: int = 0) -> tuple[str, str]:
-    """`hallmark ARGS` in this process; its output, and what it said on stderr or failed with."""
-    result = CliRunner().invoke(app, args)
-    error = result.exception
-    told = str(error) if isinstance(error, HallmarkError) else ""
-    assert (error.exit_code if isinstance(error, HallmarkError) else result.exit_code) == code, result.output + told
-    return result.stdout, result.stderr + told
-
-
-def run_json(*args: str) -> Any:
-    return json.loads(run(*args, "--json")[0])
+def project(once: Path, tmp_path: Path) -> Path:
+    return shutil.copytree(once, tmp_path / "project", symlinks=True)
 
 
 def signed(project: Path) -> dict[str, Any]:
@@ -114,22 +87,22 @@ def signed(project: Path) -> dict[str, Any]:
 
 
 def test_the_records_of_a_release_are_those_of_the_signed_manifest(project: Path) -> None:
-    counted = Counter((row["source"], row["side"]) for row in run_json("data", "records", RELEASE))
+    counted = Counter((row["source"], row["side"]) for row in hallmark_json(project, "data", "records", RELEASE))
     origins = signed(project)
     assert counted == {(name, side): origins[name]["rows"][side] for name in origins for side in SIDES}
-    for row in run_json("data", "records", RELEASE):
+    for row in hallmark_json(project, "data", "records", RELEASE):
         assert (row["owner"], row["licence"]) == (OWNERS[row["source"]], f"licence of {row['source']}")
 
 
 def test_the_table_of_records_says_the_same(project: Path) -> None:
-    told = {line.split()[0]: line.split()[1:4] for line in run("data", "records", RELEASE)[0].splitlines()}
+    told = {line.split()[0]: line.split()[1:4] for line in hallmark(project, "data", "records", RELEASE).splitlines()}
     for name, origin in signed(project).items():
         assert told[name] == [str(origin["rows"]["train"]), str(origin["rows"]["test"]), OWNERS[name]]
 
 
 def test_where_a_record_is_names_the_source_it_came_from(project: Path) -> None:
-    for row in run_json("data", "records", RELEASE)[:: sum(SIZES.values()) // 8]:
-        (found,) = run_json("data", "where", "--record", row["record"])
+    for row in hallmark_json(project, "data", "records", RELEASE)[:: sum(SIZES.values()) // 8]:
+        (found,) = hallmark_json(project, "data", "where", "--record", row["record"])
         assert (found["source_id"], found["row"], found["side"]) == (row["source"], row["row"], row["side"])
         assert found["row"] <= SIZES[found["source_id"]]
 
@@ -137,20 +110,21 @@ def test_where_a_record_is_names_the_source_it_came_from(project: Path) -> None:
 @pytest.mark.parametrize("asked", [("records", RELEASE), ("where", "--record", "0" * 16)])
 def test_an_index_of_before_is_refused_in_words(project: Path, asked: tuple[str, ...]) -> None:
     (project / ".hallmark" / "lineage").mkdir()
-    assert "an earlier version of Hallmark wrote this index" in run("data", *asked, code=3)[1]
+    assert "an earlier version of Hallmark wrote this index" in hallmark(project, "data", *asked, code=3)
 
 
 def test_a_person_is_looked_up_by_somebody_for_a_reason(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("HALLMARK_IDENTITY", raising=False)
     asked = ("data", "where", "--subject", "Ada Lovelace")
-    assert "who are you?" in run(*asked, "--reason", "r", code=2)[1]
-    assert "for a reason only" in run(*asked, "--as", "risk-officer", code=2)[1]
-    assert "may look at records of no source here" in run(*asked, "--reason", "r", "--as", "colleague", code=1)[1]
+    assert "who are you?" in hallmark(project, *asked, "--reason", "r", code=2)
+    assert "for a reason only" in hallmark(project, *asked, "--as", "risk-officer", code=2)
+    told = hallmark(project, *asked, "--reason", "r", "--as", "colleague", code=1)
+    assert "may look at records of no source here" in told
     ledger = open_ledger(project / ".hallmark")
     assert ledger.entries(SOUGHT) == []
-    out, told = run(*asked, "--reason", "she asked", "--as", "risk-officer", "--json")
-    found = json.loads(out)
-    assert {row["source_id"] for row in found} == set(SIZES) and told == ""  # role data_owner opens all three
+    done = run_command(project, (*asked, "--reason", "she asked", "--as", "risk-officer", "--json"))
+    found = json.loads(done.stdout)
+    assert {row["source_id"] for row in found} == set(SIZES) and done.stderr == ""  # role data_owner opens all three
     assert len(found) == sum(rows // 3 for rows in SIZES.values()) and found[0]["releases"] == [RELEASE]
     (entry,) = ledger.entries(SOUGHT)
     assert entry.body["person"] == "risk-officer" and "Lovelace" not in json.dumps(entry.body)

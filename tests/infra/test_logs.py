@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import threading
 import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -16,7 +15,7 @@ from infra.prefect.server import Up
 from infra.processes import Process
 from tasks.core.errors import Unavailable
 from tasks.ledger.ledger import Ledger, open_ledger
-from tests.checkouts import Checkouts
+from tests.answering import Quiet, serving
 
 FLOW_RUNS = [{"id": "11111111-1111-1111-1111-111111111111"}]
 LINE = {"timestamp": "2026-03-02T03:00:00Z", "level": 20, "message": "hello"}
@@ -31,7 +30,7 @@ class Odd(ThreadingHTTPServer):
     seconds_a_byte = 0.0
 
 
-class Handler(BaseHTTPRequestHandler):
+class Handler(Quiet, BaseHTTPRequestHandler):
     server: Odd
 
     def do_GET(self) -> None:
@@ -53,23 +52,11 @@ class Handler(BaseHTTPRequestHandler):
                 self.wfile.flush()
                 time.sleep(self.server.seconds_a_byte)
 
-    def log_message(self, *args: object) -> None:
-        """Say nothing."""
-
 
 @pytest.fixture
 def odd() -> Iterator[Odd]:
-    with Odd(("127.0.0.1", 0), Handler) as made:
-        thread = threading.Thread(target=made.serve_forever)
-        thread.start()
+    with serving(Odd(("127.0.0.1", 0), Handler)) as made:
         yield made
-        made.shutdown()
-        thread.join()
-
-
-@pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory, checkouts: Checkouts) -> Path:
-    return checkouts.ready(tmp_path_factory.mktemp("logs") / "project")
 
 
 @pytest.fixture

@@ -1,19 +1,16 @@
 """`hallmark policy` and `hallmark identity root`: what is in force, on a checkout of its own."""
 
-import json
 import shutil
 from pathlib import Path
-from typing import Any
 
 import pytest
-from typer.testing import CliRunner
 
-from infra.cli import app
-from tasks.core.errors import HallmarkError
 from tasks.policy import adopting, in_force
 from tasks.runs.run import installed_governance
 from tasks.trust import keys
+from tests import editing
 from tests.checkouts import Checkouts
+from tests.governed.house import keyed
 from tests.governed.postgres import new_database
 from tests.in_process import adopt_anew, hallmark, hallmark_json
 from tests.tiny_project import commit, git
@@ -39,57 +36,38 @@ def once(tmp_path_factory: pytest.TempPathFactory, checkouts: Checkouts) -> Path
 @pytest.fixture
 def project(once: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.delenv(adopting.PIN, raising=False)
-    folder = shutil.copytree(once, tmp_path / "project", symlinks=True)
-    monkeypatch.setenv("HALLMARK_ROOT", str(folder))
-    monkeypatch.chdir(folder)
     in_force._say_once.cache_clear()
-    return folder
-
-
-def run(*args: str, code: int = 0) -> str:
-    """`hallmark ARGS` in this process, which takes a tenth of the time; both streams and the message of an error."""
-    result = CliRunner().invoke(app, args)
-    error = result.exception
-    if isinstance(error, HallmarkError):
-        assert (error.exit_code, str(error)) == (code, str(error))
-        return result.output + str(error)
-    assert result.exit_code == code, result.output
-    return result.output
-
-
-def run_json(*args: str, code: int = 0) -> Any:
-    return json.JSONDecoder().raw_decode(run(*args, "--json", code=code))[0]
+    return shutil.copytree(once, tmp_path / "project", symlinks=True)
 
 
 def edit(project: Path, old: str, new: str, name: str = "policy.yaml") -> None:
-    path = project / "infra" / "governance" / name
-    assert old in path.read_text()
-    path.write_text(path.read_text().replace(old, new))
+    editing.edit(project / "infra" / "governance" / name, old, new)
 
 
 def test_from_an_edit_to_its_adoption(project: Path, caplog: pytest.LogCaptureFixture) -> None:
-    root = run("identity", "root").strip()
+    root = hallmark(project, "identity", "root").strip()
     assert root == keys.fingerprint((project / ".hallmark" / "keys" / "root.pub").read_text().strip())
-    assert "number 1, signed by the root key" in run("policy", "show")
+    assert "number 1, signed by the root key" in hallmark(project, "policy", "show")
     edit(project, "at_least: 10}", "at_least: 11}")
     edit(project, "{id: ml-engineer, name: ML engineer, roles: [requester]}",
          "{id: ml-engineer, name: ML engineer, roles: [requester, trainer]}", "people.yaml")  # fmt: skip
     for _ in range(2):
-        run("data", "inventory")
+        hallmark(project, "data", "inventory")
     assert caplog.text.count("to adopt it: hallmark policy adopt infra/governance --as risk-officer") == 1
-    run("init")
-    assert run_json("policy", "show")["adoptions"][-1]["sequence"] == 1, "init adopts nothing that others do"
-    shown = run("policy", "adopt", "infra/governance", "--dry-run")
+    hallmark(project, "init")
+    newest = hallmark_json(project, "policy", "show")["adoptions"][-1]
+    assert newest["sequence"] == 1, "init adopts nothing that others do"
+    shown = hallmark(project, "policy", "adopt", "infra/governance", "--dry-run")
     assert "person ml-engineer: role trainer is added" in shown
     assert "checks.name 'enough rows'.at_least: 10 becomes 11" in shown
-    told = run("policy", "adopt", "infra/governance", "--as", "data-owner", code=1)
+    told = hallmark(project, "policy", "adopt", "infra/governance", "--as", "data-owner", code=1)
     assert "data-owner holds data_owner; this change is signed off by risk_officer" in told
-    done = run_json("policy", "adopt", "infra/governance", "--as", "risk-officer")
+    done = hallmark_json(project, "policy", "adopt", "infra/governance", "--as", "risk-officer")
     assert done["adopted"] is True
-    again = run_json("policy", "adopt", "infra/governance", "--as", "risk-officer")
+    again = hallmark_json(project, "policy", "adopt", "infra/governance", "--as", "risk-officer")
     assert (again["ledger_entry"], again["changes"]) == (done["ledger_entry"], [])
     assert not in_force.differs(installed_governance(project, None))
-    shown = run_json("policy", "show")
+    shown = hallmark_json(project, "policy", "show")
     assert [row["signed_by"] for row in shown["adoptions"]] == [["the root key"], ["risk-officer"]]
     assert shown["root"] == root
 
@@ -111,30 +89,25 @@ def test_where_policy_names_nobody_the_root_key_adopts_with_init(project: Path) 
         "changes: {policy: [{role: risk_officer}], people: [{role: risk_officer}], code: [{role: risk_officer}]}\n",
         "",
     )
-    run("policy", "adopt", "infra/governance", "--as", "risk-officer")
+    hallmark(project, "policy", "adopt", "infra/governance", "--as", "risk-officer")
     edit(project, "at_least: 10}", "at_least: 12}")
-    assert "in force from now on" in run("init")
+    assert "in force from now on" in hallmark(project, "init")
     assert installed_governance(project, None).policy.gate("limited", "data").checks[-1].at_least == 12
 
 
 def test_an_environment_of_its_own_begins_with_a_root_key_kept_elsewhere(project: Path) -> None:
-    people = (project / "infra" / "governance" / "people.yaml").read_text()
-    told = project / ".hallmark" / "keys"
-    for file in told.glob("*.pub"):
-        people = people.replace(f"id: {file.stem},", f"id: {file.stem}, keys: ['{file.read_text().strip()}'],")
-    machines = "".join(f"  {name}: {{keys: ['{(told / f'{name}.pub').read_text().strip()}']}}\n"
-                       for name in ("gate", "scheduler", "worker", "ledger"))  # fmt: skip
-    (project / "infra" / "governance" / "people.yaml").write_text(f"{people}machines:\n{machines}")
+    people = project / "infra" / "governance" / "people.yaml"
+    people.write_text(keyed(people.read_text(), project / ".hallmark"))
     edit(project, "environment: local", "environment: prod")
-    told = run("policy", "adopt", "infra/governance", "--as", "risk-officer", code=1)
+    told = hallmark(project, "policy", "adopt", "infra/governance", "--as", "risk-officer", code=1)
     assert "an environment is adopted once" in told
     adopt_anew(project)
     assert not (project / ".hallmark" / "keys" / "root").exists()
     assert installed_governance(project, None).policy.environment == "prod"
-    assert "it follows from root key" in run("policy", "show")
+    assert "it follows from root key" in hallmark(project, "policy", "show")
     edit(project, "at_least: 10}", "at_least: 13}")
     own = str(project.parent / "root")
-    told = run("policy", "adopt", "infra/governance", "--root-key", own, code=1)
+    told = hallmark(project, "policy", "adopt", "infra/governance", "--root-key", own, code=1)
     assert "the root key adopts nothing where policy names who does" in told
 
 
@@ -145,16 +118,16 @@ def test_a_root_key_other_than_the_pinned_one_is_refused(project: Path, tmp_path
     )
     assert f"the root key given is {other}" in told
     monkeypatch.setenv(adopting.PIN, other)
-    assert "find out who replaced it" in run("data", "inventory", code=2)
-    assert "find out who replaced it" in run("identity", "root", code=2)
+    assert "find out who replaced it" in hallmark(project, "data", "inventory", code=2)
+    assert "find out who replaced it" in hallmark(project, "identity", "root", code=2)
 
 
 def test_a_ledger_that_was_begun_under_another_root_key_is_told(project: Path) -> None:
     held = {path: path.read_bytes() for path in (project / ".hallmark" / "keys").glob("root*")}
-    first = run("identity", "root").strip()
+    first = hallmark(project, "identity", "root").strip()
     for path in held:
         path.unlink()
-    told = run("init", code=1)
+    told = hallmark(project, "init", code=1)
     assert "this ledger was begun under another root key" in told and "trusts none yet" in told
     assert (
         f"has adoptions under {first}" in told
@@ -163,10 +136,10 @@ def test_a_ledger_that_was_begun_under_another_root_key_is_told(project: Path) -
     )
     assert not any(path.exists() for path in held), "no second root key was made"
     keys.create(project / ".hallmark" / "keys", "root")
-    second = run("identity", "root").strip()
-    assert f"this checkout trusts {second}" in run("init", code=1)
-    assert "in force from now on" in run("init", "--new-root")
-    assert run_json("policy", "show")["root"] == second
+    second = hallmark(project, "identity", "root").strip()
+    assert f"this checkout trusts {second}" in hallmark(project, "init", code=1)
+    assert "in force from now on" in hallmark(project, "init", "--new-root")
+    assert hallmark_json(project, "policy", "show")["root"] == second
 
 
 def test_a_second_machine_of_a_shared_ledger_adopts_no_root_of_its_own(
@@ -177,9 +150,8 @@ def test_a_second_machine_of_a_shared_ledger_adopts_no_root_of_its_own(
     shutil.copytree(project, second, ignore=shutil.ignore_patterns(".hallmark"), symlinks=True)
     for path in (project / ".hallmark" / "keys").glob("root*"):
         path.unlink()
-    run("init")
-    first = run("identity", "root").strip()
-    monkeypatch.setenv("HALLMARK_ROOT", str(second))
+    hallmark(project, "init")
+    first = hallmark(project, "identity", "root").strip()
     assert f"has adoptions under {first}" in hallmark(second, "init", code=1)
     assert not (second / ".hallmark" / "keys").exists(), "nothing was made"
     monkeypatch.setenv(adopting.PIN, first)
@@ -190,23 +162,20 @@ def test_a_second_machine_of_a_shared_ledger_adopts_no_root_of_its_own(
 def test_cases_are_judged_by_the_code_that_judges_gates(project: Path) -> None:
     cases = project / "infra" / "governance" / "policy_tests.yaml"
     cases.write_text(CASES.replace("EXPECT", "passed"))
-    told = run("policy", "test")
+    told = hallmark(project, "policy", "test")
     assert told.count("ok      ") == 3
     cases.write_text(CASES.replace("EXPECT", "waiting"))
-    told = run("policy", "test", code=1)
+    told = hallmark(project, "policy", "test", code=1)
     assert "FAILED  the owner decides: passed (expected waiting)" in told
     edit(project, "max_days: 90}", "max_days: 4}")
-    assert [case["state"] for case in run_json("policy", "test", code=1)] == [
-        "passed",
-        "refused",
-        "refused",
-    ]
+    states = [case["state"] for case in hallmark_json(project, "policy", "test", code=1)]
+    assert states == ["passed", "refused", "refused"]
 
 
 def test_the_policy_in_words(project: Path) -> None:
-    told = run("policy", "check", "infra/governance")
+    told = hallmark(project, "policy", "check", "infra/governance")
     assert "role risk_officer (risk-officer) may waive any failed check for up to 90 days" in told
     assert "is approved by every owner of a source, each in role data_owner" in told
     edit(project, "role: product_owner", "role: pilot")
-    told = run("policy", "check", code=2)
+    told = hallmark(project, "policy", "check", code=2)
     assert "policy.yaml:16: tiers.limited.gates.evaluation.decisions.0: policy that nobody can satisfy" in told

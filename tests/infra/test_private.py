@@ -2,7 +2,6 @@
 
 import os
 import stat
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,10 +16,9 @@ from tests.tiny_project import create
 
 
 @pytest.fixture(autouse=True)
-def usual_umask() -> Iterator[None]:
-    before = os.umask(0o022)
-    yield
-    os.umask(before)
+def usual_umask() -> None:
+    """The next test has its own again (`own_umask`)."""
+    os.umask(0o022)
 
 
 def test_state_is_shut_and_one_that_was_open_is_shut_and_told(tmp_path: Path, checkouts: Checkouts) -> None:

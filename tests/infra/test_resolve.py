@@ -6,18 +6,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 from tasks.core.layout import Layout
 from tasks.trust.gate_statement import require_gate
 from tests.checkouts import Checkouts
 from tests.in_process import hallmark
 from tests.tiny_project import git
-
-
-@pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory, checkouts: Checkouts) -> Path:
-    return checkouts.ready(tmp_path_factory.mktemp("project"))
 
 
 def test_work_by_hand_gets_inputs_and_experiment_gates(project: Path) -> None:

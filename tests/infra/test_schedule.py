@@ -12,7 +12,7 @@ from tasks.ledger.ledger import open_ledger
 from tasks.occasions.book import STARTED, TAKEN
 from tasks.occasions.declared import DEFAULT, Deployments
 from tasks.runs.run import installed_governance
-from tests.checkouts import Checkouts
+from tests.editing import moved
 from tests.in_process import hallmark, hallmark_json
 from tests.loaded_modules import ROOT
 
@@ -30,11 +30,10 @@ AS = ("--as", "ml-engineer")
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory, checkouts: Checkouts) -> Path:
-    folder = checkouts.ready(tmp_path_factory.mktemp("schedules"))
-    (folder / "own.yaml").write_text(FILE)
-    assert hallmark_json(folder, "deploy", "own.yaml", *AS, "--no-start")["ledger_entry"]
-    return folder
+def project(project: Path) -> Path:
+    (project / "own.yaml").write_text(FILE)
+    assert hallmark_json(project, "deploy", "own.yaml", *AS, "--no-start")["ledger_entry"]
+    return project
 
 
 @pytest.fixture
@@ -181,11 +180,8 @@ def test_the_doctor_says_what_keeps_schedules_from_asking(project: Path) -> None
     waiting = [run for run in lines().split() if run.startswith("20")]
     assert len(waiting) == len(open_ledger(project / ".hallmark").entries(TAKEN)), "no server was started here"
     key = project / ".hallmark" / "keys" / "scheduler"
-    key.rename(project / "elsewhere")
-    try:
+    with moved(key, project / "elsewhere"):
         assert "the private key of scheduler is wanted" in lines()
-    finally:
-        (project / "elsewhere").rename(key)
 
 
 def test_an_event_that_cannot_be_is_refused(project: Path) -> None:

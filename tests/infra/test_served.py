@@ -22,7 +22,7 @@ def port() -> int:
 
 
 @pytest.fixture
-def started(tmp_path: Path) -> Iterator[list[Process]]:
+def started() -> Iterator[list[Process]]:
     made: list[Process] = []
     yield made
     for process in made:

@@ -9,18 +9,12 @@ from tasks.core.errors import InputError
 from tasks.runs import journal, named
 from tasks.runs.journal import Journal
 from tasks.runs.request import RunRequest, new_run_id
-from tests.checkouts import Checkouts
 from tests.governed.house import put_result
 from tests.in_process import hallmark, hallmark_json
 from tests.infra.test_gates import RUN, ask
 from tests.tiny_project import create
 
 OTHER = "20260101-000000-beef"
-
-
-@pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory, checkouts: Checkouts) -> Path:
-    return checkouts.ready(tmp_path_factory.mktemp("short") / "project")
 
 
 @pytest.fixture(scope="module")

@@ -7,32 +7,22 @@ import pytest
 
 from tasks.core.files import write_json
 from tasks.core.layout import Layout
-from tasks.declarations.bar import Bar
 from tasks.ledger.ledger import open_ledger
-from tasks.registry.release import promotions
-from tasks.registry.release.promotions import Promotion
 from tasks.runs import journal
 from tasks.runs.journal import Journal
 from tasks.runs.run import installed_governance
-from tests.checkouts import Checkouts
+from tests.editing import edit
 from tests.in_process import hallmark, hallmark_json
+from tests.infra.promoted import promote
 
 UNREADABLE = "what these releases were trained on cannot be read on this machine: tiny-1"
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory, checkouts: Checkouts) -> Path:
+def project(project: Path) -> Path:
     """A checkout whose ledger knows a release that another machine promoted."""
-    folder = checkouts.ready(tmp_path_factory.mktemp("project"))
-    governed, ledger = installed_governance(folder, None), open_ledger(folder / ".hallmark")
-    promotion = Promotion(
-        action="promote", environment="local", name="tiny", version=1, sequence=1, previous=None,
-        payload_sha256="0" * 64, files={}, candidate_inputs="0" * 64, tier="limited", demo=False, run="elsewhere",
-        commit="c0ffee", approved_by={}, requested_by="ml-engineer", reason="", order_sha256=None, time=ledger.now(),
-        replaces=None, bar=Bar(success_metrics=[], confidence=0.95, base_rows=400, judged_by="json intent"),
-    )  # fmt: skip
-    ledger.append(promotions.MADE, "tiny", {"envelope": promotions.sign(promotion, "0" * 64, governed)})
-    return folder
+    promote(open_ledger(project / ".hallmark"), installed_governance(project, None))
+    return project
 
 
 @pytest.fixture
@@ -63,7 +53,7 @@ def test_what_is_recorded_is_confirmed_though_a_release_cannot_be_read(project: 
 
 def test_a_former_owner_who_gives_it_again_is_told_that_it_stays_withdrawn(project: Path, owned_by: Path) -> None:
     act(project, "data-owner")
-    owned_by.write_text(owned_by.read_text().replace("owner: data-owner", "owner: risk-officer"))
+    edit(owned_by, "owner: data-owner", "owner: risk-officer")
     assert "source messages was withdrawn on 20" in act(project, "risk-officer")
     told = act(project, "data-owner", "--restore")
     assert "your withdrawal is taken back" in told and "was withdrawn by risk-officer" in told
@@ -77,7 +67,7 @@ def test_a_withdrawn_source_that_sources_yaml_names_no_longer_is_told(project: P
     result = Layout(state / "runs" / "old").stage("ingest") / "result.json"
     write_json(result, {"sources": [{"id": "messages", "counts": counts}]})
     journal.write(state, Journal(run="old", requested_by="ml-engineer", status="failed"))
-    owned_by.write_text(owned_by.read_text().replace("id: messages", "id: letters"))
+    edit(owned_by, "id: messages", "id: letters")
     told = hallmark(project, "data", "inventory")
     assert "messages is not in sources.yaml; in runs: old; in releases: none" in told
     letters, messages = hallmark_json(project, "data", "inventory")

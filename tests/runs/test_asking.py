@@ -20,6 +20,8 @@ from tasks.runs.request import RunRequest
 from tasks.runs.run import Run, asked_for, create, installed_governance, layout_of, open_run
 from tasks.trust import dsse
 from tests.checkouts import Checkouts
+from tests.editing import edit, moved
+from tests.governed.house import keyed
 from tests.in_process import hallmark
 from tests.tiny_project import commit, git, signed
 from tests.tiny_project import create as create_asked
@@ -166,16 +168,13 @@ def test_the_scheduler_asks_for_what_nobody_signed(project: Path) -> None:
 def test_the_scheduler_signs_with_a_key_that_may_lie_elsewhere(
     project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    checkout, governed, key = Repository.open(project), installed_governance(project, None), tmp_path / "key"
+    checkout, governed = Repository.open(project), installed_governance(project, None)
     request = RunRequest(run_id="signed", requested_by=SCHEDULER, commit=checkout.commit_of("HEAD"))
-    (project / ".hallmark" / "keys" / SCHEDULER).rename(key)
-    try:
+    with moved(project / ".hallmark" / "keys" / SCHEDULER, tmp_path / "key") as key:
         with pytest.raises(InputError, match="the private key of scheduler is wanted"):
             asking.sign(checkout, open_ledger(governed.state), governed, request)
         monkeypatch.setenv("HALLMARK_KEY", str(key))
         envelope = asking.sign(checkout, open_ledger(governed.state), governed, request)
-    finally:
-        key.rename(project / ".hallmark" / "keys" / SCHEDULER)
     assert create(project, request, envelope).request.requested_by == SCHEDULER
 
 
@@ -195,7 +194,7 @@ def test_a_params_file_that_no_commit_holds_is_pinned_by_its_digest(project: Pat
     params = tmp_path / "params.yaml"
     params.write_text((project / "params.yaml").read_text())
     asked, envelope = ask(project, "outside", params=str(params))
-    params.write_text(params.read_text().replace("seed: 1}", "seed: 2}"))
+    edit(params, "seed: 1}", "seed: 2}")
     with pytest.raises(Refused, match="is not what it was when ml-engineer asked for the run"):
         create(project, asked, envelope)
     asked, envelope = ask(project, "beside", params=str(params))
@@ -216,9 +215,7 @@ def test_a_commit_that_brings_governance_of_its_own_is_run_under_that_in_force(
 ) -> None:
     before = installed_governance(project, None)
     honest = git(project, "rev-parse", "HEAD")
-    file = project / "infra" / "governance" / name
-    assert old in file.read_text()
-    file.write_text(file.read_text().replace(old, new))
+    edit(project / "infra" / "governance" / name, old, new)
     try:
         theirs = create_asked(project, f"brings-{name.removesuffix('.yaml')}", commit=commit(project, "Easier"))
         told = json.loads(theirs.layout.authority.read_bytes())
@@ -231,17 +228,11 @@ def test_a_commit_that_brings_governance_of_its_own_is_run_under_that_in_force(
 
 @pytest.mark.attack(rights="worker", stopped="other governance files count in environment local alone")
 def test_other_governance_files_count_nowhere_but_locally(project: Path) -> None:
-    other = project / "proposed"
-    shutil.copytree(project / "infra" / "governance", other)
-    policy = other / "policy.yaml"
+    other = shutil.copytree(project / "infra" / "governance", project / "proposed")
     assert installed_governance(project, "proposed").folder == other
-    keys = {path.stem: path.read_text().strip() for path in (project / ".hallmark" / "keys").glob("*.pub")}
-    people = (other / "people.yaml").read_text()
-    for who, line in keys.items():
-        people = people.replace(f"{{id: {who},", f"{{id: {who}, keys: [{line}],")
-    machines = "".join(f"  {name}: {{keys: [{keys[name]}]}}\n" for name in ("gate", "scheduler", "ledger"))
-    (other / "people.yaml").write_text(people + "machines:\n" + machines)
-    policy.write_text(policy.read_text().replace("environment: local", "environment: production"))
+    people = other / "people.yaml"
+    people.write_text(keyed(people.read_text(), project / ".hallmark"))
+    edit(other / "policy.yaml", "environment: local", "environment: production")
     with pytest.raises(Refused, match="other governance files count in environment local only"):
         installed_governance(project, "proposed")
     shutil.rmtree(other)

@@ -9,6 +9,7 @@ from tasks.core.errors import InputError, Refused, Unavailable
 from tasks.core.mistakes import Mistakes
 from tasks.runs import first_look
 from tests.checkouts import Checkouts
+from tests.editing import changed, edit
 from tests.in_process import hallmark
 from tests.stages.data.build import source
 from tests.tiny_project import commit
@@ -30,19 +31,13 @@ def other(project: Path) -> Path:
     return folder
 
 
-def spoil(file: Path, before: str, after: str) -> None:
-    text = file.read_text()
-    assert before in text
-    file.write_text(text.replace(before, after))
-
-
 def test_mistakes_of_all_files_are_told_by_one_start(project: Path, other: Path) -> None:
-    spoil(other / "people.yaml", "name: Risk officer", "nam: Risk officer")
-    spoil(other / "policy.yaml", "max_days: 90", "max_days: many")
-    spoil(other / "expectations" / "messages.yaml", "expect_table_row_count_to_be_between", "expect_row_count")
-    spoil(other / "expectations" / "messages.yaml", "why: without", "because: without")
-    spoil(other / "sources.yaml", "prompt: text", "prompt: words")
-    spoil(other / "sources.yaml", "task: triage", "task: sorting")
+    edit(other / "people.yaml", "name: Risk officer", "nam: Risk officer")
+    edit(other / "policy.yaml", "max_days: 90", "max_days: many")
+    edit(other / "expectations" / "messages.yaml", "expect_table_row_count_to_be_between", "expect_row_count")
+    edit(other / "expectations" / "messages.yaml", "why: without", "because: without")
+    edit(other / "sources.yaml", "prompt: text", "prompt: words")
+    edit(other / "sources.yaml", "task: triage", "task: sorting")
     told = hallmark(project, *RUN, "--set", "training.epochs=-1", "--set", "training", code=2)
     for wanted in (
         "people.yaml:6: people.4.name: missing",
@@ -56,15 +51,12 @@ def test_mistakes_of_all_files_are_told_by_one_start(project: Path, other: Path)
 
 
 def test_what_only_right_files_show_is_told_together_too(project: Path, other: Path) -> None:
-    spoil(other / "expectations" / "messages.yaml", "expect_table_row_count_to_be_between", "expect_table_row_cont")
-    spoil(other / "sources.yaml", "task: triage", "task: sorting")
-    spoil(project / "params.yaml", "business: product-owner", "business: nobody")
-    try:
+    edit(other / "expectations" / "messages.yaml", "expect_table_row_count_to_be_between", "expect_table_row_cont")
+    edit(other / "sources.yaml", "task: triage", "task: sorting")
+    with changed(project / "params.yaml", lambda text: text.replace(b"product-owner", b"nobody")):
         told = hallmark(project, *RUN[:1], *RUN[3:], "--set", "training.epochs=-1", code=2)
         assert "who are you?" in told and "training.epochs" in told and "no expectation 'expect_table_row_cont'" in told
         told = hallmark(project, "params", "--check", "params.yaml", "--governance", "other", code=2)
-    finally:
-        spoil(project / "params.yaml", "business: nobody", "business: product-owner")
     assert "its task 'sorting' is not in params.yaml" in told
     assert "no expectation 'expect_table_row_cont'" in told
     assert "not in people.yaml: use_case.owners.business: nobody" in told

@@ -39,15 +39,12 @@ def note(project: Path, run: str, status: journal.Status, **more: Any) -> None:
 def second(once: Path) -> Any:
     """The worktree of the second run."""
     runs = once / ".hallmark" / "runs"
-    shutil.copytree(runs / FIRST, runs / SECOND, symlinks=True, copy_function=copied)
+    # What DVC leaves is not to be written to; a copy of its content is.
+    shutil.copytree(runs / FIRST, runs / SECOND, symlinks=True, copy_function=shutil.copyfile)
     note(once, SECOND, "failed", gates={"data": GateLine(state="rejected")})
     git(once, "update-ref", f"refs/hallmark/runs/{SECOND}", f"refs/hallmark/runs/{FIRST}")
     yield Layout(runs / SECOND)
     shutil.rmtree(runs / SECOND)
-
-
-def copied(source: str, target: str) -> None:
-    shutil.copyfile(source, target)  # what DVC leaves is not to be written to
 
 
 def compare(project: Path, before: str = FIRST, now: str = SECOND) -> RunDifference:

@@ -8,12 +8,11 @@ import pytest
 from tasks.core.errors import InputError, Refused
 from tasks.core.params.params import Params
 from tasks.declarations.bar import Bar
-from tasks.registry.release import promotions
-from tasks.registry.release.promotions import Promotion
 from tasks.runs.foreseen import Foreseen, foreseen
 from tasks.sources import sources
 from tests import in_process, tiny_project
 from tests.checkouts import Checkouts
+from tests.infra.promoted import promote
 from tests.registry.house import PARAMS, SOURCE, House, found
 from tests.registry.test_successors import LAXER, two_tiers
 
@@ -35,13 +34,8 @@ def told(house: House, params: Params, demo: bool = False) -> list[Foreseen]:
 
 def promoted(house: House, tier: str = "low") -> None:
     """A release as the ledger knows it."""
-    said = Promotion(
-        action="promote", environment="local", name="triage", version=1, sequence=1, previous=None,
-        payload_sha256="0" * 64, files={}, candidate_inputs="0" * 64, tier=tier, demo=False, replaces=None,
-        bar=Bar.of(card()), run="run-1", commit="c0ffee", approved_by={}, requested_by="engineer", reason="",
-        order_sha256=None, time=house.ledger.now(),
-    )  # fmt: skip
-    house.ledger.append(promotions.MADE, "triage", {"envelope": promotions.sign(said, "0" * 64, house.governance)})
+    said = {"name": "triage", "tier": tier, "bar": Bar.of(card()), "run": "run-1", "requested_by": "engineer"}
+    promote(house.ledger, house.governance, **said)
 
 
 def test_where_all_is_well_nothing_is_told(house: House) -> None:

@@ -15,6 +15,12 @@ from tasks.stages.cluster.storage import place
 from tests.checkouts import Checkouts
 
 
+@pytest.fixture
+def project(tmp_path: Path, checkouts: Checkouts) -> Path:
+    """A fresh clone."""
+    return checkouts.made(tmp_path / "project")
+
+
 def why(project: Path, changes: dict[str, str] | None = None) -> list[str]:
     """A run would be refused."""
     layout = Layout(project)
@@ -22,8 +28,7 @@ def why(project: Path, changes: dict[str, str] | None = None) -> list[str]:
     return list(foretold.at_once(resolve.read_params(project / "params.yaml", changes or {})[0], layout))
 
 
-def test_before_anything_was_made_it_goes_by_parameters_and_model_alone(tmp_path: Path, checkouts: Checkouts) -> None:
-    project = checkouts.made(tmp_path / "project")
+def test_before_anything_was_made_it_goes_by_parameters_and_model_alone(project: Path) -> None:
     told = foretold.look(project, None, {})
     checkpoints = project / ".hallmark" / "checkpoints"
     checkpoints.mkdir()
@@ -37,12 +42,10 @@ def test_before_anything_was_made_it_goes_by_parameters_and_model_alone(tmp_path
     assert not list((project / ".hallmark").iterdir())
 
 
-def test_for_a_gpu_that_is_not_here_nothing_is_foretold(
-    tmp_path: Path, checkouts: Checkouts, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_for_a_gpu_that_is_not_here_nothing_is_foretold(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
-    project, gpu = checkouts.made(tmp_path / "project"), {"training.device": "gpu"}
+    gpu = {"training.device": "gpu"}
     none = "training.workers 1 on device gpu needs as many GPUs, and this machine has none; set RAY_ADDRESS"
     with pytest.raises(InputError, match=none):
         foretold.look(project, None, gpu, calibrating=True)
@@ -65,11 +68,11 @@ def test_for_a_gpu_that_is_not_here_nothing_is_foretold(
 
 
 def test_what_the_answers_would_lack_is_told_before_the_training_is_paid_for(
-    tmp_path: Path, checkouts: Checkouts, monkeypatch: pytest.MonkeyPatch
+    project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    project, gpu = checkouts.made(tmp_path / "project"), {"evaluation.device": "gpu"}
+    gpu = {"evaluation.device": "gpu"}
     assert "evaluation.device is gpu and this machine has none" in why(project, gpu)[0]
     assert why(project, gpu | {"resources.memory_gib": "80"}) == []
     monkeypatch.setenv("RAY_ADDRESS", "somewhere:6379")
@@ -83,20 +86,16 @@ def test_what_the_answers_would_lack_is_told_before_the_training_is_paid_for(
 
 
 @pytest.mark.parametrize("name", ["config.json", "model.safetensors"])
-def test_a_model_that_cannot_be_read_is_told_in_words(tmp_path: Path, checkouts: Checkouts, name: str) -> None:
-    project = checkouts.made(tmp_path / "project")
+def test_a_model_that_cannot_be_read_is_told_in_words(project: Path, name: str) -> None:
     asked, _ = resolve.read_params(project / "params.yaml", {})
     assert asked.base_model.folder, "a folder, whose headers alone are read"
     (project / asked.base_model.folder / name).write_bytes(b"{ no model")
-    with pytest.raises(InputError, match=f"{name}"):
+    with pytest.raises(InputError, match=name):
         foretold.look(project, None, {})
     assert name in why(project)[0]
 
 
-def test_a_target_that_the_base_model_has_not_is_named_before_anything_is_made(
-    tmp_path: Path, checkouts: Checkouts
-) -> None:
-    project = checkouts.made(tmp_path / "project")
+def test_a_target_that_the_base_model_has_not_is_named_before_anything_is_made(project: Path) -> None:
     wrong = {"training.lora_targets": "[q_proj, o_prjo]"}
     with pytest.raises(InputError, match="has no linear layer o_prjo; like it are o_proj"):
         foretold.look(project, None, wrong)
@@ -105,11 +104,10 @@ def test_a_target_that_the_base_model_has_not_is_named_before_anything_is_made(
 
 
 def test_a_run_is_refused_what_cannot_fit_and_on_a_cluster_goes_by_what_is_said(
-    tmp_path: Path, checkouts: Checkouts, monkeypatch: pytest.MonkeyPatch
+    project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("RAY_ADDRESS", place.SETTING):
         monkeypatch.delenv(name, raising=False)
-    project = checkouts.made(tmp_path / "project")
     small = {"resources.memory_gib": "0.0001"}
     assert why(project) == []
     assert "a worker needs" in why(project, small)[0] and "(hallmark preflight shows more)" in why(project, small)[0]

@@ -60,7 +60,7 @@ def test_dvc_lock_of_work_by_hand_does_not_make_a_checkout_dirty(clone: Path) ->
     assert [line.strip() for line in repository.changes()] == ["?? other.txt"]
 
 
-def test_a_worktree_commits_ignored_files_beside_the_branch(clone: Path, tmp_path: Path) -> None:
+def test_a_worktree_commits_ignored_files_beside_the_branch(clone: Path) -> None:
     (clone / ".gitignore").write_text("/inputs/\n")
     head = commit(clone, "ignore inputs")
     repository = Repository.open(clone)

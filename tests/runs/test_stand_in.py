@@ -3,6 +3,8 @@
 import os
 from pathlib import Path
 
+import pytest
+
 from tasks.runs.stand_in import fill
 from tasks.supervise import taken
 
@@ -10,10 +12,22 @@ FILES = ("params.yaml", "examples/model/config.json", ".git/HEAD", ".hallmark/le
          ".hallmark/models/def/sub/weights", ".hallmark/models/.fetch.1/half")  # fmt: skip
 
 
-def checkout(folder: Path) -> Path:
+@pytest.fixture
+def own(tmp_path: Path) -> Path:
+    """A checkout."""
+    folder = tmp_path / "checkout"
     for name in FILES:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(name)
+    return folder
+
+
+@pytest.fixture
+def stand_in(tmp_path: Path, own: Path) -> Path:
+    """A folder that stands in for it."""
+    folder = tmp_path / "stand-in"
+    folder.mkdir()
+    fill(folder, own)
     return folder
 
 
@@ -21,28 +35,19 @@ def names(folder: Path) -> set[str]:
     return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
 
 
-def test_it_links_to_the_checkout_and_has_a_state_of_its_own(tmp_path: Path) -> None:
-    own, stand_in = checkout(tmp_path / "checkout"), tmp_path / "stand-in"
-    stand_in.mkdir()
-    fill(stand_in, own)
+def test_it_links_to_the_checkout_and_has_a_state_of_its_own(stand_in: Path) -> None:
     assert (stand_in / "examples" / "model" / "config.json").read_text() == "examples/model/config.json"
     assert not (stand_in / ".git").exists()
     assert names(stand_in / ".hallmark") == {"models/abc", "models/def/sub/weights"}
 
 
-def test_a_stage_that_keeps_models_there_finds_them(tmp_path: Path) -> None:
+def test_a_stage_that_keeps_models_there_finds_them(own: Path, stand_in: Path) -> None:
     """Symbolic links would be removed before it starts, as what is no plain file."""
-    own, stand_in = checkout(tmp_path / "checkout"), tmp_path / "stand-in"
-    stand_in.mkdir()
-    fill(stand_in, own)
     assert taken.remove_strange(stand_in / ".hallmark" / "models") == []
     assert (stand_in / ".hallmark" / "models" / "abc").samefile(own / ".hallmark" / "models" / "abc"), "no second copy"
 
 
-def test_it_is_filled_again_after_the_checkout_has_changed(tmp_path: Path) -> None:
-    own, stand_in = checkout(tmp_path / "checkout"), tmp_path / "stand-in"
-    stand_in.mkdir()
-    fill(stand_in, own)
+def test_it_is_filled_again_after_the_checkout_has_changed(own: Path, stand_in: Path) -> None:
     (own / "params.yaml").unlink()
     (own / "bases.yaml").write_text("x")
     (stand_in / ".hallmark" / "models" / "fetched-here").write_text("x")

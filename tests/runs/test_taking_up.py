@@ -20,6 +20,7 @@ from tasks.runs.run import GIT_REMOTE, Run, is_here, layout_of, open_run
 from tasks.runs.taking_up import TAKEN_UP, is_elsewhere, take_up
 from tests import whole_run
 from tests.checkouts import Checkouts
+from tests.editing import changed, moved
 from tests.object_store import settings
 from tests.tiny_project import create, dvc_remote, git
 
@@ -116,13 +117,9 @@ def test_it_stops_on_the_machine_that_had_it(
     assert not open_ledger(first / ".hallmark").entries("run.ended", RUN), "it has not ended"
     before = tree_digest(stale.layout.stage("ingest")), git(first, "rev-parse", stale.ref)
     store = pushed.checkout.root.with_name("store")
-    aside = store.rename(store.with_name("aside"))
     shutil.rmtree(first / ".hallmark" / "cache")
-    try:
-        with pytest.raises(Unavailable):
-            take_up(first, RUN)
-    finally:
-        aside.rename(store)
+    with moved(store, store.with_name("aside")), pytest.raises(Unavailable):
+        take_up(first, RUN)
     assert is_here(stale.layout), "what was here is here as before"
     assert (tree_digest(stale.layout.stage("ingest")), git(first, "rev-parse", stale.ref)) == before
     assert not git(stale.layout.root, "diff", "HEAD", "--stat", "--", "tasks")
@@ -186,12 +183,8 @@ def test_outputs_come_from_an_object_store(
 def test_where_a_remote_is_away_nothing_is_left(pushed: Run, second: Path) -> None:
     for away in ("git", "store"):
         place = pushed.checkout.root.with_name(away)
-        aside = place.rename(place.with_name("aside"))
-        try:
-            with pytest.raises(Unavailable):
-                take_up(second, RUN)
-        finally:
-            aside.rename(place)
+        with moved(place, place.with_name("aside")), pytest.raises(Unavailable):
+            take_up(second, RUN)
         assert not is_here(layout_of(second, RUN))
     take_up(second, RUN)
 
@@ -241,12 +234,6 @@ def test_an_output_that_was_exchanged_in_the_store_is_not_taken(pushed: Run, sec
     """Whoever may write to the DVC remote. All runs of the second machine would share it."""
     store = pushed.checkout.root.with_name("store")
     result = max((path for path in store.rglob("*") if path.is_file()), key=lambda path: path.stat().st_size)
-    honest = result.read_bytes()
-    result.chmod(0o600)
-    result.write_bytes(honest[::-1])
-    try:
-        with pytest.raises(Unavailable, match="dvc pull failed"):
-            take_up(second, RUN)
-    finally:
-        result.write_bytes(honest)
+    with changed(result, lambda honest: honest[::-1]), pytest.raises(Unavailable, match="dvc pull failed"):
+        take_up(second, RUN)
     assert not is_here(layout_of(second, RUN))

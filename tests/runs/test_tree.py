@@ -35,10 +35,17 @@ def read(folder: Path) -> Tree:
     return tree.read(checkout, checkout.commit_of("HEAD"))
 
 
-def put(path: str, text: str = "x") -> Callable[[Path], None]:
-    def add(folder: Path) -> None:
+def planted(path: str) -> Callable[[Path], None]:
+    def plant(folder: Path) -> None:
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
-        (folder / path).write_text(text)
+        (folder / path).write_text("evil")
+
+    return plant
+
+
+def put(path: str) -> Callable[[Path], None]:
+    def add(folder: Path) -> None:
+        planted(path)(folder)
         git(folder, "add", "--force", path)
 
     return add
@@ -146,14 +153,6 @@ def test_an_object_that_git_has_under_another_name_is_not_taken_for_it(clone: Pa
     git(clone, "replace", git(clone, "rev-parse", "HEAD:params.yaml"), other)
     assert git(clone, "show", "HEAD:params.yaml") == "a: 9"
     assert read(clone).sha256 == first
-
-
-def planted(path: str) -> Callable[[Path], None]:
-    def plant(folder: Path) -> None:
-        (folder / path).parent.mkdir(parents=True, exist_ok=True)
-        (folder / path).write_text("evil")
-
-    return plant
 
 
 def pipe(folder: Path) -> None:

@@ -109,20 +109,24 @@ def test_what_other_code_kept_is_not_among_what_a_stage_keeps(layout: Layout) ->
     assert {path.parent.name for path in before - set(grants.of("train").keeps(layout))} == {"checkpoints"}
 
 
-@pytest.mark.attack(rights="commit", stopped="links are no code")
-def test_a_link_brings_nothing_among_the_code(tmp_path: Path) -> None:
-    root = tmp_path / ".hallmark" / "runs" / "r1"
-    source = Path(__file__).parents[2]
-    for path in code.files_of(source, "clean"):
-        target = root / path.relative_to(source)
+def with_code(place: Path, *stages: str) -> Layout:
+    """A run with the code of these stages."""
+    layout, source = Layout(place / ".hallmark" / "runs" / "r1"), Path(__file__).parents[2]
+    for path in {path for stage in stages for path in code.files_of(source, stage)}:
+        target = layout.root / path.relative_to(source)
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(path.read_bytes())
+    layout.params.write_text("data: {}\n")
+    return layout
+
+
+@pytest.mark.attack(rights="commit", stopped="links are no code")
+def test_a_link_brings_nothing_among_the_code(tmp_path: Path) -> None:
+    layout = with_code(tmp_path, "clean")
     (tmp_path / "secret").write_text("secret")
-    folder = root / "tasks" / "stages" / "data" / "clean"
+    folder = layout.root / "tasks" / "stages" / "data" / "clean"
     (folder / "words.txt").symlink_to(tmp_path / "secret")
     (folder / "more").symlink_to(tmp_path, target_is_directory=True)
-    layout = Layout(root)
-    layout.params.write_text("data: {}\n")
     code.write(layout)
     shown.lay_out("clean", layout, (), tmp_path / "tree")
     copied = {path.name for path in (tmp_path / "tree").rglob("*")}
@@ -132,15 +136,9 @@ def test_a_link_brings_nothing_among_the_code(tmp_path: Path) -> None:
 @pytest.mark.attack(rights="commit", stopped="what is shown to a stage is the code that its run was resolved with")
 @pytest.mark.parametrize("name", ["stages/data/clean/clean.py", "stages/start.py", "core/__init__.py"])
 def test_code_that_was_changed_since_is_shown_to_no_stage(tmp_path: Path, name: str) -> None:
-    root, source = tmp_path / ".hallmark" / "runs" / "r1", Path(__file__).parents[2]
-    for path in {path for stage in code.STAGES for path in code.files_of(source, stage)}:
-        target = root / path.relative_to(source)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(path.read_bytes())
-    layout = Layout(root)
-    layout.params.write_text("data: {}\n")
+    layout = with_code(tmp_path, *code.STAGES)
     code.write(layout)
-    changed = root / "tasks" / name
+    changed = layout.root / "tasks" / name
     changed.write_text(changed.read_text() + "\nLAYERS = 3\n")
     with pytest.raises(Refused, match=r"the code of stage clean in .* is not what the run was resolved with"):
         shown.lay_out("clean", layout, (), tmp_path / "tree")

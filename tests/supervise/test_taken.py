@@ -10,13 +10,9 @@ import pytest
 
 from tasks.core.errors import Refused
 from tasks.supervise import taken
+from tests.boundary.stage_of import sparse
 
 Plant = Callable[[Path], object]
-
-
-def sparse(path: Path) -> None:
-    with path.open("wb") as file:
-        file.truncate(2**40)
 
 
 def hard_link(path: Path) -> None:
