@@ -1,4 +1,4 @@
-"""A client of a project's own Prefect server, and flow runs as others start them."""
+"""A client of a project's own Prefect server."""
 
 import os
 from collections.abc import Iterator
@@ -6,7 +6,6 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from prefect.client.orchestration import SyncPrefectClient
-from prefect.client.schemas.objects import FlowRun
 from prefect.client.schemas.responses import DeploymentResponse
 from prefect.exceptions import ObjectNotFound
 
@@ -36,11 +35,3 @@ def deployment(client: SyncPrefectClient, project: Path) -> DeploymentResponse:
     found = wait_until(look, "the runner to register its deployment", every=0.5, seconds=120)
     assert found is not None
     return found
-
-
-def ask_in_prefect(
-    client: SyncPrefectClient, project: Path, parameters: dict[str, object] | None = None, **more: object
-) -> FlowRun:
-    """A flow run as Prefect's form or a schedule makes it."""
-    found = deployment(client, project)
-    return client.create_flow_run_from_deployment(found.id, parameters=parameters or {}, **more)  # type: ignore[arg-type]
