@@ -36,10 +36,8 @@ def give_champion(layout: Layout) -> Path:
     """A release in production: an adapter of this run's base model, as `package` lays it out."""
     payload = layout.state / "releases" / "triage-3" / "payload"
     house.write_adapter(layout.stage("base_model") / "model", payload / "model")
-    write_json(
-        payload / "manifest.json",
-        {"method": "lora", "stages": {"base_model": tree_digest(layout.stage("base_model"))}},
-    )
+    base = tree_digest(layout.stage("base_model"))
+    write_json(payload / "manifest.json", {"method": "lora", "stages": {"base_model": base}})
     point_at(layout, payload)
     return payload
 
