@@ -113,10 +113,8 @@ def cleaned(sample: Run) -> Layout:
 
 def test_readme_says_what_is_asked_for() -> None:
     (shown,) = [block for block in blocks("README.md") if block.startswith("make run")]
-    assert (
-        shown.splitlines()[0].split("#")[1]
-        == " set up, then the sample use case from sources to a release in production"
-    )
+    said = shown.splitlines()[0].split("#")[1]
+    assert said == " set up, then the sample use case from sources to a release in production"
     assert [line.split()[1] for line in recipe("run")] == ["init", "run"]
 
 
