@@ -28,6 +28,8 @@ from tests.shared import made_once
 from tests.stages.train.spawn import Workers
 from tests.tiny_model import make_tiny_model
 
+MakeJob = Callable[..., Job]
+FULL = {"method": "full", "lora_rank": None, "lora_alpha": None}
 PROMPTS = {"sort": Prompt(system="Sort the message of a bank's customer into a queue.")}
 BY_DYNAMO = pytest.mark.filterwarnings(
     "ignore:.*should not be instantiated:DeprecationWarning", r"ignore:The \.grad attribute:UserWarning"
@@ -138,7 +140,7 @@ PARTS = ("checkpoints", "output", "scratch")
 
 
 @pytest.fixture
-def job(tiny: Path, folder24: Path, tmp_path: Path) -> Callable[..., Job]:
+def job(tiny: Path, folder24: Path, tmp_path: Path) -> MakeJob:
     def make(name: str = "job", rows: Path = folder24, **changes: Any) -> Job:
         return job_in(tmp_path / name, training(**changes), tiny, rows)
 
@@ -163,7 +165,7 @@ def linear() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def trained(alone: None, tiny: Path, folder24: Path, trainings: Path) -> Callable[..., Job]:
+def trained(alone: None, tiny: Path, folder24: Path, trainings: Path) -> MakeJob:
     """Trainings that came to their end, each of which is done once a session. Read only.
 
     `rows`: a folder that is made once a session as well."""
@@ -180,7 +182,7 @@ def trained(alone: None, tiny: Path, folder24: Path, trainings: Path) -> Callabl
 
 
 @pytest.fixture
-def killed(alone: None, tiny: Path, folder24: Path, trainings: Path, tmp_path: Path) -> Callable[..., Job]:
+def killed(alone: None, tiny: Path, folder24: Path, trainings: Path, tmp_path: Path) -> MakeJob:
     """Copies of trainings that were killed after a step, each of which is done once a session."""
 
     def of(rows: Path = folder24, after: int = 3, **changes: Any) -> Job:

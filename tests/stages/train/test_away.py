@@ -1,7 +1,6 @@
 """A training whose machines have no disk in common: its checkpoints, whom its workers tell, what it goes on from."""
 
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,9 +18,8 @@ from tasks.stages.train.keeping import sent
 from tasks.stages.train.keeping.away import Away
 from tasks.stages.train.recovery.attempts import MachinesChange
 from tasks.stages.train.recovery.checkpoints import KEPT
-from tests.stages.train.conftest import Killed, killed_after
+from tests.stages.train.conftest import Killed, MakeJob, killed_after
 
-MakeJob = Callable[..., Job]
 A, B, C, D = ("1" * 64, "2" * 64, "3" * 64, "4" * 64)
 """Digests."""
 

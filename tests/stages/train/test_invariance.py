@@ -18,16 +18,14 @@ from tasks.stages.train.keeping.home import Home
 from tasks.stages.train.recovery import checkpoints
 from tests.soaking import soak
 from tests.stages.train import plain_texts
-from tests.stages.train.conftest import BY_DYNAMO, Killed, killed_after
+from tests.stages.train.conftest import BY_DYNAMO, FULL, Killed, MakeJob, killed_after
 from tests.stages.train.spawn import Workers
 
 pytestmark = pytest.mark.usefixtures("alone")
-MakeJob = Callable[..., Job]
 LARGEST = 1e-5
 """Difference of a step's loss, in fp32."""
 SETTINGS = {"global_batch_size": 10, "epochs": 2, "learning_rate": 1e-3, "validate_steps": 2}
 """24 rows in steps of 10: the last step of an epoch has 4, so that one of many workers has nothing to do."""
-FULL = {"method": "full", "lora_rank": None, "lora_alpha": None}
 
 
 def losses(job: Job) -> list[float]:
@@ -170,7 +168,7 @@ FEW_RESHARDED = [{}, {"zero_stage": 3}]
 """test_three_machines.py goes on by fewer workers under ZeRO 2."""
 REST_RESHARDED = [
     {"zero_stage": 1, "sequence_parallel": 2},
-    {"zero_stage": 2, "method": "full", "lora_rank": None, "lora_alpha": None},
+    {"zero_stage": 2, **FULL},
 ]
 
 

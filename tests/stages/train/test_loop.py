@@ -1,7 +1,6 @@
 """Optimizer steps do what a few lines of plain PyTorch would, whatever the workers, passes and ZeRO stage."""
 
 import shutil
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,12 +20,9 @@ from tasks.stages.train.job import Job
 from tasks.stages.train.rows.examples import Examples
 from tasks.stages.train.rows.order import Order
 from tests.soaking import soak
-from tests.stages.train.conftest import Killed as Killed
-from tests.stages.train.conftest import killed_after as killed_after
-from tests.stages.train.conftest import put_rows, rendered, training
+from tests.stages.train.conftest import MakeJob, put_rows, rendered, training
 
 pytestmark = pytest.mark.usefixtures("alone")
-MakeJob = Callable[..., Job]
 
 
 def losses(job: Job) -> list[float]:

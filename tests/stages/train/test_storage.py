@@ -6,7 +6,6 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -18,13 +17,11 @@ from tasks.core.files import tree_digest, tree_manifest
 from tasks.stages.cluster.storage import node, place, trees
 from tasks.stages.cluster.storage.place import Place
 from tasks.stages.train.desk import Desk
-from tasks.stages.train.job import Job
 from tests import other_clock
 from tests.object_store import point_at, settings
 from tests.soaking import soak
 from tests.tiny_project import ROOT
 
-MakeJob = Callable[..., Job]
 A = "1" * 64
 """A digest."""
 WAITS = "does not answer"
