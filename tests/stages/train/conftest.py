@@ -189,9 +189,7 @@ def killed(alone: None, tiny: Path, folder24: Path, trainings: Path, tmp_path: P
         settings = training(**{"checkpoint_steps": 2, **changes})
 
         def train(folder: Path) -> None:
-            with pytest.MonkeyPatch.context() as patch, pytest.raises(Killed):
-                patch.setattr(Home, "tell", killed_after(after))
-                loop.train(job_in(folder, settings, tiny, rows))
+            train_until_killed(job_in(folder, settings, tiny, rows), after)
 
         name = named(f"killed-{after}", rows, settings)
         return copied(job_in(made_once(trainings / name, train), settings, tiny, rows), tmp_path / name)
@@ -214,16 +212,18 @@ class Killed(Exception):
     pass
 
 
-def killed_after(steps: int, of: type[Home] = Home) -> Callable[..., None]:
-    """What in place of `of.tell` ends a training once that many steps were told."""
+def train_until_killed(job: Job, after: int, of: type[Home] = Home) -> None:
+    """Train, and end as if killed once so many steps were told to `of`, where checkpoints are kept."""
     real = of.tell
 
     def tell(home: Home, point: dict[str, Any]) -> None:
-        if point["step"] > steps:
+        if point["step"] > after:
             raise Killed
         real(home, point)
 
-    return tell
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(Killed):
+        patch.setattr(of, "tell", tell)
+        loop.train(job)
 
 
 @pytest.fixture(scope="session")
