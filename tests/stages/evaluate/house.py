@@ -77,6 +77,12 @@ def row(number: int, **changes: Any) -> dict[str, Any]:
     }
 
 
+def saying(number: int, asked: str, answer: str, **changes: Any) -> dict[str, Any]:
+    """A record with a prompt and a target of its own."""
+    turns = [{"role": "user", "content": asked}, {"role": "assistant", "content": answer}]
+    return row(number, messages=turns, **changes)
+
+
 def write_split(layout: Layout, test: list[dict[str, Any]], train: list[dict[str, Any]] | None = None) -> None:
     sides = {"test": test, "train": train or [row(number) for number in range(100, 106)]}
     for side, rows in sides.items():

@@ -84,8 +84,8 @@ def test_measured_figures_change_nothing(answered: Layout) -> None:
 
 def test_a_label_seen_only_in_the_test_set_counts_as_a_miss(tmp_path: Path) -> None:
     layout = house.evaluated(tmp_path, rows=6)
-    new = [{"role": "user", "content": "hm"}, {"role": "assistant", "content": '{"intent": "new", "queue": "q0"}'}]
-    house.write_split(layout, [*(house.row(number) for number in range(1, 4)), house.row(9, messages=new)])
+    new = house.saying(9, "hm", '{"intent": "new", "queue": "q0"}')
+    house.write_split(layout, [*map(house.row, range(1, 4)), new])
     house.write_answers(layout, {"base": house.mostly_right, "candidate": house.mostly_right})
     found = evaluate.run(house.params(), layout)
     assert [(it.label, it.recall) for it in found.labels if it.label == "new"] == [("new", 0.0)]
@@ -101,8 +101,7 @@ def test_predictions_of_other_rows_are_refused(answered: Layout) -> None:
 
 
 def test_targets_that_are_no_json_are_refused(answered: Layout) -> None:
-    turns = [{"role": "user", "content": "hm"}, {"role": "assistant", "content": "card_lost"}]
-    house.write_split(answered, [house.row(number) for number in range(30)], [house.row(77, messages=turns)])
+    house.write_split(answered, [*map(house.row, range(30))], [house.saying(77, "hm", "card_lost")])
     with pytest.raises(InputError, match=f"the first that of record {house.row(77)['record_id']}"):
         evaluate.run(house.params(), answered)
 
@@ -117,12 +116,8 @@ def test_a_split_without_test_rows_is_refused(tmp_path: Path) -> None:
 
 def test_labels_instead_of_json(tmp_path: Path) -> None:
     layout = Layout(tmp_path)
-
-    def labelled(number: int) -> dict[str, object]:
-        turns = [{"role": "user", "content": f"m {number}"}, {"role": "assistant", "content": f"label{number % 2}"}]
-        return house.row(number, messages=turns)
-
-    house.write_split(layout, [labelled(number) for number in range(8)], [labelled(100), labelled(101)])
+    test, train = ([house.saying(n, f"m {n}", f"label{n % 2}") for n in side] for side in (range(8), (100, 101)))
+    house.write_split(layout, test, train)
     house.write_answers(layout, {"base": lambda _: "label", "candidate": lambda row: f" {house.right(row)}\n"})
     found = evaluate.run(house.params(target="label", label_field=None), layout)
     assert found.overall.scores["candidate"]["exact_match"].value == 1

@@ -1,6 +1,7 @@
 """The report: complete, self-contained, the same twice, and harmless whatever customers and models write."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -44,8 +45,7 @@ def test_every_link_leads_somewhere(answered: Layout) -> None:
 def test_what_people_and_models_write_is_shown_and_does_nothing(tmp_path: Path) -> None:
     layout = Layout(tmp_path)
     evil = '{"intent": "<b>bold</b>", "queue": "q"}'
-    turns = [{"role": "user", "content": NASTY}, {"role": "assistant", "content": evil}]
-    rows = [house.row(number, messages=turns, department=NASTY, language="<i>") for number in range(2)]
+    rows = [house.saying(number, NASTY, evil, department=NASTY, language="<i>") for number in range(2)]
     house.write_split(layout, [*rows, house.row(3)])
     house.write_answers(layout, {"base": lambda _: NASTY, "candidate": house.right})
     page = page_of(layout)
@@ -149,22 +149,16 @@ def test_ticks_are_round(low: float, high: float, expected: list[float]) -> None
 
 def test_seventy_seven_labels_fit_a_page(tmp_path: Path) -> None:
     layout = Layout(tmp_path)
+    rows = [house.saying(number, "m", f"label_number_{number % 77:02}") for number in range(154)]
+    house.write_split(layout, rows, rows[:77])
 
-    def labelled(number: int) -> dict[str, object]:
-        turns = [{"role": "user", "content": "m"}, {"role": "assistant", "content": f"label_number_{number % 77:02}"}]
-        return house.row(number, messages=turns)
+    def mostly(row: dict[str, Any]) -> str:
+        return "dunno" if row["record_id"][-1] == "0" else house.right(row)
 
-    house.write_split(layout, [labelled(number) for number in range(154)], [labelled(number) for number in range(77)])
-    answers = {
-        "base": lambda _: "dunno",
-        "candidate": lambda row: "dunno" if row["record_id"][-1] == "0" else house.right(row),
-    }
-    house.write_answers(layout, answers)
+    house.write_answers(layout, {"base": lambda _: "dunno", "candidate": mostly})
     page = page_of(layout, target="label", label_field=None)
-    width = next(
-        int(value) for name, value in page.attributes if name == "width" and value.isdigit() and int(value) > 99
-    )
-    assert width <= 1060
+    widths = [int(value) for name, value in page.attributes if name == "width" and value.isdigit()]
+    assert next(width for width in widths if width > 99) <= 1060
     assert "label_number_76 · 77" in page.text
     assert "expected label_number_00, answered (other): 1 of 2" in page.text
 
