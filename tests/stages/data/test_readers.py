@@ -114,10 +114,6 @@ def test_a_parquet_file_with_damaged_pages_is_refused(run: Run) -> None:
     assert "is damaged" in refused(run, bytes(data), kind="parquet")
 
 
-def test_gzip_is_unpacked(run: Run) -> None:
-    assert run.ingest(gzip.compress(CSV), name="data.csv.gz").counts.records == 40
-
-
 GERMAN = [{"text": f"Ich möchte über Gebühren sprechen {number}", "label": "gebühr"} for number in range(30)]
 
 

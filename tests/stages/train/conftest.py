@@ -17,7 +17,7 @@ from tasks.core.params.training import Training
 from tasks.core.prompts import chat
 from tasks.stages.cluster.storage import node, place
 from tasks.stages.cluster.storage.place import Place
-from tasks.stages.train import loop
+from tasks.stages.train import loop, watch
 from tasks.stages.train.job import Job
 from tasks.stages.train.keeping.home import Home
 from tasks.stages.train.rows import examples as on_disk
@@ -81,6 +81,14 @@ def trainings(shared: Path) -> Path:
 @pytest.fixture(scope="session")
 def tiny(trainings: Path) -> Path:
     return made_once(trainings / "tiny", make_tiny_model)
+
+
+@pytest.fixture(scope="session")
+def tokenizer(tiny: Path) -> Any:
+    """That of the tiny model; a test that changes one makes its own."""
+    from transformers import AutoTokenizer
+
+    return AutoTokenizer.from_pretrained(tiny)
 
 
 ORIGIN = Origin(data="0" * 64, validation="0" * 64, prompts="0" * 64, model="0" * 64)
@@ -206,6 +214,11 @@ def copied(job: Job, folder: Path) -> Job:
 def named(kind: str, rows: Path, settings: Training) -> str:
     """A name for a training on rows."""
     return f"{kind}-{rows.name}-{hashlib.sha256(settings.model_dump_json().encode()).hexdigest()[:16]}"
+
+
+def losses(job: Job) -> list[float]:
+    """The loss of every step."""
+    return [point["loss"] for point in watch.read_record(job.record)]
 
 
 class Killed(Exception):

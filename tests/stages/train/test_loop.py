@@ -13,20 +13,16 @@ from transformers import AutoModelForCausalLM
 
 from tasks.core.errors import InputError
 from tasks.core.files import read_json, tree_digest
-from tasks.stages.train import builders, export, loop, watch
+from tasks.stages.train import builders, export, loop
 from tasks.stages.train import engine as engines
 from tasks.stages.train.desk import SAID
 from tasks.stages.train.job import Job
 from tasks.stages.train.rows.examples import Examples
 from tasks.stages.train.rows.order import Order
 from tests.soaking import soak
-from tests.stages.train.conftest import MakeJob, put_rows, rendered, training
+from tests.stages.train.conftest import MakeJob, losses, put_rows, rendered, training
 
 pytestmark = pytest.mark.usefixtures("alone")
-
-
-def losses(job: Job) -> list[float]:
-    return [point["loss"] for point in watch.read_record(job.record)]
 
 
 def train(job: Job) -> list[float]:

@@ -15,21 +15,15 @@ from tasks.core import texts
 from tasks.core.errors import InputError, Refused
 from tasks.core.files import tree_digest
 from tasks.core.params.prompts import Prompt
-from tasks.stages.train import loop, watch
-from tasks.stages.train.job import Job
+from tasks.stages.train import loop
 from tasks.stages.train.rows import examples, proof, tokenise
 from tasks.stages.train.rows.rendering import Example, examples_of, stop_tokens
 from tests.shared import made_once
 from tests.stages.train import plain_texts
-from tests.stages.train.conftest import FULL, MakeJob, make_rows, put_rows, training
+from tests.stages.train.conftest import FULL, MakeJob, losses, make_rows, put_rows
 from tests.stages.train.plain_texts import BOTH, ROWS, SETTINGS, WINDOW, document, put_table, rendered
 
 END, START = "<|im_end|>", "<|im_start|>"
-
-
-@pytest.fixture(scope="module")
-def tokenizer(tiny: Path) -> Any:
-    return AutoTokenizer.from_pretrained(tiny)
 
 
 @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -138,10 +132,6 @@ def folder(tiny: Path, shared: Path) -> Path:
     return made_once(shared / "texts", lambda folder: plain_texts.put_tokens(tiny, folder))
 
 
-def losses(job: Job) -> list[float]:
-    return [point["loss"] for point in watch.read_record(job.record)]
-
-
 @pytest.mark.parametrize(
     "changes",
     [
@@ -184,7 +174,3 @@ def test_the_loss_of_a_text_that_was_held_out_falls(trained: MakeJob, folder: Pa
 def test_impossible_prompts_are_refused(changes: dict[str, Any], words: str) -> None:
     with pytest.raises(ValueError, match=words):
         Prompt(**changes)
-
-
-def test_settings_allow_texts_with_every_method() -> None:
-    assert [training(**changes).method for changes in ({}, {"method": "qlora"}, FULL)] == ["lora", "qlora", "full"]
