@@ -128,7 +128,7 @@ GERMAN = [{"text": f"Ich möchte über Gebühren sprechen {number}", "label": "g
         ("utf-8", "ascii", "at byte 16 stands byte 0xc3; it is likely utf-8"),
         ("utf-8", "utf-16", "it is likely utf-8"),
         ("utf-8", "utf-17", "'utf-17' is not a Python text codec"),
-        *(("utf-8", other, "not a Python text codec") for other in ("base64", "idna", "undefined", "utf\0-8")),
+        *(("utf-8", it, f"{it!r} is not a Python text codec") for it in ("base64", "idna", "undefined", "utf\0-8")),
     ],
 )
 def test_another_encoding_than_declared_is_refused(run: Run, written: str, declared: str, advice: str) -> None:
