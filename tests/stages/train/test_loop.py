@@ -170,9 +170,8 @@ def test_one_row_is_enough_to_learn_from(job: MakeJob, tiny: Path, tmp_path: Pat
 def test_what_the_last_step_makes_too_large_is_told_and_not_kept(job: MakeJob, changes: dict[str, Any]) -> None:
     """No loss comes after it."""
     made = job(weight_decay=1e300, epochs=0.2, checkpoint_steps=1, **changes)
-    with pytest.raises(
-        InputError, match=r"is no number, or too large for one; lower training.learning_rate or training.weight_d"
-    ):
+    words = r"is no number, or too large for one; lower training.learning_rate or training.weight_d"
+    with pytest.raises(InputError, match=words):
         loop.train(made)
 
 
@@ -188,7 +187,6 @@ def test_divergence_is_told_and_not_trained_on(job: MakeJob, tiny: Path, tmp_pat
     weights = load_file(broken / "model.safetensors")
     weights["model.norm.weight"].fill_(float("inf"))
     save_file(weights, broken / "model.safetensors", metadata={"format": "pt"})
-    with pytest.raises(
-        InputError, match=r"base model's own loss over row .* is nan, before anything is trained; check its weights"
-    ):
+    words = r"base model's own loss over row .* is nan, before anything is trained; check its weights"
+    with pytest.raises(InputError, match=words):
         loop.train(replace(job(), model=broken))

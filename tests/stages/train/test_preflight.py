@@ -170,9 +170,8 @@ def test_a_calibration_that_gets_nowhere_says_why(
 ) -> None:
     code = "raise MemoryError('one thing more')"
     monkeypatch.setattr(calibrate, "python", lambda: shlex.join([sys.executable, "-I", "-c", code]))
-    with pytest.raises(
-        Unavailable, match=r"got through no step \(exit code 1\): MemoryError: one thing more; leave --calibrate out"
-    ):
+    words = r"got through no step \(exit code 1\): MemoryError: one thing more; leave --calibrate out"
+    with pytest.raises(Unavailable, match=words):
         calibrate.of(training(), shape.read(tiny), tiny, folder24, "r1", tmp_path)
 
 
@@ -265,9 +264,8 @@ def test_a_worker_looks_at_its_own_machine_before_it_loads_a_model(
 
     monkeypatch.setattr(room, "of_worker", of_worker)
     monkeypatch.delattr(loop, "loaded")
-    with pytest.raises(
-        InputError, match=rf"a worker needs 0.0 GiB for weights, .* and has on {socket.gethostname()} 0.0"
-    ):
+    words = rf"a worker needs 0.0 GiB for weights, .* and has on {socket.gethostname()} 0.0"
+    with pytest.raises(InputError, match=words):
         loop.train(job(workers=8, least_workers=1, zero_stage=3))
     assert seen == [1]  # as many as there are
 

@@ -204,9 +204,8 @@ def test_looks_at_rows_that_are_not_there_are_refused(ready: Layout) -> None:
     tokenise.run(params_file.load(ready.params), ready)
     params = params_file.load(ready.params)  # which would refuse it itself, if the split were that of these parameters
     looking = params.model_copy(update={"training": params.training.model_copy(update={"patience": 2})})
-    with pytest.raises(
-        InputError, match=r"training.patience is set.* set data.validation_share, or leave out patience"
-    ):
+    words = r"training.patience is set.* set data.validation_share, or leave out patience"
+    with pytest.raises(InputError, match=words):
         train.run(looking, ready)
 
 

@@ -24,9 +24,8 @@ def having(**libraries: str) -> Versions:
 def test_a_machine_with_another_version_is_named() -> None:
     here = versions.of_here()
     here.require_here()
-    with pytest.raises(
-        InputError, match=rf"has torch {here.libraries['torch'].replace('+', '.')} in place of 1.0; every"
-    ):
+    words = rf"has torch {here.libraries['torch'].replace('+', '.')} in place of 1.0; every"
+    with pytest.raises(InputError, match=words):
         having(torch="1.0").require_here()
     with pytest.raises(InputError, match=r"has Python 3.* in place of 2.7"):
         here.model_copy(update={"python": "2.7"}).require_here()
