@@ -98,7 +98,16 @@ def test_a_text_of_several_lines_counts_with_its_blanks(after: str) -> None:
 
 
 @pytest.mark.attack(rights="commit", stopped="what starts a stage, and every package above its code, is in its digest")
-@pytest.mark.parametrize("name", ["__init__", "stages/__init__", "stages/start", "stages/runner", "core/__init__"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "tasks/__init__.py",
+        "tasks/stages/__init__.py",
+        "tasks/stages/start.py",
+        "tasks/stages/runner.py",
+        "tasks/core/__init__.py",
+    ],
+)
 def test_what_starts_a_stage_counts(tmp_path: Path, name: str) -> None:
     source = Path(__file__).parents[2]
     for path in code.files_of(source, "clean"):
@@ -107,8 +116,7 @@ def test_what_starts_a_stage_counts(tmp_path: Path, name: str) -> None:
         target.write_bytes(path.read_bytes())
     before = code.of_stage(tmp_path, "clean")
     assert before == code.of_stage(source, "clean")
-    file = tmp_path / "tasks" / f"{name}.py"
-    file.write_text(file.read_text() + "\nLAYERS = 3\n")
+    (tmp_path / name).write_text((tmp_path / name).read_text() + "\nLAYERS = 3\n")
     assert code.of_stage(tmp_path, "clean") != before
 
 
