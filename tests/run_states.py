@@ -34,6 +34,6 @@ def wait_until(
     return found
 
 
-def wait_for(project: Path, run: str, *statuses: str, seconds: float = 300) -> dict[str, Any]:
+def wait_for(project: Path, run: str, *statuses: str) -> dict[str, Any]:
     """The run once it has one of the statuses."""
-    return wait_until(project, run, lambda known: known["status"] in statuses, seconds)
+    return wait_until(project, run, lambda known: known["status"] in statuses)

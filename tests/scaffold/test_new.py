@@ -40,10 +40,10 @@ def folder(project: Path, tmp_path: Path) -> Iterator[Path]:
     git(project, "clean", "-qfd", "examples")
 
 
-def written(project: Path, data: bytes | str, folder: Path, *more: str, name: str = "data.csv") -> Source:
+def written(project: Path, data: bytes | str, folder: Path, *more: str) -> Source:
     """The source that `hallmark new` declares for this file."""
-    (folder / name).write_bytes(data if isinstance(data, bytes) else data.encode())
-    told = hallmark_json(project, "new", "garden", "--from", str(folder / name), *ANSWERS, *more)
+    (folder / "data.csv").write_bytes(data if isinstance(data, bytes) else data.encode())
+    told = hallmark_json(project, "new", "garden", "--from", str(folder / "data.csv"), *ANSWERS, *more)
     assert told["written"] and told["next"][0].startswith("git add examples/garden")
     (source,) = sources.load(project / "examples" / "garden" / "governance").sources
     return source

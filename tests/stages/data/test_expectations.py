@@ -50,8 +50,8 @@ def records(run: Run, stage: str = LAST, json_target: bool = False) -> Records:
     return Records(run.layout.stage(stage) / "records.parquet", load_resolved(run.layout.sources), json_target)
 
 
-def texts(run: Run, *prompts: str, source_id: str = "src") -> None:
-    run.put(LAST, [record(text, number=n, source_id=source_id) for n, text in enumerate(prompts)])
+def texts(run: Run, *prompts: str) -> None:
+    run.put(LAST, [record(text, number=n) for n, text in enumerate(prompts)])
 
 
 def test_what_protection_should_have_taken_is_found_and_not_told(run: Run) -> None:
