@@ -17,21 +17,17 @@ def status(project: Path, run: str) -> dict[str, Any]:
     return found.model_dump(mode="json")
 
 
-def wait_until(
-    project: Path, run: str, done: Callable[[dict[str, Any]], object], seconds: float = 300
-) -> dict[str, Any]:
+def wait_until(project: Path, run: str, done: Callable[[dict[str, Any]], object]) -> dict[str, Any]:
     """The run as soon as `done` says so of it; it may have no journal yet."""
 
-    def look() -> dict[str, Any] | None:
-        found = summarise(project / ".hallmark", run)
-        return known if found and done(known := found.model_dump(mode="json")) else None
+    def look() -> dict[str, Any]:
+        return known if (known := seen()) and done(known) else {}
 
-    found = patience.wait_until(
-        look, f"run {run} to get there", seconds=seconds, every=LOOK_SECONDS,
-        saw=lambda: summarise(project / ".hallmark", run),
-    )  # fmt: skip
-    assert found is not None
-    return found
+    def seen() -> dict[str, Any]:
+        found = summarise(project / ".hallmark", run)
+        return found.model_dump(mode="json") if found else {}
+
+    return patience.wait_until(look, f"run {run} to get there", seconds=300, every=LOOK_SECONDS, saw=seen)
 
 
 def wait_for(project: Path, run: str, *statuses: str) -> dict[str, Any]:
