@@ -263,15 +263,13 @@ def test_a_path_that_leads_to_no_file_is_told(project: Path, folder: Path) -> No
         assert wanted in hallmark(project, "new", "garden", "--from", file, *ANSWERS, code=2)
 
 
+@pytest.mark.usefixtures("folder")
 def test_a_file_in_the_checkout_is_named_from_there_and_added_with_the_rest(project: Path) -> None:
     (project / "examples" / "own data.csv").write_text(as_csv(ROWS))
-    try:
-        told = hallmark_json(project, "new", "garden", "--from", "examples/own data.csv", *ANSWERS)
-        assert "git add examples/garden 'examples/own data.csv' &&" in told["next"][0]
-        (source,) = sources.load(project / "examples" / "garden" / "governance").sources
-        assert source.location == "examples/own data.csv"
-    finally:
-        git(project, "clean", "-qfd", "examples")
+    told = hallmark_json(project, "new", "garden", "--from", "examples/own data.csv", *ANSWERS)
+    assert "git add examples/garden 'examples/own data.csv' &&" in told["next"][0]
+    (source,) = sources.load(project / "examples" / "garden" / "governance").sources
+    assert source.location == "examples/own data.csv"
 
 
 @pytest.mark.parametrize("name", ["-x.csv", ":x.csv", ":(exclude)x.csv", "[ab].csv"])
