@@ -129,10 +129,8 @@ def table(rows: list[Row], outcome: bool) -> str:
         mine = [row for row in rows if row.rights == rights]
         if mine:
             lines.append(f"### With the rights of: {rights} ({what}), {len(mine)}\n")
-            lines.append(
-                "| attack | what stopped it |" + (" outcome |" if outcome else "") + "\n|---|---|" + "---|" * outcome
-            )
-            lines += [f"| {r.attack} | {r.stopped} |" + (f" {r.outcome} |" if outcome else "") for r in mine]
+            lines.append("| attack | what stopped it |" + " outcome |" * outcome + "\n|---|---|" + "---|" * outcome)
+            lines += [f"| {r.attack} | {r.stopped} |" + f" {r.outcome} |" * outcome for r in mine]
             lines.append("")
     return "\n".join(lines) + "\n"
 

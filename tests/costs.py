@@ -11,6 +11,7 @@ import time
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -58,16 +59,14 @@ class Process(NamedTuple):
     """Seconds of processor of the process itself."""
     reaped: float
     """Seconds of processor of the children that it has waited for."""
-
-
-class Member(NamedTuple):
-    """One process of the session at one look."""
-
-    process: Process
-    file: str
-    """Test file in which it was started."""
-    stray: bool
+    file: str = ""
+    """Test file in which it was started, if it is one of the session."""
+    stray: bool = False
     """Whether no worker waits for it, nor for a process above it."""
+
+    @property
+    def spent(self) -> float:
+        return self.own + self.reaped
 
 
 @dataclass
@@ -102,6 +101,14 @@ def read(pid: int, name: str) -> str:
         return ""
 
 
+@cache
+def origin(key: Key, session: str) -> tuple[bool, str]:
+    """Return whether a process was started in a test session, and the test file."""
+    environment = read(key[0], "environ").splitlines()
+    test = next((line for line in environment if line.startswith("PYTEST_CURRENT_TEST=")), "")
+    return f"{SESSION}={session}" in environment, test.partition("=")[2].partition("::")[0]
+
+
 def kind(pid: int) -> str:
     """Return the kind of program that a process runs."""
     command = read(pid, "cmdline")
@@ -117,9 +124,8 @@ class Strays:
     """
 
     def __init__(self, session: str) -> None:
-        self._session = f"{SESSION}={session}"
-        self._members: dict[Key, Member] = {}
-        self._started_in: dict[Key, tuple[bool, str]] = {}
+        self._session = session
+        self._members: dict[Key, Process] = {}
         self._ended: dict[str, float] = defaultdict(float)
         self.programs: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
         self._end = threading.Event()
@@ -136,7 +142,7 @@ class Strays:
         spent = defaultdict(float, self._ended)
         for member in self._members.values():
             if member.stray:
-                spent[member.file] += member.process.own + member.process.reaped
+                spent[member.file] += member.spent
         return spent
 
     def _look_on(self) -> None:
@@ -149,53 +155,38 @@ class Strays:
         for pid in found:
             self._place(pid, found)
         for key, member in self._members.items():
-            known = before.get(key)
-            spent = member.process.own - (known.process.own if known else 0)
+            spent = member.own - (before[key].own if key in before else 0)
             if spent and member.file:
                 self.programs[member.file][kind(key[0])] += spent
         self._count_ended(before)
 
-    def _count_ended(self, before: dict[Key, Member]) -> None:
+    def _count_ended(self, before: dict[Key, Process]) -> None:
         """Count what the processes that have ended since the last look took, as far as nobody waited for them."""
         keys = {key[0]: key for key in before}
         ended: dict[Key | None, dict[str, float]] = defaultdict(lambda: defaultdict(float))
         for key, member in before.items():
             if key not in self._members:
-                above = keys.get(member.process.parent)
+                above = keys.get(member.parent)
                 while above and above not in self._members:
-                    above = keys.get(before[above].process.parent)
-                ended[above][member.file] += member.process.own + member.process.reaped
-                self._started_in.pop(key, None)
+                    above = keys.get(before[above].parent)
+                ended[above][member.file] += member.spent
         for above, spent in ended.items():
-            waited_for = self._members[above].process.reaped - before[above].process.reaped if above else 0
+            waited_for = self._members[above].reaped - before[above].reaped if above else 0
             for file in spent:
                 self._ended[file] += max(0, spent[file] - waited_for)
                 waited_for = max(0, waited_for - spent[file])
 
-    def _place(self, pid: int, found: dict[int, Process]) -> Member | None:
+    def _place(self, pid: int, found: dict[int, Process]) -> Process | None:
         """Return the process as a member of the session, its parents first; None if it is none."""
         process = found[pid]
-        if process.key in self._members:
-            return self._members[process.key]
-        if pid == os.getpid():
-            member = Member(process, "", stray=False)
-        else:
+        if process.key not in self._members and pid != os.getpid():
             above = self._place(process.parent, found) if process.parent in found else None
-            ours, file = self._origin(process.key)
+            ours, file = origin(process.key, self._session)
             if not above and not ours:
                 return None
-            member = Member(process, file or (above.file if above else ""), stray=not above or above.stray)
-        self._members[process.key] = member
-        return member
-
-    def _origin(self, key: Key) -> tuple[bool, str]:
-        """Return whether a process was started in this session, and the test file."""
-        if key not in self._started_in:
-            environment = read(key[0], "environ").splitlines()
-            test = next((line for line in environment if line.startswith("PYTEST_CURRENT_TEST=")), "")
-            file = test.partition("=")[2].partition("::")[0]
-            self._started_in[key] = self._session in environment, file
-        return self._started_in[key]
+            file = file or (above.file if above else "")
+            process = process._replace(file=file, stray=not above or above.stray)
+        return self._members.setdefault(process.key, process)
 
 
 class Worker:

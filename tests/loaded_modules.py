@@ -1,10 +1,10 @@
 """Libraries that a command loads, in a process of its own."""
 
-import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Protocol
+
+from tests.forking import Forking
 
 ROOT = Path(__file__).parents[1]
 HEAVY = {
@@ -22,20 +22,14 @@ finally:
 """
 
 
-class Starter(Protocol):
-    """Something that runs Python code in a process of its own: tests.forking.Forking, or a new Python."""
+def loaded(*args: str, code: str = CODE, by: Forking | None = None) -> set[str]:
+    """Return the top-level names of all modules that `hallmark ARGS` loads; it must succeed.
 
-    def run(self, code: str, *args: object, cwd: Path = ...) -> "subprocess.CompletedProcess[str]": ...
-
-
-class NewPython:
-    def run(self, code: str, *args: object, cwd: Path = ROOT) -> "subprocess.CompletedProcess[str]":
-        command = [sys.executable, "-c", code, *map(str, args)]
-        return subprocess.run(command, cwd=cwd, env=os.environ, capture_output=True, text=True)
-
-
-def loaded(*args: str, code: str = CODE, by: Starter | None = None) -> set[str]:
-    """Return the top-level names of all modules that `hallmark ARGS` loads; it must succeed."""
-    done = (by or NewPython()).run(code, *args, cwd=ROOT)
+    It does in a new Python, or in a process that is forked from one which has imported something.
+    """
+    if by:
+        done = by.run(code, *args, cwd=ROOT)
+    else:
+        done = subprocess.run([sys.executable, "-c", code, *args], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return set(done.stderr.splitlines()[-1].split())

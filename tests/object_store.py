@@ -56,6 +56,12 @@ def settings(endpoint: str) -> dict[str, str]:
     }
 
 
+def point_at(endpoint: str, patch: pytest.MonkeyPatch, **changes: str) -> None:
+    """Set the variables that point at the store, some of them changed."""
+    for name, value in (settings(endpoint) | changes).items():
+        patch.setenv(name, value)
+
+
 @contextmanager
 def served(folder: Path) -> Iterator[str]:
     """Start a store that is kept in `folder`, and yield its URL; skip the test where there is none to start."""

@@ -7,9 +7,10 @@ processes of the session in an environment variable.
 """
 
 import os
+import subprocess
 import time
 from collections.abc import Callable
-from typing import Protocol, TypeVar
+from typing import Any, TypeVar
 
 T = TypeVar("T")
 
@@ -19,12 +20,6 @@ LOOP_SECONDS = 0.0125
 """Seconds that the loop of `measure_slowness` takes on a quick, quiet machine."""
 LOOK_SECONDS = 0.05
 """Seconds between two looks at a condition."""
-
-
-class Process(Protocol):
-    """A process that was started with subprocess or psutil."""
-
-    def poll(self) -> int | None: ...
 
 
 def measure_slowness() -> float:
@@ -47,7 +42,7 @@ def wait_until(
     seconds: float = 60,
     every: float = LOOK_SECONDS,
     saw: Callable[[], object] | None = None,
-    process: Process | None = None,
+    process: "subprocess.Popen[Any] | None" = None,
 ) -> T:
     """Return the first true result of `look`.
 

@@ -145,6 +145,14 @@ def _texts(each: int, values: list[Unique], identifiers: list[Identifier]) -> It
             yield text
 
 
+def _planted(place: str, each: int, values: Unique, identifiers: list[Identifier]) -> Iterator[str]:
+    """Values of every class that is searched for, noted as what stands in a place."""
+    for category in SEARCHED * each:
+        value = values.make(category)
+        identifiers.append(Identifier(value, category, place))
+        yield value
+
+
 def _csv(texts: list[str], rows: int, each: int, values: Unique, header: str, identifiers: list[Identifier]) -> bytes:
     target = io.StringIO()
     writer = csv.DictWriter(target, [*COLUMNS, f"notes of {header}"], lineterminator="\n", restval="")
@@ -155,15 +163,11 @@ def _csv(texts: list[str], rows: int, each: int, values: Unique, header: str, id
         writer.writerow(ROW | {"text": text, "intent": intent, "queue": queue, "department": queue})
     writer.writerows(ROW | {"text": text} for text in texts)
     for place, columns in PLACES.items():
-        for category in SEARCHED * each:
-            value = values.make(category)
-            identifiers.append(Identifier(value, category, place))
+        for value in _planted(place, each, values, identifiers):
             changes = {column: template.format(value) for column, template in columns.items()}
             writer.writerow(ROW | {"text": f"A question about {place} number {len(identifiers)}"} | changes)
     for place, line in BROKEN.items():
-        for category in SEARCHED * each:
-            value = values.make(category)
-            identifiers.append(Identifier(value, category, place))
+        for value in _planted(place, each, values, identifiers):
             target.write(line.format(text="A question", value=value.replace(",", " ")) + "\n")
     return target.getvalue().encode()
 
@@ -176,9 +180,7 @@ def _jsonl(texts: list[str], rows: int, each: int, values: Unique, identifiers: 
     whole = [f"How long does transfer {number} take" for number in range(rows)] + texts
     lines = [json.dumps({"turns": turns(text)} | plain, ensure_ascii=bool(n % 2)) for n, text in enumerate(whole)]
     for place, line in LINES.items():
-        for category in SEARCHED * each:
-            value = values.make(category)
-            identifiers.append(Identifier(value, category, place))
+        for value in _planted(place, each, values, identifiers):
             said = json.dumps(turns(f"A question about transfer number {len(identifiers)}"))[1:-1]
             lines.append(line.replace("TURNS", said).replace("VALUE", value))
     for name, place in (("team", "lower-case name in a label without a list"), ("region", UNLISTED)):

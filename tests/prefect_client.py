@@ -1,4 +1,4 @@
-"""A client of a project's own Prefect server, and flow runs as others start them."""
+"""A client of a project's own Prefect server."""
 
 import os
 from collections.abc import Iterator

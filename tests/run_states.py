@@ -17,23 +17,19 @@ def status(project: Path, run: str) -> dict[str, Any]:
     return found.model_dump(mode="json")
 
 
-def wait_until(
-    project: Path, run: str, done: Callable[[dict[str, Any]], object], seconds: float = 300
-) -> dict[str, Any]:
+def wait_until(project: Path, run: str, done: Callable[[dict[str, Any]], object]) -> dict[str, Any]:
     """The run as soon as `done` says so of it; it may have no journal yet."""
 
-    def look() -> dict[str, Any] | None:
+    def look() -> dict[str, Any]:
+        return known if (known := seen()) and done(known) else {}
+
+    def seen() -> dict[str, Any]:
         found = summarise(project / ".hallmark", run)
-        return known if found and done(known := found.model_dump(mode="json")) else None
+        return found.model_dump(mode="json") if found else {}
 
-    found = patience.wait_until(
-        look, f"run {run} to get there", seconds=seconds, every=LOOK_SECONDS,
-        saw=lambda: summarise(project / ".hallmark", run),
-    )  # fmt: skip
-    assert found is not None
-    return found
+    return patience.wait_until(look, f"run {run} to get there", seconds=300, every=LOOK_SECONDS, saw=seen)
 
 
-def wait_for(project: Path, run: str, *statuses: str, seconds: float = 300) -> dict[str, Any]:
+def wait_for(project: Path, run: str, *statuses: str) -> dict[str, Any]:
     """The run once it has one of the statuses."""
-    return wait_until(project, run, lambda known: known["status"] in statuses, seconds)
+    return wait_until(project, run, lambda known: known["status"] in statuses)

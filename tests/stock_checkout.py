@@ -7,7 +7,6 @@ or another policy may be broken for every user.
 import os
 import re
 import shlex
-import shutil
 import subprocess
 from importlib import import_module
 from pathlib import Path
@@ -23,21 +22,14 @@ from tasks.runs.request import RunRequest
 from tasks.runs.run import Run
 from tasks.stages.data.ingest import pool
 from tests.in_process import hallmark
-from tests.tiny_project import COPIED, ROOT, commit, git
+from tests.tiny_project import ROOT, commit, copy_shipped, git
 
-SHIPPED = (*COPIED, "params.yaml", "examples")
 PROMPT = "$ "
 
 
 def make_stock_checkout(folder: Path) -> Path:
     """Write the files of the repository to `folder` and commit them. Returns `folder`."""
-    for name in SHIPPED:
-        source, target = ROOT / name, folder / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if source.is_dir():
-            shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
-        else:
-            shutil.copy(source, target)
+    copy_shipped(folder, "params.yaml", "examples")
     git(folder, "init", "--quiet", "--initial-branch", "main")
     for key, value in (("user.name", "user"), ("user.email", "user@example.invalid")):
         git(folder, "config", key, value)

@@ -138,15 +138,20 @@ expectations:
 """
 
 
-def make_project(folder: Path, rows: int = 60) -> Path:
-    """Write the project to `folder` and commit it. Returns `folder`."""
-    for name in COPIED:
+def copy_shipped(folder: Path, *more: str) -> None:
+    """Copy the project's own code and settings to `folder`, and more of its files."""
+    for name in (*COPIED, *more):
         source, target = ROOT / name, folder / name
         target.parent.mkdir(parents=True, exist_ok=True)
         if source.is_dir():
             shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
         else:
             shutil.copy(source, target)
+
+
+def make_project(folder: Path, rows: int = 60) -> Path:
+    """Write the project to `folder` and commit it. Returns `folder`."""
+    copy_shipped(folder)
     from tests.tiny_model import make_tiny_model  # torch: two seconds that who copies a project need not wait
 
     digest = make_tiny_model(folder / "examples" / "model")
@@ -240,13 +245,9 @@ def _hallmark(folder: Path, args: tuple[str, ...]) -> Done:
     return subprocess.run([command, *args], cwd=folder, capture_output=True, text=True, timeout=1200)
 
 
-def checked(
-    done: "subprocess.CompletedProcess[str]", args: tuple[str, ...], code: int
-) -> "subprocess.CompletedProcess[str]":
+def checked(done: Done, args: tuple[str, ...], code: int) -> Done:
     """`hallmark ARGS` as it ended. Fails unless with `code`, and where it printed a value as Python writes it."""
-    told = done.stdout + done.stderr
-    assert not (found := REPR.search(told)), (
-        f"hallmark {' '.join(args)} printed a value as Python writes it: {found[0]}"
-    )
-    assert done.returncode == code, f"hallmark {' '.join(args)} exited with {done.returncode}, not {code}:\n{told}"
+    told, command = done.stdout + done.stderr, f"hallmark {' '.join(args)}"
+    assert not (found := REPR.search(told)), f"{command} printed a value as Python writes it: {found[0]}"
+    assert done.returncode == code, f"{command} exited with {done.returncode}, not {code}:\n{told}"
     return done

@@ -20,7 +20,6 @@ from infra.docs.text import anchor
 from infra.prefect import variables
 from tasks.compare.candidates import Bases
 from tasks.core import config, yaml_text
-from tasks.core.config import Frozen
 from tasks.core.params.params import Params
 from tasks.gates.policy_cases import Cases
 from tasks.occasions.declared import Deployments
@@ -169,10 +168,6 @@ def blocks(language: str) -> list[Any]:
     ]
 
 
-def whole(model: type[Frozen]) -> Callable[[dict[str, Any]], object]:
-    return model.model_validate
-
-
 def of_params(given: dict[str, Any]) -> object:
     """Some sections of params.yaml: the rest is as in the repository's."""
     document = config.plain(config.read_yaml(ROOT / "params.yaml"))
@@ -180,23 +175,15 @@ def of_params(given: dict[str, Any]) -> object:
     return Params.model_validate(document | changed)
 
 
-def of_people(given: dict[str, Any]) -> object:
-    return People.model_validate(given)
-
-
 SCHEMAS: dict[str, Callable[[dict[str, Any]], object]] = {
-    "sources": whole(Sources),
-    "people": of_people,
-    "cases": whole(Cases),
-    "name": whole(Suite),
-    "bases": whole(Bases),
+    "sources": Sources.model_validate,
+    "people": People.model_validate,
+    "cases": Cases.model_validate,
+    "name": Suite.model_validate,
+    "bases": Bases.model_validate,
     "break_glass": lambda given: BreakGlass.model_validate(given["break_glass"]),
-    "training": of_params,
-    "evaluation": of_params,
-    "use_case": of_params,
-    "schedules": whole(Deployments),
-    "retries": whole(Deployments),
-    "pools": whole(Deployments),
+    **dict.fromkeys(("training", "evaluation", "use_case"), of_params),
+    **dict.fromkeys(("schedules", "retries", "pools"), Deployments.model_validate),
 }
 """What a block of YAML is, by its first key."""
 

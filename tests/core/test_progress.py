@@ -29,13 +29,8 @@ for _ in range(3):
     announce("train", "x")
 sys.stderr.write("done")
 """
-    with subprocess.Popen(
-        [sys.executable, "-c", program],
-        cwd=ROOT,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    ) as process:
+    pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen([sys.executable, "-c", program], cwd=ROOT, **pipes) as process:
         assert process.stdout and process.stderr
         process.stdout.close()
         assert process.stderr.read() == b"done"
@@ -50,9 +45,7 @@ def test_a_line_says_how_far_and_how_long(capsys: pytest.CaptureFixture[str]) ->
     work = Progress("predict@base", 120, after=17, then="17 requests one at a time")
     work.began -= 10
     work.tell(40)
-    assert lines(capsys) == [
-        "progress predict@base 40/137 4.0 rows/s eta 20s, then 17 requests one at a time",
-    ]
+    assert lines(capsys) == ["progress predict@base 40/137 4.0 rows/s eta 20s, then 17 requests one at a time"]
     ingest = Progress("ingest", 100_000)
     ingest.began -= 1
     ingest.tell(20_000, "tickets")

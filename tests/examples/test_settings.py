@@ -73,9 +73,7 @@ def test_sources_of_the_sample_lie_in_the_repository() -> None:
 @pytest.mark.skipif(not (SHARED / "data/banking77").is_dir(), reason="HALLMARK_SHARED/data/banking77 is not there")
 def test_sources_of_banking77_resolve(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HALLMARK_SHARED", str(SHARED.resolve()))
-    pinned = {
-        source.constants.split: resolve_source(source, ROOT)
-        for source in sources.load(ROOT / "examples/banking77/governance").sources
-    }
+    inventory = sources.load(ROOT / "examples/banking77/governance").sources
+    pinned = {source.constants.split: resolve_source(source, ROOT) for source in inventory}
     assert set(pinned) == {"train", "test"}
     assert pinned["train"].bytes > pinned["test"].bytes > 100_000

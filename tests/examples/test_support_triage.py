@@ -105,18 +105,10 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Run:
     return take_through_data(run_asked_for(project, ask))
 
 
-@pytest.fixture
-def cleaned(sample: Run) -> Layout:
-    """The committed sources after the real stages `ingest`, `clean` and `deduplicate`."""
-    return sample.layout
-
-
 def test_readme_says_what_is_asked_for() -> None:
     (shown,) = [block for block in blocks("README.md") if block.startswith("make run")]
-    assert (
-        shown.splitlines()[0].split("#")[1]
-        == " set up, then the sample use case from sources to a release in production"
-    )
+    said = shown.splitlines()[0].split("#")[1]
+    assert said == " set up, then the sample use case from sources to a release in production"
     assert [line.split()[1] for line in recipe("run")] == ["init", "run"]
 
 
@@ -168,8 +160,8 @@ def assert_rows_found(found: Planted, near: float, precision: float) -> None:
         assert kind.cited >= 0.88 * kind.copies, kind
 
 
-def test_stages_find_what_was_planted(cleaned: Layout) -> None:
-    found = scored(cleaned)
+def test_stages_find_what_was_planted(sample: Run) -> None:
+    found = scored(sample.layout)
     assert_rows_found(found, near=0.88, precision=0.5)
     classes = {item.category: item for item in found.classes}
     assert set(classes) == {*marks.CLASSES, "all"} - {"trade_secret", "internal_only"}
@@ -193,16 +185,16 @@ def test_stages_find_what_was_planted_in_sentences_and_records_never_seen(tmp_pa
         assert classes[category].recall >= 0.98, category
 
 
-def test_the_report_knows_figures_and_no_value(cleaned: Layout) -> None:
-    score.write(cleaned)
-    written = (cleaned.measured("planted.json")).read_text(encoding="utf-8")
+def test_the_report_knows_figures_and_no_value(sample: Run) -> None:
+    score.write(sample.layout)
+    written = sample.layout.measured("planted.json").read_text(encoding="utf-8")
     values = [row["value"] for row in csv.DictReader((DATA / "truth.csv").read_text().splitlines()) if row["value"]]
     assert len(values) > 500
     assert not [value for value in values if value in written]
 
 
-def test_what_remains_is_enough_and_varied(cleaned: Layout) -> None:
-    records = read_table(cleaned.stage("deduplicate") / "records.parquet").to_pylist()
+def test_what_remains_is_enough_and_varied(sample: Run) -> None:
+    records = read_table(sample.layout.stage("deduplicate") / "records.parquet").to_pylist()
     assert len(records) >= 1500
     assert len(set(map(prompt_key, records))) >= len(records) - 2  # some are the same where something is masked
     assert {record["origin"] for record in records} == {"synthetic"}

@@ -7,10 +7,7 @@ import os
 import subprocess
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
 from tasks.core import config
@@ -24,6 +21,7 @@ from tests.checkouts import Checkouts
 from tests.in_process import hallmark, hallmark_json
 from tests.infra.test_gates import Terminal
 from tests.scaffold.files import as_csv, letters
+from tests.stages.data.build import jsonl, parquet
 from tests.tiny_project import git
 
 SAID = {"owner": "data-owner", "licence": "CC0-1.0", "basis": "no personal data", "purpose": "name the topic"}
@@ -42,20 +40,21 @@ def folder(project: Path, tmp_path: Path) -> Iterator[Path]:
     git(project, "clean", "-qfd", "examples")
 
 
-def written(project: Path, data: bytes | str, folder: Path, *more: str, name: str = "data.csv") -> Source:
+def written(project: Path, data: bytes | str, folder: Path, *more: str) -> Source:
     """The source that `hallmark new` declares for this file."""
-    (folder / name).write_bytes(data if isinstance(data, bytes) else data.encode())
-    told = hallmark_json(project, "new", "garden", "--from", str(folder / name), *ANSWERS, *more)
+    (folder / "data.csv").write_bytes(data if isinstance(data, bytes) else data.encode())
+    told = hallmark_json(project, "new", "garden", "--from", str(folder / "data.csv"), *ANSWERS, *more)
     assert told["written"] and told["next"][0].startswith("git add examples/garden")
     (source,) = sources.load(project / "examples" / "garden" / "governance").sources
     return source
 
 
-def refused(project: Path, data: bytes | str, folder: Path, *more: str) -> str:
+def refused(project: Path, data: bytes | str, folder: Path, *more: str, name: str = "garden", code: int = 2) -> str:
+    """What `hallmark new` says, in one line, of a file that it makes nothing of."""
     (folder / "data.csv").write_bytes(data if isinstance(data, bytes) else data.encode())
-    told = hallmark(project, "new", "garden", "--from", str(folder / "data.csv"), *ANSWERS, *more, code=2)
+    told = hallmark(project, "new", name, "--from", str(folder / "data.csv"), *ANSWERS, *more, code=code)
     assert "Traceback" not in told and not git(project, "status", "--porcelain"), told
-    return told
+    return " ".join(told.split())
 
 
 def test_two_columns_become_a_use_case_that_says_what_was_guessed(project: Path, folder: Path) -> None:
@@ -81,27 +80,12 @@ def test_two_columns_become_a_use_case_that_says_what_was_guessed(project: Path,
     assert "examples/garden is there already, and nothing is written over" in again
 
 
-def packed(rows: list[dict[str, str]]) -> bytes:
-    out = pa.BufferOutputStream()
-    pq.write_table(pa.Table.from_pylist(rows), out)
-    return out.getvalue().to_pybytes()
-
-
-def lines(rows: list[Any]) -> str:
-    return "".join(f"{json.dumps(row, ensure_ascii=False)}\n" for row in rows)
-
-
 ROWS = letters(100)
 UMLAUTS = [
     {"brief": f"Wie oft gieße ich die {row['letter'][-30:]} für müde Blätter?", "thema": "gießen"} for row in ROWS
 ]
-CHAT = [
-    {
-        "id": number,
-        "turns": [{"role": "user", "content": row["letter"]}, {"role": "assistant", "content": row["topic"]}],
-    }
-    for number, row in enumerate(ROWS)
-]
+TURNS = [[{"role": "user", "content": row["letter"]}, {"role": "assistant", "content": row["topic"]}] for row in ROWS]
+CHAT = [{"id": number, "turns": turns} for number, turns in enumerate(TURNS)]
 
 
 @pytest.mark.parametrize(
@@ -114,8 +98,8 @@ CHAT = [
         (as_csv(UMLAUTS).encode("utf-16-le"), {"encoding": "utf-16-le"}),
         (as_csv(UMLAUTS).encode("utf-8-sig"), {"encoding": "utf-8"}),
         (gzip.compress(as_csv(ROWS).encode()), {"kind": "csv"}),
-        (lines(ROWS), {"kind": "jsonl"}),
-        (packed(ROWS), {"kind": "parquet"}),
+        (jsonl(ROWS), {"kind": "jsonl"}),
+        (parquet(ROWS), {"kind": "parquet"}),
         ("Question, with a comma;Answer\n" + "a, b;c\n" + as_csv(ROWS, ";").partition("\n")[2], {"delimiter": ";"}),
     ],
     ids=["semicolon", "tab", "cp1252", "utf-16", "utf-16-le", "mark", "gzip", "jsonl", "parquet", "prose"],
@@ -128,7 +112,7 @@ def test_the_form_is_read_off_the_file_whatever_its_name(
 
 
 def test_chats_are_taken_as_they_are(project: Path, folder: Path) -> None:
-    mapping = written(project, lines(CHAT), folder).mapping
+    mapping = written(project, jsonl(CHAT), folder).mapping
     assert (mapping.messages, mapping.prompt) == ("turns", None)
 
 
@@ -214,7 +198,7 @@ BINARY = bytes(range(256)) * 20
 def test_a_file_that_is_none_is_told_in_words_and_nothing_is_written(
     project: Path, folder: Path, data: bytes | str, wanted: str
 ) -> None:
-    assert wanted in " ".join(refused(project, data, folder).split())
+    assert wanted in refused(project, data, folder)
 
 
 def test_a_file_that_is_too_large_is_told_before_it_is_read_whole(
@@ -240,10 +224,7 @@ def test_a_file_that_is_too_large_is_told_before_it_is_read_whole(
     ],
 )
 def test_a_wrong_answer_is_told_in_words(project: Path, folder: Path, options: tuple[str, ...], wanted: str) -> None:
-    (folder / "data.csv").write_text(as_csv(ROWS))
-    code = 1 if wanted.startswith("nobody") else 2
-    told = hallmark(project, "new", "garden", "--from", str(folder / "data.csv"), *ANSWERS, *options, code=code)
-    assert wanted in " ".join(told.split()) and not git(project, "status", "--porcelain")
+    assert wanted in refused(project, as_csv(ROWS), folder, *options, code=1 if wanted.startswith("nobody") else 2)
 
 
 def test_all_that_is_wrong_and_all_that_is_missing_is_told_at_once(project: Path, folder: Path) -> None:
@@ -254,13 +235,11 @@ def test_all_that_is_wrong_and_all_that_is_missing_is_told_at_once(project: Path
 
 
 def test_a_name_that_another_use_case_has_is_refused(project: Path, folder: Path) -> None:
-    (folder / "data.csv").write_text(as_csv(ROWS))
-    told = hallmark(project, "new", "tiny", "--from", str(folder / "data.csv"), *ANSWERS, code=2)
+    told = refused(project, as_csv(ROWS), folder, name="tiny")
     assert "params.yaml has a use case of this name, and its models; take another name" in told
 
 
 def test_a_full_disk_is_told_and_nothing_is_left(project: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (folder / "data.csv").write_text(as_csv(ROWS))
     write = plan._write
 
     def full(place: Path, files: Sequence[Planned]) -> None:
@@ -269,8 +248,8 @@ def test_a_full_disk_is_told_and_nothing_is_left(project: Path, folder: Path, mo
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(place))
 
     monkeypatch.setattr(plan, "_write", full)
-    told = hallmark(project, "new", "garden", "--from", str(folder / "data.csv"), *ANSWERS, code=3)
-    assert "cannot be written (No space left on device); nothing was written" in " ".join(told.split())
+    told = refused(project, as_csv(ROWS), folder, code=3)
+    assert "cannot be written (No space left on device); nothing was written" in told
     assert not git(project, "status", "--porcelain", "--ignored", "examples")
 
 
@@ -284,15 +263,13 @@ def test_a_path_that_leads_to_no_file_is_told(project: Path, folder: Path) -> No
         assert wanted in hallmark(project, "new", "garden", "--from", file, *ANSWERS, code=2)
 
 
+@pytest.mark.usefixtures("folder")
 def test_a_file_in_the_checkout_is_named_from_there_and_added_with_the_rest(project: Path) -> None:
     (project / "examples" / "own data.csv").write_text(as_csv(ROWS))
-    try:
-        told = hallmark_json(project, "new", "garden", "--from", "examples/own data.csv", *ANSWERS)
-        assert "git add examples/garden 'examples/own data.csv' &&" in told["next"][0]
-        (source,) = sources.load(project / "examples" / "garden" / "governance").sources
-        assert source.location == "examples/own data.csv"
-    finally:
-        git(project, "clean", "-qfd", "examples")
+    told = hallmark_json(project, "new", "garden", "--from", "examples/own data.csv", *ANSWERS)
+    assert "git add examples/garden 'examples/own data.csv' &&" in told["next"][0]
+    (source,) = sources.load(project / "examples" / "garden" / "governance").sources
+    assert source.location == "examples/own data.csv"
 
 
 @pytest.mark.parametrize("name", ["-x.csv", ":x.csv", ":(exclude)x.csv", "[ab].csv"])
@@ -310,10 +287,8 @@ def test_a_file_whose_name_means_something_to_git_is_added_alone(project: Path, 
 
 
 def test_a_use_case_is_not_called_as_the_suite_of_all_records_is(project: Path, folder: Path) -> None:
-    (folder / "data.csv").write_text(as_csv(ROWS))
-    told = hallmark(project, "new", "dataset", "--from", str(folder / "data.csv"), *ANSWERS, code=2)
-    assert "'dataset' cannot be a name: what is expected of all records together is called so" in " ".join(told.split())
-    assert not git(project, "status", "--porcelain")
+    told = refused(project, as_csv(ROWS), folder, name="dataset")
+    assert "'dataset' cannot be a name: what is expected of all records together is called so" in told
 
 
 def test_hostile_names_of_columns_stay_names(project: Path, folder: Path) -> None:

@@ -27,6 +27,14 @@ def state(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.fixture
+def opened(state: Path) -> Vault:
+    """A vault that keeps Anna's name."""
+    found = open_vault(state)
+    found.keep([ANNA])
+    return found
+
+
 def stored(state: Path) -> bytes:
     return b"".join(path.read_bytes() for path in (state / "vault").glob("vault.db*"))
 
@@ -37,31 +45,23 @@ def reveal(opened: Vault, state: Path, *tokens: str, reason: str = "asked by the
 
 def test_values_come_back_and_lie_nowhere_readable(state: Path) -> None:
     assert open_vault(state).keep([ANNA, MAIL]) == 2
-    assert reveal(open_vault(state), state, ANNA.token, MAIL.token, "phone:unknown") == {
-        ANNA.token: ANNA.value,
-        MAIL.token: MAIL.value,
-    }
+    told = reveal(open_vault(state), state, ANNA.token, MAIL.token, "phone:unknown")
+    assert told == {ANNA.token: ANNA.value, MAIL.token: MAIL.value}
     assert b"Anna" not in stored(state) and b"example.org" not in stored(state)
     assert stat.S_IMODE((state / "vault" / "vault.db").stat().st_mode) == 0o600
 
 
-def test_writing_again_changes_nothing(state: Path) -> None:
-    opened = open_vault(state)
-    opened.keep([ANNA])
+def test_writing_again_changes_nothing(opened: Vault, state: Path) -> None:
     before = stored(state)
     assert opened.keep([ANNA, ANNA]) == 0
     assert stored(state) == before
 
 
-def test_what_is_missing_is_told(state: Path) -> None:
-    opened = open_vault(state)
-    opened.keep([ANNA])
+def test_what_is_missing_is_told(opened: Vault) -> None:
     assert opened.missing([ANNA.token, MAIL.token, "a:b"]) == ["a:b", MAIL.token]
 
 
-def test_every_reading_is_on_the_ledger_with_its_reason(state: Path) -> None:
-    opened = open_vault(state)
-    opened.keep([ANNA])
+def test_every_reading_is_on_the_ledger_with_its_reason(opened: Vault, state: Path) -> None:
     reveal(opened, state, ANNA.token)
     (entry,) = open_ledger(state).entries(looks.TOKENS_READ)
     assert entry.subject == "record 1"
@@ -70,24 +70,22 @@ def test_every_reading_is_on_the_ledger_with_its_reason(state: Path) -> None:
 
 
 @pytest.mark.parametrize("reason", ["", "  "])
-def test_it_opens_for_a_reason_only(state: Path, reason: str) -> None:
-    opened = open_vault(state)
+def test_it_opens_for_a_reason_only(opened: Vault, state: Path, reason: str) -> None:
     with pytest.raises(InputError, match="for a reason only"):
         reveal(opened, state, ANNA.token, reason=reason)
     assert open_ledger(state).entries(looks.TOKENS_READ) == []
 
 
-def test_what_cannot_be_recorded_is_not_shown(state: Path) -> None:
-    opened, ledger = open_vault(state), open_ledger(state)
-    opened.keep([ANNA])
+def test_what_cannot_be_recorded_is_not_shown(opened: Vault, state: Path) -> None:
+    ledger = open_ledger(state)
     with sqlite3.connect(state / "ledger.db") as connection:
         connection.execute("DROP TABLE hallmark_ledger")
     with pytest.raises(Unavailable):
         opened.reveal([ANNA.token], looks.at_tokens(ledger, "record 1", "data-owner", "why not"))
 
 
+@pytest.mark.usefixtures("opened")
 def test_another_key_opens_nothing_and_writes_nothing(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    open_vault(state).keep([ANNA])
     before = stored(state)
     monkeypatch.setenv(vault_keys.VARIABLE, base64.b64encode(bytes(32)).decode())
     with pytest.raises(InputError, match=r"was made with the key .*Nothing was written"):
@@ -95,8 +93,8 @@ def test_another_key_opens_nothing_and_writes_nothing(state: Path, monkeypatch: 
     assert stored(state) == before
 
 
+@pytest.mark.usefixtures("opened")
 def test_a_lost_key_is_not_replaced(state: Path) -> None:
-    open_vault(state).keep([ANNA])
     (state / vault_keys.FILE).unlink()
     with pytest.raises(InputError, match="restore it"):
         open_vault(state)
@@ -133,9 +131,8 @@ def test_a_key_that_others_can_read_is_refused(state: Path) -> None:
         vault_keys.load(state)
 
 
-def test_a_value_moved_to_another_token_does_not_open(state: Path) -> None:
-    opened = open_vault(state)
-    opened.keep([ANNA, MAIL])
+def test_a_value_moved_to_another_token_does_not_open(opened: Vault, state: Path) -> None:
+    opened.keep([MAIL])
     with sqlite3.connect(state / "vault" / "vault.db") as connection:
         connection.execute("DELETE FROM hallmark_vault WHERE token = ?", (MAIL.token,))
         connection.execute("UPDATE hallmark_vault SET token = ?", (MAIL.token,))

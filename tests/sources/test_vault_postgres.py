@@ -7,12 +7,11 @@ import pytest
 
 from tasks.core.errors import InputError, Unavailable
 from tasks.policy import governance
-from tasks.policy.people import People, Person
 from tasks.sources import vault, vault_keys
 from tests.governed.postgres import sql
+from tests.sources.test_vault import OWNERS
 
 pytestmark = pytest.mark.slow
-OWNERS = People(people=[Person(id="owner", name="Owner", roles=["data_owner"])])
 
 
 @pytest.fixture

@@ -2,9 +2,10 @@
 
 import csv
 import io
+import json
 import shutil
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from importlib import import_module
@@ -14,6 +15,7 @@ from types import ModuleType
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from tasks.core.files import read_json, write_json
 from tasks.core.layout import Layout
@@ -24,7 +26,7 @@ from tasks.inquiry.access import Access
 from tasks.policy.people import Person
 from tasks.runs.pin import resolve_sources
 from tasks.sources import vault_keys
-from tasks.sources.sources import ResolvedSource, ResolvedSources, Source, Sources, Suites, load_resolved
+from tasks.sources.sources import ResolvedSource, ResolvedSources, Source, Sources, Suite, Suites, load_resolved
 from tasks.stages.data.clean import clean
 from tasks.stages.data.deduplicate import deduplicate
 from tasks.stages.data.ingest import ingest, kept
@@ -83,12 +85,33 @@ def source(location: Path | str, kind: str = "csv", **fields: Any) -> Source:
 
 
 def table(rows: list[dict[str, Any]], columns: list[str] | None = None) -> bytes:
-    """Rows as the bytes of a CSV file in UTF-8."""
+    """Rows as the bytes of a CSV file in UTF-8, by default with the columns of the first row."""
     text = io.StringIO()
-    writer = csv.DictWriter(text, columns or ["text", "label"], lineterminator="\n")
+    columns = columns or (list(rows[0]) if rows else ["text", "label"])
+    writer = csv.DictWriter(text, columns, lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
     return text.getvalue().encode()
+
+
+def jsonl(rows: list[Any]) -> bytes:
+    return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode()
+
+
+def parquet(rows: list[dict[str, Any]] | pa.Table) -> bytes:
+    out = io.BytesIO()
+    pq.write_table(rows if isinstance(rows, pa.Table) else pa.Table.from_pylist(rows), out)
+    return out.getvalue()
+
+
+FILE_OF: dict[str, Callable[[list[dict[str, Any]]], bytes]] = {"csv": table, "jsonl": jsonl, "parquet": parquet}
+"""Rows as the bytes of a file, by kind of source."""
+
+
+def suite(*asked: tuple[str, dict[str, Any]], name: str = "checks") -> Suite:
+    """A suite of expectations, each a type and its arguments."""
+    why = [{"type": kind, "kwargs": kwargs, "why": f"because {n}"} for n, (kind, kwargs) in enumerate(asked)]
+    return Suite.model_validate({"name": name, "expectations": why})
 
 
 SEVERAL = ("tickets", "chats", "emails")
@@ -174,10 +197,15 @@ class Run:
         write_json(self.layout.stages, {"ingest": "its code"})
         (self.root / "constraints.txt").touch()
 
-    def ingest(self, data: bytes, name: str = "data.csv", how: Params | None = None, **fields: Any) -> ingest.Ingested:
-        """Write `data` to a file, pin it as a source, and ingest it."""
+    def pin(self, data: bytes, name: str = "data.csv", **fields: Any) -> Path:
+        """Write `data` to a file and pin it as the source. Returns the file."""
         (self.root / name).write_bytes(data)
         self.resolve(source(name, **fields))
+        return self.root / name
+
+    def ingest(self, data: bytes, name: str = "data.csv", how: Params | None = None, **fields: Any) -> ingest.Ingested:
+        """Write `data` to a file, pin it as a source, and ingest it."""
+        self.pin(data, name, **fields)
         return ingest.run(how or params(), self.layout)
 
     def forget(self) -> None:

@@ -10,50 +10,41 @@ from pathlib import Path
 import pytest
 
 from tasks.core.files import tree_manifest
-from tasks.sources.sources import Suite, Suites
+from tasks.sources.sources import Suites
 from tasks.sources.vault import open_vault
 from tasks.stages.data.ingest import pool
 from tests import forking
 from tests.forking import Forking
 from tests.small_disk import fill, small_disk
-from tests.stages.data.build import Run, messages, params, source, stages, table
+from tests.stages.data.build import Run, messages, params, stages, suite, table
 from tests.stages.data.test_protect import PERSONAL
 
 STAGES = stages(validate=True)
 MAIN = "import sys; from tasks.stages.__main__ import main; sys.exit(main())"
 """`python -m tasks.stages STAGE` in a process that has imported what stages need."""
 DYING = f"""
-import sys
-from tests import die_at_rename
-die_at_rename.target = sys.argv.pop(1)
-sys.addaudithook(die_at_rename.die)
+import os, signal, sys
+target = sys.argv.pop(1)
+def die(event, args):
+    if event == "os.rename" and str(args[1]) == target:
+        os.kill(os.getpid(), signal.SIGKILL)
+sys.addaudithook(die)
 {MAIN}
 """
+"""The same, killed when the output is to get its name, which is the first argument."""
 READY = """
 from tasks.stages.data.protect.recognise.names import model
 model.pipeline()
 """
 ROWS = 300
-SUITE = Suite.model_validate(
-    {
-        "name": "many",
-        "expectations": [
-            {
-                "type": "expect_column_values_to_be_between",
-                "kwargs": {"column": "prompt_chars", "min_value": n},
-                "why": "w",
-            }
-            for n in range(1, 4)
-        ],
-    }
-)
+BETWEEN = "expect_column_values_to_be_between"
+SUITE = suite(*((BETWEEN, {"column": "prompt_chars", "min_value": n}) for n in range(1, 4)))
 
 
 def begin(run: Run, rows: int) -> Run:
     """params.yaml and inputs: what the first stage needs."""
     (run.root / "params.yaml").write_text(json.dumps(params().model_dump(mode="json")))  # JSON is YAML
-    (run.root / "data.csv").write_bytes(table(messages(rows)))
-    run.resolve(source("data.csv"))
+    run.pin(table(messages(rows)))
     run.put_suites(Suites(by_source={}, dataset=SUITE))
     return run
 
@@ -78,7 +69,7 @@ def processes() -> Iterator[Forking]:
     modules = [module.__name__ for module in STAGES.values()]
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(pool.WORKERS, "1")
-        with forking.importing(*modules, "great_expectations", "tests.die_at_rename", before=READY) as started:
+        with forking.importing(*modules, "great_expectations", before=READY) as started:
             yield started
 
 
@@ -155,8 +146,7 @@ def test_two_runs_fill_the_vault_at_once(run: Run, processes: Forking) -> None:
     runs = two_runs(run.root)
     for number, each in enumerate(runs):
         people = [{"text": f"mail person{n}@example.org or ada@example.org", "label": str(number)} for n in range(300)]
-        (each.root / "data.csv").write_bytes(table(people))
-        each.resolve(source("data.csv", id=f"src{number}"))
+        each.pin(table(people), id=f"src{number}")
     ingest_at_once(runs, processes)
     tokens = [{row["token"] for row in each.records_of("ingest", "tokens")} for each in runs]
     assert tokens[0] == tokens[1] and len(tokens[0]) == 301
@@ -166,8 +156,7 @@ def test_two_runs_fill_the_vault_at_once(run: Run, processes: Forking) -> None:
 def test_of_two_runs_at_once_one_reads_and_both_have_it(run: Run, processes: Forking) -> None:
     runs = two_runs(run.root)
     for each in runs:
-        (each.root / "data.csv").write_bytes(table([*PERSONAL, *messages(200)]))
-        each.resolve(source("data.csv"))
+        each.pin(table([*PERSONAL, *messages(200)]))
     said = ingest_at_once(runs, processes)
     assert sorted("rows read" in text for text in said) == [False, True], said
     first, second = (tree_manifest(each.layout.stage("ingest")) for each in runs)

@@ -32,10 +32,7 @@ def test_texts_within_bounds_stay(run: Run, text: str, label: str, rule: str | N
 
 def test_all_turns_before_the_target_count(run: Run) -> None:
     turns = [{"role": role, "content": "x" * 8} for role in ("user", "assistant", "user", "assistant")]
-    run.clean(
-        [record("something", number=1), record("", number=2, messages=turns)],
-        **BOUNDS,
-    )
+    run.clean([record("something", number=1), record("", number=2, messages=turns)], **BOUNDS)
     assert run.rules_of("clean") == {2: "prompt_too_long"}
 
 
@@ -49,14 +46,6 @@ def test_counts_add_up_by_source(run: Run) -> None:
 def test_nothing_left_is_refused(run: Run) -> None:
     with pytest.raises(InputError, match="none of 1 records is left"):
         run.clean([record("", number=1)])
-
-
-def test_the_same_records_give_the_same_bytes(run: Run) -> None:
-    records = [record(f"text {number % 7}", number=number) for number in range(50)]
-    run.clean(records)
-    first = tree_manifest(run.layout.stage("clean"))
-    run.clean(records)
-    assert tree_manifest(run.layout.stage("clean")) == first
 
 
 def test_batches_of_any_size_give_the_same_bytes(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

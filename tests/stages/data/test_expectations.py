@@ -11,7 +11,7 @@ from tasks.core.errors import InputError
 from tasks.core.files import read_json, write_json
 from tasks.core.record import MESSAGE
 from tasks.core.steps.data import LAST
-from tasks.sources.sources import ResolvedSources, Suite, Suites
+from tasks.sources.sources import Suites, load_resolved
 from tasks.stages.data.conversations import prompts, targets
 from tasks.stages.data.protect.stretch import Stretch
 from tasks.stages.data.validate import leftovers, outcomes, validate
@@ -19,7 +19,7 @@ from tasks.stages.data.validate.ages import AGES
 from tasks.stages.data.validate.checked import CheckedExpectation
 from tasks.stages.data.validate.frame import KNOWN, Records
 from tasks.stages.data.validate.leftovers import left
-from tests.stages.data.build import Run, messages, params, record, source, table
+from tests.stages.data.build import Run, messages, params, record, source, suite, table
 
 TEXTS = "expect_texts_to_hold_nothing_protected"
 BETWEEN = "expect_column_values_to_be_between"
@@ -30,16 +30,10 @@ AS_OF, NEXT = date(2026, 3, 1), date(2026, 4, 1)
 PLANTED = "Call Dr. Quentin Zacharias on +49 30 901820, IBAN DE89 3704 0044 0532 0130 00"
 
 
-def asking(kind: str, **kwargs: Any) -> Suite:
-    return Suite.model_validate(
-        {"name": "checks", "expectations": [{"type": kind, "kwargs": kwargs, "why": "because"}]}
-    )
-
-
 def check(run: Run, kind: str, of: str | None = None, **kwargs: Any) -> CheckedExpectation:
     """One expectation, of the dataset or of a source."""
-    suite = asking(kind, **kwargs)
-    run.put_suites(Suites(by_source={of: suite} if of else {}, dataset=None if of else suite))
+    asked = suite((kind, kwargs))
+    run.put_suites(Suites(by_source={of: asked} if of else {}, dataset=None if of else asked))
     (outcome,) = validate.run(params(), run.layout).suites
     return outcome.expectations[0]
 
@@ -47,16 +41,17 @@ def check(run: Run, kind: str, of: str | None = None, **kwargs: Any) -> CheckedE
 def pin(run: Run, **protect: dict[str, str]) -> None:
     """Sources of a year's retention and a week's refresh, with what each says of protection."""
     (run.root / "x.csv").write_bytes(table(messages(1)))
-    run.resolve(
-        *(
-            source("x.csv", id=name, retention_days=365, refresh_days=7, protect=actions)
-            for name, actions in protect.items()
-        )
-    )
+    told = {"retention_days": 365, "refresh_days": 7}
+    run.resolve(*(source("x.csv", id=name, protect=actions, **told) for name, actions in protect.items()))
 
 
-def texts(run: Run, *prompts: str, source_id: str = "src") -> None:
-    run.put(LAST, [record(text, number=n, source_id=source_id) for n, text in enumerate(prompts)])
+def records(run: Run, stage: str = LAST, json_target: bool = False) -> Records:
+    """What suites are asked of: the records that a stage left."""
+    return Records(run.layout.stage(stage) / "records.parquet", load_resolved(run.layout.sources), json_target)
+
+
+def texts(run: Run, *prompts: str) -> None:
+    run.put(LAST, [record(text, number=n) for n, text in enumerate(prompts)])
 
 
 def test_what_protection_should_have_taken_is_found_and_not_told(run: Run) -> None:
@@ -116,8 +111,7 @@ def test_ages_are_counted_to_the_month_of_the_run(run: Run) -> None:
         [record(f"p{n}", number=n, effective_from=day, retired_at=AS_OF) for n, day in enumerate(dates)],
     )
     pin(run, src={})
-    resolved = ResolvedSources.model_validate(read_json(run.layout.sources))
-    frame = Records(run.layout.stage(LAST) / "records.parquet", resolved, False).frame("src", set(AGES))
+    frame = records(run).frame("src", set(AGES))
     assert frame["age_days"].tolist()[:2] == [334, 335]
     assert frame["retention_days_left"].tolist()[:2] == [0, -1], "counted to the first of the next month"
     assert frame["refresh_days_left"].tolist()[:2] == [-327, -328]
@@ -135,8 +129,7 @@ def test_what_ingest_keeps_has_retention_days_left(run: Run) -> None:
     mapping = {"prompt": "text", "response": "label", "effective_from": "from"}
     run.ingest(table(rows, ["text", "label", "from"]), mapping=mapping, retention_days=365)
     assert run.rules_of("ingest") == {2: "past_retention"}
-    resolved = ResolvedSources.model_validate(read_json(run.layout.sources))
-    kept = Records(run.layout.stage("ingest") / "records.parquet", resolved, False).frame("src", set(AGES))
+    kept = records(run, "ingest").frame("src", set(AGES))
     assert kept["retention_days_left"].tolist() == [0]
 
 
@@ -152,18 +145,17 @@ def gone(rows: int, records: int, **quarantined: int) -> dict[str, Any]:
 def went(run: Run) -> None:
     """Of source `a` ten rows became five records, of `b` four became four."""
     run.put(LAST, [record(f"p{n}", number=n, source_id="a" if n < 5 else "b") for n in range(9)])
-    write_json(
-        run.layout.stage("ingest") / "result.json",
-        {"sources": [{"id": "a", "counts": gone(10, 8, past_retention=2)}, {"id": "b", "counts": gone(4, 4)}]},
-    )
-    write_json(
-        run.layout.stage("clean") / "result.json",
-        {"by_source": {"a": gone(8, 7, empty_prompt=1), "b": gone(4, 4)}},
-    )
-    write_json(
-        run.layout.stage("deduplicate") / "result.json",
-        {"by_source": {"a": gone(7, 5, near_duplicate=1, conflict_undecided=1), "b": gone(4, 4)}, "near": {}},
-    )
+    ingested, all_of_b = gone(10, 8, past_retention=2), gone(4, 4)
+    results = {
+        "ingest": {"sources": [{"id": "a", "counts": ingested}, {"id": "b", "counts": all_of_b}]},
+        "clean": {"by_source": {"a": gone(8, 7, empty_prompt=1), "b": all_of_b}},
+        "deduplicate": {
+            "by_source": {"a": gone(7, 5, near_duplicate=1, conflict_undecided=1), "b": all_of_b},
+            "near": {},
+        },
+    }
+    for stage, result in results.items():
+        write_json(run.layout.stage(stage) / "result.json", result)
 
 
 def test_rows_put_aside_are_counted_of_all_rows_of_the_source(run: Run) -> None:
@@ -179,19 +171,13 @@ def test_rows_put_aside_are_counted_of_all_rows_of_the_source(run: Run) -> None:
 
 def test_questions_about_records_and_about_rows_stand_in_the_order_of_the_suite(run: Run) -> None:
     went(run)
-    rows = {"type": "expect_table_row_count_to_be_between", "kwargs": {"min_value": 9}, "why": "w"}
-    aside = {"type": NOT_IN_SET, "kwargs": {"column": "outcome", "value_set": ["empty_prompt"]}, "why": "w"}
-    kept = {
-        "type": "expect_column_values_to_be_in_set",
-        "kwargs": {"column": "outcome", "value_set": ["kept"]},
-        "why": "w",
-    }
-    suite = Suite.model_validate({"name": "checks", "expectations": [aside, rows, kept]})
-    run.put_suites(Suites(by_source={}, dataset=suite))
+    aside = (NOT_IN_SET, {"column": "outcome", "value_set": ["empty_prompt"]})
+    rows = ("expect_table_row_count_to_be_between", {"min_value": 9})
+    kept = (IN_SET, {"column": "outcome", "value_set": ["kept"]})
+    run.put_suites(Suites(by_source={}, dataset=suite(aside, rows, kept)))
     (outcome,) = validate.run(params(), run.layout).suites
-    assert [(item.type, item.unexpected_count) for item in outcome.expectations] == [
-        (NOT_IN_SET, 1), (rows["type"], None), (kept["type"], 5)
-    ]  # fmt: skip
+    told = [(item.type, item.unexpected_count) for item in outcome.expectations]
+    assert told == [(NOT_IN_SET, 1), (rows[0], None), (IN_SET, 5)]
 
 
 @pytest.mark.parametrize(
@@ -229,15 +215,14 @@ def test_a_frame_has_the_columns_asked_for_and_no_other(run: Run, monkeypatch: p
     monkeypatch.setattr("tasks.stages.data.validate.frame.BATCH", 3)  # many batches
     targets = ['{"a": 1, "b": [2]}', "no JSON", '{"a": "x"}', '{"a": 1, "b": [2]}']
     run.put(LAST, [record(f"p{n}", text, number=n) for n, text in enumerate(targets)])
-    resolved = ResolvedSources.model_validate(read_json(run.layout.sources))
-    records = Records(run.layout.stage(LAST) / "records.parquet", resolved, True)
-    assert records.rows() == {"src": 4}
-    frame = records.frame(None, {"prompt", "target.b", "target.none"})
+    made = records(run, json_target=True)
+    assert made.rows() == {"src": 4}
+    frame = made.frame(None, {"prompt", "target.b", "target.none"})
     assert {name: list(frame[name]) for name in frame}["prompt"] == ["p0", "p1", "p2", "p3"]
     assert list(frame.columns) == ["prompt", "target.b"]
     assert frame["target.b"].fillna("").tolist() == ["[2]", "", "", "[2]"]
-    assert list(records.frame("src").columns) == [*KNOWN, "target.a", "target.b"]
-    assert len(records.frame("src", set())) == 4
+    assert list(made.frame("src").columns) == [*KNOWN, "target.a", "target.b"]
+    assert len(made.frame("src", set())) == 4
 
 
 def test_fields_that_nobody_asks_for_cost_nothing(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -245,10 +230,9 @@ def test_fields_that_nobody_asks_for_cost_nothing(run: Run, monkeypatch: pytest.
     targets = [json.dumps({"a": n, **{f"id{n}-{m}": m for m in range(50)}}) for n in range(100)]
     targets += ["[" * 2000, r'{"a": "\ud83d"}']
     run.put(LAST, [record(f"p{n}", text, number=n) for n, text in enumerate(targets)])
-    resolved = ResolvedSources.model_validate(read_json(run.layout.sources))
     seen: list[Any] = []
     monkeypatch.setattr("tasks.stages.data.validate.frame._scalar", lambda value: seen.append(value) or value)
-    frame = Records(run.layout.stage(LAST) / "records.parquet", resolved, True).frame(None, {"target.a"})
+    frame = records(run, json_target=True).frame(None, {"target.a"})
     assert list(frame.columns) == ["source_id", "target.a"]
     assert frame["target.a"].tolist()[:100] == list(range(100)) and frame["target.a"].isna().sum() == 2
     assert len(seen) == len(targets)
@@ -279,31 +263,24 @@ def test_a_rule_that_is_not_listed_loses_no_rows_in_silence(run: Run) -> None:
 
 def test_the_same_question_twice_is_refused(run: Run) -> None:
     texts(run, "a")
-    twice = asking(BETWEEN, column="prompt_chars", max_value=9).expectations * 2
-    run.put_suites(Suites(by_source={}, dataset=Suite(name="checks", expectations=twice)))
+    asked = (BETWEEN, {"column": "prompt_chars", "max_value": 9})
+    run.put_suites(Suites(by_source={}, dataset=suite(asked, asked)))
     with pytest.raises(InputError, match="expect_column_values_to_be_between is asked twice alike"):
         validate.run(params(), run.layout)
 
 
 def test_every_rule_of_the_stages_before_is_an_outcome(run: Run) -> None:
-    rows = [
-        '{"t": "x", "l": "y", "a": "z"}',
-        '{"t": "x", "l": "y", "k": "z"}',
-        '{"t": "x", "l": "y", "d": "soon"}',
-        '{"t": 1, "l": "y"}',
-        "no",
-        "[]",
-    ]
+    rows = {
+        '{"t": "x", "l": "y", "a": "z"}': "unknown_department",
+        '{"t": "x", "l": "y", "k": "z"}': "unknown_kind",
+        '{"t": "x", "l": "y", "d": "soon"}': "bad_effective_from",
+        '{"t": 1, "l": "y"}': "not_text",
+        "no": "not_json",
+        "[]": "not_object",
+    }
     data = "\n".join([*rows, '{"t": "ok", "l": "y"}']).encode()
     mapping = {"prompt": "t", "response": "l", "kind": "k", "effective_from": "d", "department": "a"}
     told = {"mapping": mapping, "labels": {"department": ["sales"]}}
     result = run.ingest(data, "data.jsonl", params(max_malformed_share=1), kind="jsonl", **told)
-    assert set(result.counts.quarantined) == {
-        "unknown_department",
-        "unknown_kind",
-        "bad_effective_from",
-        "not_text",
-        "not_json",
-        "not_object",
-    }
+    assert set(result.counts.quarantined) == set(rows.values())
     assert set(result.counts.quarantined) <= {*outcomes.RULES, *outcomes.NEAR}

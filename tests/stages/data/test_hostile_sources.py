@@ -3,10 +3,9 @@
 import encodings
 import gzip
 import io
-import json
 import os
 import pkgutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from tempfile import SpooledTemporaryFile
@@ -24,9 +23,9 @@ from tasks.stages.data.readers import content, csv_reader, decoding
 from tasks.stages.data.readers.kinds import READERS
 from tasks.stages.data.readers.rows import Malformed, Row
 from tests.stages.data import hostile
-from tests.stages.data.build import Run, messages, params, source, table
+from tests.stages.data.build import FILE_OF, Run, messages, params, parquet, source, table
 from tests.stages.data.test_protect import PERSONAL, everything_written
-from tests.stages.data.test_readers import parquet, refused
+from tests.stages.data.test_readers import refused
 
 CSV = table(messages(40))
 
@@ -39,9 +38,7 @@ def left_behind(run: Run) -> list[Path]:
 
 def test_a_source_that_changes_between_two_blocks_is_refused(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its first block is as it was pinned, and the second no longer."""
-    file = run.root / "data.csv"
-    file.write_bytes(table(messages(20_000)))
-    run.resolve(source("data.csv"))
+    file = run.pin(table(messages(20_000)))
 
     class Meddling(SpooledTemporaryFile[bytes]):
         """A copy during whose first write the source is changed."""
@@ -61,9 +58,7 @@ def test_a_source_that_changes_between_two_blocks_is_refused(run: Run, monkeypat
 def test_a_source_that_changes_while_it_is_parsed_is_read_as_it_was_pinned(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    file = run.root / "data.csv"
-    file.write_bytes(CSV)
-    run.resolve(source("data.csv"))
+    file = run.pin(CSV)
 
     def disturbed(pinned: IO[bytes], declared: Source) -> Iterator[Row | Malformed]:
         for row in csv_reader.read(pinned, declared):
@@ -76,16 +71,13 @@ def test_a_source_that_changes_while_it_is_parsed_is_read_as_it_was_pinned(
 
 
 @pytest.mark.parametrize("in_memory", [1 << 26, 1])
-@pytest.mark.parametrize("kind", ["csv", "jsonl", "parquet"])
+@pytest.mark.parametrize("kind", FILE_OF)
 def test_a_copy_on_the_disk_is_read_as_one_in_memory_and_has_no_name(
     run: Run, monkeypatch: pytest.MonkeyPatch, kind: str, in_memory: int
 ) -> None:
     monkeypatch.setattr(content, "IN_MEMORY", in_memory)
-    rows = messages(600)
-    lines = "".join(json.dumps(row) + "\n" for row in rows).encode()
-    data = {"csv": gzip.compress(table(rows)), "jsonl": gzip.compress(lines), "parquet": parquet(rows)}[kind]
-    (run.root / "data").write_bytes(data)
-    run.resolve(source("data", kind=kind))
+    data = FILE_OF[kind](messages(600))
+    run.pin(data if kind == "parquet" else gzip.compress(data), kind=kind)
     seen: list[Path] = []
 
     def looking(pinned: IO[bytes], declared: Source) -> Iterator[Row | Malformed]:
@@ -112,13 +104,8 @@ def test_gzip_that_unpacks_without_end_is_refused(run: Run, kind: str, members: 
 def test_gzip_up_to_the_limit_is_read(run: Run) -> None:
     packed = gzip.compress(CSV[:200]) + gzip.compress(CSV[200:])
     assert run.ingest(packed, max_unpacked_bytes=len(CSV)).counts.records == 40
-    assert "unpacks to more" in refused_anew(run, packed, max_unpacked_bytes=len(CSV) - 1)
-
-
-def refused_anew(run: Run, data: bytes, **fields: object) -> str:
-    with pytest.raises(InputError) as caught:
-        run.ingest(data, **fields)
-    return str(caught.value)
+    with pytest.raises(InputError, match="unpacks to more"):
+        run.ingest(packed, max_unpacked_bytes=len(CSV) - 1)
 
 
 @pytest.mark.parametrize("harm", [lambda data: data[:-30], lambda data: data[:200] + b"\0" * 40 + data[240:]])
@@ -127,16 +114,20 @@ def test_damaged_gzip_is_refused(run: Run, harm) -> None:  # type: ignore[no-unt
     assert "truncated" in message or "damaged gzip" in message
 
 
-def test_parquet_whose_footer_claims_too_much_is_refused_before_it_is_read(run: Run) -> None:
-    bomb = parquet(pa.table({"text": [f"{n}" + "x" * 50_000 for n in range(400)], "label": ["y"] * 400}))
-    assert len(bomb) < 2_000_000
-    assert "unpacks to more than max_unpacked_bytes" in refused(run, bomb, kind="parquet", max_unpacked_bytes=1 << 22)
-
-
-def test_parquet_whose_dictionary_makes_much_of_little_is_refused(run: Run) -> None:
-    bomb = hostile.rows(hostile.repeated("x" * 10_000, 20_000))
-    assert len(bomb) < 100_000
-    assert "unpacks to more than max_unpacked_bytes" in refused(run, bomb, kind="parquet", max_unpacked_bytes=1 << 25)
+@pytest.mark.parametrize(
+    ("texts", "size", "allowed"),
+    [
+        (lambda: pa.array([f"{n}" + "x" * 50_000 for n in range(400)]), 2_000_000, 1 << 22),
+        (lambda: hostile.repeated("x" * 10_000, 20_000), 100_000, 1 << 25),
+    ],
+    ids=["as its footer says", "by a dictionary that makes much of little"],
+)
+def test_parquet_that_unpacks_to_too_much_is_refused(
+    run: Run, texts: Callable[[], pa.Array], size: int, allowed: int
+) -> None:
+    bomb = hostile.rows(texts())
+    assert len(bomb) < size
+    assert "unpacks to more than max_unpacked_bytes" in refused(run, bomb, kind="parquet", max_unpacked_bytes=allowed)
 
 
 def test_columns_that_no_mapping_names_count_for_nothing(run: Run) -> None:
@@ -210,9 +201,7 @@ def test_rows_of_several_encodings_are_told_apart(run: Run) -> None:
 
 
 def test_a_lost_key_leaves_nothing_written(run: Run) -> None:
-    (run.root / "data.csv").write_bytes(table(PERSONAL))
-    run.resolve(source("data.csv"))
-    ingest.run(params(), run.layout)
+    run.ingest(table(PERSONAL))
     before = everything_written(run.layout.stage("ingest"))
     (run.layout.state / vault_keys.FILE).unlink()
     with pytest.raises(InputError, match="restore it"):
@@ -220,16 +209,14 @@ def test_a_lost_key_leaves_nothing_written(run: Run) -> None:
     assert everything_written(run.layout.stage("ingest")) == before
 
 
-def pipe(path: Path) -> None:
-    os.mkfifo(path)
-
-
-def loop(path: Path) -> None:
-    path.symlink_to(path)
-
-
-@pytest.mark.parametrize(("make", "said"), [(pipe, "a pipe or a device"), (loop, "cannot be opened")])
-def test_what_is_no_file_is_refused_and_not_waited_for(tmp_path: Path, make, said: str) -> None:  # type: ignore[no-untyped-def]
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [(os.mkfifo, "a pipe or a device"), (lambda path: path.symlink_to(path), "cannot be opened")],
+    ids=["a pipe", "a link to itself"],
+)
+def test_what_is_no_file_is_refused_and_not_waited_for(
+    tmp_path: Path, make: Callable[[Path], object], said: str
+) -> None:
     make(tmp_path / "odd")
     with pytest.raises(InputError, match=said):
         resolve_source(source("odd"), tmp_path)
@@ -249,29 +236,18 @@ def test_every_codec_of_python_reads_a_source_or_is_refused_in_words() -> None:
                 decoding.text(io.BytesIO(text), source("data.csv", encoding=encoding)).read()
 
 
-@pytest.mark.parametrize("encoding", ["idna", "undefined", "utf\0-8"])
-def test_a_codec_that_is_not_for_files_is_refused(run: Run, encoding: str) -> None:
-    with pytest.raises(InputError, match="not a Python text codec"):
-        run.ingest(CSV, encoding=encoding)
-
-
-def test_a_number_of_endless_digits_costs_its_row_alone(run: Run) -> None:
-    rows = [json.dumps({"text": f"message {n}", "label": "a"}) for n in range(30)]
-    rows[3] = '{"text": ' + "9" * 10_000 + ', "label": "a"}'
-    run.ingest("\n".join([*rows, ""]).encode(), "data.jsonl", kind="jsonl")
-    assert run.rules_of("ingest") == {4: "not_json"}
-
-
-@pytest.mark.parametrize("field", ["retention_days", "refresh_days"])
-def test_days_beyond_any_calendar_are_refused(field: str) -> None:
-    with pytest.raises(ValueError, match="less than or equal to 365000"):
-        source("data.csv", **{field: 10_000_000})
-
-
-@pytest.mark.parametrize("authority", [10**25, -(10**25)])
-def test_an_authority_that_no_table_holds_is_refused(authority: int) -> None:
-    with pytest.raises(ValueError, match=r"than or equal to -?1000000"):
-        source("data.csv", authority=authority)
+@pytest.mark.parametrize(
+    ("field", "number", "said"),
+    [
+        ("retention_days", 10_000_000, "less than or equal to 365000"),
+        ("refresh_days", 10_000_000, "less than or equal to 365000"),
+        ("authority", 10**25, "less than or equal to 1000000"),
+        ("authority", -(10**25), "greater than or equal to -1000000"),
+    ],
+)
+def test_a_number_beyond_any_calendar_or_table_is_refused(field: str, number: int, said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        source("data.csv", **{field: number})
 
 
 @pytest.mark.parametrize("document", [b"{", b'{"terms": {"trade_secret": "Halcyon"}}', None])

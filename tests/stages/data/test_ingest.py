@@ -21,8 +21,7 @@ from tasks.stages.data.ingest.intake import Intake
 from tasks.stages.data.ingest.mapping import Reject, to_record
 from tasks.stages.data.protect.records import Guard
 from tasks.stages.data.readers.rows import Row
-from tests.stages.data.build import Run, messages, params, source, table
-from tests.stages.data.test_readers import jsonl, parquet
+from tests.stages.data.build import FILE_OF, Run, jsonl, messages, params, source, table
 
 FULL = {
     "text": "Hello",
@@ -106,12 +105,8 @@ def test_a_value_outside_the_allowed_is_quarantined_without_being_quoted(
 
 def test_a_blank_kind_date_or_side_is_none_at_all(run: Run) -> None:
     record = full(run, kind="", side="", **{"from": "", "until": ""})
-    assert (record["kind"], record["split"], record["effective_from"], record["retired_at"]) == (
-        "answer",
-        "",
-        None,
-        None,
-    )
+    fields = ("kind", "split", "effective_from", "retired_at")
+    assert [record[field] for field in fields] == ["answer", "", None, None]
 
 
 def test_a_source_without_any_target_is_refused(run: Run) -> None:
@@ -123,9 +118,8 @@ def test_a_json_target_has_the_fields_in_the_order_of_the_mapping(run: Run) -> N
     mapping = {"prompt": "text", "response": {"queue": "q", "intent": "i", "score": "s"}}
     rows = [{"text": "a", "i": "Gebühr &amp; Co", "q": "x", "s": 3}, {"text": "b", "i": "c", "q": None, "s": 1}]
     run.ingest(jsonl(rows), kind="jsonl", mapping=mapping)
-    assert (
-        run.records_of("ingest")[0]["messages"][-1]["content"] == '{"queue": "x", "intent": "Gebühr & Co", "score": 3}'
-    )
+    target = run.records_of("ingest")[0]["messages"][-1]["content"]
+    assert target == '{"queue": "x", "intent": "Gebühr & Co", "score": 3}'
     assert run.rules_of("ingest") == {2: "missing_target"}
 
 
@@ -193,13 +187,10 @@ TURNS = [
 ]
 
 
-@pytest.mark.parametrize("kind", ["csv", "jsonl", "parquet"])
+@pytest.mark.parametrize("kind", FILE_OF)
 def test_chats_in_every_kind(run: Run, kind: str) -> None:
     rows = [{"chat": json.dumps(TURNS) if kind == "csv" else TURNS}]
-    data = {"csv": lambda: table(rows, ["chat"]), "jsonl": lambda: jsonl(rows), "parquet": lambda: parquet(rows)}[
-        kind
-    ]()
-    result = run.ingest(data, kind=kind, mapping={"messages": "chat"})
+    result = run.ingest(FILE_OF[kind](rows), kind=kind, mapping={"messages": "chat"})
     assert run.records_of("ingest")[0]["messages"] == TURNS[1:]
     assert result.sources[0].dropped_system_turns == 1
 
@@ -227,9 +218,7 @@ def test_what_is_not_a_chat(run: Run, turns: Any, rule: str) -> None:
 
 def test_records_retired_by_the_first_of_the_month_stay_out(run: Run) -> None:
     rows = [{"text": f"t{day}", "label": "x", "until": f"2026-03-0{day}"} for day in (1, 2, 3)]
-    (run.root / "a.csv").write_bytes(table(rows, ["text", "label", "until"]))
-    run.resolve(source("a.csv", mapping={"prompt": "text", "response": "label", "retired_at": "until"}))
-    ingest.run(params(), run.layout)
+    run.ingest(table(rows), mapping={"prompt": "text", "response": "label", "retired_at": "until"})
     assert run.rules_of("ingest") == {1: "retired"}
 
 
@@ -240,7 +229,7 @@ def test_records_past_the_retention_of_their_source_stay_out_from_the_month_in_w
     """Thirty days before 1 April is 2 March: what is from 1 March would be past its time on 31 March."""
     days = ["2026-03-01", "2026-03-02", ""]
     rows = [{"text": f"text {number}", "label": "x", "from": day} for number, day in enumerate(days)]
-    (run.root / "a.csv").write_bytes(table(rows, ["text", "label", "from"]))
+    (run.root / "a.csv").write_bytes(table(rows))
     mapping = {"prompt": "text", "response": "label", "effective_from": "from"}
     run.resolve(source("a.csv", mapping=mapping, retention_days=30), today=today)
     ingest.run(params(), run.layout)

@@ -21,7 +21,7 @@ from tasks.stages.data.ingest import ingest, kept
 from tasks.stages.data.ingest.pool import Pool
 from tasks.stages.data.ingest.reading import Desk
 from tests.stages.data.build import TODAY, Run, messages, params, source, table
-from tests.stages.data.test_protect import PERSONAL, everything_written
+from tests.stages.data.test_protect import PERSONAL
 
 NAMES = ("one", "two", "three")
 SOURCES = [source(f"{name}.csv", id=name) for name in NAMES]
@@ -83,11 +83,6 @@ def test_nothing_is_read_where_nothing_changed(three: Run, capsys: pytest.Captur
     before = written(three)
     assert read_now(three, capsys) == set()
     assert written(three) == before
-
-
-def test_what_is_kept_holds_nothing_readable(three: Run) -> None:
-    found = everything_written(kept.folder(three.layout))
-    assert b"Lovelace" not in found and b"ada@example.org" not in found
 
 
 def damage(piece: Path) -> None:

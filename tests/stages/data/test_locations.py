@@ -17,6 +17,7 @@ from tests.stages.data.build import Run, messages, params, source, table
 CANARY = "canary-7f3a91"
 """What the variable stands for: part of a path here, and it might be a password."""
 CSV = table(messages(20))
+Told = Callable[[BaseException], str]
 
 
 @pytest.fixture
@@ -31,15 +32,11 @@ def written(path: Path, data: bytes = CSV) -> None:
     path.write_bytes(data)
 
 
-def loop(path: Path) -> None:
-    path.symlink_to(path)
-
-
 PINNING: dict[str, Callable[[Path], object]] = {
     "absent": lambda path: None,
     "a folder": lambda path: path.mkdir(),
     "a pipe": lambda path: os.mkfifo(path),
-    "a link to itself": loop,
+    "a link to itself": lambda path: path.symlink_to(path),
     "a link that leads nowhere": lambda path: path.symlink_to(path.with_name("nowhere")),
     "below a file": lambda path: (path.parent.rmdir(), path.parent.write_bytes(b"")),
 }
@@ -61,67 +58,64 @@ READING: dict[str, tuple[bytes, dict[str, object]]] = {
 }
 
 
-def told(run: Run, error: BaseException, captured: pytest.CaptureFixture[str], logged: pytest.LogCaptureFixture) -> str:
-    """Everything that a log, a journal, a person or a later run could see of it."""
-    out = captured.readouterr()
-    kept = [p for p in run.root.rglob("*") if CANARY not in p.parts and p.is_file() and p.stat().st_size < 1 << 20]
-    state = [f"{path}\n{path.read_bytes().decode(errors='replace')}" for path in kept]
-    return "\n".join([*traceback.format_exception(error), out.out, out.err, logged.text, *state])
+@pytest.fixture
+def told(run: Run, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture) -> Told:
+    """Everything that a log, a journal, a person or a later run could see of an error."""
+
+    def of(error: BaseException) -> str:
+        kept = [p for p in run.root.rglob("*") if CANARY not in p.parts and p.is_file() and p.stat().st_size < 1 << 20]
+        state = [f"{path}\n{path.read_bytes().decode(errors='replace')}" for path in kept]
+        return "\n".join([*traceback.format_exception(error), *capsys.readouterr(), caplog.text, *state])
+
+    return of
 
 
 @pytest.mark.attack(rights="approver", stopped="messages say a location as sources.yaml has it")
 @pytest.mark.parametrize("wrong", PINNING)
 def test_what_a_variable_of_a_location_holds_is_not_told_where_nothing_can_be_read(
-    wrong: str, run: Run, place: Path, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+    wrong: str, run: Run, place: Path, told: Told
 ) -> None:
     PINNING[wrong](place / "data.csv")
     with pytest.raises(HallmarkError, match="DATA_ROOT") as caught:
         resolve_source(source("${DATA_ROOT}/data.csv"), run.root)
-    assert CANARY not in told(run, caught.value, capsys, caplog)
+    assert CANARY not in told(caught.value)
 
 
 @pytest.mark.parametrize("value", [CANARY * 500, f"~{CANARY}"], ids=["too long", "nobody's home"])
 def test_nor_where_the_value_itself_is_no_path(
-    value: str, run: Run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
-    caplog: pytest.LogCaptureFixture,
-) -> None:  # fmt: skip
+    value: str, run: Run, monkeypatch: pytest.MonkeyPatch, told: Told
+) -> None:
     monkeypatch.setenv("DATA_ROOT", value)
     with pytest.raises(HallmarkError, match="DATA_ROOT") as caught:
         resolve_source(source("${DATA_ROOT}/data.csv"), run.root)
-    assert CANARY not in told(run, caught.value, capsys, caplog)
+    assert CANARY not in told(caught.value)
 
 
 @pytest.mark.attack(rights="approver", stopped="messages say a location as sources.yaml has it")
 @pytest.mark.parametrize("wrong", READING)
-def test_nor_where_the_content_is_wrong(
-    wrong: str, run: Run, place: Path, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
-) -> None:
+def test_nor_where_the_content_is_wrong(wrong: str, run: Run, place: Path, told: Told) -> None:
     data, fields = READING[wrong]
     written(place / "data.csv", data)
     run.resolve(source("${DATA_ROOT}/data.csv", **fields))
     with pytest.raises(HallmarkError) as caught:
         ingest.run(params(), run.layout)
-    assert CANARY not in told(run, caught.value, capsys, caplog)
+    assert CANARY not in told(caught.value)
 
 
-def test_nor_where_it_has_changed_or_gone_since(
-    run: Run, place: Path, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
-) -> None:
+def test_nor_where_it_has_changed_or_gone_since(run: Run, place: Path, told: Told) -> None:
     for after in (lambda path: written(path, CSV + b"x,y\n"), Path.unlink):
         written(place / "data.csv")
         run.resolve(source("${DATA_ROOT}/data.csv"))
         after(place / "data.csv")
         with pytest.raises(HallmarkError) as caught:
             ingest.run(params(), run.layout)
-        assert CANARY not in told(run, caught.value, capsys, caplog)
+        assert CANARY not in told(caught.value)
 
 
-def test_nor_where_all_is_well(
-    run: Run, place: Path, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
-) -> None:
+def test_nor_where_all_is_well(run: Run, place: Path, told: Told) -> None:
     written(place / "data.csv")
     run.resolve(source("${DATA_ROOT}/data.csv"))
     ingest.run(params(), run.layout)
     pinned = ResolvedSource.model_validate(resolve_source(source("${DATA_ROOT}/data.csv"), run.root))
     assert pinned.source.location == "${DATA_ROOT}/data.csv"
-    assert CANARY not in told(run, HallmarkError(""), capsys, caplog)
+    assert CANARY not in told(HallmarkError(""))

@@ -70,11 +70,8 @@ def test_which_of_two_is_kept_is_not_the_longer_one_as_a_rule(run: Run) -> None:
 
 
 def test_a_winner_is_itself_near_and_never_by_way_of_a_third(run: Run) -> None:
-    slips = [
-        "supermarket",
-        "suprmarkt",
-        "suprmakt",
-    ]  # the second is a slip for both others, they are none for each other
+    # The second is a slip for both others; they are none for each other.
+    slips = ["supermarket", "suprmarkt", "suprmakt"]
     run.deduplicate([record(LONG.replace("supermarket", slip), number=n) for n, slip in enumerate(slips)])
     gone = {loser: winner for loser, (_, winner) in rules(run).items()}
     assert gone and all(1 in pair for pair in gone.items())

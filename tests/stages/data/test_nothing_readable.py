@@ -9,23 +9,18 @@ from tasks.core.errors import InputError
 from tasks.inquiry import disclose, put_aside
 from tasks.ledger.ledger import open_ledger
 from tasks.policy.people import Person
-from tasks.sources.sources import Suite, Suites
+from tasks.sources.sources import Suites
 from tasks.stages import __main__ as command
 from tasks.stages import runner
 from tasks.stages.data.ingest import ingest
 from tests import planted_identifiers
 from tests.byte_search import Findings, Planted, search, search_folder
 from tests.planted_identifiers import UNLISTED
-from tests.stages.data.build import Run, params, source, stages
+from tests.stages.data.build import Run, params, source, stages, suite
 
-EXPECTED = {"type": "expect_column_values_to_be_in_set", "why": "w"}
+IN_SET = "expect_column_values_to_be_in_set"
 LOOKED_AT = ("department", "language", "labelled_by", "policy_tags", "prompt", "target")
-SUITE = Suite.model_validate(
-    {
-        "name": "dataset",
-        "expectations": [EXPECTED | {"kwargs": {"column": name, "value_set": ["none"]}} for name in LOOKED_AT],
-    }
-)
+SUITE = suite(*((IN_SET, {"column": name, "value_set": ["none"]}) for name in LOOKED_AT))
 """Which fails for every record, so that results have much to say."""
 
 

@@ -64,8 +64,7 @@ def test_documents_are_cleaned_deduplicated_and_split_by_their_text(run: Run) ->
 
 def test_a_test_side_of_texts_alone_is_refused(tmp_path: Path) -> None:
     made = Run(tmp_path)
-    (tmp_path / "wiki.csv").write_bytes(build.table([{"body": text} for text in PAGES], ["body"]))
-    made.resolve(build.source("wiki.csv", mapping={"text": "body"}, constants={"task": "wiki"}))
+    made.pin(build.table([{"body": text} for text in PAGES]), mapping={"text": "body"}, constants={"task": "wiki"})
     how = params(data={"test_share": 0.4})
     ingest.run(how, made.layout)
     clean.run(how, made.layout)

@@ -16,7 +16,7 @@ from tasks.sources.sources import Source
 from tasks.stages.data.ingest import ingest
 from tasks.stages.data.readers import content
 from tasks.stages.data.readers import store as readers_store
-from tests.object_store import nobody, settings
+from tests.object_store import nobody, point_at
 from tests.stages.data.build import Run, messages, params, source, table
 
 if TYPE_CHECKING:
@@ -29,8 +29,7 @@ REQUEST = 1 << 18
 
 @pytest.fixture
 def store(object_store: str, monkeypatch: pytest.MonkeyPatch) -> "S3FileSystem":
-    for name, value in settings(object_store).items():
-        monkeypatch.setenv(name, value)
+    point_at(object_store, monkeypatch)
     monkeypatch.setattr(readers_store, "BLOCK", REQUEST)
     import s3fs
 
@@ -110,10 +109,7 @@ def test_a_wrong_key_is_said(run: Run, store: "S3FileSystem", monkeypatch: pytes
 
 
 def test_a_store_that_is_away_is_unavailable(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test:tester")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
-    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
     with nobody() as endpoint:
-        monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
+        point_at(endpoint, monkeypatch, AWS_MAX_ATTEMPTS="1")
         with pytest.raises(Unavailable, match=r"source src: s3://sources/data.csv cannot be reached"):
             resolve_source(source("s3://sources/data.csv"), run.root)

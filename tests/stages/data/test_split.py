@@ -27,20 +27,15 @@ TEXTS = st.sampled_from(["Card", "card ", " CARD", "my card", "my\tCard", "straÃ
 @st.composite
 def records(draw_from: st.DrawFn) -> list[dict[str, Any]]:
     """Records whose prompts often collide, from two sources, some with a fixed side."""
-    rows = draw_from(
-        st.lists(
-            st.tuples(
-                TEXTS, st.sampled_from(["", "", TRAIN, TEST]), st.sampled_from(["src", "two"]), st.sampled_from("ar")
-            ),
-            min_size=5,
-            max_size=40,
-        )
+    fields = st.fixed_dictionaries(
+        {
+            "split": st.sampled_from(["", "", TRAIN, TEST]),
+            "source_id": st.sampled_from(["src", "two"]),
+            "kind": st.sampled_from(["answer", "refuse"]),
+        }
     )
-    kinds = {"a": "answer", "r": "refuse"}
-    return [
-        record(text, number=number, split=side, source_id=origin, kind=kinds[kind])
-        for number, (text, side, origin, kind) in enumerate(rows)
-    ]
+    rows = draw_from(st.lists(st.tuples(TEXTS, fields), min_size=5, max_size=40))
+    return [record(text, number=number, **more) for number, (text, more) in enumerate(rows)]
 
 
 DATA = st.builds(

@@ -11,6 +11,7 @@ import pytest
 from tasks.core.errors import HallmarkError, InputError, Unavailable
 from tasks.runs.pin import resolve_source
 from tasks.stages.data.ingest import ingest
+from tests.object_store import point_at
 from tests.stages.data.build import Run, messages, params, source, table
 
 pytestmark = pytest.mark.broken_store
@@ -70,15 +71,7 @@ def store(monkeypatch: pytest.MonkeyPatch) -> Iterator[Answers]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    settings = {
-        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{server.server_port}",
-        "AWS_ACCESS_KEY_ID": "tests",
-        "AWS_SECRET_ACCESS_KEY": "testing",
-        "AWS_DEFAULT_REGION": "us-east-1",
-        "AWS_MAX_ATTEMPTS": "1",
-    }
-    for name, value in settings.items():
-        monkeypatch.setenv(name, value)
+    point_at(f"http://127.0.0.1:{server.server_port}", monkeypatch, AWS_MAX_ATTEMPTS="1")
     yield answers
     server.shutdown()
     server.server_close()

@@ -12,7 +12,7 @@ from tasks.core.steps.data import LAST
 from tasks.sources.sources import Expectation, Suite, Suites
 from tasks.stages.data.validate import expectations, validate
 from tasks.stages.data.validate.questions import Spared, columns_asked
-from tests.stages.data.build import Run, params, record
+from tests.stages.data.build import Run, params, record, suite
 
 PLANTED = "Zacharias Quentin 4711"
 RECORDS = [
@@ -22,17 +22,6 @@ RECORDS = [
     record(PLANTED, f'{{"intent": "{PLANTED}", "n": 471147114711}}', number=10, source_id="two", language="xx",
            department=PLANTED, policy_tags=["a", "b"], effective_from=date(2024, 5, 6), labelled_by=PLANTED),
 ]  # fmt: skip
-
-
-def suite(*expectations: tuple[str, dict[str, Any]], name: str = "checks") -> Suite:
-    return Suite.model_validate(
-        {
-            "name": name,
-            "expectations": [
-                {"type": kind, "kwargs": kw, "why": f"because {n}"} for n, (kind, kw) in enumerate(expectations)
-            ],
-        }
-    )
 
 
 def check(run: Run, dataset: Suite | None = None, json_target: bool = True, **by_source: Suite) -> validate.Validated:

@@ -18,6 +18,12 @@ def base_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
+def answered(tmp_path: Path) -> Layout:
+    """A run of 30 rows that is ready for `evaluate` (`house.evaluated`)."""
+    return house.evaluated(tmp_path)
+
+
+@pytest.fixture
 def layout(tmp_path: Path, base_folder: Path) -> Layout:
     """A run with a base model and a split of 12 rows."""
     found = Layout(tmp_path)

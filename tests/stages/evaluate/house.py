@@ -77,6 +77,12 @@ def row(number: int, **changes: Any) -> dict[str, Any]:
     }
 
 
+def saying(number: int, asked: str, answer: str, **changes: Any) -> dict[str, Any]:
+    """A record with a prompt and a target of its own."""
+    turns = [{"role": "user", "content": asked}, {"role": "assistant", "content": answer}]
+    return row(number, messages=turns, **changes)
+
+
 def write_split(layout: Layout, test: list[dict[str, Any]], train: list[dict[str, Any]] | None = None) -> None:
     sides = {"test": test, "train": train or [row(number) for number in range(100, 106)]}
     for side, rows in sides.items():
@@ -95,21 +101,11 @@ def write_answers(
     layout: Layout, answers: Mapping[Which, Answer], measured: Facts | None = None, **evaluation: Any
 ) -> None:
     """What `predict` would have written, with the answer that each model's function gives; others are not present."""
-    rows, settings = (
-        record.read_table(layout.stage("split") / "test.parquet").to_pylist(),
-        params(**evaluation).evaluation,
-    )
+    rows = record.read_table(layout.stage("split") / "test.parquet").to_pylist()
+    settings, plain = params(**evaluation).evaluation, {"prompt_tokens": 9, "stopped": True, "reason": ""}
     for which in MODELS:
-        table = [
-            {
-                "record_id": r["record_id"],
-                "prompt_tokens": 9,
-                "answer": answers[which](r),
-                "stopped": True,
-                "reason": "",
-            }
-            for r in (rows_for(which, rows, settings) if which in answers else [])
-        ]
+        asked = rows_for(which, rows, settings) if which in answers else []
+        table = [plain | {"record_id": r["record_id"], "answer": answers[which](r)} for r in asked]
         folder = layout.stage(f"predict/{which}")
         record.write_table(pa.Table.from_pylist(table, schema=predict.SCHEMA), folder / "predictions.parquet")
         write_json(folder / "result.json", {"present": which in answers, "facts": {}})

@@ -21,10 +21,9 @@ def stated(layout: Layout) -> Facts:
     return facts.parse(read_json(layout.stage("evaluate") / "result.json")["facts"])
 
 
-def test_facts_without_a_champion(tmp_path: Path) -> None:
-    layout = house.evaluated(tmp_path)
-    evaluate.run(house.params(), layout)
-    found = stated(layout)
+def test_facts_without_a_champion(answered: Layout) -> None:
+    evaluate.run(house.params(), answered)
+    found = stated(answered)
     metrics = {metric.name for metric in table.METRICS}
     assert set(found) == {*metrics, "gain_over_base", "mcnemar_p_base", "test_rows"}
     assert found["test_rows"].value == 30
@@ -36,29 +35,26 @@ def test_facts_without_a_champion(tmp_path: Path) -> None:
     assert found["mcnemar_p_base"].value == pytest.approx(2 / 2**24, abs=1e-9)
 
 
-def test_facts_with_a_champion(tmp_path: Path) -> None:
-    layout = house.evaluated(tmp_path)
+def test_facts_with_a_champion(answered: Layout) -> None:
     answers = {"base": lambda _: "", "champion": house.right, "candidate": house.mostly_right}
-    house.write_answers(layout, answers)
-    found = evaluate.run(house.params(), layout)
-    assert stated(layout)["gain_over_champion"].value == -0.2
-    assert stated(layout)["mcnemar_p_champion"].value == pytest.approx(2 / 2**6)
+    house.write_answers(answered, answers)
+    found = evaluate.run(house.params(), answered)
+    assert stated(answered)["gain_over_champion"].value == -0.2
+    assert stated(answered)["mcnemar_p_champion"].value == pytest.approx(2 / 2**6)
     assert found.overall.comparisons["champion"].verdict == "worse"
 
 
-def test_metrics_read_back_as_they_were_computed(tmp_path: Path) -> None:
-    layout = house.evaluated(tmp_path)
-    found = evaluate.run(house.params(), layout)
-    assert Metrics.model_validate(read_json(layout.stage("evaluate") / "metrics.json")) == found
+def test_metrics_read_back_as_they_were_computed(answered: Layout) -> None:
+    found = evaluate.run(house.params(), answered)
+    assert Metrics.model_validate(read_json(answered.stage("evaluate") / "metrics.json")) == found
     assert found.confusions and found.labels
     none = next(group for group in found.slices if group.by == "department" and group.value == "(none)")
     assert none.rows == 6
 
 
-def test_examples_tell_right_from_wrong_by_model(tmp_path: Path) -> None:
-    layout = house.evaluated(tmp_path)
-    evaluate.run(house.params(), layout)
-    rows = record.read_table(layout.stage("evaluate") / "examples.parquet").to_pylist()
+def test_examples_tell_right_from_wrong_by_model(answered: Layout) -> None:
+    evaluate.run(house.params(), answered)
+    rows = record.read_table(answered.stage("evaluate") / "examples.parquet").to_pylist()
     assert [row["record_id"] for row in rows] == [house.row(number)["record_id"] for number in range(30)]
     assert [row["candidate_right"] for row in rows] == [number % 5 != 0 for number in range(30)]
     assert {row["base_right"] for row in rows} == {False}
@@ -77,20 +73,19 @@ def test_the_same_inputs_give_the_same_bytes(tmp_path: Path) -> None:
     assert tree_digest(other.stage("evaluate")) == tree_digest(layout.stage("evaluate"))
 
 
-def test_measured_figures_change_nothing(tmp_path: Path) -> None:
-    layout = house.evaluated(tmp_path)
-    evaluate.run(house.params(), layout)
-    before = tree_digest(layout.stage("evaluate"))
+def test_measured_figures_change_nothing(answered: Layout) -> None:
+    evaluate.run(house.params(), answered)
+    before = tree_digest(answered.stage("evaluate"))
     measured = {"latency_p95_ms": facts.Fact(value=123, unit="ms")}
-    house.write_answers(layout, {"base": lambda _: "I am sorry", "candidate": house.mostly_right}, measured)
-    evaluate.run(house.params(), layout)
-    assert tree_digest(layout.stage("evaluate")) == before
+    house.write_answers(answered, {"base": lambda _: "I am sorry", "candidate": house.mostly_right}, measured)
+    evaluate.run(house.params(), answered)
+    assert tree_digest(answered.stage("evaluate")) == before
 
 
 def test_a_label_seen_only_in_the_test_set_counts_as_a_miss(tmp_path: Path) -> None:
     layout = house.evaluated(tmp_path, rows=6)
-    new = [{"role": "user", "content": "hm"}, {"role": "assistant", "content": '{"intent": "new", "queue": "q0"}'}]
-    house.write_split(layout, [*(house.row(number) for number in range(1, 4)), house.row(9, messages=new)])
+    new = house.saying(9, "hm", '{"intent": "new", "queue": "q0"}')
+    house.write_split(layout, [*map(house.row, range(1, 4)), new])
     house.write_answers(layout, {"base": house.mostly_right, "candidate": house.mostly_right})
     found = evaluate.run(house.params(), layout)
     assert [(it.label, it.recall) for it in found.labels if it.label == "new"] == [("new", 0.0)]
@@ -98,20 +93,17 @@ def test_a_label_seen_only_in_the_test_set_counts_as_a_miss(tmp_path: Path) -> N
     assert found.overall.scores["candidate"]["macro_f1"].value == pytest.approx((2 / 3 + 1 + 1 + 0) / 4, abs=1e-6)
 
 
-def test_predictions_of_other_rows_are_refused(tmp_path: Path) -> None:
-    layout = house.evaluated(tmp_path)
-    house.write_split(layout, [house.row(number) for number in range(1, 31)])
+def test_predictions_of_other_rows_are_refused(answered: Layout) -> None:
+    house.write_split(answered, [house.row(number) for number in range(1, 31)])
     with pytest.raises(InputError, match="run the stage predict@base again"):
-        evaluate.run(house.params(), layout)
-    assert not layout.stage("evaluate").exists()
+        evaluate.run(house.params(), answered)
+    assert not answered.stage("evaluate").exists()
 
 
-def test_targets_that_are_no_json_are_refused(tmp_path: Path) -> None:
-    layout = house.evaluated(tmp_path)
-    turns = [{"role": "user", "content": "hm"}, {"role": "assistant", "content": "card_lost"}]
-    house.write_split(layout, [house.row(number) for number in range(30)], [house.row(77, messages=turns)])
+def test_targets_that_are_no_json_are_refused(answered: Layout) -> None:
+    house.write_split(answered, [*map(house.row, range(30))], [house.saying(77, "hm", "card_lost")])
     with pytest.raises(InputError, match=f"the first that of record {house.row(77)['record_id']}"):
-        evaluate.run(house.params(), layout)
+        evaluate.run(house.params(), answered)
 
 
 def test_a_split_without_test_rows_is_refused(tmp_path: Path) -> None:
@@ -124,12 +116,8 @@ def test_a_split_without_test_rows_is_refused(tmp_path: Path) -> None:
 
 def test_labels_instead_of_json(tmp_path: Path) -> None:
     layout = Layout(tmp_path)
-
-    def labelled(number: int) -> dict[str, object]:
-        turns = [{"role": "user", "content": f"m {number}"}, {"role": "assistant", "content": f"label{number % 2}"}]
-        return house.row(number, messages=turns)
-
-    house.write_split(layout, [labelled(number) for number in range(8)], [labelled(100), labelled(101)])
+    test, train = ([house.saying(n, f"m {n}", f"label{n % 2}") for n in side] for side in (range(8), (100, 101)))
+    house.write_split(layout, test, train)
     house.write_answers(layout, {"base": lambda _: "label", "candidate": lambda row: f" {house.right(row)}\n"})
     found = evaluate.run(house.params(target="label", label_field=None), layout)
     assert found.overall.scores["candidate"]["exact_match"].value == 1

@@ -36,10 +36,8 @@ def give_champion(layout: Layout) -> Path:
     """A release in production: an adapter of this run's base model, as `package` lays it out."""
     payload = layout.state / "releases" / "triage-3" / "payload"
     house.write_adapter(layout.stage("base_model") / "model", payload / "model")
-    write_json(
-        payload / "manifest.json",
-        {"method": "lora", "stages": {"base_model": tree_digest(layout.stage("base_model"))}},
-    )
+    base = tree_digest(layout.stage("base_model"))
+    write_json(payload / "manifest.json", {"method": "lora", "stages": {"base_model": base}})
     point_at(layout, payload)
     return payload
 
@@ -221,8 +219,7 @@ def test_a_full_champion_needs_no_base_model(layout: Layout) -> None:
 
 
 def test_a_prompt_longer_than_the_context_gets_no_answer(layout: Layout) -> None:
-    turns = [{"role": "user", "content": "x" * 4096}, {"role": "assistant", "content": house.target(1)}]
-    house.write_split(layout, [house.row(0), house.row(1, messages=turns)])
+    house.write_split(layout, [house.row(0), house.saying(1, "x" * 4096, house.target(1))])
     first, second = answers(layout, "base")
     assert (first["reason"], second["reason"]) == ("", "prompt_too_long")
     assert (second["answer"], second["stopped"]) == ("", False)
@@ -251,8 +248,7 @@ def test_what_ends_a_turn_is_known_without_the_weights(layout: Layout, stated: b
 
 
 def test_no_prompt_fits(layout: Layout) -> None:
-    turns = [{"role": "user", "content": "x" * 4096}, {"role": "assistant", "content": house.target(1)}]
-    house.write_split(layout, [house.row(1, messages=turns)])
+    house.write_split(layout, [house.saying(1, "x" * 4096, house.target(1))])
     assert [row["reason"] for row in answers(layout, "base")] == ["prompt_too_long"]
     assert read_json(layout.measured("predict/base") / "facts.json") == {"facts": {}}
 

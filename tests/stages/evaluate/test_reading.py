@@ -1,6 +1,8 @@
 """Held-out plain texts: each model's perplexity over them, and its ratio to others'; conversations beside them."""
 
 import math
+from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -27,8 +29,7 @@ def params(**evaluation: Any) -> Any:
 
 def document(number: int) -> dict[str, Any]:
     said = f"Page {number}. " + f"Branch {number % 4} opens at {7 + number % 3}. " * (1 + number % 3)
-    turns = [{"role": "user", "content": said.strip()}, {"role": "assistant", "content": ""}]
-    return house.row(200 + number, task="wiki", messages=turns)
+    return house.saying(200 + number, said.strip(), "", task="wiki")
 
 
 @pytest.fixture
@@ -43,18 +44,24 @@ def run(layout: Layout, which: Which, **evaluation: Any) -> None:
     predict.run(params(**evaluation), layout, which)
 
 
+def plain_losses(folder: Path, documents: Iterable[int], window: int) -> list[float]:
+    """The loss of each document by transformers' own, window by window."""
+    model, tokenizer = AutoModelForCausalLM.from_pretrained(folder), AutoTokenizer.from_pretrained(folder)
+    losses = []
+    for number in documents:
+        cut = [torch.tensor([it]) for it in texts.windows(texts.text_of(document(number)), tokenizer, window)]
+        with torch.no_grad():
+            losses.append(sum(float(model(it, labels=it).loss) * (it.shape[1] - 1) for it in cut))
+    return losses
+
+
 def test_a_texts_loss_is_that_of_transformers(mixed: Layout) -> None:
     run(mixed, "base")
     table = record.read_table(reading.file_of(mixed, "base")).to_pylist()
     assert [row["record_id"] for row in table] == [document(number)["record_id"] for number in range(6)]
     folder = mixed.stage("base_model") / "model"
-    model, tokenizer = AutoModelForCausalLM.from_pretrained(folder), AutoTokenizer.from_pretrained(folder)
-    for number, row in enumerate(table):
-        cut = [torch.tensor([it]) for it in texts.windows(texts.text_of(document(number)), tokenizer, WINDOW)]
-        with torch.no_grad():
-            wanted = sum(float(model(it, labels=it).loss) * (it.shape[1] - 1) for it in cut)
-        assert row["loss"] == pytest.approx(wanted, rel=1e-4)
-        assert row["tokens"] == len(texts.text_of(document(number)).encode()) + 1
+    assert [row["loss"] for row in table] == pytest.approx(plain_losses(folder, range(6), WINDOW), rel=1e-4)
+    assert [row["tokens"] for row in table] == [len(texts.text_of(document(n)).encode()) + 1 for n in range(6)]
     answered = record.read_table(mixed.stage("predict/base") / "predictions.parquet")["record_id"].to_pylist()
     assert answered == [house.row(number)["record_id"] for number in range(6)], "texts are not asked"
 
@@ -65,11 +72,7 @@ def test_a_model_with_a_shorter_context_reads_in_windows_of_that(mixed: Layout) 
     write_json(folder / "config.json", {**config, "max_position_embeddings": short})
     run(mixed, "base")
     row = record.read_table(reading.file_of(mixed, "base")).to_pylist()[0]
-    model, tokenizer = AutoModelForCausalLM.from_pretrained(folder), AutoTokenizer.from_pretrained(folder)
-    cut = [torch.tensor([it]) for it in texts.windows(texts.text_of(document(0)), tokenizer, short)]
-    with torch.no_grad():
-        wanted = sum(float(model(it, labels=it).loss) * (it.shape[1] - 1) for it in cut)
-    assert row["loss"] == pytest.approx(wanted, rel=1e-4)
+    assert [row["loss"]] == pytest.approx(plain_losses(folder, [0], short), rel=1e-4)
     assert row["tokens"] == len(texts.text_of(document(0)).encode()) + 1, "each token is foretold once all the same"
 
 

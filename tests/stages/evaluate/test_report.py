@@ -1,6 +1,7 @@
 """The report: complete, self-contained, the same twice, and harmless whatever customers and models write."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,9 +22,8 @@ METRICS = [
 ]
 
 
-def test_it_is_well_formed_and_loads_nothing(tmp_path: Path) -> None:
-    layout = house.evaluated(tmp_path)
-    page = page_of(layout)
+def test_it_is_well_formed_and_loads_nothing(answered: Layout) -> None:
+    page = page_of(answered)
     assert page.open == []
     assert not {"script", "link", "img", "iframe", "object", "base"} & set(page.tags)
     loading = {"src", "href", "srcset", "data", "action", "xlink:href"}
@@ -34,8 +34,8 @@ def test_it_is_well_formed_and_loads_nothing(tmp_path: Path) -> None:
     assert ("content", "default-src 'none'; style-src 'unsafe-inline'") in page.attributes
 
 
-def test_every_link_leads_somewhere(tmp_path: Path) -> None:
-    page = page_of(house.evaluated(tmp_path))
+def test_every_link_leads_somewhere(answered: Layout) -> None:
+    page = page_of(answered)
     targets = [value.removeprefix("#") for name, value in page.attributes if name == "href"]
     assert len(targets) >= 8
     assert set(targets) <= set(page.ids)
@@ -45,8 +45,7 @@ def test_every_link_leads_somewhere(tmp_path: Path) -> None:
 def test_what_people_and_models_write_is_shown_and_does_nothing(tmp_path: Path) -> None:
     layout = Layout(tmp_path)
     evil = '{"intent": "<b>bold</b>", "queue": "q"}'
-    turns = [{"role": "user", "content": NASTY}, {"role": "assistant", "content": evil}]
-    rows = [house.row(number, messages=turns, department=NASTY, language="<i>") for number in range(2)]
+    rows = [house.saying(number, NASTY, evil, department=NASTY, language="<i>") for number in range(2)]
     house.write_split(layout, [*rows, house.row(3)])
     house.write_answers(layout, {"base": lambda _: NASTY, "candidate": house.right})
     page = page_of(layout)
@@ -58,8 +57,8 @@ def test_what_people_and_models_write_is_shown_and_does_nothing(tmp_path: Path) 
     assert "&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt;" in html
 
 
-def test_figures_and_verdicts_are_there(tmp_path: Path) -> None:
-    text = page_of(house.evaluated(tmp_path)).text
+def test_figures_and_verdicts_are_there(answered: Layout) -> None:
+    text = page_of(answered).text
     assert "80.0 % right" in text
     assert "Better than the base model by 80.0 points (95% interval" in text
     assert "no champion to compare with" in text
@@ -69,43 +68,40 @@ def test_figures_and_verdicts_are_there(tmp_path: Path) -> None:
     assert "By department" in text and "By language" in text
 
 
-def test_an_undecided_comparison_says_what_it_could_have_shown(tmp_path: Path) -> None:
-    layout = house.evaluated(tmp_path)
+def test_an_undecided_comparison_says_what_it_could_have_shown(answered: Layout) -> None:
     answers = {"base": lambda _: "", "champion": house.mostly_right, "candidate": house.mostly_right}
-    house.write_answers(layout, answers)
-    text = page_of(layout).text
+    house.write_answers(answered, answers)
+    text = page_of(answered).text
     assert "No difference from the champion is shown: +0.0 points" in text
     assert "With 30 rows the comparison is underpowered for true differences below 24" in text
 
 
-def test_success_metrics_are_judged_as_far_as_the_page_can(tmp_path: Path) -> None:
-    text = page_of(house.evaluated(tmp_path), METRICS).text
+def test_success_metrics_are_judged_as_far_as_the_page_can(answered: Layout) -> None:
+    text = page_of(answered, METRICS).text
     assert "✓ met right enough evaluate.exact_match ≥ 0.7" in text
     assert "✗ missed surely right evaluate.exact_match low end ≥ 0.7" in text
     assert "… at the gate fast measured.predict.latency_p95_ms ≤ 200 measured, not on this page" in text
     assert "◷ in production used adoption ≥ 0.5 measured after rollout" in text
 
 
-def test_the_page_for_people_adds_what_was_measured(tmp_path: Path) -> None:
-    layout = house.evaluated(tmp_path)
+def test_the_page_for_people_adds_what_was_measured(answered: Layout) -> None:
     measured = {"latency_p95_ms": Fact(value=251.4, unit="ms", note="one at a time")}
-    house.write_answers(layout, {"base": lambda _: "I am sorry", "candidate": house.mostly_right}, measured)
-    digested = page_of(layout, METRICS)
+    house.write_answers(answered, {"base": lambda _: "I am sorry", "candidate": house.mostly_right}, measured)
+    digested = page_of(answered, METRICS)
     assert "251" not in digested.text and "speed" not in digested.ids
-    path = report.write_report(layout, *house.sections(METRICS))
+    path = report.write_report(answered, *house.sections(METRICS))
     page = Page(path.read_text())
-    assert path == tmp_path / "measured" / "report.html"
+    assert path == answered.root / "measured" / "report.html"
     assert "speed" in page.ids and page.open == []
     assert "✗ missed fast measured.predict.latency_p95_ms ≤ 200 251 ms" in page.text
     assert "latency_p95_ms : one at a time" in page.text
 
 
-def test_the_loss_curve_is_drawn(tmp_path: Path) -> None:
-    layout = house.evaluated(tmp_path)
-    assert "left no loss curve" in page_of(layout).text
+def test_the_loss_curve_is_drawn(answered: Layout) -> None:
+    assert "left no loss curve" in page_of(answered).text
     curve = [{"step": step, "loss": 3 / step, "lr": 0.001, "tokens": step * 10} for step in range(1, 30)]
-    write_json(layout.stage("train") / "curve.json", curve)
-    page = page_of(layout)
+    write_json(answered.stage("train") / "curve.json", curve)
+    page = page_of(answered)
     assert page.tags.count("polyline") == 3
     assert any("from 3.00 at step 1 to 0.10 at step 29" in value for _, value in page.attributes)
 
@@ -153,22 +149,16 @@ def test_ticks_are_round(low: float, high: float, expected: list[float]) -> None
 
 def test_seventy_seven_labels_fit_a_page(tmp_path: Path) -> None:
     layout = Layout(tmp_path)
+    rows = [house.saying(number, "m", f"label_number_{number % 77:02}") for number in range(154)]
+    house.write_split(layout, rows, rows[:77])
 
-    def labelled(number: int) -> dict[str, object]:
-        turns = [{"role": "user", "content": "m"}, {"role": "assistant", "content": f"label_number_{number % 77:02}"}]
-        return house.row(number, messages=turns)
+    def mostly(row: dict[str, Any]) -> str:
+        return "dunno" if row["record_id"][-1] == "0" else house.right(row)
 
-    house.write_split(layout, [labelled(number) for number in range(154)], [labelled(number) for number in range(77)])
-    answers = {
-        "base": lambda _: "dunno",
-        "candidate": lambda row: "dunno" if row["record_id"][-1] == "0" else house.right(row),
-    }
-    house.write_answers(layout, answers)
+    house.write_answers(layout, {"base": lambda _: "dunno", "candidate": mostly})
     page = page_of(layout, target="label", label_field=None)
-    width = next(
-        int(value) for name, value in page.attributes if name == "width" and value.isdigit() and int(value) > 99
-    )
-    assert width <= 1060
+    widths = [int(value) for name, value in page.attributes if name == "width" and value.isdigit()]
+    assert next(width for width in widths if width > 99) <= 1060
     assert "label_number_76 · 77" in page.text
     assert "expected label_number_00, answered (other): 1 of 2" in page.text
 
@@ -185,19 +175,18 @@ def test_breakable_labels_are_still_escaped() -> None:
     assert str(report.breakable("a_<b>")) == "a_<wbr>&lt;b&gt;"
 
 
-def test_where_a_trainings_time_went_is_a_bar_of_its_parts(tmp_path: Path) -> None:
-    layout = house.evaluated(tmp_path)
+def test_where_a_trainings_time_went_is_a_bar_of_its_parts(answered: Layout) -> None:
     shares = {"forward": 0.3, "backward": 0.45, "optimizer": 0.05, "data": 0.0002, "failures": 0.0, "other": 0.1998}
     stated = {f"time_{name}": {"value": share} for name, share in shares.items()}
     took = {"tokens_per_second": {"value": 1234.4}, "fill": {"value": 0.97}, "seconds_lost": {"value": 3}}
-    write_json(layout.measured("train") / "facts.json", {"facts": stated | took})
+    write_json(answered.measured("train") / "facts.json", {"facts": stated | took})
     parts = charts.time_bar({name: Fact(value=it["value"]) for name, it in stated.items()})
     assert [(part.name, part.start, part.width) for part in parts] == [
         ("forward", 0, 30), ("backward", 30, 45), ("optimizer", 75, 5), ("other", 80, 19.98),
     ]  # fmt: skip
-    page_of(layout)
-    report.write_report(layout, *house.sections())
-    html = (layout.root / "measured" / "report.html").read_text()
+    page_of(answered)
+    report.write_report(answered, *house.sections())
+    html = (answered.root / "measured" / "report.html").read_text()
     assert "Where the time went" in html and "backward <b>45.0 %</b>" in html
     assert "1,234 tokens a second · 97.0% of the computed positions hold a token · 3 s lost to failures" in html
-    assert "Where the time went" not in (layout.stage("evaluate") / "report.html").read_text()
+    assert "Where the time went" not in (answered.stage("evaluate") / "report.html").read_text()

@@ -1,7 +1,6 @@
 """The report's data section: rows by stage, sources, protected text, repetitions, suites, and what was planted."""
 
 from datetime import date
-from pathlib import Path
 
 import pytest
 
@@ -15,16 +14,15 @@ from tests.stages.evaluate import house
 from tests.stages.evaluate.browser import Page, page_of
 
 
-def test_the_data_section_counts_what_came_and_what_was_taken_out(tmp_path: Path) -> None:
-    layout = house.evaluated(tmp_path)
+def test_the_data_section_counts_what_came_and_what_was_taken_out(answered: Layout) -> None:
     counts = {"rows": 10, "records": 7, "quarantined": {"not_json": 1, "missing_target": 2}}
     found = {"protected": {"name": 3, "birth_date": 5}, "actions": {"name": "tokenise", "birth_date": "generalise"}}
-    write_json(layout.stage("ingest") / "result.json", {"sources": [{"id": "tickets", "counts": counts, **found}]})
+    write_json(answered.stage("ingest") / "result.json", {"sources": [{"id": "tickets", "counts": counts, **found}]})
     deduplicated = {"rows": 7, "records": 6, "quarantined": {"near_duplicate": 1}}
-    write_json(layout.stage("deduplicate") / "result.json", {"by_source": {"tickets": deduplicated}})
+    write_json(answered.stage("deduplicate") / "result.json", {"by_source": {"tickets": deduplicated}})
     drawn = {"rows": 7, "records": 6, "quarantined": {}, "not_drawn": 1}
     split = {"counts": drawn, "train_rows": 5, "test_rows": 2}
-    write_json(layout.stage("split") / "result.json", split)
+    write_json(answered.stage("split") / "result.json", split)
     expectation = {
         "type": "expect_column_values_to_not_be_null",
         "column": "prompt",
@@ -33,8 +31,8 @@ def test_the_data_section_counts_what_came_and_what_was_taken_out(tmp_path: Path
         "unexpected_count": 4,
     }
     suite = {"suite": "tickets", "source": None, "rows": 7, "success": False, "expectations": [expectation]}
-    write_json(layout.stage("validate") / "result.json", {"suites": [suite]})
-    page = page_of(layout)
+    write_json(answered.stage("validate") / "result.json", {"suites": [suite]})
+    page = page_of(answered)
     text = page.text
     assert "ingest tickets 10 7 3 0 missing target 2, not json 1" in text
     assert "deduplicate tickets 7 6 1 0 near duplicate 1" in text
@@ -66,26 +64,24 @@ def test_a_class_has_a_figure_for_every_source() -> None:
 
 
 @pytest.mark.parametrize(("refresh_days", "badge"), [(10, "stale"), (500, "fresh")])
-def test_sources_have_an_owner_a_licence_and_an_age(tmp_path: Path, refresh_days: int, badge: str) -> None:
-    layout = house.evaluated(tmp_path)
+def test_sources_have_an_owner_a_licence_and_an_age(answered: Layout, refresh_days: int, badge: str) -> None:
     dated = [house.row(number, effective_from=date(2025, 12, 1)) for number in range(4)]
-    house.write_split(layout, dated, [house.row(9, effective_from=date(2025, 12, 24))])
-    house.write_answers(layout, {"base": house.right, "candidate": house.right})
+    house.write_split(answered, dated, [house.row(9, effective_from=date(2025, 12, 24))])
+    house.write_answers(answered, {"base": house.right, "candidate": house.right})
     named = {"owner": "ada", "licence": "CC0-1.0", "refresh_days": refresh_days}
     pinned = [
         ResolvedSource(source=source("f.csv", id=name, **named), sha256="0" * 64, bytes=1)
         for name in ("tickets", "chats", "letters")
     ]
     resolved = ResolvedSources(sources=pinned, as_of=date(2026, 3, 1), vault="0" * 32)
-    write_json(layout.sources, resolved.model_dump(mode="json"))
-    text = page_of(layout).text
+    write_json(answered.sources, resolved.model_dump(mode="json"))
+    text = page_of(answered).text
     assert f"chats ada CC0-1.0 internal consent 3 2025-12-24 {badge}" in text
     assert f"tickets ada CC0-1.0 internal consent 2 2025-12-01 {badge}" in text
     assert "letters ada CC0-1.0 internal consent 0 no dates" in text
 
 
-def test_repetitions_are_said_with_the_rule_that_decides(tmp_path: Path) -> None:
-    layout = house.evaluated(tmp_path)
+def test_repetitions_are_said_with_the_rule_that_decides(answered: Layout) -> None:
     counts = {"rows": 9, "records": 5, "quarantined": {"conflict": 3, "near_test": 1}}
     told = {
         "by_source": {"a": counts},
@@ -94,8 +90,8 @@ def test_repetitions_are_said_with_the_rule_that_decides(tmp_path: Path) -> None
         "clusters": 2,
         "contradictions_kept": 3,
     }
-    write_json(layout.stage("deduplicate") / "result.json", told)
-    text = page_of(layout).text
+    write_json(answered.stage("deduplicate") / "result.json", told)
+    text = page_of(answered).text
     assert "Kept is the newer one." in text
     assert "conflict the same question and another target than a record of higher authority, or newer 3" in text
     assert "4 pairs of prompts were found near-identical; 2 groups" in text
@@ -126,17 +122,16 @@ def with_beside(layout: Layout) -> tuple[Page, Page]:
     return digested, Page(report.write_report(layout, *house.sections()).read_text())
 
 
-def test_only_the_page_for_people_says_what_was_planted_and_found(tmp_path: Path) -> None:
-    digested, page = with_beside(house.evaluated(tmp_path))
+def test_only_the_page_for_people_says_what_was_planted_and_found(answered: Layout) -> None:
+    digested, page = with_beside(answered)
     assert "Planted and found" not in digested.text
     assert "clean empty prompt 4 75.0 50.0 not found 1" in page.text
     assert page.text.index("email 2 75.0 93.8 name 4") < page.text.index("all 2 75.0 93.8 name 4")
     assert page.open == []
 
 
-def test_only_the_page_that_lies_beside_data_docs_links_there(tmp_path: Path) -> None:
-    layout = house.evaluated(tmp_path)
-    digested, page = with_beside(layout)
+def test_only_the_page_that_lies_beside_data_docs_links_there(answered: Layout) -> None:
+    digested, page = with_beside(answered)
     links = [value for name, value in page.attributes if name == "href" and not value.startswith("#")]
-    assert [(layout.root / "measured" / link).resolve().read_text() for link in links] == ["<p>Data Docs</p>"]
+    assert [(answered.root / "measured" / link).resolve().read_text() for link in links] == ["<p>Data Docs</p>"]
     assert all(value.startswith("#") for name, value in digested.attributes if name == "href")

@@ -154,9 +154,7 @@ def test_an_interrupt_leaves_nothing(many: Layout) -> None:
 def asked(layout: Layout, which: Which, **evaluation: object) -> tuple[predict.Asked, Brief]:
     located = models.locate(layout, which)
     assert located
-    made = predict.Asked(
-        models.manner(located), [house.row(number) for number in range(12)], house.params(**evaluation)
-    )
+    made = predict.Asked(models.manner(located), [*map(house.row, range(12))], house.params(**evaluation))
     return made, made.brief(located)
 
 

@@ -17,7 +17,7 @@ from tasks.core.params.training import Training
 from tasks.core.prompts import chat
 from tasks.stages.cluster.storage import node, place
 from tasks.stages.cluster.storage.place import Place
-from tasks.stages.train import loop
+from tasks.stages.train import loop, watch
 from tasks.stages.train.job import Job
 from tasks.stages.train.keeping.home import Home
 from tasks.stages.train.rows import examples as on_disk
@@ -28,6 +28,8 @@ from tests.shared import made_once
 from tests.stages.train.spawn import Workers
 from tests.tiny_model import make_tiny_model
 
+MakeJob = Callable[..., Job]
+FULL = {"method": "full", "lora_rank": None, "lora_alpha": None}
 PROMPTS = {"sort": Prompt(system="Sort the message of a bank's customer into a queue.")}
 BY_DYNAMO = pytest.mark.filterwarnings(
     "ignore:.*should not be instantiated:DeprecationWarning", r"ignore:The \.grad attribute:UserWarning"
@@ -79,6 +81,14 @@ def trainings(shared: Path) -> Path:
 @pytest.fixture(scope="session")
 def tiny(trainings: Path) -> Path:
     return made_once(trainings / "tiny", make_tiny_model)
+
+
+@pytest.fixture(scope="session")
+def tokenizer(tiny: Path) -> Any:
+    """That of the tiny model; a test that changes one makes its own."""
+    from transformers import AutoTokenizer
+
+    return AutoTokenizer.from_pretrained(tiny)
 
 
 ORIGIN = Origin(data="0" * 64, validation="0" * 64, prompts="0" * 64, model="0" * 64)
@@ -138,7 +148,7 @@ PARTS = ("checkpoints", "output", "scratch")
 
 
 @pytest.fixture
-def job(tiny: Path, folder24: Path, tmp_path: Path) -> Callable[..., Job]:
+def job(tiny: Path, folder24: Path, tmp_path: Path) -> MakeJob:
     def make(name: str = "job", rows: Path = folder24, **changes: Any) -> Job:
         return job_in(tmp_path / name, training(**changes), tiny, rows)
 
@@ -163,7 +173,7 @@ def linear() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def trained(alone: None, tiny: Path, folder24: Path, trainings: Path) -> Callable[..., Job]:
+def trained(alone: None, tiny: Path, folder24: Path, trainings: Path) -> MakeJob:
     """Trainings that came to their end, each of which is done once a session. Read only.
 
     `rows`: a folder that is made once a session as well."""
@@ -180,16 +190,14 @@ def trained(alone: None, tiny: Path, folder24: Path, trainings: Path) -> Callabl
 
 
 @pytest.fixture
-def killed(alone: None, tiny: Path, folder24: Path, trainings: Path, tmp_path: Path) -> Callable[..., Job]:
+def killed(alone: None, tiny: Path, folder24: Path, trainings: Path, tmp_path: Path) -> MakeJob:
     """Copies of trainings that were killed after a step, each of which is done once a session."""
 
     def of(rows: Path = folder24, after: int = 3, **changes: Any) -> Job:
         settings = training(**{"checkpoint_steps": 2, **changes})
 
         def train(folder: Path) -> None:
-            with pytest.MonkeyPatch.context() as patch, pytest.raises(Killed):
-                patch.setattr(Home, "tell", killed_after(after))
-                loop.train(job_in(folder, settings, tiny, rows))
+            train_until_killed(job_in(folder, settings, tiny, rows), after)
 
         name = named(f"killed-{after}", rows, settings)
         return copied(job_in(made_once(trainings / name, train), settings, tiny, rows), tmp_path / name)
@@ -208,20 +216,27 @@ def named(kind: str, rows: Path, settings: Training) -> str:
     return f"{kind}-{rows.name}-{hashlib.sha256(settings.model_dump_json().encode()).hexdigest()[:16]}"
 
 
+def losses(job: Job) -> list[float]:
+    """The loss of every step."""
+    return [point["loss"] for point in watch.read_record(job.record)]
+
+
 class Killed(Exception):
     pass
 
 
-def killed_after(steps: int, of: type[Home] = Home) -> Callable[..., None]:
-    """What in place of `of.tell` ends a training once that many steps were told."""
+def train_until_killed(job: Job, after: int, of: type[Home] = Home) -> None:
+    """Train, and end as if killed once so many steps were told to `of`, where checkpoints are kept."""
     real = of.tell
 
     def tell(home: Home, point: dict[str, Any]) -> None:
-        if point["step"] > steps:
+        if point["step"] > after:
             raise Killed
         real(home, point)
 
-    return tell
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(Killed):
+        patch.setattr(of, "tell", tell)
+        loop.train(job)
 
 
 @pytest.fixture(scope="session")

@@ -25,12 +25,12 @@ def document(number: int) -> dict[str, Any]:
 ROWS = [document(3), make_rows(1)[0], document(1), document(2), make_rows(2)[1]]
 
 
-def put_table(folder: Path, rows: list[dict[str, Any]]) -> Path:
-    """The rows as stage `split` leaves them."""
+def put_table(path: Path, rows: list[dict[str, Any]]) -> Path:
+    """Write the rows as stage `split` leaves them; return the path."""
     empty = {field.name: None for field in record.SCHEMA}
     listed = [{**empty, **row, "record_id": f"r{number}"} for number, row in enumerate(rows)]
-    record.write_table(pa.Table.from_pylist(listed, schema=record.SCHEMA), folder / "rows.parquet")
-    return folder / "rows.parquet"
+    record.write_table(pa.Table.from_pylist(listed, schema=record.SCHEMA), path)
+    return path
 
 
 def rendered(tiny: Path, rows: list[dict[str, Any]]) -> list[Example]:

@@ -21,9 +21,8 @@ from tasks.stages.train.recovery import attempts, checkpoints, watchdog
 from tasks.stages.train.recovery.attempts import MachinesChange, OutOfMemory, Unfit, WorkersLost
 from tasks.stages.train.recovery.checkpoints import Checkpoint
 from tests.patience import patience
+from tests.stages.train.conftest import MakeJob
 from tests.tiny_project import ROOT
-
-MakeJob = Callable[..., Job]
 
 
 def failing(*errors: Exception | None) -> tuple[Callable[[Job], None], list[int]]:
@@ -124,22 +123,25 @@ def test_passes_are_halved_and_who_goes_on_later_knows(job: MakeJob) -> None:
     assert later == [250] and len(failures) == 2
 
 
-def test_where_one_row_is_too_large_it_says_what_else_would_help(job: MakeJob, tmp_path: Path) -> None:
-    made = replace(job(micro_batch_tokens=300), rows=tmp_path)
-    write_json(tmp_path / "result.json", {"longest": 140})
+@pytest.mark.parametrize(
+    ("settings", "longest", "taken"),
+    [
+        ({"micro_batch_tokens": 300}, 140, [300, 150, 75]),
+        ({"micro_batch_tokens": 300, "workers": 2, "sequence_parallel": 2}, 140, [300, 150, 75, 37]),
+        ({"micro_batch_tokens": 16}, 10, [16]),
+    ],
+    ids=["alone", "workers together, of whom each has a part", "shorter than the least pass"],
+)
+def test_where_one_row_is_too_large_it_says_what_else_would_help(
+    job: MakeJob, tmp_path: Path, settings: dict[str, int], longest: int, taken: list[int]
+) -> None:
+    made = replace(job(**settings), rows=tmp_path)
+    write_json(tmp_path / "result.json", {"longest": longest})
     train, tokens = failing(*[OutOfMemory("out of memory in step 1")] * 5)
-    with pytest.raises(OutOfMemory, match=r"even for the longest row alone \(140 tokens\); set training.grad"):
+    words = rf"even for the longest row alone \({longest} tokens\); set training.grad"
+    with pytest.raises(OutOfMemory, match=words):
         attempts.until_done(made, train)
-    assert tokens == [300, 150, 75]
-
-
-def test_workers_that_take_a_row_together_need_room_for_their_parts_alone(job: MakeJob, tmp_path: Path) -> None:
-    made = replace(job(micro_batch_tokens=300, workers=2, sequence_parallel=2), rows=tmp_path)
-    write_json(tmp_path / "result.json", {"longest": 140})
-    train, tokens = failing(*[OutOfMemory("out of memory in step 1")] * 5)
-    with pytest.raises(OutOfMemory, match=r"even for the longest row alone \(140 tokens\); set training.grad"):
-        attempts.until_done(made, train)
-    assert tokens == [300, 150, 75, 37]
+    assert tokens == taken
 
 
 @pytest.mark.usefixtures("alone")
@@ -260,15 +262,6 @@ def test_more_steps_that_diverge_than_allowed_stop(job: MakeJob, spoilt: Callabl
     spoilt(4, float("nan"))
     with pytest.raises(InputError, match="the loss of step 5 is nan"):
         attempts.until_done(job(max_skipped_steps=1, checkpoint_steps=1), loop.train)
-
-
-def test_rows_shorter_than_the_least_pass_end_it_too(job: MakeJob, tmp_path: Path) -> None:
-    made = replace(job(micro_batch_tokens=16), rows=tmp_path)
-    write_json(tmp_path / "result.json", {"longest": 10})
-    train, tokens = failing(*[OutOfMemory("out of memory in step 1")] * 5)
-    with pytest.raises(OutOfMemory, match="even for the longest row alone"):
-        attempts.until_done(made, train)
-    assert tokens == [16]
 
 
 @pytest.mark.usefixtures("alone")

@@ -1,7 +1,6 @@
 """A training whose machines have no disk in common: its checkpoints, whom its workers tell, what it goes on from."""
 
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,9 +18,8 @@ from tasks.stages.train.keeping import sent
 from tasks.stages.train.keeping.away import Away
 from tasks.stages.train.recovery.attempts import MachinesChange
 from tasks.stages.train.recovery.checkpoints import KEPT
-from tests.stages.train.conftest import Killed, killed_after
+from tests.stages.train.conftest import MakeJob, train_until_killed
 
-MakeJob = Callable[..., Job]
 A, B, C, D = ("1" * 64, "2" * 64, "3" * 64, "4" * 64)
 """Digests."""
 
@@ -76,9 +74,7 @@ def test_a_training_with_a_storage_goes_on_from_what_is_sound_in_it(
     """With it go the best weights until then."""
     settings = {"rows": folder28, "checkpoint_steps": 2, "validate_steps": 1}
     whole, cut = trained(**settings), away_of(job("cut", **settings), store)
-    with pytest.MonkeyPatch.context() as patch, pytest.raises(Killed):
-        patch.setattr(Away, "tell", killed_after(5, Away))
-        loop.train(cut)
+    train_until_killed(cut, 5, Away)
     kept = stored(cut.checkpoints)
     assert [it.step for it in kept] == [4, 2]
     for each in kept[: {"none": 0, "newest": 1, "both": 2}[damage]]:
@@ -110,9 +106,7 @@ def test_who_is_asked_to_end_has_stored_its_checkpoint_first(job: MakeJob, train
 @pytest.mark.usefixtures("alone")
 def test_checkpoints_of_another_training_in_the_storage_are_passed_over(job: MakeJob, store: Place) -> None:
     cut = away_of(job("cut", checkpoint_steps=2), store)
-    with pytest.MonkeyPatch.context() as patch, pytest.raises(Killed):
-        patch.setattr(Away, "tell", killed_after(3, Away))
-        loop.train(replace(cut, inputs="of another"))
+    train_until_killed(replace(cut, inputs="of another"), 3, Away)
     assert [it.step for it in stored(cut.checkpoints)] == [2]
     loop.train(cut)
     assert "step-000000002 is of another training" in (cut.scratch / SAID).read_text()

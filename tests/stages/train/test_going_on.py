@@ -13,17 +13,14 @@ from tasks.core.errors import Refused, Unavailable
 from tasks.core.files import tree_manifest
 from tasks.stages.train import engine as engines
 from tasks.stages.train import loop
-from tasks.stages.train.job import Job
 from tasks.stages.train.proof import layout, state
 from tasks.stages.train.recovery import checkpoints, resharded
 from tasks.stages.train.rows.examples import Examples
 from tasks.stages.train.rows.order import Order
 from tests.soaking import soak
-from tests.stages.train.conftest import training
+from tests.stages.train.conftest import FULL, MakeJob, training
 
 pytestmark = pytest.mark.usefixtures("alone")
-MakeJob = Callable[..., Job]
-FULL = {"method": "full", "lora_rank": None, "lora_alpha": None}
 BF16 = {"precision": "bf16"}
 WAYS = [{}, {"zero_stage": 2}, FULL | BF16]
 ZERO_3 = {"zero_stage": 3}

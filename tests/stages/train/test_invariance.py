@@ -14,20 +14,17 @@ from safetensors.torch import load_file
 from tasks.core.files import tree_digest
 from tasks.stages.train import early_stopping, engine, loop, watch
 from tasks.stages.train.job import Job
-from tasks.stages.train.keeping.home import Home
 from tasks.stages.train.recovery import checkpoints
 from tests.soaking import soak
 from tests.stages.train import plain_texts
-from tests.stages.train.conftest import BY_DYNAMO, Killed, killed_after
+from tests.stages.train.conftest import BY_DYNAMO, FULL, MakeJob, train_until_killed
 from tests.stages.train.spawn import Workers
 
 pytestmark = pytest.mark.usefixtures("alone")
-MakeJob = Callable[..., Job]
 LARGEST = 1e-5
 """Difference of a step's loss, in fp32."""
 SETTINGS = {"global_batch_size": 10, "epochs": 2, "learning_rate": 1e-3, "validate_steps": 2}
 """24 rows in steps of 10: the last step of an epoch has 4, so that one of many workers has nothing to do."""
-FULL = {"method": "full", "lora_rank": None, "lora_alpha": None}
 
 
 def losses(job: Job) -> list[float]:
@@ -97,7 +94,7 @@ def test_no_way_to_compute_changes_the_steps(
 @pytest.mark.soak
 @pytest.mark.usefixtures("compiler")
 @BY_DYNAMO
-def test_compiled_layers_change_no_step_nor_does_a_kill(made: MakeJob, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_compiled_layers_change_no_step_nor_does_a_kill(made: MakeJob) -> None:
     """With these settings alone, since each other form is compiled for half a minute. test_kernels.py shows each time
     that a compiled layer has the loss, the gradients and the names of a plain one."""
     settings = {"layout": "packed", "zero_stage": 2, "gradient_checkpointing": True, "checkpoint_steps": 2}
@@ -105,9 +102,7 @@ def test_compiled_layers_change_no_step_nor_does_a_kill(made: MakeJob, monkeypat
     whole, cut = (made(name, kernels="compiled", **settings) for name in ("whole", "cut"))
     curve = alone(whole)
     assert curve == pytest.approx(alone(plain), abs=LARGEST)
-    with monkeypatch.context() as patch, pytest.raises(Killed):
-        patch.setattr(Home, "tell", killed_after(3))
-        loop.train(cut)
+    train_until_killed(cut, 3)
     assert alone(cut) == curve
     assert tree_digest(cut.output) == tree_digest(whole.output)
     names = [load_file(job.output / "adapter_model.safetensors").keys() for job in (plain, whole)]
@@ -170,7 +165,7 @@ FEW_RESHARDED = [{}, {"zero_stage": 3}]
 """test_three_machines.py goes on by fewer workers under ZeRO 2."""
 REST_RESHARDED = [
     {"zero_stage": 1, "sequence_parallel": 2},
-    {"zero_stage": 2, "method": "full", "lora_rank": None, "lora_alpha": None},
+    {"zero_stage": 2, **FULL},
 ]
 
 

@@ -7,7 +7,6 @@ run.
 import os
 import shutil
 import sys
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -19,12 +18,11 @@ import torch
 from tasks.core.errors import InputError
 from tasks.core.files import read_json, write_json
 from tasks.stages.train import builders, engine, kernels
-from tasks.stages.train.job import Job
 from tasks.stages.train.rows.batches import collate
 from tasks.stages.train.rows.examples import Examples
 from tasks.stages.train.target_loss import TargetLoss
 from tests.soaking import soak
-from tests.stages.train.conftest import BY_DYNAMO, training
+from tests.stages.train.conftest import BY_DYNAMO, MakeJob, training
 
 ON_GPU = {"device": "gpu", "kernels": "compiled"}
 
@@ -74,7 +72,7 @@ def test_a_step_may_take_longer_where_kernels_are_compiled() -> None:
 @pytest.mark.usefixtures("alone", "compiler")
 @pytest.mark.parametrize("backend", ["eager", *soak(["inductor"])])
 def test_compiled_rows_look_back_on_a_prefix_as_others_do(
-    job: Callable[..., Job], tiny: Path, rows24: Examples, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, backend: str
+    job: MakeJob, tiny: Path, rows24: Examples, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, backend: str
 ) -> None:
     """In one layer, as it is traced. That layers are computed alike in C++ is shown of other forms in
     test_invariance.py: each form takes half a minute to compile."""

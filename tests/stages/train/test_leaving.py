@@ -6,7 +6,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -22,8 +22,7 @@ from tasks.stages.train.machines import leaving, places
 from tasks.stages.train.recovery import checkpoints
 from tasks.stages.train.recovery.attempts import MachinesChange, WorkersLost
 from tests.patience import wait_until
-
-MakeJob = Callable[..., Job]
+from tests.stages.train.conftest import MakeJob
 
 
 @pytest.mark.usefixtures("alone")

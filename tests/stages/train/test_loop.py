@@ -1,7 +1,6 @@
 """Optimizer steps do what a few lines of plain PyTorch would, whatever the workers, passes and ZeRO stage."""
 
 import shutil
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,23 +13,16 @@ from transformers import AutoModelForCausalLM
 
 from tasks.core.errors import InputError
 from tasks.core.files import read_json, tree_digest
-from tasks.stages.train import builders, export, loop, watch
+from tasks.stages.train import builders, export, loop
 from tasks.stages.train import engine as engines
 from tasks.stages.train.desk import SAID
 from tasks.stages.train.job import Job
 from tasks.stages.train.rows.examples import Examples
 from tasks.stages.train.rows.order import Order
 from tests.soaking import soak
-from tests.stages.train.conftest import Killed as Killed
-from tests.stages.train.conftest import killed_after as killed_after
-from tests.stages.train.conftest import put_rows, rendered, training
+from tests.stages.train.conftest import MakeJob, losses, put_rows, rendered, training
 
 pytestmark = pytest.mark.usefixtures("alone")
-MakeJob = Callable[..., Job]
-
-
-def losses(job: Job) -> list[float]:
-    return [point["loss"] for point in watch.read_record(job.record)]
 
 
 def train(job: Job) -> list[float]:
@@ -178,9 +170,8 @@ def test_one_row_is_enough_to_learn_from(job: MakeJob, tiny: Path, tmp_path: Pat
 def test_what_the_last_step_makes_too_large_is_told_and_not_kept(job: MakeJob, changes: dict[str, Any]) -> None:
     """No loss comes after it."""
     made = job(weight_decay=1e300, epochs=0.2, checkpoint_steps=1, **changes)
-    with pytest.raises(
-        InputError, match=r"is no number, or too large for one; lower training.learning_rate or training.weight_d"
-    ):
+    words = r"is no number, or too large for one; lower training.learning_rate or training.weight_d"
+    with pytest.raises(InputError, match=words):
         loop.train(made)
 
 
@@ -196,7 +187,6 @@ def test_divergence_is_told_and_not_trained_on(job: MakeJob, tiny: Path, tmp_pat
     weights = load_file(broken / "model.safetensors")
     weights["model.norm.weight"].fill_(float("inf"))
     save_file(weights, broken / "model.safetensors", metadata={"format": "pt"})
-    with pytest.raises(
-        InputError, match=r"base model's own loss over row .* is nan, before anything is trained; check its weights"
-    ):
+    words = r"base model's own loss over row .* is nan, before anything is trained; check its weights"
+    with pytest.raises(InputError, match=words):
         loop.train(replace(job(), model=broken))

@@ -6,7 +6,6 @@ import shlex
 import shutil
 import socket
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +17,11 @@ from tasks.core.errors import InputError, Unavailable
 from tasks.core.params.resources import Resources
 from tasks.stages.cluster.storage import place
 from tasks.stages.train import calibrate, loop, watch
-from tasks.stages.train.job import Job
 from tasks.stages.train.preflight import estimate, room, shape, speed, workload
 from tasks.stages.train.preflight.estimate import Estimate
 from tasks.stages.train.preflight.speed import Measured, Speed
 from tasks.stages.train.rows import examples as on_disk
-from tests.stages.train.conftest import training
+from tests.stages.train.conftest import FULL, MakeJob, training
 
 MIB = 1 / 1024
 """In GiB."""
@@ -52,9 +50,7 @@ def test_the_shape_is_that_of_the_loaded_model(tiny: Path) -> None:
 
 
 @pytest.mark.parametrize("changes", [{}, {"micro_batch_tokens": 200, "global_batch_size": 5, "epochs": 1.5}], ids=str)
-def test_steps_and_tokens_are_those_of_the_training(
-    trained: Callable[..., Job], tiny: Path, changes: dict[str, Any]
-) -> None:
+def test_steps_and_tokens_are_those_of_the_training(trained: MakeJob, tiny: Path, changes: dict[str, Any]) -> None:
     made = trained(**changes)
     curve = watch.read_record(made.record)
     work = told(tiny, made.rows, **changes).workload
@@ -162,7 +158,7 @@ def test_a_speed_is_calibrated_by_real_steps(
 
 
 @pytest.mark.usefixtures("alone")
-def test_where_nobody_has_tokenised_rows_they_are_made_up(job: Callable[..., Job], tmp_path: Path) -> None:
+def test_where_nobody_has_tokenised_rows_they_are_made_up(job: MakeJob, tmp_path: Path) -> None:
     calibrate.make_up(tmp_path / "rows", 48, 259)
     made = dataclasses.replace(job(global_batch_size=16), rows=tmp_path / "rows")
     told = calibrate.measure(made, 0.0)
@@ -174,9 +170,8 @@ def test_a_calibration_that_gets_nowhere_says_why(
 ) -> None:
     code = "raise MemoryError('one thing more')"
     monkeypatch.setattr(calibrate, "python", lambda: shlex.join([sys.executable, "-I", "-c", code]))
-    with pytest.raises(
-        Unavailable, match=r"got through no step \(exit code 1\): MemoryError: one thing more; leave --calibrate out"
-    ):
+    words = r"got through no step \(exit code 1\): MemoryError: one thing more; leave --calibrate out"
+    with pytest.raises(Unavailable, match=words):
         calibrate.of(training(), shape.read(tiny), tiny, folder24, "r1", tmp_path)
 
 
@@ -216,10 +211,9 @@ def test_the_first_change_with_which_it_fits_is_named(
 
 
 def test_more_than_there_is_of_what_is_certain_is_refused(tiny: Path, folder24: Path) -> None:
-    full = {"method": "full", "lora_rank": None, "lora_alpha": None}
     with pytest.raises(InputError, match=r"a worker needs 0.0 GiB for weights, .* and has 0.0 GiB; take more machines"):
-        estimate.require(told(tiny, folder24, memory=3 * MIB, **full))
-    it = told(tiny, folder24, memory=1, **full)
+        estimate.require(told(tiny, folder24, memory=3 * MIB, **FULL))
+    it = told(tiny, folder24, memory=1, **FULL)
     with pytest.raises(InputError, match=r"checkpoints and weights take .* GiB are free; make room"):
         estimate.require(dataclasses.replace(it, room=dataclasses.replace(it.room, disk=1000)))
 
@@ -260,7 +254,7 @@ def test_whether_what_is_offloaded_fits_is_known_where_the_host_is(tiny: Path, f
 
 @pytest.mark.usefixtures("alone")
 def test_a_worker_looks_at_its_own_machine_before_it_loads_a_model(
-    job: Callable[..., Job], monkeypatch: pytest.MonkeyPatch
+    job: MakeJob, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[int] = []
 
@@ -270,9 +264,8 @@ def test_a_worker_looks_at_its_own_machine_before_it_loads_a_model(
 
     monkeypatch.setattr(room, "of_worker", of_worker)
     monkeypatch.delattr(loop, "loaded")
-    with pytest.raises(
-        InputError, match=rf"a worker needs 0.0 GiB for weights, .* and has on {socket.gethostname()} 0.0"
-    ):
+    words = rf"a worker needs 0.0 GiB for weights, .* and has on {socket.gethostname()} 0.0"
+    with pytest.raises(InputError, match=words):
         loop.train(job(workers=8, least_workers=1, zero_stage=3))
     assert seen == [1]  # as many as there are
 
@@ -306,7 +299,7 @@ def test_advice_is_what_the_parameters_take(tiny: Path, folder24: Path, method: 
 
 
 def test_on_a_cpu_what_is_offloaded_lies_in_the_same_memory(tiny: Path, folder24: Path) -> None:
-    changes = {"method": "full", "lora_rank": None, "lora_alpha": None, "zero_stage": 3, "offload": "cpu"}
+    changes = {**FULL, "zero_stage": 3, "offload": "cpu"}
     needs = told(tiny, folder24, **changes).memory
     assert told(tiny, folder24, memory=(needs.device + needs.host / 2) / estimate.GIB, **changes).fits is False
     assert told(tiny, folder24, memory=(needs.device + needs.host) * 1.01 / estimate.GIB, **changes).fits

@@ -11,16 +11,14 @@ import torch
 
 from tasks.stages.train import builders, loop
 from tasks.stages.train import engine as engines
-from tasks.stages.train.job import Job
 from tasks.stages.train.preflight import memory, shape
 from tasks.stages.train.rows import examples
 from tasks.stages.train.rows.batches import collate
 from tasks.stages.train.rows.order import Order
 from tests.soaking import soak
-from tests.stages.train.conftest import training
+from tests.stages.train.conftest import FULL, MakeJob, training
 
 pytestmark = pytest.mark.usefixtures("alone")
-FULL = {"method": "full", "lora_rank": None, "lora_alpha": None}
 
 
 @contextmanager
@@ -65,7 +63,7 @@ FEW = [
 @pytest.mark.filterwarnings("ignore")  # of objects that are about to go, which the collector hands out
 @pytest.mark.parametrize(("method", "precision", "stage"), [*FEW, *soak(it for it in CASES if it not in FEW)])
 def test_the_memory_foretold_is_what_deepspeed_allocates(
-    job: Callable[..., Job], tiny: Path, monkeypatch: pytest.MonkeyPatch, method: str, precision: str, stage: int
+    job: MakeJob, tiny: Path, monkeypatch: pytest.MonkeyPatch, method: str, precision: str, stage: int
 ) -> None:
     monkeypatch.setattr(builders, "BUCKET", 100)
     monkeypatch.setattr(memory, "RUNTIME", {"cpu": 0})

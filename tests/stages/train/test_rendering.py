@@ -12,11 +12,6 @@ from tasks.stages.train.rows import rendering
 TURNS = [{"role": "system", "content": "Sort."}, {"role": "user", "content": "My card <b>is</b> gone\n\n"}]
 
 
-@pytest.fixture(scope="module")
-def tokenizer(tiny: Path) -> Any:
-    return AutoTokenizer.from_pretrained(tiny)
-
-
 def render(tokenizer: Any, tiny: Path, target: str) -> rendering.Example:
     return rendering.render(TURNS, target, tokenizer, rendering.stop_tokens(tokenizer, tiny))
 

@@ -2,20 +2,19 @@
 
 import contextlib
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import torch
 
 from tasks.core.errors import InputError
-from tasks.stages.train.job import Job
 from tasks.stages.train.machines import places
 from tasks.stages.train.preflight import estimate, parts, shape, workload
 from tasks.stages.train.rows.batches import collate
 from tasks.stages.train.rows.examples import Examples
 from tasks.stages.train.sequence import Part, Together
-from tests.stages.train.conftest import training
+from tests.stages.train.conftest import MakeJob, training
 
 ROWS = [0, 7, 11, 2]
 
@@ -92,7 +91,7 @@ def test_preflight_counts_a_worker_s_part(tiny: Path, folder24: Path) -> None:
     ids=str,
 )
 def test_workers_of_a_cluster_come_in_groups(
-    settings: dict[str, int], groups: list[int], job: Callable[..., Job], monkeypatch: pytest.MonkeyPatch
+    settings: dict[str, int], groups: list[int], job: MakeJob, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     wanted: list[list[int]] = []
     given = iter([0, 8])

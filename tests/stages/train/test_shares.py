@@ -1,6 +1,6 @@
 """Where the time of a worker goes; what it waits for others counts apart."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from itertools import count
@@ -12,9 +12,9 @@ from torch import distributed
 
 from tasks.core.files import read_json
 from tasks.stages.train import loop
-from tasks.stages.train.job import Job
 from tasks.stages.train.shares import EVERY, PARTS, Shares
 from tests.patience import wait_until
+from tests.stages.train.conftest import MakeJob
 from tests.stages.train.spawn import DONE, Workers
 
 TICKS = 10
@@ -93,9 +93,7 @@ def late(folder: Path, patch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("stage", [0, 2, 3])
-def test_who_waits_for_another_worker_communicates(
-    job: Callable[..., Job], pair: Workers, tmp_path: Path, stage: int
-) -> None:
+def test_who_waits_for_another_worker_communicates(job: MakeJob, pair: Workers, tmp_path: Path, stage: int) -> None:
     made = job(zero_stage=stage, global_batch_size=8)
     (tmp_path / "clock").touch()
     assert pair.answers(made, partial(late, tmp_path)) == [DONE] * 2

@@ -3,38 +3,28 @@ or at its first step."""
 
 import dataclasses
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import pytest
 import torch
 from transformers import AutoTokenizer
 
-from tasks.core import record
 from tasks.core.errors import InputError, Refused
 from tasks.core.prompts import chat
 from tasks.stages.train import builders, handling, loop, target_loss
 from tasks.stages.train import engine as engine_module
-from tasks.stages.train.job import Job
 from tasks.stages.train.rows import batches, examples, passes, proof, rendering
 from tasks.stages.train.rows.batches import Batch
 from tasks.stages.train.sequence import Together, Ulysses, Whole
 from tests.stages.train import plain_texts
-from tests.stages.train.conftest import PROMPTS, make_rows, put_rows, rendered
+from tests.stages.train.conftest import PROMPTS, MakeJob, make_rows, put_rows, rendered
+from tests.stages.train.plain_texts import put_table
 from tests.stages.train.spawn import Workers
 
-MakeJob = Callable[..., Job]
 Patch = pytest.MonkeyPatch
-
-
-def as_table(path: Path, count: int) -> Path:
-    empty = {field.name: None for field in record.SCHEMA}
-    rows = [{**empty, **row, "record_id": f"r{number}"} for number, row in enumerate(make_rows(count))]
-    record.write_table(pa.Table.from_pylist(rows, schema=record.SCHEMA), path)
-    return path
 
 
 def change_example(change: Callable[[list[int], int], tuple[list[int], int]]) -> Callable[[Patch], None]:
@@ -77,7 +67,7 @@ def test_a_fault_in_the_tokens_is_found_in_the_files(
     tiny: Path, tmp_path: Path, monkeypatch: Patch, fault: str
 ) -> None:
     plant, words = IN_ROWS[fault]
-    table, tokenizer = as_table(tmp_path / "rows.parquet", 6), AutoTokenizer.from_pretrained(tiny)
+    table, tokenizer = put_table(tmp_path / "rows.parquet", make_rows(6)), AutoTokenizer.from_pretrained(tiny)
     stops = rendering.stop_tokens(tokenizer, tiny)
 
     def prove(name: str) -> None:
@@ -120,7 +110,7 @@ def test_a_template_that_begins_twice_is_found(tiny: Path) -> None:
 
 
 def test_ids_that_do_not_fit_and_rows_that_are_missing_are_found(tiny: Path, tmp_path: Path) -> None:
-    table, tokenizer = as_table(tmp_path / "rows.parquet", 6), AutoTokenizer.from_pretrained(tiny)
+    table, tokenizer = put_table(tmp_path / "rows.parquet", make_rows(6)), AutoTokenizer.from_pretrained(tiny)
     stops, made = rendering.stop_tokens(tokenizer, tiny), rendered(tiny, 6)
     right = examples.together(made)
     wrapped = dataclasses.replace(right, tokens=right.tokens.astype(np.uint8))
@@ -394,11 +384,5 @@ def test_a_fault_in_a_pass_of_two_workers_is_found(
     assert not made.record.exists() or not made.record.read_text(), "no step counts"
 
 
-def names() -> Iterator[str]:
-    yield from IN_ROWS
-    yield from IN_STEPS
-    yield from IN_PARTS
-
-
 def test_at_least_fifteen_faults_are_planted() -> None:
-    assert len(set(names())) >= 15
+    assert len({*IN_ROWS, *IN_STEPS, *IN_PARTS}) >= 15

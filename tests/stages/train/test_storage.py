@@ -6,7 +6,6 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -18,13 +17,11 @@ from tasks.core.files import tree_digest, tree_manifest
 from tasks.stages.cluster.storage import node, place, trees
 from tasks.stages.cluster.storage.place import Place
 from tasks.stages.train.desk import Desk
-from tasks.stages.train.job import Job
 from tests import other_clock
-from tests.object_store import settings
+from tests.object_store import point_at, settings
 from tests.soaking import soak
 from tests.tiny_project import ROOT
 
-MakeJob = Callable[..., Job]
 A = "1" * 64
 """A digest."""
 WAITS = "does not answer"
@@ -140,8 +137,7 @@ def test_a_store_of_objects_takes_and_gives_by_keys_of_its_own(
 ) -> None:
     given = settings(object_store)
     with monkeypatch.context() as patch:
-        for name, value in given.items():
-            patch.setenv(name, value)
+        point_at(object_store, patch)
         s3fs.S3FileSystem(skip_instance_cache=True).makedirs("training", exist_ok=True)
     for name, value in given.items():
         monkeypatch.setenv(name, "nothing")  # restored after the test, whatever is adopted
@@ -162,8 +158,7 @@ def test_a_store_of_objects_takes_and_gives_by_keys_of_its_own(
 def test_a_wrong_key_ends_it_at_once(
     object_store: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for name, value in (settings(object_store) | {"AWS_SECRET_ACCESS_KEY": "wrong"}).items():
-        monkeypatch.setenv(name, value)
+    point_at(object_store, monkeypatch, AWS_SECRET_ACCESS_KEY="wrong")
     with pytest.raises(InputError, match=r"refuses this machine \(.*\); give it keys in HALLMARK_TRAINING_AWS_ACCESS"):
         trees.put(Place("s3://training/x"), "x", folder_of(tmp_path / "a", one=b"data"), {"one": "0" * 64})
     assert WAITS not in capsys.readouterr().out
@@ -190,8 +185,7 @@ def test_a_setting_that_never_works_ends_it_at_once_and_is_named(
     monkeypatch.setattr(place, "SETTING_SECONDS", 0.05)
     monkeypatch.setattr(place, "AGAIN_SECONDS", 0.1)
     value = object_store.replace("http:", "https:") if value == "https" else value
-    for name, given in (settings(object_store) | {setting: value}).items():
-        monkeypatch.setenv(name, given)
+    point_at(object_store, monkeypatch, **{setting: value})
     bucket = value if setting == "bucket" else "training"
     with pytest.raises(InputError, match=f"{bucket}/x cannot be reached as it is set .*look at bucket and prefix"):
         trees.put(Place(f"s3://{bucket}/x"), "x", folder_of(tmp_path / "a", one=b"data"), {"one": "0" * 64})
@@ -254,8 +248,7 @@ except InputError as error:
 def test_a_bucket_that_is_not_there_is_an_input_error(
     object_store: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name, value in settings(object_store).items():
-        monkeypatch.setenv(name, value)
+    point_at(object_store, monkeypatch)
     with pytest.raises(InputError, match=r"nothing can be stored in s3://nowhere/x .*is there such a bucket"):
         trees.put(Place("s3://nowhere/x"), "x", folder_of(tmp_path / "a", one=b"data"), {"one": "0" * 64})
 

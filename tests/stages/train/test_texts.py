@@ -15,23 +15,15 @@ from tasks.core import texts
 from tasks.core.errors import InputError, Refused
 from tasks.core.files import tree_digest
 from tasks.core.params.prompts import Prompt
-from tasks.stages.train import loop, watch
-from tasks.stages.train.job import Job
+from tasks.stages.train import loop
 from tasks.stages.train.rows import examples, proof, tokenise
 from tasks.stages.train.rows.rendering import Example, examples_of, stop_tokens
 from tests.shared import made_once
 from tests.stages.train import plain_texts
-from tests.stages.train.conftest import make_rows, put_rows, training
+from tests.stages.train.conftest import FULL, MakeJob, losses, make_rows, put_rows
 from tests.stages.train.plain_texts import BOTH, ROWS, SETTINGS, WINDOW, document, put_table, rendered
 
 END, START = "<|im_end|>", "<|im_start|>"
-FULL = {"method": "full", "lora_rank": None, "lora_alpha": None}
-MakeJob = Callable[..., Job]
-
-
-@pytest.fixture(scope="module")
-def tokenizer(tiny: Path) -> Any:
-    return AutoTokenizer.from_pretrained(tiny)
 
 
 @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -111,14 +103,14 @@ FAULTS: dict[str, tuple[Callable[[list[Example]], list[Example]], str]] = {
 def test_the_stage_takes_windows_of_texts_and_conversations_in_their_order(
     tiny: Path, tokenizer: Any, tmp_path: Path
 ) -> None:
-    table, stops = put_table(tmp_path, ROWS), stop_tokens(tokenizer, tiny)
+    table, stops = put_table(tmp_path / "rows.parquet", ROWS), stop_tokens(tokenizer, tiny)
     made = list(tokenise.rendered(table, BOTH, tokenizer, stops))
     assert len(made) == len(ROWS) and [one for each in made for one in each] == rendered(tiny, ROWS)
 
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_fault_in_a_texts_tokens_is_found(tiny: Path, tokenizer: Any, tmp_path: Path, fault: str) -> None:
-    table, made, (plant, words) = put_table(tmp_path, ROWS), rendered(tiny, ROWS), FAULTS[fault]
+    table, made, (plant, words) = put_table(tmp_path / "rows.parquet", ROWS), rendered(tiny, ROWS), FAULTS[fault]
     stops = stop_tokens(tokenizer, tiny)
     proof.prove(examples.read(put_rows(tmp_path / "right", made)), table, BOTH, tokenizer, stops)
     with pytest.raises(Refused, match=rf"row 1 \(record r0\): .*({words})"):
@@ -127,7 +119,7 @@ def test_a_fault_in_a_texts_tokens_is_found(tiny: Path, tokenizer: Any, tmp_path
 
 def test_texts_that_are_missing_at_the_end_are_found(tiny: Path, tokenizer: Any, tmp_path: Path) -> None:
     rows = [document(1), document(3)]
-    table, made = put_table(tmp_path, rows), rendered(tiny, rows)
+    table, made = put_table(tmp_path / "rows.parquet", rows), rendered(tiny, rows)
     count, stops = len(made), stop_tokens(tokenizer, tiny)
     for left in (made[:-1], [*made, made[-1]], made[:1]):
         with pytest.raises(Refused, match=rf"expected the tokens of {count} rows, found those of {len(left)}"):
@@ -138,10 +130,6 @@ def test_texts_that_are_missing_at_the_end_are_found(tiny: Path, tokenizer: Any,
 def folder(tiny: Path, shared: Path) -> Path:
     """Texts and conversations as tokens."""
     return made_once(shared / "texts", lambda folder: plain_texts.put_tokens(tiny, folder))
-
-
-def losses(job: Job) -> list[float]:
-    return [point["loss"] for point in watch.read_record(job.record)]
 
 
 @pytest.mark.parametrize(
@@ -186,7 +174,3 @@ def test_the_loss_of_a_text_that_was_held_out_falls(trained: MakeJob, folder: Pa
 def test_impossible_prompts_are_refused(changes: dict[str, Any], words: str) -> None:
     with pytest.raises(ValueError, match=words):
         Prompt(**changes)
-
-
-def test_settings_allow_texts_with_every_method() -> None:
-    assert [training(**changes).method for changes in ({}, {"method": "qlora"}, FULL)] == ["lora", "qlora", "full"]

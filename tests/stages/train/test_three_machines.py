@@ -24,11 +24,11 @@ from tasks.stages.train.job import Job
 from tests.patience import wait_until
 from tests.stages.evaluate import house
 from tests.stages.train import three_machines
+from tests.stages.train.conftest import MakeJob
 from tests.stages.train.three_machines import HEAD, Machines
 from tests.tiny_project import ROOT
 
 pytestmark = [pytest.mark.s3, pytest.mark.slow, pytest.mark.timeout(1500)]
-MakeJob = Callable[..., Job]
 SETTINGS = {
     "learning_rate": 1e-3,
     "zero_stage": 2,

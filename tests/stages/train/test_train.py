@@ -45,11 +45,11 @@ from tests import tiny_project
 from tests.patience import patience, wait_until
 from tests.processes import title
 from tests.shared import made_once
-from tests.stages.train.conftest import VALIDATING, make_rows
+from tests.stages.train.conftest import FULL, VALIDATING, make_rows
+from tests.stages.train.plain_texts import put_table
 
 STEPS = 180
 """Enough that a training is stopped twice before its end: it takes some 20 steps until a signal has stopped it."""
-FULL = {"method": "full", "lora_rank": None, "lora_alpha": None}
 
 
 def put_params(root: Path, **training: object) -> None:
@@ -89,9 +89,7 @@ def prepare(root: Path, tiny: Path) -> Layout:
     shutil.copytree(tiny, layout.root / "examples" / "model")
     put_params(layout.root)
     base_model.run(params_file.load(layout.params), layout)
-    empty = {field.name: None for field in record.SCHEMA}
-    rows = [{**empty, **row, "record_id": f"r{place}", "task": "triage"} for place, row in enumerate(make_rows(28))]
-    record.write_table(pa.Table.from_pylist(rows, schema=record.SCHEMA), layout.stage("split") / "train.parquet")
+    put_table(layout.stage("split") / "train.parquet", [row | {"task": "triage"} for row in make_rows(28)])
     validating = pa.table([[f"r{place}" for place in VALIDATING], VALIDATING], schema=record.VALIDATION)
     record.write_table(validating, layout.stage("split") / "validation.parquet")
     write_json(layout.stages, {"train": "0" * 64})
@@ -206,9 +204,8 @@ def test_looks_at_rows_that_are_not_there_are_refused(ready: Layout) -> None:
     tokenise.run(params_file.load(ready.params), ready)
     params = params_file.load(ready.params)  # which would refuse it itself, if the split were that of these parameters
     looking = params.model_copy(update={"training": params.training.model_copy(update={"patience": 2})})
-    with pytest.raises(
-        InputError, match=r"training.patience is set.* set data.validation_share, or leave out patience"
-    ):
+    words = r"training.patience is set.* set data.validation_share, or leave out patience"
+    with pytest.raises(InputError, match=words):
         train.run(looking, ready)
 
 

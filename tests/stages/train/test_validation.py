@@ -1,7 +1,6 @@
 """Rows that no step learns from say which weights were best, and when to stop."""
 
 import shutil
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -25,10 +24,9 @@ from tasks.stages.train.rows.order import Order
 from tasks.stages.train.train import CURVE, epochs_of
 from tests.shared import made_once
 from tests.soaking import soak
-from tests.stages.train.conftest import VALIDATING, copied, put_rows, rendered, training
+from tests.stages.train.conftest import VALIDATING, MakeJob, copied, put_rows, rendered, training
 
 pytestmark = pytest.mark.usefixtures("alone")
-MakeJob = Callable[..., Job]
 OVERFITS = {
     "epochs": 30, "validate_steps": 2, "checkpoint_steps": 4, "schedule": "constant", "lora_dropout": 0.5, "patience": 3
 }  # fmt: skip

@@ -1,7 +1,7 @@
 """A machine with other versions is named before it trains."""
 
 import socket
-from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -12,6 +12,7 @@ from tasks.stages.cluster import versions
 from tasks.stages.cluster.versions import Versions
 from tasks.stages.train import loop
 from tasks.stages.train.job import Job
+from tests.stages.train.conftest import MakeJob
 from tests.stages.train.spawn import Workers
 
 
@@ -23,9 +24,8 @@ def having(**libraries: str) -> Versions:
 def test_a_machine_with_another_version_is_named() -> None:
     here = versions.of_here()
     here.require_here()
-    with pytest.raises(
-        InputError, match=rf"has torch {here.libraries['torch'].replace('+', '.')} in place of 1.0; every"
-    ):
+    words = rf"has torch {here.libraries['torch'].replace('+', '.')} in place of 1.0; every"
+    with pytest.raises(InputError, match=words):
         having(torch="1.0").require_here()
     with pytest.raises(InputError, match=r"has Python 3.* in place of 2.7"):
         here.model_copy(update={"python": "2.7"}).require_here()
@@ -58,7 +58,7 @@ def test_machines_that_train_together_have_the_same_builds_and_libraries() -> No
 
 
 @pytest.mark.usefixtures("alone")
-def test_a_worker_looks_at_both_before_it_trains(job: Callable[..., Job], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_worker_looks_at_both_before_it_trains(job: MakeJob, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(InputError, match=r"in place of 1.0"):
         loop.work({"job": Job(**{**vars(job()), "versions": having(torch="1.0")})})
 
@@ -78,26 +78,20 @@ def test_a_worker_looks_at_both_before_it_trains(job: Callable[..., Job], monkey
         loop.work({"job": job()})
 
 
-def short_of_memory(patch: pytest.MonkeyPatch) -> None:
-    """The second of two machines."""
+def second_fails(error: Exception, patch: pytest.MonkeyPatch) -> None:
+    """Of two machines."""
 
     def require(_: Job) -> None:
         if distributed.get_rank() == 1:
-            raise InputError("on two weights need 9 GiB")
-
-    patch.setattr(loop, "require_memory", require)
-
-
-def without_the_model(patch: pytest.MonkeyPatch) -> None:
-    def require(_: Job) -> None:
-        if distributed.get_rank() == 1:
-            raise FileNotFoundError("there is no config.json")
+            raise error
 
     patch.setattr(loop, "require_memory", require)
 
 
 @pytest.mark.slow
-def test_what_one_machine_cannot_do_all_of_them_refuse(job: Callable[..., Job], pair: Workers) -> None:
+def test_what_one_machine_cannot_do_all_of_them_refuse(job: MakeJob, pair: Workers) -> None:
     """Or the others would wait for it."""
-    assert pair.answers(job(), short_of_memory) == ["on two weights need 9 GiB\n"] * 2
-    assert pair.answers(job(), without_the_model) == [f"on {socket.gethostname()}: there is no config.json\n"] * 2
+    without_room = partial(second_fails, InputError("on two weights need 9 GiB"))
+    assert pair.answers(job(), without_room) == ["on two weights need 9 GiB\n"] * 2
+    without_model = partial(second_fails, FileNotFoundError("there is no config.json"))
+    assert pair.answers(job(), without_model) == [f"on {socket.gethostname()}: there is no config.json\n"] * 2

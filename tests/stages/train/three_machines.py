@@ -97,10 +97,8 @@ class Machines:
     def bucket(self, name: str) -> None:
         """Make a bucket."""
         with pytest.MonkeyPatch.context() as patch:
-            for key, value in object_store.settings(self._store).items():
-                patch.setenv(key, value)
-            files = s3fs.S3FileSystem(skip_instance_cache=True)
-            files.makedirs(name, exist_ok=True)
+            object_store.point_at(self._store, patch)
+            s3fs.S3FileSystem(skip_instance_cache=True).makedirs(name, exist_ok=True)
 
     def stop_store(self) -> None:
         self.kill(HUB)

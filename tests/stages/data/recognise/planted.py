@@ -114,24 +114,14 @@ class Values:
         self.fake.seed_instance(seed)
         self.rng = random.Random(seed)
         self.german = locale.startswith("de")
+        self.first, self.last, self.email = self.fake.first_name, self.fake.last_name, self.fake.email
+        self.phone = self.fake.phone_number
 
     def make(self, gap: str) -> str:
         return str(getattr(self, gap)())
 
     def name(self) -> str:
         return f"{self.first()} {self.last()}"
-
-    def first(self) -> str:
-        return self.fake.first_name()
-
-    def last(self) -> str:
-        return self.fake.last_name()
-
-    def email(self) -> str:
-        return self.fake.email()
-
-    def phone(self) -> str:
-        return self.fake.phone_number()
 
     def iban(self) -> str:
         compact = self.fake.iban()
@@ -145,16 +135,13 @@ class Values:
         return self.fake.address().replace("\n", ", ")
 
     def birth_date(self) -> str:
-        return self.fake.date_of_birth().strftime(
-            "%d.%m.%Y" if self.german else self.rng.choice(["%m/%d/%Y", "%Y-%m-%d"])
-        )
+        form = "%d.%m.%Y" if self.german else self.rng.choice(["%m/%d/%Y", "%Y-%m-%d"])
+        return self.fake.date_of_birth().strftime(form)
 
     def identity(self) -> str:
-        return (
-            self._tax_id()
-            if self.german
-            else f"{self.rng.randint(100, 665)}-{self.rng.randint(10, 99)}-{self._digits(4)}"
-        )
+        if self.german:
+            return self._tax_id()
+        return f"{self.rng.randint(100, 665)}-{self.rng.randint(10, 99)}-{self._digits(4)}"
 
     def network(self) -> str:
         return self.rng.choice([self.fake.ipv4(), self.fake.ipv6()])
@@ -170,10 +157,9 @@ class Values:
         return self.rng.choice([f"ghp_{key}", f"AKIA{''.join(self.rng.choices(string.ascii_uppercase, k=16))}"])
 
     def health(self) -> str:
+        german = ["Migräne", "Epilepsie", "Depression", "Arthritis", "Herzinsuffizienz"]
         english = ["asthma", "epilepsy", "diabetes", "arthritis", "multiple sclerosis", "migraines"]
-        return self.rng.choice(
-            ["Migräne", "Epilepsie", "Depression", "Arthritis", "Herzinsuffizienz"] if self.german else english
-        )
+        return self.rng.choice(german if self.german else english)
 
     def _digits(self, count: int) -> str:
         return "".join(self.rng.choices(string.digits, k=count))

@@ -14,20 +14,8 @@ from tests.stages.data.build import Run, messages, table
 
 HOSTILE = [
     *["a", "A", "1", "1 ", "1-", "0", "(0", "+1 ", "1.", "1/", "_", " ", "\n", "\uff11", "1\u200b", "e\u0301"],
-    *[
-        "Aa ",
-        "Aa, ",
-        "Aa\n",
-        "Aa-",
-        "a-",
-        "A. ",
-        "\u00c4\u00e4 ",
-        "'a",
-        "a\t\t\t",
-        "Von von ",
-        "Am Aa ",
-        "Aa Stra\u00dfe ",
-    ],
+    *["Aa ", "Aa, ", "Aa\n", "Aa-", "a-", "A. ", "\u00c4\u00e4 ", "'a", "a\t\t\t", "Von von ", "Am Aa "],
+    "Aa Stra\u00dfe ",
     *["a@", "a.", "a dot ", "a@b.c", "a:", "a://b:c", "0f:", "1.1.", "1 may ", "DE89 3704 ", "4111 1111 1111 111 "],
     *["key=", "sk-", "xapp-1-A-", "eyJaaaaaaaaa.", "password is ", "-----BEGIN PRIVATE KEY-----", "Aa1@.-:/ "],
     *["my name is ", "Dear ", "regards, ", "my son ", "born ", "iban ", "account number is ", "1 Aa Street "],

@@ -34,11 +34,8 @@ def test_a_secret_is_found(text: str, value: str) -> None:
 
 
 def test_a_private_key_is_found_to_its_end_or_as_far_as_it_goes() -> None:
-    begin, body, end = (
-        "-----BEGIN RSA PRIVATE KEY-----",
-        "\nMIIEow1bAAKCAQEA7Vh2\nAQEA\n",
-        "-----END RSA PRIVATE KEY-----",
-    )
+    begin, end = "-----BEGIN RSA PRIVATE KEY-----", "-----END RSA PRIVATE KEY-----"
+    body = "\nMIIEow1bAAKCAQEA7Vh2\nAQEA\n"
     assert seen(f"key:\n{begin}{body}{end}\nbye")[0] == (begin + body + end, "CREDENTIAL")
     assert seen(f"{begin}{body}")[0][0].startswith(begin + "\nMIIE")
 
