@@ -34,7 +34,7 @@ class AskingAgent:
         key.unlink()
 
     def asked(self) -> str:
-        """Wait until the owner is asked, and return what."""
+        """Wait until the owner is asked something, and return the question."""
         place = self._folder / "asked"
         # The file is made first, and written then.
         return wait_until(lambda: place.read_text() if place.exists() else "", "the agent to ask its owner")

@@ -136,7 +136,7 @@ def table(rows: list[Row], outcome: bool) -> str:
 
 
 def document(path: Path, text: str) -> str:
-    """What the document is with this table in it."""
+    """Return the text of the document with this table in it."""
     before, _, rest = path.read_text().partition(BEGIN)
     return f"{before}{BEGIN}{text}{END}{rest.partition(END)[2]}"
 

@@ -126,7 +126,7 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what is not asked for; the longest files come first, so that at the end no process waits for one."""
+    """Leave out tests that were not asked for. The longest files come first, so that no worker is idle at the end."""
     soaking.select(items, config)
     items.sort(key=lambda item: -_seconds(item.path))
 

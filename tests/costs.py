@@ -58,11 +58,11 @@ class Process(NamedTuple):
     own: float
     """Seconds of processor of the process itself."""
     reaped: float
-    """Seconds of processor of the children that it has waited for."""
+    """Seconds of processor of the child processes that it has waited for."""
     file: str = ""
     """Test file in which it was started, if it is one of the session."""
     stray: bool = False
-    """Whether no worker waits for it, nor for a process above it."""
+    """Whether no pytest worker waits for this process or for one of its ancestors."""
 
     @property
     def spent(self) -> float:
@@ -135,7 +135,7 @@ class Strays:
         self._thread.start()
 
     def stop(self) -> dict[str, float]:
-        """Return the processor time of strays by file."""
+        """Stop looking, and return the processor time of stray processes by test file."""
         self._end.set()
         self._thread.join()
         self._look()

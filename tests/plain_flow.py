@@ -25,7 +25,7 @@ DEPLOYED = SimpleNamespace(flow_run=SimpleNamespace(deployment_id="a deployment"
 
 
 class Suspended(BaseException):
-    """The flow waits at a gate. Prefect ends the process of a flow run by an exception of this kind as well."""
+    """The flow waits at a gate. As Prefect's own exception for that, it is no `Exception`."""
 
 
 def start(project: Path, run: str, **asked: Any) -> dict[str, Any]:

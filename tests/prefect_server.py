@@ -117,7 +117,7 @@ class Flows:
         return self.execute(self.look(self.asked(*args)[1]))
 
     def asked(self, *args: str) -> tuple[str, UUID]:
-        """What `hallmark run ARGS` says, and the flow run that it asks for."""
+        """Run `hallmark run ARGS`; return what it prints, and the id of the flow run that it asks for."""
         with self.commanded():
             told = in_process.hallmark(self.project, "run", *args, "--detach")
         found = re.search(r"/runs/flow-run/([0-9a-f-]{36})", told)
@@ -125,7 +125,7 @@ class Flows:
         return told, UUID(found[1])
 
     def execute(self, flow_run: FlowRun) -> FlowRun:
-        """Execute a flow run that is scheduled until it parks or ends, with the project as its checkout."""
+        """Execute a scheduled flow run, with the project as its checkout, until it parks or ends."""
         with pytest.MonkeyPatch.context() as environment, contextlib.suppress(SystemExit):
             environment.setenv("HALLMARK_ROOT", str(self.project))
             with handle_engine_signals(flow_run.id):

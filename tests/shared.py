@@ -10,9 +10,9 @@ from typing import IO
 
 
 def made_once(place: Path, make: Callable[[Path], object]) -> Path:
-    """Return the folder `place`, which the first process that asks for it has `make` fill under another name.
+    """Return the folder `place`. The first process that asks for it has `make` fill a folder that it then renames.
 
-    A call inside `make` may be for another folder.
+    `make` may itself call `made_once` for another folder.
     """
     place.parent.mkdir(exist_ok=True)
     with _locked(place.parent, f"{place.name}.lock"):

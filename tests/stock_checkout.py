@@ -72,7 +72,7 @@ def type_in(project: Path, command: str) -> str:
 
 
 def run_asked_for(project: Path, command: str) -> Run:
-    """Return the run that a line `hallmark run ...` asks for, as its flow makes it; Prefect is not started."""
+    """Return the run that the command line `hallmark run ...` asks for, as the flow would make it, without Prefect."""
     made: list[Run] = []
 
     def begin(where: Path, request: RunRequest, envelope: Envelope, *_: object) -> None:

@@ -15,7 +15,7 @@ from tasks.core import files, shown
 from tasks.core.errors import HallmarkError, Unavailable, is_full_disk
 
 SELDOM = (20_000, 20, 20)
-"""Thresholds for collecting garbage. Python's own take a fifth of the time of what a command imports."""
+"""Thresholds for collecting garbage. With Python's own, collecting takes a fifth of the time of a command's imports."""
 MISSING = (
     "this command needs {}, which is not installed; what was installed checks releases and ledgers, "
     "the platform is, in a clone, `pip install -c constraints.txt '.[platform]'`"

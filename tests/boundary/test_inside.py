@@ -111,7 +111,7 @@ MAY = {
 
 @pytest.fixture(scope="module")
 def layout(tmp_path_factory: pytest.TempPathFactory) -> Layout:
-    """A run that is looked at by every stage, and changed by none."""
+    """A run that every stage reads and no stage changes."""
     return grown(tmp_path_factory.mktemp("grown"))
 
 

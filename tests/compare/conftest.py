@@ -42,7 +42,7 @@ def amplify(folder: Path) -> None:
 
 
 def come_to_its_rows(project: Path, run: str) -> Run:
-    """Return a run of the project with its rows at the data gate; out of a warm cache it takes no process."""
+    """Return a run that has its rows and waits at the data gate. With a warm cache no process is started."""
     made = create(project, run)
     for stage in DATA:
         whole_run.bring(made, stage)

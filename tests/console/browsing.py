@@ -47,7 +47,7 @@ def asked_of(page: Any) -> dict[str, Any]:
 
 
 def with_key(page: Any, console: Console, person: str, kind: str = "key") -> Any:
-    """Make a key in the browser, or a passkey, and have it adopted, as the page says. Returns the page."""
+    """Make a key or a passkey in the browser and have it adopted as the page says. Returns the page."""
     page.goto(f"{console.origin}/key")
     page.click(f"#own-{kind} .make")
     page.wait_for_selector(f"#own-{kind} .enrol:not([hidden])")

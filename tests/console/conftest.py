@@ -57,7 +57,7 @@ def quick_passwords() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def lived_in(tmp_path_factory: pytest.TempPathFactory, checkouts: Checkouts, shared: Path) -> Path:
-    """A checkout for the console's tests of this process."""
+    """The checkout that all console tests of this pytest process share."""
     return copy_of_lived_in(checkouts, shared, tmp_path_factory.mktemp("console") / "project")
 
 

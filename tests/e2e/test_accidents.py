@@ -138,7 +138,7 @@ def test_a_full_disk_and_a_kill_leave_nothing_half_written_and_the_stage_can_be_
 
 
 FOR_SOME = 1024 * 1024
-"""Bytes of room for some checkpoints of the tiny training, and not for all that it has at a time."""
+"""Bytes in which some checkpoints of the tiny training fit, and not all that it keeps at a time."""
 
 
 def test_training_outlives_a_disk_that_runs_full_at_a_checkpoint_and_goes_on(

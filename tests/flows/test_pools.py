@@ -83,7 +83,7 @@ def git_that_waits(folder: Path) -> Path:
 
 @contextlib.contextmanager
 def working(root: Path, log: Path, path: Path) -> Iterator["subprocess.Popen[bytes]"]:
-    """`hallmark work small` in the foreground; it and its runs are killed in the end, as a machine goes."""
+    """Run `hallmark work small` in the foreground; kill it and its runs in the end, as if the machine were lost."""
     command = [Path(sys.executable).with_name("hallmark"), "work", "small"]
     environment = os.environ | {"PATH": f"{path}{os.pathsep}{os.environ['PATH']}"}
     with log.open("w") as file:

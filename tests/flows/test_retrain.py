@@ -111,7 +111,7 @@ def demo(flows: Flows) -> dict:  # type: ignore[type-arg]
 def test_demo_identities_decide_at_once_on_what_is_not_committed(
     tmp_path: Path, checkouts: Checkouts, used: Server
 ) -> None:
-    """Up to what comes behind the data gate; the rest of one: `test_demo_approvals_are_written_on_what_they_make`."""
+    """A run to just behind the data gate. tests/e2e/test_thin_run.py has one that is promoted."""
     with used.client() as client:
         flows = Flows(checkouts.warm(tmp_path / "demo"), client)
         with flows.no_further_than(*DATA_STAGES):

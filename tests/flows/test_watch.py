@@ -37,7 +37,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory, checkouts: Checkouts) -> Iterator[Path]:
-    """Its server is the one."""
+    """A project with the Prefect server that both checkouts use."""
     folder = checkouts.warm(tmp_path_factory.mktemp("project"))
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("HALLMARK_PREFECT_PORT", "0")
@@ -180,7 +180,7 @@ class Away(NamedTuple):
     """What whoever decided on the first run was told."""
     down: str
     second: dict  # type: ignore[type-arg]
-    """The second run after `hallmark down`."""
+    """Status of the second run, read after `hallmark down`."""
 
 
 @pytest.fixture(scope="module")

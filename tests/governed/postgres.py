@@ -83,7 +83,7 @@ def started() -> Iterator[str]:
 
 @contextmanager
 def shared_cluster(home: Path) -> Iterator[str]:
-    """Yield the URL of the cluster of all processes that share the folder `home`."""
+    """Yield the URL of the cluster that all processes with the same folder `home` share."""
 
     def start() -> dict[str, str]:
         made = _started()
@@ -103,7 +103,7 @@ def _binaries() -> Path:
 
 
 def _user() -> dict[str, Any]:
-    """Postgres refuses to run as root, so then it runs as nobody."""
+    """Return the arguments of `subprocess` that run Postgres as nobody, if we are root: it refuses to run as root."""
     return {"user": NOBODY, "group": NOBODY, "extra_groups": []} if os.geteuid() == 0 else {}
 
 

@@ -67,7 +67,7 @@ SECTIONS, KEYS = ("prefect", "mlflow", "console", "training"), ("password", "tok
 
 @pytest.fixture(scope="module")
 def secrets_given() -> str:
-    """What helm says where each section is given each secret; it names every value that is wrong."""
+    """Return what helm prints where every section is given every secret. It names each value that is wrong."""
     given = [word for section in SECTIONS for key in KEYS for word in ("--set", f"{section}.{key}=hunter2")]
     done = helm("template", "hallmark", CHART, *given)
     assert done.returncode == 1 and "hunter2" not in done.stdout + done.stderr

@@ -78,9 +78,11 @@ def container(part: str) -> dict[str, Any]:
 def answers(
     part: str, secret: dict[str, str], asked: list[tuple[str, str]], mounts: dict[str, Path], said: str = ""
 ) -> list[Any]:
-    """Start a part with what its secret holds, and ask it, with names of hosts; or wait until it says something.
+    """Start a component of the chart with its secret and send it requests, each with a host name.
 
-    `mounts`: what lies where, to read; what is called .git, .hallmark or db, to write as well."""
+    With `said`, wait until it prints that instead.
+
+    `mounts`: paths that it may read; those named .git, .hallmark or db it may write as well."""
     made = container(part)
     given = {each["name"]: each["value"] for each in made["env"]} | secret
     shut = ["bwrap", "--die-with-parent", "--unshare-user", "--uid", "10001", "--gid", "10001", "--unshare-net",

@@ -168,8 +168,8 @@ def touched(tmp_path_factory: pytest.TempPathFactory, project: Path, up: Up) -> 
 
 @pytest.fixture(scope="module")
 def scheduled(project: Path, up: Up, touched: Path) -> dict[str, object]:
-    """A run that a schedule of Prefect's own began, in a process that is killed. The runner looks for hooks of what
-    crashed in its own process."""
+    """A run that Prefect's own schedule began, and whose process was killed. The runner then looks for hooks of the
+    crashed flow in its own process."""
     with prefect(project) as client:
         found = deployment(client, project)
         soon = IntervalSchedule(interval=timedelta(seconds=20), anchor_date=datetime.now(UTC))
@@ -238,7 +238,7 @@ def test_prefects_own_command_starts_a_run_that_reads_no_planted_result(rejected
 
 @pytest.mark.attack(rights="orchestrator", stopped="the runner starts the flow that it has, and follows no deployment")
 def test_what_a_deployment_says_of_its_code_is_not_followed(touched: Path, rejected: Ended) -> None:
-    """Neither of a run that crashed nor of one that failed."""
+    """After a run that crashed, and after one that failed."""
     assert not touched.exists()
 
 

@@ -41,9 +41,9 @@ MEMORY = Path("/dev/shm")
 PROMOTION = 0.25
 """Share of the kills that hit the promotion, which takes longest; the other deeds share the rest evenly."""
 SAMPLE = ("closing of a gate by the flow", "… --break-glass", "hallmark releases admit")
-"""Deeds that tests/registry/test_crash.py does not kill: one each that closes a gate, rolls back and serves."""
+"""Deeds that tests/registry/test_crash.py does not kill: one closes a gate, one rolls back, one serves."""
 TRIES = 20
-"""Draws for one kill: where the machine is busy with less than before, a deed may be over sooner than it was drawn."""
+"""Draws of a moment for one kill. On a machine that is less busy than before, a deed may be over before that moment."""
 
 
 def main() -> int:
@@ -76,7 +76,7 @@ def main() -> int:
 
 
 def warm_up(deeds: list[Deed], states: Path, copies: Path) -> None:
-    """Import here what the deeds import, so that processes forked from this one have it, those of the next deed too."""
+    """Import the modules of all deeds here, so that every process forked from this one has them."""
     for deed in deeds:
 
         def loaded(deed: Deed = deed) -> list[str]:

@@ -39,7 +39,7 @@ def tell(connection, cursor, statement, *_):
 
 sys.stdin.readline()
 """
-"""Goes on when told to, and tells when it waits for its turn."""
+"""Code that begins on a signal and says when it waits for the lock."""
 DECIDE = f"{AT_ONCE}print(decide(ledger, governed, evidence, *args, 'seen').seq)\n"
 REJECT_LATE = f"""{AT_ONCE}
 try:

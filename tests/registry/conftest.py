@@ -16,7 +16,7 @@ __all__ = ["agent"]
 
 MLFLOW = Path(".hallmark") / "mlflow" / "mlflow.db"
 HOUSES = "houses"
-"""Folder of what all processes of the session copy."""
+"""Folder of the finished houses that all processes of the session copy."""
 
 
 @pytest.fixture(autouse=True)

@@ -23,7 +23,7 @@ def small() -> Iterator[Installed]:
 
 
 class HandedOut(NamedTuple):
-    """What an auditor is given, who changes nothing of it."""
+    """What an auditor is given. Tests read it only."""
 
     outside: Path
     """Folder with a release, an export of the ledger and a proof."""

@@ -160,7 +160,7 @@ def test_a_stage_that_is_ended_has_time_for_what_it_does_then(tmp_path: Path) ->
 
 
 def test_what_was_made_is_pushed_to_the_checkouts_default_remote_if_it_has_one(layout: Layout, tmp_path: Path) -> None:
-    """The checkout names a folder as its default remote, after the run's worktree was made; then that is away."""
+    """The default remote is set after the run's worktree was made. At the end the folder of the remote is gone."""
     dvc.repro(layout, "good", print)
     dvc.push(layout)
     checkout, store = layout.state.parent, tmp_path / "store"

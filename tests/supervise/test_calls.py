@@ -46,7 +46,7 @@ found = len(opened)
 
 @pytest.fixture(scope="module")
 def answers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """What came of everything that the tests below want to know of a sandbox, by its words."""
+    """Return what each command of the tests below did in a sandbox, by the command."""
     closed = [f"tried({number}, 0, 0, 0, 0, 0, 0)" for number in here().closed]
     sockets = [f"tried({here().socket}, {int(family)}, 1, 0)" for family in (*FAMILIES, *OPEN)]
     typed = [f"tried({here().ioctl}, 0, {request_}, 0)" for request_ in (*calls.TYPED, 0x5413)]

@@ -44,7 +44,7 @@ LONG = ("--set", "training.epochs=60")
 
 @pytest.fixture(scope="module")
 def plain(tmp_path_factory: pytest.TempPathFactory, checkouts: Checkouts) -> Path:
-    """A checkout whose run has no validation rows, and its data gate behind it."""
+    """A checkout whose run has no validation rows and has passed its data gate."""
     project = checkouts.warm(tmp_path_factory.mktemp("sweep") / "plain")
     whole_run.pass_gate(come_to_its_rows(project, "20260101-000000-aaaa"), "data")
     return project
@@ -52,7 +52,7 @@ def plain(tmp_path_factory: pytest.TempPathFactory, checkouts: Checkouts) -> Pat
 
 @pytest.fixture(scope="module")
 def passed(tmp_path_factory: pytest.TempPathFactory, plain: Path) -> Path:
-    """A checkout whose run has validation rows, and its data gate behind it."""
+    """A checkout whose run has validation rows and has passed its data gate."""
     project = Path(shutil.copytree(plain, tmp_path_factory.mktemp("sweep") / "project", symlinks=True))
     file = project / "params.yaml"
     file.write_text(file.read_text().replace("test_share: 0.2,", "test_share: 0.2, validation_share: 0.3,"))
@@ -74,7 +74,7 @@ def split_again(run: Run, other: Layout) -> None:
 
 @pytest.fixture(scope="module")
 def swept(passed: Path) -> tuple[Path, Any]:
-    """A sweep that was interrupted once its first trial was done, and said again."""
+    """A sweep that was interrupted after its first trial, and begun again with the same command."""
     line = Screen.line
 
     def interrupt(screen: Screen, text: str) -> None:

@@ -21,7 +21,7 @@ from tests.stages.data.test_protect import PERSONAL
 
 STAGES = stages(validate=True)
 MAIN = "import sys; from tasks.stages.__main__ import main; sys.exit(main())"
-"""`python -m tasks.stages STAGE` in a process that has imported what stages need."""
+"""Code that acts as `python -m tasks.stages STAGE` in a process that has imported the stages' libraries."""
 DYING = f"""
 import os, signal, sys
 target = sys.argv.pop(1)
@@ -65,7 +65,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 @pytest.fixture(scope="module")
 def processes() -> Iterator[Forking]:
-    """Processes of stages. A stage that ends with its pool is tested in test_pool.py; here `ingest` has none."""
+    """Processes in which stages run. `ingest` has no pool here; test_pool.py tests a stage that dies with its pool."""
     modules = [module.__name__ for module in STAGES.values()]
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(pool.WORKERS, "1")

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.s3, pytest.mark.slow]
 REQUEST = 1 << 18
-"""Bytes that these tests have asked for at once, in place of 8 MiB."""
+"""Bytes of one read request in these tests, in place of 8 MiB."""
 
 
 @pytest.fixture

@@ -112,7 +112,7 @@ def test_workers_answer_as_one_process_does_though_one_is_lost(many: Layout) -> 
 def test_workers_of_a_cluster_are_sent_code_and_model_where_a_storage_is_named(
     layout: Layout, store: Place, monkeypatch: pytest.MonkeyPatch, storage: bool
 ) -> None:
-    """In test_three_machines.py such workers answer."""
+    """Here only what is sent is looked at; test_three_machines.py has real workers that answer."""
     sent: list[bool] = []
 
     @contextmanager

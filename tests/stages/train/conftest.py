@@ -164,7 +164,7 @@ def job_in(folder: Path, settings: Training, model: Path, rows: Path) -> Job:
 
 @pytest.fixture(autouse=True)
 def linear() -> Iterator[None]:
-    """DeepSpeed puts its own in place for ZeRO 3 and leaves it there; a training is a process of its own otherwise."""
+    """Put the linear function of torch back after the test: DeepSpeed replaces it for ZeRO 3 and leaves it replaced."""
     import torch
 
     before = torch.nn.functional.linear
@@ -191,7 +191,7 @@ def trained(alone: None, tiny: Path, folder24: Path, trainings: Path) -> MakeJob
 
 @pytest.fixture
 def killed(alone: None, tiny: Path, folder24: Path, trainings: Path, tmp_path: Path) -> MakeJob:
-    """Copies of trainings that were killed after a step, each of which is done once a session."""
+    """Return a function that copies a training which was killed after a step. Each training is done once a session."""
 
     def of(rows: Path = folder24, after: int = 3, **changes: Any) -> Job:
         settings = training(**{"checkpoint_steps": 2, **changes})

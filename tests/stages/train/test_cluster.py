@@ -61,7 +61,7 @@ AN_OBJECT = "[ray.put(bytes(10**6)) for _ in range(9)]  # plasma"
 
 
 def raylet_ends(home: Path, act: str, see: str = "") -> "subprocess.CompletedProcess[str]":
-    """Have a Ray of a stage's own lose its raylet while the stage does something. `see`: code that runs before."""
+    """Kill the raylet of a stage's own Ray while the stage runs the code `act`. `see`: code that runs before."""
     can = subprocess.run([*APART, "true"], capture_output=True).returncode == 0
     told = join(home, RAYLET_ENDS.replace("SEE", see).replace("ACT", act), APART if can else ())
     assert "a worker's raylet is its own True" in told.stdout, told
@@ -109,7 +109,7 @@ def test_a_raylet_that_ends_while_the_stage_asks_for_nothing_is_told_in_words(tm
 
 @pytest.mark.soak
 def test_a_raylet_that_ends_before_an_object_is_stored_ends_the_stage(tmp_path: Path) -> None:
-    """At its object store Ray may end the stage before our own thread has spoken."""
+    """Ray may end the stage, since its object store is gone, before our thread has printed why."""
     assert raylet_ends(tmp_path, AN_OBJECT).returncode
 
 

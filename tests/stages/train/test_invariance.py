@@ -45,8 +45,9 @@ def made(job: MakeJob, folder28: Path) -> MakeJob:
 
 @pytest.fixture
 def plain(trained: MakeJob, folder28: Path) -> Callable[[dict[str, Any]], Job]:
-    """A training in the plainest way under those of the settings that change the steps: one worker, one pass, one row
-    beside the other."""
+    """Return a function that trains in the plainest way with those settings that change the steps.
+
+    That is with one worker, in one pass, and with rows that are not packed."""
 
     def of(changes: dict[str, Any]) -> Job:
         changing = {name: value for name, value in changes.items() if name in CHANGE_THE_STEPS}

@@ -81,7 +81,7 @@ class Driver(NamedTuple):
         self.waits(lambda: self.steps() >= steps, f"step {steps}")
 
     def trains_by(self, workers: int) -> None:
-        """Wait until the newest checkpoint is one of so many workers."""
+        """Wait until the newest checkpoint was written by so many workers."""
         self.waits(lambda: workers_of(self) == workers, f"a checkpoint of {workers} workers")
 
     def says(self, words: str) -> None:
@@ -165,8 +165,8 @@ def assert_learnt_as_by_one(job: MakeJob, other: Job) -> None:
 
 
 def test_a_training_outlives_a_machine_that_is_cut_off(machines: Machines, job: MakeJob, alone: None) -> None:
-    """The other machine trains on, from the checkpoint of both, and is then taken back with notice. Nothing lies on a
-    disk that two of them see."""
+    """The machine that is left goes on from the checkpoint of both. In the end it too is taken away, with notice. No two
+    machines share a disk."""
     made = replace(job("made", **SETTINGS, epochs=10, checkpoint_steps=12), notices=True)
     driver = start(machines, made)
     driver.trains_by(2)

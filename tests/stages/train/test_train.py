@@ -100,7 +100,7 @@ def prepare(root: Path, tiny: Path) -> Layout:
 
 @pytest.fixture(scope="module")
 def prepared(tiny: Path, tables: Path, shared: Path, alone: None) -> Path:
-    """What `prepare` makes, and MLflow's tables; read only."""
+    """What `prepare` writes, and an MLflow database that has its tables. Read only."""
 
     def make(folder: Path) -> None:
         shutil.copytree(tables, prepare(folder, tiny).state / "mlflow")
@@ -281,7 +281,7 @@ def test_tokens_of_something_else_are_not_trained_on(
 
 
 MEASURED = {"seconds", "tokens_per_second", "peak_memory_gb", "fill", "mfu", "failures", "seconds_lost"}
-"""Facts of how a training went, beside the shares of its time."""
+"""Fields that say how a training went, beside the shares of its time."""
 
 
 def test_the_stage_from_rows_to_adapter(whole: Whole) -> None:
@@ -341,7 +341,7 @@ def children(process: "subprocess.Popen[str]") -> list[psutil.Process]:
 
 
 def workers(process: "subprocess.Popen[str]") -> list[psutil.Process]:
-    """Its workers that train."""
+    """Return the training workers among the processes below `process`."""
     return [it for it in children(process) if title(it).startswith("ray::RayTrainWorker")]
 
 
@@ -379,7 +379,7 @@ def alive(processes: list[psutil.Process]) -> list[psutil.Process]:
 
 
 def wait_for_end(processes: list[psutil.Process]) -> None:
-    """Ray's agents look every few seconds whether they are orphans."""
+    """Wait until the processes end. Ray's agents look only every few seconds whether they are orphans."""
     wait_until(lambda: not alive(processes), "what the stage has started to end", saw=lambda: alive(processes))
 
 

@@ -45,7 +45,7 @@ def made(job: MakeJob, folder: Path) -> MakeJob:
 
 @pytest.fixture
 def best(trained: MakeJob, folder: Path) -> Job:
-    """A training that got no better, and stopped. Read only."""
+    """A training that stopped early, since its validation loss got no better. Read only."""
     return trained(folder, **OVERFITS)
 
 
@@ -155,7 +155,7 @@ def test_it_ends_with_the_same_best_wherever_it_was_killed(
 
 @pytest.fixture
 def again(best: Job, tmp_path: Path) -> Job:
-    """A copy of it with its checkpoints, and without its weights."""
+    """A copy of `best` with its checkpoints, and without its final weights."""
     job = copied(best, tmp_path / "again")
     shutil.rmtree(job.output)
     job.output.mkdir()

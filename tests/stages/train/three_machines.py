@@ -76,7 +76,7 @@ class Machines:
         return f"{self.name}-{machine}"
 
     def start(self) -> None:
-        """Start the bridge, the way to the store, and the head."""
+        """Start the network bridge, the route to the object store, and Ray's head."""
         hub = self.namespace(HUB)
         run("ip", "netns", "add", hub)
         run("ip", "-n", hub, "link", "set", "lo", "up")
@@ -87,7 +87,7 @@ class Machines:
         self.add(HEAD)
 
     def start_store(self) -> None:
-        """Let the machines reach the store."""
+        """Open the network route from the machines to the object store."""
         outside, port = f"/proc/{os.getpid()}/ns/net", self._store.rpartition(":")[2]
         (self.folder / "relay.log").unlink(missing_ok=True)
         relay = [sys.executable, "-c", RELAY, f"{self.net}.1", str(STORE), outside, port]

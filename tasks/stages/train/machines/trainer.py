@@ -26,7 +26,7 @@ class Trainer(TorchTrainer):
 
 
 class OwnTrainer(Trainer):
-    """For a Ray of this stage's own, which ends with the stage and has no machine but this one."""
+    """Trainer for a Ray of one machine, which the stage starts and which ends with it."""
 
     needless = frozenset({DATASETS, CLEANER})
 
