@@ -15,7 +15,7 @@ USUAL = (700, 10, 10)
 
 
 def hide(*names: str) -> None:
-    """Have these libraries not found from now on. It does nothing in a process of tests, which is not a stage's alone."""
+    """Have libraries not found from now on. It does nothing in a process of tests, which is not a stage's alone."""
     if _is_a_stages():
         os.environ["TRANSFORMERS_NO_ADVISORY_WARNINGS"] = "1"  # it would say that PyTorch is not there
         for name in names:
