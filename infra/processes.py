@@ -49,7 +49,9 @@ def spawn(folder: Path, name: str, command: list[str], given: dict[str, str]) ->
 
 
 def end(process: Process) -> None:
-    """End a process and its children, gently first."""
+    """End a process and its children, gently first. Another process that has its number since is left alone."""
+    if not process.alive():
+        return
     with contextlib.suppress(psutil.NoSuchProcess):
         parent = psutil.Process(process.pid)
         end_all([parent, *parent.children(recursive=True)])

@@ -12,7 +12,7 @@ from uuid import uuid4
 import pytest
 from hypothesis import settings
 
-from tests import costs, patience, soaking
+from tests import costs, environment, patience, soaking
 from tests.slow_files import SECONDS
 
 if TYPE_CHECKING:
@@ -23,6 +23,12 @@ if TYPE_CHECKING:
 settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
 
+# Set once, by the process that starts the others; they inherit it.
+if "PYTEST_XDIST_WORKER" not in os.environ:
+    environment.make_own()
+    os.environ[patience.SLOWNESS] = f"{patience.measure_slowness():.2f}"
+    os.environ[costs.SESSION] = uuid4().hex
+
 # Started in the background by a shell, this process ignores SIGINT and so would every process that a test interrupts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
@@ -31,11 +37,6 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # tests/infra/test_tracking.py starts MLflow's pages; `hallmark up` need not, each time.
 os.environ.setdefault("HALLMARK_MLFLOW_PORT", "off")
-
-# Set once, by the process that starts the others; they inherit it.
-if "PYTEST_XDIST_WORKER" not in os.environ:
-    os.environ[patience.SLOWNESS] = f"{patience.measure_slowness():.2f}"
-    os.environ[costs.SESSION] = uuid4().hex
 
 ROOT = Path(__file__).parents[1]
 UMASK = os.umask(0o022)
@@ -128,6 +129,7 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out tests that were not asked for. The longest files come first, so that no worker is idle at the end."""
     soaking.select(items, config)
+    patience.lengthen_timeouts(items, config)
     items.sort(key=lambda item: -_seconds(item.path))
 
 

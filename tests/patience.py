@@ -12,6 +12,8 @@ import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+import pytest
+
 T = TypeVar("T")
 
 SLOWNESS = "PYTEST_SLOWNESS"
@@ -33,6 +35,14 @@ def measure_slowness() -> float:
 def patience(seconds: float) -> float:
     """Return how long to wait in vain on this machine for what takes at most `seconds` on a quick, quiet one."""
     return seconds * float(os.environ.get(SLOWNESS, "1"))
+
+
+def lengthen_timeouts(items: list[pytest.Item], config: pytest.Config) -> None:
+    """Let pytest-timeout give each test longer on a slower machine, as `wait_until` does."""
+    for item in items:
+        marker = item.get_closest_marker("timeout")
+        seconds = float(marker.args[0] if marker else config.getini("timeout"))
+        item.add_marker(pytest.mark.timeout(patience(seconds)), append=False)
 
 
 def wait_until(

@@ -3,24 +3,34 @@
 import fcntl
 import json
 import shutil
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
+import pytest
+
 
 def made_once(place: Path, make: Callable[[Path], object]) -> Path:
     """Return the folder `place`. The first process that asks for it has `make` fill a folder that it then renames.
 
-    `make` may itself call `made_once` for another folder.
+    `make` may itself call `made_once` for another folder. Where it failed once, whoever asks later is told why at once.
     """
     place.parent.mkdir(exist_ok=True)
+    failed = place.with_name(f"{place.name}.failed")
     with _locked(place.parent, f"{place.name}.lock"):
+        if failed.exists():
+            pytest.fail(f"{place.name} could not be made:\n{failed.read_text()}", pytrace=False)
         if not place.exists():
             aside = place.with_name(f"{place.name}.aside")
             shutil.rmtree(aside, ignore_errors=True)
             aside.mkdir()
-            make(aside)
+            try:
+                make(aside)
+            except Exception:
+                failed.write_text(traceback.format_exc())
+                raise
             aside.rename(place)
     return place
 

@@ -10,6 +10,7 @@ import sys
 
 import typer
 
+from infra import loopback
 from infra.cli import lazy, verbs
 from tasks.core import files, shown
 from tasks.core.errors import HallmarkError, Unavailable, is_full_disk
@@ -39,6 +40,7 @@ def main() -> None:
     gc.set_threshold(*SELDOM)
     os.umask(files.UMASK)
     shown.guard()
+    loopback.ask_without_proxy()
     try:
         app()
     except HallmarkError as error:

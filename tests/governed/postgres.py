@@ -44,7 +44,7 @@ class Cluster:
 
     def start(self) -> None:
         # A test does not outlive the machine's power: nothing is flushed.
-        options = f"-h 127.0.0.1 -p {self.port} -k {self.folder} -c fsync=off -c autovacuum=off"
+        options = f"-h 127.0.0.1 -p {self.port} -c unix_socket_directories= -c fsync=off -c autovacuum=off"
         self._call("pg_ctl", "-D", f"{self.folder}/data", "-o", options, "-l", f"{self.folder}/log", "-w", "start")
 
     def stop(self) -> None:
@@ -61,7 +61,8 @@ class Cluster:
 
     def _call(self, program: str, *args: str) -> None:
         command = [_binaries() / program, *args]
-        subprocess.run(command, check=True, capture_output=True, cwd="/", env={"LC_ALL": "C"}, **_user())
+        done = subprocess.run(command, capture_output=True, text=True, cwd="/", env={"LC_ALL": "C"}, **_user())
+        assert done.returncode == 0, f"{program}: {done.stdout}{done.stderr}"
 
 
 @contextmanager

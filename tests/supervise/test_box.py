@@ -7,6 +7,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from uuid import uuid4
 
 import psutil
 import pytest
@@ -131,9 +132,10 @@ found = {
 
 def test_it_is_alone_in_tmp_and_leaves_nothing_there(tmp_path: Path) -> None:
     made = make(tmp_path)
-    source = "import os; found = os.listdir('/dev/shm'); open('/dev/shm/x', 'w'); open('/tmp/hallmark-test-x', 'w')"
+    place = Path(f"/tmp/hallmark-{uuid4().hex}")
+    source = f"import os; found = os.listdir('/dev/shm'); open('/dev/shm/x', 'w'); open('{place}', 'w')"
     assert inside(made, source) == []
-    assert not Path("/tmp/hallmark-test-x").exists()
+    assert not place.exists()
 
 
 SUPERVISED = """

@@ -114,7 +114,7 @@ class Machines:
         self._count += 1
         place, hub, cable = self.namespace(machine), self.namespace(HUB), f"v{self._count}"
         run("ip", "netns", "add", place)
-        self.hosts(place).mkdir(parents=True)
+        self.hosts(place).mkdir(parents=True, exist_ok=True)
         (self.hosts(place) / "hosts").write_text(
             f"127.0.0.1 localhost\n{self.net}.{self._count} {socket.gethostname()}\n"
         )

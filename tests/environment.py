@@ -1,0 +1,37 @@
+"""The environment of a test session: whatever the user's own names, no service of theirs is reached or changed."""
+
+import atexit
+import os
+import re
+import shutil
+import tempfile
+from pathlib import Path
+
+from infra import loopback
+
+SERVICES = re.compile(r"(HALLMARK|MLFLOW|PREFECT|RAY|AWS|GIT)_|PG[A-Z]+$")
+"""Names of variables that lead to a service or a repository of the user's."""
+KEPT = re.compile(r"HALLMARK_SHARED$|GIT_SS[HL]|AWS_CA_BUNDLE$")
+
+
+def make_own() -> None:
+    """Take out what leads to services of the user's, and set what tests need in its place."""
+    for name in [name for name in os.environ if SERVICES.match(name) and not KEPT.match(name)]:
+        del os.environ[name]
+    os.environ["GIT_CONFIG_GLOBAL"] = str(Path(__file__).with_name("gitconfig"))
+    os.environ["GIT_CONFIG_NOSYSTEM"] = "1"
+    os.environ.setdefault("HOME", "/")
+    loopback.ask_without_proxy()
+    _make_prefect_home()
+
+
+def _make_prefect_home() -> None:
+    """Have flow runs in processes of tests keep their results in a folder that goes with this process."""
+    folder, ours = tempfile.mkdtemp(prefix="prefect-"), os.getpid()
+
+    def remove() -> None:
+        if os.getpid() == ours:  # and no process that was forked from it
+            shutil.rmtree(folder, ignore_errors=True)
+
+    atexit.register(remove)
+    os.environ["PREFECT_HOME"] = folder

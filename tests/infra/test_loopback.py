@@ -1,0 +1,21 @@
+"""A proxy that the environment names is no way to this machine itself."""
+
+import os
+
+import pytest
+
+from infra import loopback, ports
+from tests.answering import listening
+
+
+def test_a_server_of_this_machine_is_asked_past_a_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.setenv(name, "example.org")
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")  # nobody answers there
+    with listening("healthy") as (port, _):
+        api = f"http://127.0.0.1:{port}/api"
+        assert not ports.answers(api)
+        for _ in range(2):
+            loopback.ask_without_proxy()
+            assert ports.answers(api)
+    assert os.environ["no_proxy"] == "example.org,127.0.0.1,localhost,::1", "each name once"
