@@ -22,7 +22,6 @@ from tests.registry.conftest import (  # noqa: F401
     empty_registry,
     evaluated_once,
     founded_once,
-    own_services,
     ready_once,
     released_once,
 )

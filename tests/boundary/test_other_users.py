@@ -17,7 +17,7 @@ from tasks.core import files
 from tasks.stages.cluster import connection
 from tests.in_process import hallmark
 from tests.private_state import open_to_others
-from tests.registry.conftest import empty_registry, founded_once, own_services  # noqa: F401
+from tests.registry.conftest import empty_registry, founded_once  # noqa: F401
 from tests.registry.house import open_house
 from tests.tiny_project import commit, git
 

@@ -3,9 +3,6 @@ from pathlib import Path
 import pytest
 
 from tests.golden.past import Past, copied
-from tests.registry.conftest import own_services
-
-__all__ = ["own_services"]
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from tasks.policy import adopting
 from tests.copies import copy_tree
 from tests.governed.fixtures import agent
 from tests.registry.house import House, copy, found, open_house
@@ -17,13 +16,6 @@ __all__ = ["agent"]
 MLFLOW = Path(".hallmark") / "mlflow" / "mlflow.db"
 HOUSES = "houses"
 """Folder of the finished houses that all processes of the session copy."""
-
-
-@pytest.fixture(autouse=True)
-def own_services(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No test reaches a ledger or registry that the environment names."""
-    for name in (adopting.PIN, "HALLMARK_LEDGER_URL", "MLFLOW_REGISTRY_URI", "MLFLOW_TRACKING_URI"):
-        monkeypatch.delenv(name, raising=False)
 
 
 @pytest.fixture(scope="session")
