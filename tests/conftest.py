@@ -11,6 +11,7 @@ from uuid import uuid4
 
 import pytest
 from hypothesis import settings
+from xdist.workermanage import NodeManager
 
 from tests import costs, environment, patience, soaking
 from tests.slow_files import SECONDS
@@ -30,7 +31,11 @@ if "PYTEST_XDIST_WORKER" not in os.environ:
     os.environ[costs.SESSION] = uuid4().hex
 
 # Started in the background by a shell, this process ignores SIGINT and so would every process that a test interrupts.
+# A session that is told to end stops its services first: a closed terminal and `timeout` signal all of its processes.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGTERM, signal.default_int_handler)
+if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as `nohup` has it
+    signal.signal(signal.SIGHUP, signal.default_int_handler)
 
 # Processes of several tests share the cores, and threads that wait for each other take them from the others.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -116,6 +121,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    NodeManager.EXIT_TIMEOUT = patience.patience(60)  # as long as a service may take to end
     costs.register(config)
     if config.getoption("--soak") == "only" and not hasattr(config, "workerinput"):
         config.pluginmanager.register(soaking.Report())
