@@ -1,4 +1,4 @@
-"""Processor time of a test session by test file, with the budget beside it: a pytest plugin.
+"""CPU time of a test session by test file, with the budget beside it: a pytest plugin.
 
 A file's time is that of the pytest worker while it runs the file's tests, that of the processes that the worker waits
 for (`os.times`), and that of those that go on by themselves, such as servers and what they start (`Strays`).
@@ -10,6 +10,7 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -17,7 +18,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-MINUTES, PROCESSOR_SECONDS = 16, 1_600
+MINUTES, CPU_SECONDS = 16, 1_600
 """Budget of `make test` in a set-up clone, on two quiet cores."""
 LISTED = 10
 """Number of files in the table."""
@@ -46,6 +47,11 @@ PROGRAMS = {
 SESSION = "PYTEST_SESSION"
 """Environment variable: name of the test session, in all processes that it starts."""
 
+SHARED = "what tests share"
+"""Stands for a test file in the table: what is made or started once for all (tests/shared.py)."""
+CURRENT = "PYTEST_CURRENT_TEST"
+"""Environment variable in which pytest leaves the name of the test."""
+
 Key = tuple[int, int]
 """A process: its number, and when it was started."""
 
@@ -56,9 +62,9 @@ class Process(NamedTuple):
     key: Key
     parent: int
     own: float
-    """Seconds of processor of the process itself."""
+    """CPU seconds of the process itself."""
     reaped: float
-    """Seconds of processor of the child processes that it has waited for."""
+    """CPU seconds of the child processes that it has waited for."""
     file: str = ""
     """Test file in which it was started, if it is one of the session."""
     stray: bool = False
@@ -73,9 +79,33 @@ class Process(NamedTuple):
 class Cost:
     """Cost of one test file."""
 
-    processor: float = 0
+    cpu: float = 0
     wall: float = 0
     tests: int = 0
+
+
+_shared = Cost()
+"""Cost so far, in this process, of what tests share."""
+
+
+def spent() -> float:
+    """Return the CPU seconds of this process and of the children that it has waited for."""
+    return sum(os.times()[:4])
+
+
+@contextmanager
+def charged_to_all() -> Iterator[None]:
+    """Charge what happens meanwhile to no test file, but to what tests share."""
+    test, before = os.environ.get(CURRENT, ""), spent()
+    if test.startswith(SHARED):
+        yield
+        return
+    os.environ[CURRENT] = f"{SHARED}::"
+    try:
+        yield
+    finally:
+        _shared.cpu += spent() - before
+        os.environ[CURRENT] = test
 
 
 def own_session() -> dict[str, str]:
@@ -105,7 +135,7 @@ def read(pid: int, name: str) -> str:
 def origin(key: Key, session: str) -> tuple[bool, str]:
     """Return whether a process was started in a test session, and the test file."""
     environment = read(key[0], "environ").splitlines()
-    test = next((line for line in environment if line.startswith("PYTEST_CURRENT_TEST=")), "")
+    test = next((line for line in environment if line.startswith(f"{CURRENT}=")), "")
     return f"{SESSION}={session}" in environment, test.partition("=")[2].partition("::")[0]
 
 
@@ -135,7 +165,7 @@ class Strays:
         self._thread.start()
 
     def stop(self) -> dict[str, float]:
-        """Stop looking, and return the processor time of stray processes by test file."""
+        """Stop looking, and return the CPU seconds of stray processes by test file."""
         self._end.set()
         self._thread.join()
         self._look()
@@ -197,19 +227,20 @@ class Worker:
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
-        before, began = sum(os.times()[:4]), time.monotonic()
+        before, began = spent() - _shared.cpu, time.monotonic()
         try:
             return (yield)
         finally:
             cost = self.costs[item.nodeid.partition("::")[0]]
-            cost.processor += sum(os.times()[:4]) - before
+            cost.cpu += spent() - _shared.cpu - before
             cost.wall += time.monotonic() - began
             cost.tests += 1
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        self.costs[SHARED] = _shared
         if (output := getattr(session.config, "workeroutput", None)) is not None:
-            output["costs"] = {file: (cost.processor, cost.wall, cost.tests) for file, cost in self.costs.items()}
-            output["processor"] = sum(os.times()[:4])
+            output["costs"] = {file: (cost.cpu, cost.wall, cost.tests) for file, cost in self.costs.items()}
+            output["cpu"] = spent()
 
 
 class Table:
@@ -225,14 +256,15 @@ class Table:
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:
         output = getattr(node, "workeroutput", {})  # a worker that crashed has none
-        self._workers += output.get("processor", 0)
-        for file, cost in output.get("costs", {}).items():
-            self._costs[file] = Cost(*cost)
+        self._workers += output.get("cpu", 0)
+        for file, (cpu, wall, tests) in output.get("costs", {}).items():
+            known = self._costs[file]
+            self._costs[file] = Cost(known.cpu + cpu, known.wall + wall, known.tests + tests)
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         strays = self._strays.stop()
         for file, spent in strays.items():
-            self._costs[file].processor += spent
+            self._costs[file].cpu += spent
         here = os.times()
         ours = here.user + here.system + (self._workers or here.children_user + here.children_system)
         write = terminalreporter.write_line
@@ -242,20 +274,20 @@ class Table:
             told = {file: vars(cost) for file, cost in sorted(self._costs.items()) if file}
             self._kept.write_text(json.dumps(told, indent=1) + "\n")
 
-    def _lines(self, processor: float, minutes: float) -> Iterator[str]:
-        in_tests = sum(cost.processor for cost in self._costs.values())
+    def _lines(self, cpu: float, minutes: float) -> Iterator[str]:
+        in_tests = sum(cost.cpu for cost in self._costs.values())
         yield (
-            f"{minutes:.1f} min of {MINUTES}, {processor:,.0f} s of processor of {PROCESSOR_SECONDS:,} "
-            f"({processor - in_tests:,.0f} s of them for imports and collection)"
+            f"{minutes:.1f} min of {MINUTES}, {cpu:,.0f} CPU seconds of {CPU_SECONDS:,} "
+            f"({cpu - in_tests:,.0f} of them for imports and collection)"
         )
-        files = sorted(((name, cost) for name, cost in self._costs.items() if name), key=lambda one: -one[1].processor)
+        files = sorted(((name, cost) for name, cost in self._costs.items() if name), key=lambda one: -one[1].cpu)
         files = files[:LISTED]
         width = max((len(file) for file, _ in files), default=0)
-        yield f"{'costliest files':<{width}} processor    clock  tests  processes that take longer than a second"
+        yield f"{'costliest files':<{width}}      CPU    clock  tests  processes that take longer than a second"
         for file, cost in files:
             programs = sorted(self._strays.programs[file].items(), key=lambda item: -item[1])
             told = ", ".join(f"{name} {spent:.0f} s" for name, spent in programs if spent >= 1)
-            yield f"{file:<{width}} {cost.processor:>7.1f} s {cost.wall:>6.1f} s {cost.tests:>6}  {told}"
+            yield f"{file:<{width}} {cost.cpu:>7.1f} s {cost.wall:>6.1f} s {cost.tests:>6}  {told}"
 
 
 def register(config: pytest.Config) -> None:

@@ -11,6 +11,8 @@ from typing import IO
 
 import pytest
 
+from tests import costs
+
 
 def made_once(place: Path, make: Callable[[Path], object]) -> Path:
     """Return the folder `place`. The first process that asks for it has `make` fill a folder that it then renames.
@@ -27,7 +29,8 @@ def made_once(place: Path, make: Callable[[Path], object]) -> Path:
             shutil.rmtree(aside, ignore_errors=True)
             aside.mkdir()
             try:
-                make(aside)
+                with costs.charged_to_all():
+                    make(aside)
             except Exception:
                 failed.write_text(traceback.format_exc())
                 raise
@@ -52,7 +55,8 @@ def service(
         with _locked(home, f"{name}.lock"):
             fcntl.flock(users, fcntl.LOCK_SH)
             if not known.exists():
-                known.write_text(json.dumps(start()))
+                with costs.charged_to_all():
+                    known.write_text(json.dumps(start()))
             found = json.loads(known.read_text())
         try:
             yield found
@@ -61,7 +65,8 @@ def service(
                 fcntl.flock(users, fcntl.LOCK_UN)
                 if _is_last(users):
                     known.unlink()
-                    stop(found)
+                    with costs.charged_to_all():
+                        stop(found)
 
 
 @contextmanager

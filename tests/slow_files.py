@@ -1,4 +1,4 @@
-"""Test files that take long, with about how many seconds of processor each takes.
+"""Test files that take long, with about how many CPU seconds each takes.
 
 `make test` begins with the longest, so that at the end no process waits for another's long file. `make quick` leaves
 all of these out. Files that begin at a checkout that is made once a session are among them, since the first of them

@@ -1,0 +1,73 @@
+"""The table of costs: whose CPU time it is, whoever took it."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from tests import costs
+from tests.tiny_project import ROOT
+
+CONFTEST = """
+import os
+from pathlib import Path
+from tests import costs
+os.environ.setdefault(costs.SESSION, "one")
+def pytest_addoption(parser):
+    parser.addoption("--costs", type=Path)
+def pytest_configure(config):
+    costs.register(config)
+"""
+BURN = "import time; end = time.process_time() + .6\nwhile time.process_time() < end: pass\n"
+STRAY = f"""{BURN}
+from pathlib import Path
+done = Path("done")
+done.touch()
+while done.exists():
+    time.sleep(.1)
+"""
+"""Goes on while the table is printed."""
+BEFORE = f"""
+import subprocess, sys
+from pathlib import Path
+from tests import costs
+from tests.patience import wait_until
+BURN, STRAY = {BURN!r}, {STRAY!r}
+"""
+FILES = {
+    "itself": "exec(BURN)",
+    "child": "subprocess.run([sys.executable, '-c', BURN])",
+    "stray": "subprocess.run(['setsid', '--fork', sys.executable, '-c', STRAY]); wait_until(Path('done').exists, 'it')",
+    "sharing": "with costs.charged_to_all():\n        exec(BURN)",
+    "idle": "pass",
+}
+"""Name and body of a test in a file of its own."""
+
+
+@pytest.fixture(scope="module")
+def counted(tmp_path_factory: pytest.TempPathFactory) -> dict[str, float]:
+    """CPU seconds by file of a session whose files burn some in different ways."""
+    folder = tmp_path_factory.mktemp("session")
+    (folder / "conftest.py").write_text(CONFTEST)
+    for name, body in FILES.items():
+        (folder / f"test_{name}.py").write_text(f"{BEFORE}\ndef test_it():\n    {body}\n")
+    words = ["-q", "-p", "no:cacheprovider", "--rootdir", folder, "--costs", "costs.json"]
+    environment = costs.own_session() | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", *words], cwd=folder, env=environment, capture_output=True, text=True
+    )
+    (folder / "done").unlink()
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f"CPU seconds of {costs.CPU_SECONDS:,}" in done.stdout
+    return {name: cost["cpu"] for name, cost in json.loads((folder / "costs.json").read_text()).items()}
+
+
+@pytest.mark.parametrize("name", ["test_itself.py", "test_child.py", "test_stray.py", costs.SHARED])
+def test_what_was_burnt_is_charged_to_whoever_burnt_it(counted: dict[str, float], name: str) -> None:
+    assert counted[name] >= 0.5
+
+
+@pytest.mark.parametrize("name", ["test_idle.py", "test_sharing.py"])
+def test_nobody_is_charged_for_others(counted: dict[str, float], name: str) -> None:
+    assert counted[name] < 0.3
