@@ -74,6 +74,8 @@ class Checkouts(NamedTuple):
         _copied(ran / "cache", home / "cache")
         _copied(ran / "vault", home / "vault")
         _copied(ran / "records", home / "records")
+        for path in home.rglob("*"):  # its owner's alone, as commands make it
+            path.chmod(path.stat().st_mode & 0o700)
         return folder
 
     def _passed(self, folder: Path) -> Path:

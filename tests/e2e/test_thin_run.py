@@ -96,19 +96,20 @@ def test_a_governed_run_waits_at_each_gate_and_ends_promoted(project: Path) -> N
     foretold(project, run)
 
 
-def test_a_demo_run_is_followed_until_it_is_promoted(project: Path) -> None:
-    """What `make run` does: one command, in which demo identities decide. The evaluation alone is computed anew."""
-    told = tiny_project.hallmark(
-        project, "run", "--as", "ml-engineer", "--demo-approvals", "--set", "evaluation.bootstrap_samples=120"
-    )
-    for line in ("data gate          passed by demo-data-owner", "release gate       passed by demo-risk-officer"):
-        assert line in told, told
-    assert re.search(r"train +cached", told) and re.search(r"evaluate +done", told), told
-    assert "promoted: tiny-2 is champion" in told
-    first, second = hallmark_json(project, "releases", "list")
-    assert (first["demo"], second["demo"]) == (False, True)
-    told = tiny_project.hallmark(project, "run", "--as", "ml-engineer", "--demo-approvals")
-    assert "unchanged" in told, told
+def test_a_demo_run_is_followed_until_it_is_promoted(tmp_path: Path, checkouts: Checkouts) -> None:
+    """What `make run` does: one command, in which demo identities decide."""
+    project, demo = checkouts.warm(tmp_path / "project"), ("run", "--as", "ml-engineer", "--demo-approvals")
+    try:
+        told = tiny_project.hallmark(project, *demo)
+        for gate, person in whole_run.PEOPLE.items():
+            assert re.search(rf"^  {gate} gate +passed by demo-{person}$", told, re.M), told
+        assert re.search(r"^  train +cached", told, re.M), told
+        assert "promoted: tiny-1 is champion" in told and "demo approvals: demo identities decided" in told
+        (release,) = hallmark_json(project, "releases", "list")
+        assert release["demo"] is True and "champion" in release["aliases"]
+        assert "unchanged" in (told := hallmark(project, *demo)), told
+    finally:
+        tiny_project.hallmark(project, "down")
 
 
 def its_data(project: Path, run: str, release: str) -> None:

@@ -1,6 +1,7 @@
 """A proxy that the environment names is no way to this machine itself."""
 
 import os
+import urllib.request
 
 import pytest
 
@@ -11,6 +12,7 @@ from tests.answering import listening
 def test_a_server_of_this_machine_is_asked_past_a_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("no_proxy", "NO_PROXY"):
         monkeypatch.setenv(name, "example.org")
+    monkeypatch.setattr(urllib.request, "_opener", None)  # it would keep the proxies of its first use
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")  # nobody answers there
     with listening("healthy") as (port, _):
         api = f"http://127.0.0.1:{port}/api"

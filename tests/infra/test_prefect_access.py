@@ -7,6 +7,7 @@ import os
 import pickle
 import re
 import shutil
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -47,8 +48,6 @@ SOCKETS = ("/events/in", "/events/out", "/logs/out", "/task_runs/subscriptions/s
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory, checkouts: Checkouts) -> Iterator[Path]:
     folder = checkouts.warm(tmp_path_factory.mktemp("project"))
-    for path in (folder / ".hallmark").rglob("*"):  # what other tests made; here it is asked what is made from now on
-        path.chmod(path.stat().st_mode & 0o700)
     with pytest.MonkeyPatch.context() as environment:
         for name in ("PREFECT", "CONSOLE", "MLFLOW"):
             environment.setenv(f"HALLMARK_{name}_PORT", "0")
@@ -58,8 +57,13 @@ def project(tmp_path_factory: pytest.TempPathFactory, checkouts: Checkouts) -> I
 
 @pytest.fixture(scope="module")
 def said(project: Path) -> str:
-    """What `hallmark up` says."""
-    return tiny_project.hallmark(project, "up")
+    """What `hallmark up` says, where somebody else has the console's port."""
+    with socket.create_server(("127.0.0.1", 0)) as taken, pytest.MonkeyPatch.context() as environment:
+        port = str(taken.getsockname()[1])
+        environment.setenv("HALLMARK_CONSOLE_PORT", port)
+        told = tiny_project.hallmark(project, "up")
+    assert f"port {port} is in use; taking a free one for the console" in told
+    return told
 
 
 @pytest.fixture(scope="module")
@@ -246,15 +250,21 @@ def test_what_server_runner_and_runs_made_is_their_owners_alone(project: Path, r
     assert open_to_others(project / ".hallmark") == []
 
 
-def test_where_the_runner_died_up_starts_it_anew_with_its_server(project: Path, up: Up, rejected: Ended) -> None:
-    psutil.Process(up.runner.pid).kill()
-    wait_until(lambda: server.find(project) is None, "the runner to be gone")
-    shown = pages.find(project)
+def test_where_server_and_runner_died_up_starts_all_anew_with_another_secret(
+    project: Path, up: Up, rejected: Ended
+) -> None:
+    """Others may have listened on the server's port since, and been told the secret."""
+    assert up.server is not None
+    before, shown = access.secret(project), pages.find(project)
+    for process in (up.runner, up.server):
+        psutil.Process(process.pid).kill()
+    wait_until(lambda: server.find(project) is None, "both to be gone")
     hallmark(project, "up")
     again = server.find(project)
     assert again is not None and again.server is not None and again.watch is not None
     assert {again.server, again.runner, again.watch}.isdisjoint({up.server, up.runner, up.watch})
     assert not any(one and one.alive() for one in (up.server, up.watch)), "none is left of those before"
     assert pages.find(project) == shown, "the console went on"
+    assert access.secret(project) != before
     with prefect(project) as client:
         assert deployment(client, project).name == deployed.name(project)

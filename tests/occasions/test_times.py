@@ -66,6 +66,7 @@ def test_it_does_not_matter_from_where_one_looks() -> None:
 
 def test_an_interval_counts_time_as_it_passes() -> None:
     daily = Schedule(every="1d", anchor="2026-03-27 03:00", timezone="Europe/Berlin")
+    assert daily.in_words == "every 1d"
     found = [daily.local(moment) for moment in islice(daily.after(datetime(2026, 3, 27, tzinfo=UTC)), 3)]
     assert found == ["2026-03-27 03:00", "2026-03-28 03:00", "2026-03-29 04:00"]
     assert daily.newest(datetime(2026, 3, 28, tzinfo=UTC), datetime(2026, 3, 29, 2, tzinfo=UTC)) == datetime(

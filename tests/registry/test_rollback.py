@@ -1,5 +1,6 @@
 """Back to an earlier champion: by everybody whom the release gate asks, or at once by breaking the glass."""
 
+import re
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -17,6 +18,7 @@ from tasks.registry.release import promotions
 from tasks.registry.release.promotions import Signed
 from tasks.trust import dsse, keys
 from tests.asking_agent import AskingAgent, needs_ssh_agent
+from tests.in_process import hallmark
 from tests.registry.house import NAME, PEOPLE, POLICY, House
 
 STRICT = POLICY.replace("decisions: [{role: risk}]", "decisions: [{role: risk}, {role: approver, count: 2}]").replace(
@@ -126,6 +128,16 @@ def test_an_order_that_says_something_else_or_is_written_anew_joins_nothing(crow
     for envelope in (dsse.sign(forged, crowd.governance.signer("gate")), genuine.body["envelope"], {}, None):
         crowd.ledger.append(orders.ORDERED, NAME, {"envelope": envelope})
     assert order(crowd, "one") == ["1 more order in role approver"]
+
+
+def test_the_commands_of_an_emergency_say_who_has_to_do_what(crowd: House) -> None:
+    root, why = crowd.checkout(), ("--reason", "worse")
+    said = hallmark(root, "releases", "rollback", "triage-1", "--as", "night", "--break-glass", *why)
+    assert "triage-1 is champion again" in said
+    assert "a second person has to confirm it: hallmark releases confirm triage-1 --as ID" in said
+    said = hallmark(root, "releases", "confirm", "triage-1", "--as", "risk-officer", *why)
+    (incident,) = opened(crowd)
+    assert re.fullmatch(rf"confirmed: entry \d+ of the ledger closes {incident.id}\n", said)
 
 
 @pytest.mark.attack(rights="approver", stopped="nobody confirms their own deed")
