@@ -19,7 +19,7 @@ from tasks.registry.release.promotions import Signed
 from tasks.trust import dsse, keys
 from tests.asking_agent import AskingAgent, needs_ssh_agent
 from tests.in_process import hallmark
-from tests.registry.house import NAME, PEOPLE, POLICY, House
+from tests.registry.house import NAME, PEOPLE, POLICY, House, adopt
 
 STRICT = POLICY.replace("decisions: [{role: risk}]", "decisions: [{role: risk}, {role: approver, count: 2}]").replace(
     "  low:\n", "  low:\n    break_glass: {role: on-call, confirm_role: risk, confirm_hours: 4}\n"
@@ -131,6 +131,7 @@ def test_an_order_that_says_something_else_or_is_written_anew_joins_nothing(crow
 
 
 def test_the_commands_of_an_emergency_say_who_has_to_do_what(crowd: House) -> None:
+    adopt(crowd.governance.folder, crowd.state, crowd.ledger, "risk-officer")
     root, why = crowd.checkout(), ("--reason", "worse")
     said = hallmark(root, "releases", "rollback", "triage-1", "--as", "night", "--break-glass", *why)
     assert "triage-1 is champion again" in said
