@@ -19,7 +19,7 @@ ONCE_FAILED = {
     "console/test_in_a_browser.py::test_a_data_owner_decides_with_the_key_of_their_browser": "a bound of 30 s",
     "console/test_listening.py::test_a_connection_is_used_again": "a limit of one second",
     "console/test_listening.py::test_a_request_has_a_limit_of_time": "a bound of 20 s",
-    "e2e/test_thin_run.py::test_a_governed_run_waits_at_each_gate_and_ends_promoted": "30 s for a process to end",
+    "e2e/test_production.py::test_a_run_goes_to_production_once_everybody_has_signed": "30 s for a process to end",
     "flows/test_another_machine.py::test_a_parked_run_goes_on_elsewhere": "a bound of 120 s",
     "flows/test_occasions.py::test_a_schedule_and_what_a_killed_process_left_each_make_one_run": "a schedule 8 s ahead",
     "flows/test_pools.py::test_a_machine_of_a_pool_is_killed_and_another_takes_its_run_up": "a bound of 120 s",
