@@ -148,9 +148,9 @@ def kind(pid: int) -> str:
 class Strays:
     """Looks at the processes of the session, in a thread of its own.
 
-    A process belongs to the session if it descends from this one or was started by one that does: pytest leaves the
-    name of the test in the environment (PYTEST_CURRENT_TEST), and tests/conftest.py that of the session. The time of a
-    process that begins and ends between two looks is counted only if its parent waits for it.
+    A process belongs to the session if it descended from this one at some look or was started by one that does: pytest
+    leaves the name of the test in the environment (PYTEST_CURRENT_TEST), and tests/conftest.py that of the session. The
+    time of a process that begins and ends between two looks is counted only if its parent waits for it.
     """
 
     def __init__(self, session: str) -> None:
@@ -183,7 +183,7 @@ class Strays:
         found = {process.key[0]: process for process in processes()}
         before, self._members = self._members, {}
         for pid in found:
-            self._place(pid, found)
+            self._place(pid, found, before)
         for key, member in self._members.items():
             spent = member.own - (before[key].own if key in before else 0)
             if spent and member.file:
@@ -206,15 +206,16 @@ class Strays:
                 self._ended[file] += max(0, spent[file] - waited_for)
                 waited_for = max(0, waited_for - spent[file])
 
-    def _place(self, pid: int, found: dict[int, Process]) -> Process | None:
+    def _place(self, pid: int, found: dict[int, Process], before: dict[Key, Process]) -> Process | None:
         """Return the process as a member of the session, its parents first; None if it is none."""
         process = found[pid]
         if process.key not in self._members and pid != os.getpid():
-            above = self._place(process.parent, found) if process.parent in found else None
+            above = self._place(process.parent, found, before) if process.parent in found else None
+            known = above or before.get(process.key)  # as it was before its parent ended
             ours, file = origin(process.key, self._session)
-            if not above and not ours:
+            if not known and not ours:
                 return None
-            file = file or (above.file if above else "")
+            file = file or (known.file if known else "")
             process = process._replace(file=file, stray=not above or above.stray)
         return self._members.setdefault(process.key, process)
 

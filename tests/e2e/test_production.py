@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from tasks.runs.hold import held
-from tests import patience
+from tests import costs, patience
 from tests.checkouts import Checkouts
 from tests.forking import Forking, importing
 from tests.governed.house import keyed
@@ -38,7 +38,7 @@ class Production:
 
     def __init__(self, project: Path, python: Path, processes: Forking) -> None:
         self.project, self._python, self._processes = project, python, processes
-        own = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+        own = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", costs.SESSION) if name in os.environ}
         self._variables = own | {"HALLMARK_PREFECT_PORT": "0"}  # another test's server may have the usual one
 
     def __call__(self, *words: str, code: int = 0) -> str:
@@ -52,7 +52,8 @@ class Production:
     def _run(self, words: tuple[str, ...]) -> Done:
         if words[0] == "run":
             command = [self._python.with_name("hallmark"), *words]
-            return subprocess.run(command, cwd=self.project, env=self._variables, capture_output=True, text=True)
+            given = self._variables | {costs.CURRENT: os.environ[costs.CURRENT]}  # whom its servers are charged to
+            return subprocess.run(command, cwd=self.project, env=given, capture_output=True, text=True)
         with patch.dict(os.environ, self._variables, clear=True):
             return self._processes.run(COMMAND, *words, cwd=self.project)
 
