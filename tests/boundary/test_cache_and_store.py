@@ -234,7 +234,7 @@ FALSE = {
 
 
 SELDOM = ("another region", "entities of entities")
-"""Of these the ones that `make soak` alone tries."""
+"""Answers that only `make soak` tries."""
 
 
 @pytest.mark.broken_store

@@ -117,7 +117,7 @@ print("FOUND " + json.dumps(found), flush=True)
 os._exit(3)
 """
 WAYS = re.findall(r'^found\["(.+)"\] = ', TRIES, re.MULTILINE)
-"""As the stage calls them; docs/attacks.md has one row for each."""
+"""Names of the ways, as the stage prints them; docs/attacks.md has one row for each."""
 
 
 @pytest.fixture(scope="module")

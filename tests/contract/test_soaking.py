@@ -1,4 +1,4 @@
-"""What `make soak` prints at its end."""
+"""The table that `make soak` prints at its end."""
 
 from typing import Any
 

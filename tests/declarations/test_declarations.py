@@ -68,7 +68,7 @@ def waits(house: House, declared: Declared) -> list[str]:
 
 
 def signed_first(house: House, declared: Declared, owner: str) -> dict[str, Any]:
-    """What an owner signs of a source where nothing is in force before it."""
+    """Return the statement by which an owner adopts a source for the first time."""
     said = signed_declaration.Declaration(
         declared=declared, owners=[owner], follows=None, environment="production", person=owner, reason="r",
         time=house.ledger.now(),

@@ -54,7 +54,7 @@ def store(project: Path) -> Path:
 
 
 def test_one_command_leads_to_a_release_in_production(project: Path) -> None:
-    """As `make run` does, demo identities decide. People decide in test_production.py."""
+    """Demo identities decide, as in `make run`. People decide in test_production.py."""
     branch, files = git(project, "rev-parse", "main"), git(project, "status", "--porcelain")
     command = ("run", "--as", "ml-engineer", "--demo-approvals")
     told = tiny_project.hallmark(project, *command)
@@ -120,7 +120,7 @@ def elsewhere(project: Path, run: str, stage: str) -> str:
 
 
 def in_prefect(project: Path, ended: dict) -> None:
-    """What a promoted run shows in Prefect: checks, where it waited, where to read on, figures, the release."""
+    """Check what a promoted run shows in Prefect: checks, figures, progress, where to read on, the release."""
     shown = artifacts(project, ended["flow_run"])
     run, tables = ended["run"], {a.description: json.loads(a.data) for a in shown if a.type == "table"}
     checks = {row["check"]: row["verdict"] for row in tables[f"data gate of run {run}: its automatic checks"]}

@@ -48,7 +48,7 @@ def house(tmp_path: Path, made: Path, monkeypatch: pytest.MonkeyPatch) -> House:
 
 @pytest.fixture
 def asked(house: House) -> Evidence:
-    """What the data gate of run-1 asks."""
+    """The evidence that the data gate of run-1 asks about."""
     return house.ask()
 
 

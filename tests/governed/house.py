@@ -176,7 +176,7 @@ def raw(house: House, *statements: str) -> None:
 
 
 def authority_of(governed: Governance, tier: str = "low") -> Authority:
-    """What inputs/authority.json says in a run that `resolve` has begun."""
+    """Return the content of inputs/authority.json in a run that `resolve` has begun."""
     return Authority(
         gate_public_keys=[key.public_key for key in governed.keys_of("gate")],
         policy_sha256=governed.policy.digest(),

@@ -28,7 +28,7 @@ PLANTED = ("sitecustomize.py", "usercustomize.py", "json.py", "json/tool.py", "p
 
 
 def probe(root: Path, code: str) -> str:
-    """What Python code prints as the runner of a checkout."""
+    """Run Python code as the runner of a checkout; return what it prints."""
     process = processes.spawn(access.folder(root), "probe", ["-c", code], dict(os.environ))
     psutil.Process(process.pid).wait(timeout=patience(60))
     return (access.folder(root) / "probe.log").read_text()
