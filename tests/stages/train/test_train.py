@@ -379,8 +379,10 @@ def alive(processes: list[psutil.Process]) -> list[psutil.Process]:
 
 
 def wait_for_end(processes: list[psutil.Process]) -> None:
-    """Wait until the processes end. Ray's agents look only every few seconds whether they are orphans."""
-    wait_until(lambda: not alive(processes), "what the stage has started to end", saw=lambda: alive(processes))
+    """Wait until the processes end. An orphaned agent of Ray first reports that it is one, for up to 60 s, to a server
+    that may be gone as well (`publish_error_to_driver`)."""
+    what, seconds = "what the stage has started to end", 150
+    wait_until(lambda: not alive(processes), what, seconds=seconds, saw=lambda: alive(processes))
 
 
 OWN_WORDS = "going well back"
