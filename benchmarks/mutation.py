@@ -343,8 +343,10 @@ def again(results: list[dict[str, Any]]) -> Iterator[tuple[str, Mutant]]:
         text = (ROOT / path).read_text().splitlines() if there else []
         for result in before:
             change, operator = changed(result["diff"]), result["mutant"]["operator"]
-            likely = (m for m in there if m.operator == operator and f"-{text[m.line - 1]}" in change)
-            found = next((mutant for mutant in likely if changed(diff(mutant)) == change), None)
+            likely = [m for m in there if m.operator == operator and f"-{text[m.line - 1]}" in change]
+            same = [mutant for mutant in likely if changed(diff(mutant)) == change]
+            line = result["mutant"]["line"]
+            found = min(same, key=lambda mutant, line=line: abs(mutant.line - line), default=None)
             if found is None:
                 print(f"not there any more: {result['id']}")
                 continue
