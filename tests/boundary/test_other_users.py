@@ -94,7 +94,7 @@ def test_another_user_neither_reads_nor_writes_the_state(project: Path, deed: tu
     verb, path = deed
     before = files_of(project)
     place = str(project / ".hallmark" / path)
-    done = as_nobody(verb, place, *(["/tmp/hm-linked"] if verb == "ln" else []))
+    done = as_nobody(verb, place, *([f"/tmp/hm-linked-{os.getpid()}"] if verb == "ln" else []))
     assert done.returncode and "Permission denied" in done.stderr, done.stdout
     assert files_of(project) == before
 

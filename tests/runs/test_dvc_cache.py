@@ -49,11 +49,14 @@ def test_what_is_there_as_signed_is_put_in_place(layout: Layout) -> None:
     assert (layout.stage("clean") / "rows").read_bytes() == b"rows"
 
 
+OUTSIDE = f"/tmp/hallmark-outside-{os.getpid()}"
+
+
 @pytest.mark.parametrize(
     "items",
     [
         ({"md5": ROWS, "relpath": "../../../../../outside"},),
-        ({"md5": ROWS, "relpath": "rows"}, {"md5": ROWS, "relpath": "/tmp/hallmark-outside"}),
+        ({"md5": ROWS, "relpath": "rows"}, {"md5": ROWS, "relpath": OUTSIDE}),
         ({"md5": "zz/VICTIM", "relpath": "rows"},),
         ({"md5": "../../../VICTIM", "relpath": "rows"},),
         ({"relpath": "rows"},),
@@ -70,7 +73,7 @@ def test_a_list_with_other_names_brings_and_removes_nothing_but_itself(layout: L
     assert not restore(layout)
     dvc_cache.drop_wrong(layout, "clean", LOCK, LEFT)
     assert victim.exists() and not place.exists()
-    assert not (layout.state.parent.parent / "outside").exists() and not Path("/tmp/hallmark-outside").exists()
+    assert not (layout.state.parent.parent / "outside").exists() and not Path(OUTSIDE).exists()
     assert (layout.stage("clean") / "left").exists(), "nothing was put in place"
 
 

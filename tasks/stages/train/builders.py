@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     import torch
     from peft import LoraConfig
     from ray.train import RunConfig, ScalingConfig
-    from ray.train.torch import TorchConfig
     from transformers import BitsAndBytesConfig
 
 
@@ -164,11 +163,3 @@ def step_seconds(training: Training) -> int:
 def patience_of_workers(training: Training) -> float:
     """Seconds that one waits for another at most."""
     return step_seconds(training) * FIRST_STEP
-
-
-def torch_config(training: Training, patience: float = 0) -> "TorchConfig":
-    """Workers wait for each other as long as a first step may take, and `patience` more seconds; `watchdog` ends what
-    hangs earlier."""
-    from ray.train.torch import TorchConfig
-
-    return TorchConfig(timeout_s=round(patience_of_workers(training) + patience))

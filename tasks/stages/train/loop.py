@@ -39,9 +39,8 @@ from tasks.stages.train.target_loss import can_share_prefix
 from tasks.stages.train.workers import gathered
 
 
-def work(config: dict[str, Any]) -> None:
-    """Ray Train's entry point on each worker. `config`: `job`."""
-    job: Job = config["job"]
+def work(job: Job) -> None:
+    """Train, as one of the workers, once it is sure that all of them have the same versions of everything."""
     with unfit.agreed(job):
         job.versions.require_here(builds=False)
     everyone = gathered((socket.gethostname(), versions.of_here()))

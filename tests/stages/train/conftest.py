@@ -25,6 +25,7 @@ from tasks.stages.train.rows.examples import Examples, Origin, Writer
 from tasks.stages.train.rows.rendering import Example, render, stop_tokens
 from tasks.stages.train.tracking import Tracker
 from tests.shared import made_once
+from tests.stages.train import without_ray
 from tests.stages.train.spawn import Workers
 from tests.tiny_model import make_tiny_model
 
@@ -245,9 +246,7 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     import torch
     from torch import distributed
 
-    os.environ.update(RANK="0", WORLD_SIZE="1", LOCAL_RANK="0", LOCAL_WORLD_SIZE="1")
-    meeting = tmp_path_factory.mktemp("group") / "store"
-    distributed.init_process_group("gloo", init_method=f"file://{meeting}", rank=0, world_size=1)
+    without_ray.alone(tmp_path_factory.mktemp("group") / "store")
     yield
     distributed.destroy_process_group()
     torch.use_deterministic_algorithms(False)

@@ -155,17 +155,17 @@ def test_a_ray_of_its_own_that_does_not_start_is_told_in_words(tmp_path: Path) -
 @pytest.mark.filterwarnings("ignore:.*is deprecated:DeprecationWarning")  # as Ray copies its own settings
 def test_ray_train_starts_no_helper_that_a_training_has_no_use_for(monkeypatch: pytest.MonkeyPatch) -> None:
     from ray.train import ScalingConfig
-    from ray.train.torch import TorchTrainer
+    from ray.train.v2.api.data_parallel_trainer import DataParallelTrainer
 
     from tasks.stages.train.machines import trainer
 
-    def callbacks(kind: type[TorchTrainer]) -> set[str]:
+    def callbacks(kind: type[DataParallelTrainer]) -> set[str]:
         return {type(each).__name__ for each in kind(print)._create_default_callbacks()}
 
-    of_ray = callbacks(TorchTrainer)
+    of_ray = callbacks(DataParallelTrainer)
     assert of_ray - callbacks(trainer.Trainer) == {trainer.DATASETS}
     assert of_ray - callbacks(trainer.OwnTrainer) == {trainer.DATASETS, trainer.CLEANER}
-    monkeypatch.setattr(TorchTrainer, "_initialize_and_run_controller", lambda _, **given: given)
+    monkeypatch.setattr(DataParallelTrainer, "_initialize_and_run_controller", lambda _, **given: given)
     own = trainer.OwnTrainer(print, scaling_config=ScalingConfig(num_workers=3))
     policy = own._initialize_and_run_controller(scaling_policy="of Ray", callbacks=[])["scaling_policy"]
     policy.after_controller_start(None)

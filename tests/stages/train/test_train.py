@@ -31,12 +31,9 @@ from tasks.core.params import params as params_file
 from tasks.gates import statement
 from tasks.policy import governance
 from tasks.stages import start as start_file
-from tasks.stages.cluster import connection
 from tasks.stages.evaluate.report import charts
-from tasks.stages.train import loop, train, watch
+from tasks.stages.train import train, watch
 from tasks.stages.train.base import base_model
-from tasks.stages.train.job import Job
-from tasks.stages.train.machines import fitting
 from tasks.stages.train.recovery import attempts, checkpoints
 from tasks.stages.train.rows import examples, tokenise
 from tasks.stages.train.tracking import tracking_uri
@@ -45,6 +42,7 @@ from tests import tiny_project
 from tests.patience import patience, wait_until
 from tests.processes import title
 from tests.shared import made_once
+from tests.stages.train import without_ray
 from tests.stages.train.conftest import FULL, VALIDATING, make_rows
 from tests.stages.train.plain_texts import put_table
 
@@ -118,17 +116,9 @@ def copied(prepared: Path, root: Path) -> Layout:
 
 
 def train_here(layout: Layout) -> str:
-    """Run the stage with this process in place of Ray's workers; return what it printed."""
-    from huggingface_hub import constants
-
-    def fit(job: Job) -> None:
-        loop.work({"job": job})
-
-    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(io.StringIO()) as told:
-        patch.setattr(connection, "running", lambda *_, **__: contextlib.nullcontext())
-        patch.setattr(fitting, "fit", fit)
-        patch.setattr(constants, "HF_HUB_OFFLINE", True)  # as workers have it; the tokenizer's settings name it
-        train.run(params_file.load(layout.params), layout)
+    """Run the stage without Ray; return what it printed."""
+    with contextlib.redirect_stdout(io.StringIO()) as told:
+        without_ray.run(layout)
     return told.getvalue()
 
 
@@ -464,11 +454,10 @@ def test_a_stage_of_two_workers_that_is_asked_to_stop_leaves_none_and_loses_no_s
 @pytest.mark.slow
 @pytest.mark.timeout(1500)
 def test_a_killed_stage_leaves_no_worker_and_goes_on_to_the_same_bytes(ready: Layout, whole: Whole) -> None:
-    """Its workers may go on for some steps."""
+    """Its workers may go on for some steps. On Ray a training goes on in `lost`."""
     with started(ready) as process:
         stop(ready, process, signal.SIGKILL)
-    with started(ready) as process:
-        assert "going on from the checkpoint of step" in finish(process)
+    assert "going on from the checkpoint of step" in train_here(ready)
     assert tree_digest(ready.stage("train")) == tree_digest(whole.layout.stage("train"))
 
 

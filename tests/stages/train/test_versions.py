@@ -60,13 +60,13 @@ def test_machines_that_train_together_have_the_same_builds_and_libraries() -> No
 @pytest.mark.usefixtures("alone")
 def test_a_worker_looks_at_both_before_it_trains(job: MakeJob, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(InputError, match=r"in place of 1.0"):
-        loop.work({"job": Job(**{**vars(job()), "versions": having(torch="1.0")})})
+        loop.work(Job(**{**vars(job()), "versions": having(torch="1.0")}))
 
     trained: list[Job] = []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(loop, "train", trained.append)
         release = versions.of_here().libraries["torch"].partition("+")[0]
-        loop.work({"job": Job(**{**vars(job()), "versions": having(torch=f"{release}+cu128")})})
+        loop.work(Job(**{**vars(job()), "versions": having(torch=f"{release}+cu128")}))
     assert trained
 
     def gathered(told: list[Any], own: Any) -> None:
@@ -75,7 +75,7 @@ def test_a_worker_looks_at_both_before_it_trains(job: MakeJob, monkeypatch: pyte
     monkeypatch.setattr(distributed, "all_gather_object", gathered)
     monkeypatch.setattr(distributed, "get_rank", lambda: 1)
     with pytest.raises(InputError, match=r"has triton .* where other has 9"):
-        loop.work({"job": job()})
+        loop.work(job())
 
 
 def second_fails(error: Exception, patch: pytest.MonkeyPatch) -> None:

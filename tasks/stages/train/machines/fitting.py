@@ -9,7 +9,7 @@ from tasks.stages.cluster.storage.place import PATIENCE_SECONDS
 from tasks.stages.train import builders
 from tasks.stages.train.job import Job
 from tasks.stages.train.keeping import sent
-from tasks.stages.train.machines import leaving, places
+from tasks.stages.train.machines import leaving, places, worker
 from tasks.stages.train.recovery import watchdog
 from tasks.stages.train.recovery.attempts import MachinesChange, OutOfMemory, WorkersLost
 
@@ -25,18 +25,18 @@ def fit(job: Job) -> None:
 def _fit(job: Job, workers: int) -> None:
     from ray.train import ControllerError, TrainingFailedError
 
-    from tasks.stages.train.loop import work  # imports torch
     from tasks.stages.train.machines.trainer import OwnTrainer, Trainer  # imports Ray Train
 
+    # As long as a first step may take; `watchdog` ends what hangs earlier.
+    patience = builders.patience_of_workers(job.training) + (PATIENCE_SECONDS if job.afar else 0)
     before = signal.getsignal(signal.SIGINT)
     try:
         with sent.at_the_desk(job) as given, places.looked_for(job, workers):
             (Trainer if connection.address() else OwnTrainer)(
-                work,
-                train_loop_config={"job": given},
+                worker.work,
+                train_loop_config={"job": given, "patience": patience},
                 scaling_config=builders.scaling_config(job.training, workers, job.unfit),
                 run_config=builders.run_config(job.scratch),
-                torch_config=builders.torch_config(job.training, PATIENCE_SECONDS if job.afar else 0),
             ).fit()
     except ControllerError as error:
         needs = builders.crew(job.training).needs_in_words

@@ -6,19 +6,39 @@ autoscaler for machines, one gives places back after the death of the controller
 Ray's (2.60): in a version that has others, the actors start and a training works as well.
 """
 
+from collections.abc import Callable
 from typing import Any
 
-from ray.train.torch import TorchTrainer
+from ray.train.backend import Backend, BackendConfig
 from ray.train.v2._internal.execution.scaling_policy import FixedScalingPolicy
+from ray.train.v2.api.data_parallel_trainer import DataParallelTrainer
 
 DATASETS, CLEANER = "DatasetsCallback", "PlacementGroupCleanerCallback"
 
 
-class Trainer(TorchTrainer):
+class Together(Backend):
+    """Workers that see the GPUs of all workers on their machine, as DeepSpeed and NCCL expect. They meet by themselves
+    (worker.py)."""
+
+    share_cuda_visible_devices = True
+
+
+class TogetherConfig(BackendConfig):
+    """By which Ray Train knows it."""
+
+    @property
+    def backend_cls(self) -> type[Backend]:
+        return Together
+
+
+class Trainer(DataParallelTrainer):
     """For the machines of a cluster."""
 
     needless = frozenset({DATASETS})
     """Names of the callbacks of Ray Train that are left out."""
+
+    def __init__(self, work: Callable[[dict[str, Any]], None], **given: Any) -> None:
+        super().__init__(work, backend_config=TogetherConfig(), **given)
 
     def _create_default_callbacks(self) -> list[Any]:
         callbacks = super()._create_default_callbacks()  # type: ignore[misc]  # typed as that of the first Ray Train
