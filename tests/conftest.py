@@ -14,6 +14,7 @@ from hypothesis import settings
 from xdist.workermanage import NodeManager
 
 from tests import costs, environment, patience, soaking
+from tests.shared import first_alone
 from tests.slow_files import SECONDS
 
 if TYPE_CHECKING:
@@ -24,9 +25,15 @@ if TYPE_CHECKING:
 settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
 
+IS_WORKER = "PYTEST_XDIST_WORKER" in os.environ
+REWRITES = "PYTEST_REWRITES"
+"""Environment variable: whether tests are yet to be rewritten, so that assertions say what they compared."""
+environment.keep_bytecode()
+
 # Set once, by the process that starts the others; they inherit it.
-if "PYTEST_XDIST_WORKER" not in os.environ:
+if not IS_WORKER:
     environment.make_own()
+    os.environ[REWRITES] = "" if environment.has_bytecode() else "yes"
     os.environ[patience.SLOWNESS] = f"{patience.measure_slowness():.2f}"
     os.environ[costs.SESSION] = uuid4().hex
 
@@ -73,8 +80,12 @@ def sockets_of_a_broken_store(request: pytest.FixtureRequest) -> Iterator[None]:
 @pytest.fixture(scope="session")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder that all processes of this session share (tests/shared.py)."""
-    base = tmp_path_factory.getbasetemp()
-    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "shared"
+    return _shared(tmp_path_factory)
+
+
+def _shared(temporary: pytest.TempPathFactory) -> Path:
+    base = temporary.getbasetemp()
+    folder = (base.parent if IS_WORKER else base) / "shared"
     folder.mkdir(exist_ok=True)
     return folder
 
@@ -130,6 +141,15 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """A file that is left out is not even imported."""
     return True if config.getoption("--quick") and _seconds(collection_path) else None
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection(session: pytest.Session) -> Iterator[None]:
+    """Collect. To rewrite all tests takes nine seconds, so the first worker does it for the others."""
+    if not (IS_WORKER and os.environ[REWRITES]):
+        return (yield)
+    with first_alone(_shared(session.config._tmp_path_factory), "collection"):  # type: ignore[attr-defined]
+        return (yield)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -1,7 +1,7 @@
 """CPU time of a test session by test file, with the budget beside it: a pytest plugin.
 
-A file's time is that of the pytest worker while it runs the file's tests, that of the processes that the worker waits
-for (`os.times`), and that of those that go on by themselves, such as servers and what they start (`Strays`).
+A file's time is that of the pytest worker while it runs the file's tests, that of the worker's child processes
+(`spent`), and that of those that go on by themselves, such as servers and what they start (`Strays`).
 """
 
 import json
@@ -89,8 +89,23 @@ _shared = Cost()
 
 
 def spent() -> float:
+    """Return the CPU seconds of this process and its children: those it has waited for, and those that live.
+
+    Of what tests share nothing is counted before it is waited for, which `charged_to_all` is for.
+    """
+    return _finally_spent() + sum(child.spent for child in _children() if child.file != SHARED)
+
+
+def _finally_spent() -> float:
     """Return the CPU seconds of this process and of the children that it has waited for."""
     return sum(os.times()[:4])
+
+
+def _children() -> Iterator[Process]:
+    for thread in Path("/proc/self/task").iterdir():
+        for child in read("self", f"task/{thread.name}/children").split():
+            if process := look_at(int(child)):
+                yield process._replace(file=origin(process.key, os.environ[SESSION])[1])
 
 
 @contextmanager
@@ -116,14 +131,20 @@ def own_session() -> dict[str, str]:
 def processes() -> Iterator[Process]:
     """Yield every process of the machine."""
     for folder in Path("/proc").iterdir():
-        if folder.name.isdigit() and (stat := read(int(folder.name), "stat")):
-            words = stat.rpartition(")")[2].split()
-            user, system, reaped_user, reaped_system = (int(word) / TICKS for word in words[11:15])
-            key = int(folder.name), int(words[19])
-            yield Process(key, int(words[1]), user + system, reaped_user + reaped_system)
+        if folder.name.isdigit() and (process := look_at(int(folder.name))):
+            yield process
 
 
-def read(pid: int, name: str) -> str:
+def look_at(pid: int) -> Process | None:
+    """Return a process as it is now; None if it has ended."""
+    if not (stat := read(pid, "stat")):
+        return None
+    words = stat.rpartition(")")[2].split()
+    user, system, reaped_user, reaped_system = (int(word) / TICKS for word in words[11:15])
+    return Process((pid, int(words[19])), int(words[1]), user + system, reaped_user + reaped_system)
+
+
+def read(pid: int | str, name: str) -> str:
     """Return a file of /proc/PID as text; empty if the process has ended or is another user's."""
     try:
         return Path(f"/proc/{pid}/{name}").read_bytes().replace(b"\0", b"\n").decode(errors="replace")
@@ -220,28 +241,38 @@ class Strays:
         return self._members.setdefault(process.key, process)
 
 
+def _file_of(item: pytest.Item) -> str:
+    return item.nodeid.partition("::")[0]
+
+
 class Worker:
     """Adds up the cost of each file in the process that runs its tests."""
 
     def __init__(self) -> None:
         self.costs: dict[str, Cost] = defaultdict(Cost)
+        self._file, self._before = "", 0.0
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
-        before, began = spent() - _shared.cpu, time.monotonic()
+    def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> Iterator[None]:
+        file = _file_of(item)
+        if file != self._file:
+            self._file, self._before = file, spent() - _shared.cpu
+        began = time.monotonic()
         try:
             return (yield)
         finally:
-            cost = self.costs[item.nodeid.partition("::")[0]]
-            cost.cpu += spent() - _shared.cpu - before
+            cost = self.costs[file]
             cost.wall += time.monotonic() - began
             cost.tests += 1
+            if nextitem is None or _file_of(nextitem) != file:  # to look at the children takes .2 ms
+                cost.cpu += spent() - _shared.cpu - self._before
+                self._file = ""
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         self.costs[SHARED] = _shared
         if (output := getattr(session.config, "workeroutput", None)) is not None:
             output["costs"] = {file: (cost.cpu, cost.wall, cost.tests) for file, cost in self.costs.items()}
-            output["cpu"] = spent()
+            output["cpu"] = _finally_spent()
 
 
 class Table:
@@ -272,7 +303,11 @@ class Table:
         for line in self._lines(ours + sum(strays.values()), (time.monotonic() - self._began) / 60):
             write(line)
         if self._kept:
-            told = {file: vars(cost) for file, cost in sorted(self._costs.items()) if file}
+            told = {
+                file: vars(cost) | {"programs": self._strays.programs[file]}
+                for file, cost in sorted(self._costs.items())
+                if file
+            }
             self._kept.write_text(json.dumps(told, indent=1) + "\n")
 
     def _lines(self, cpu: float, minutes: float) -> Iterator[str]:

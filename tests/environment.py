@@ -4,14 +4,30 @@ import atexit
 import os
 import re
 import shutil
+import sys
 import tempfile
+from importlib.util import cache_from_source
 from pathlib import Path
 
 from infra import loopback
+from tasks.runs.environment import BYTECODE
 
 SERVICES = re.compile(r"(HALLMARK|MLFLOW|PREFECT|RAY|AWS|GIT)_|PG[A-Z]+$")
 """Names of variables that lead to a service or a repository of the user's."""
 KEPT = re.compile(r"HALLMARK_SHARED$|GIT_SS[HL]|AWS_CA_BUNDLE$")
+
+
+def keep_bytecode() -> None:
+    """Have this process keep what it compiles, rewritten tests as well, also where PYTHONDONTWRITEBYTECODE is set.
+
+    It lies beside the environment, where Hallmark's own processes keep theirs.
+    """
+    sys.dont_write_bytecode, sys.pycache_prefix = False, str(BYTECODE)
+
+
+def has_bytecode() -> bool:
+    """Return whether a session before this one has left rewritten tests."""
+    return Path(cache_from_source(__file__)).parent.exists()
 
 
 def make_own() -> None:

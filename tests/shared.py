@@ -5,7 +5,7 @@ import json
 import shutil
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO
 
@@ -67,6 +67,18 @@ def service(
                     known.unlink()
                     with costs.charged_to_all():
                         stop(found)
+
+
+@contextmanager
+def first_alone(home: Path, name: str) -> Iterator[None]:
+    """Let the first process into the block alone, and the others once it has left."""
+    done = home / f"{name}.done"
+    with ExitStack() as turn:
+        turn.enter_context(_locked(home, f"{name}.lock"))
+        if done.exists():
+            turn.close()
+        yield
+        done.touch()
 
 
 @contextmanager

@@ -28,6 +28,7 @@ while done.exists():
     time.sleep(.1)
 """
 """Goes on while the table is printed."""
+HOLD = f"import sys\n{BURN}open('held', 'w')\nsys.stdin.read()"
 ORPHAN = 2 * BURN + "open('orphan', 'w')\n" + 3 * BURN
 PARENT = f"""
 import subprocess, sys, time
@@ -38,19 +39,22 @@ while not Path("orphan").exists():
 """
 """Ends before its child, which burns on. Before that both are seen: a look comes once a second."""
 BEFORE = f"""
-import os, subprocess, sys
+import os, subprocess
 from pathlib import Path
 from tests import costs
 from tests.patience import wait_until
-BURN, STRAY, PARENT = {BURN!r}, {STRAY!r}, {PARENT!r}
+PYTHON = {sys.executable!r}
+BURN, STRAY, PARENT, HOLD = {BURN!r}, {STRAY!r}, {PARENT!r}, {HOLD!r}
 """
 FILES = {
     "itself": "exec(BURN)",
-    "child": "subprocess.run([sys.executable, '-c', BURN])",
-    "stray": "subprocess.run(['setsid', '--fork', sys.executable, '-c', STRAY]); wait_until(Path('done').exists, 'it')",
-    "orphan": "subprocess.run([sys.executable, '-c', PARENT], env={costs.CURRENT: os.environ[costs.CURRENT]})",
+    "child": "subprocess.run([PYTHON, '-c', BURN])",
+    "stray": "subprocess.run(['setsid', '--fork', PYTHON, '-c', STRAY]); wait_until(Path('done').exists, 'it')",
+    "orphan": "subprocess.run([PYTHON, '-c', PARENT], env={costs.CURRENT: os.environ[costs.CURRENT]})",
     "sharing": "with costs.charged_to_all():\n        exec(BURN)",
+    "holds": "costs.held = subprocess.Popen([PYTHON, '-c', HOLD], stdin=-1); wait_until(Path('held').exists, 'it')",
     "idle": "pass",
+    "waits": "costs.held.communicate()",
 }
 """Name and body of a test in a file of its own."""
 
@@ -73,11 +77,13 @@ def counted(tmp_path_factory: pytest.TempPathFactory) -> dict[str, float]:
     return {name: cost["cpu"] for name, cost in json.loads((folder / "costs.json").read_text()).items()}
 
 
-@pytest.mark.parametrize("name", ["test_itself.py", "test_child.py", "test_stray.py", "test_orphan.py", costs.SHARED])
+@pytest.mark.parametrize(
+    "name", ["test_itself.py", "test_child.py", "test_stray.py", "test_orphan.py", "test_holds.py", costs.SHARED]
+)
 def test_what_was_burnt_is_charged_to_whoever_burnt_it(counted: dict[str, float], name: str) -> None:
     assert counted[name] >= (2 if name == "test_orphan.py" else 0.5)
 
 
-@pytest.mark.parametrize("name", ["test_idle.py", "test_sharing.py"])
+@pytest.mark.parametrize("name", ["test_idle.py", "test_sharing.py", "test_waits.py"])
 def test_nobody_is_charged_for_others(counted: dict[str, float], name: str) -> None:
     assert counted[name] < 0.3

@@ -41,7 +41,7 @@ class Trainer(DataParallelTrainer):
         super().__init__(work, backend_config=TogetherConfig(), **given)
 
     def _create_default_callbacks(self) -> list[Any]:
-        callbacks = super()._create_default_callbacks()  # type: ignore[misc]  # typed as that of the first Ray Train
+        callbacks = super()._create_default_callbacks()
         return [each for each in callbacks if type(each).__name__ not in self.needless]
 
 
@@ -52,7 +52,7 @@ class OwnTrainer(Trainer):
 
     def _initialize_and_run_controller(self, **given: Any) -> Any:
         policy = ThisMachine(self.scaling_config)  # type: ignore[arg-type]  # as above
-        return super()._initialize_and_run_controller(**given | {"scaling_policy": policy})  # type: ignore[misc]
+        return super()._initialize_and_run_controller(**given | {"scaling_policy": policy})
 
 
 class ThisMachine(FixedScalingPolicy):

@@ -53,6 +53,6 @@ def meet(gpu: bool, patience: float) -> None:
 
 def _store(place: tuple[str, int], size: int, longest: timedelta, is_master: bool = False) -> Any:
     """Where workers leave their addresses. The first one's is there before the others know of it, at a free port."""
-    from torch import distributed
+    from torch.distributed import TCPStore  # type: ignore[attr-defined]  # torch's stubs do not export it
 
-    return distributed.TCPStore(*place, size, is_master, timeout=longest, wait_for_workers=False)
+    return TCPStore(*place, size, is_master, timeout=longest, wait_for_workers=False)
