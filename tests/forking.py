@@ -23,6 +23,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, NoReturn
 
+from tests import costs
+
 ROOT = Path(__file__).parents[1]
 FOR_PROMOTION = ("tests.registry.mlflow_once", "tasks.registry.promote.promotion", "model_signing")
 """What a promotion imports."""
@@ -89,7 +91,8 @@ def importing(*modules: str, before: str = "", python: Path | None = None) -> It
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     this = [sys.executable, "-m", __name__] if python is None else [python, "-I", __file__]
     command = [*this, str(theirs.fileno()), before, *modules]
-    with ours, subprocess.Popen(command, cwd=ROOT, pass_fds=[theirs.fileno()]):
+    of_no_test = {name: value for name, value in os.environ.items() if name != costs.CURRENT}  # it serves many
+    with ours, subprocess.Popen(command, cwd=ROOT, env=of_no_test, pass_fds=[theirs.fileno()]):
         theirs.close()
         try:
             yield Forking(ours)

@@ -1,6 +1,5 @@
 """A stage runs the sources of its worktree, and nothing else that lies there or that the environment names."""
 
-import importlib.util
 import os
 import py_compile
 import shutil
@@ -78,12 +77,17 @@ def module(path: str) -> Plant:
     return plant
 
 
+def beside(source: Path) -> Path:
+    """Where Python looks for the bytecode of a source by default."""
+    return source.parent / "__pycache__" / f"{source.stem}.{sys.implementation.cache_tag}.pyc"
+
+
 def bytecode(layout: Layout, name: str) -> None:
     """Beside a source that is as it was. Of this kind Python does not even compare size and time."""
     source = layout.root / "tasks" / "told.py"
     honest = source.read_text()
     source.write_text(EVIL.format(name) + honest)
-    cached = Path(importlib.util.cache_from_source(str(source)))
+    cached = beside(source)
     cached.parent.mkdir(exist_ok=True)
     py_compile.compile(
         str(source), cfile=str(cached), invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH, doraise=True
@@ -136,7 +140,7 @@ def test_nothing_that_lies_about_runs_in_a_stage(attacked: tuple[Layout, list[st
 
 def test_a_stage_leaves_no_bytecode(attacked: tuple[Layout, list[str]]) -> None:
     layout, _ = attacked
-    planted = Path(importlib.util.cache_from_source(str(layout.root / "tasks" / "told.py")))
+    planted = beside(layout.root / "tasks" / "told.py")
     assert list(layout.root.rglob("*.pyc")) == [planted]
 
 
