@@ -23,8 +23,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, NoReturn
 
-from tests import costs
-
 ROOT = Path(__file__).parents[1]
 FOR_PROMOTION = ("tests.registry.mlflow_once", "tasks.registry.promote.promotion", "model_signing")
 """What a promotion imports."""
@@ -91,7 +89,9 @@ def importing(*modules: str, before: str = "", python: Path | None = None) -> It
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     this = [sys.executable, "-m", __name__] if python is None else [python, "-I", __file__]
     command = [*this, str(theirs.fileno()), before, *modules]
-    of_no_test = {name: value for name, value in os.environ.items() if name != costs.CURRENT}  # it serves many
+    from tests.costs import CURRENT  # another environment's interpreter runs this file, and has no tests
+
+    of_no_test = {name: value for name, value in os.environ.items() if name != CURRENT}  # it serves many
     with ours, subprocess.Popen(command, cwd=ROOT, env=of_no_test, pass_fds=[theirs.fileno()]):
         theirs.close()
         try:
