@@ -3,7 +3,6 @@
 import asyncio
 import http.client
 import socket
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from threading import Event
@@ -13,7 +12,7 @@ from fastapi import FastAPI
 from starlette.requests import ClientDisconnect, Request
 
 from infra.console import listening
-from infra.console.listening import AT_ONCE, WAITED_FOR
+from infra.console.listening import AT_ONCE, WAITED_FOR, Listening
 from tests.console.servers import free_port, served
 from tests.patience import patience
 
@@ -119,13 +118,15 @@ def test_who_is_answered_is_not_put_out(port: int) -> None:
 
 
 def test_a_connection_is_used_again(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Also after longer than a request may take, and for several requests at once."""
-    monkeypatch.setattr(listening, "SECONDS", 3)
+    """No limit of time is left once a request is here. Several requests may come at once."""
+    limits = list[asyncio.TimerHandle | None]()
+    expect = Listening._expect_request
+    monkeypatch.setattr(Listening, "_expect_request", lambda it: (expect(it), limits.append(it._limit)))
     visit = http.client.HTTPConnection("127.0.0.1", port, timeout=patience(30))
-    for wait in (0, 3.5, 0):
-        time.sleep(wait)
+    for number in (1, 2, 3):
         visit.request("POST", "/body", body=b"x" * 100_000)
         assert visit.getresponse().read() == b"100000"
+        assert [limit.cancelled() for limit in limits if limit] == [True] * number
     visit.close()
     with say(port, b"GET /slow HTTP/1.1\r\nHost: x\r\n\r\n" * 3) as several:
         received = b""

@@ -5,7 +5,7 @@ import io
 import os
 import pty
 import sys
-import time
+import threading
 
 import pytest
 from rich.console import Console
@@ -26,16 +26,29 @@ def shown(terminal: bool) -> tuple[Console, io.StringIO]:
     return Console(file=written, force_terminal=terminal, width=100, highlight=False), written
 
 
+class Ticks(threading.Event):
+    """By which the line that moves waits for the end; it counts how often."""
+
+    count = 0
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self.count += 1
+        return super().wait(timeout)
+
+
 def test_what_is_at_work_is_told_with_the_time_since() -> None:
     console, written = shown(terminal=False)
-    with Screen(console) as told:
+    told = Screen(console)
+    told.ended = ticks = Ticks()
+    with told:
         told.working("base_model", "fetching wheel x==1")
         told.began -= 65
         wait_for("  … base_model fetching wheel x==1 1m", written)
         told.working("train", "7/210 loss 1.3 eta 6m06s")
         wait_for("  … train 7/210 loss 1.3 eta 6m06s\n", written)  # with the time remaining it needs no other
         told.line("train done")
-        time.sleep(0.05)
+        before = ticks.count
+        wait_until(lambda: ticks.count > before + 2, "a look at what is at work")
     assert written.getvalue().splitlines()[-1] == "train done"
 
 
@@ -51,14 +64,13 @@ def test_in_a_terminal_the_line_moves_though_nothing_is_heard() -> None:
 
 
 MOVES = """
-import time
 from tasks.core import shown
 shown.guard()
 from infra.cli.shared import console
 from infra.cli.screen import Screen
 with Screen(console) as told:
     told.working("train")
-    time.sleep(0.4)
+    input()
     told.line("hostile \\x1b[2J text")
     print("as \\x1b[2J print says it")
 """
@@ -70,17 +82,21 @@ def test_in_a_terminal_the_line_that_moves_is_obeyed_and_text_is_not() -> None:
     if pid == 0:
         os.execv(sys.executable, [sys.executable, "-c", MOVES])
     written = b""
+    moves, asked = b"starting\r\x1b[2K", False
     with contextlib.suppress(OSError):  # the end of a terminal
         while data := os.read(terminal, 65536):
             written += data
+            if moves in written and not asked:
+                asked = bool(os.write(terminal, b"\n"))
     os.waitpid(pid, 0)
     os.close(terminal)
-    assert b"\x1b[32m" in written and b"starting\r\x1b[2K" in written
+    assert b"\x1b[32m" in written and moves in written
     assert b"hostile <U+001B>[2J text" in written and b"as  print says it" in written
     assert written.count(b"<U+001B>") == 1
 
 
 def test_without_a_console_nothing_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
-    with busy("verifying", None):
-        time.sleep(0.05)
+    with Screen(None) as told:
+        told.working("verifying")
+        assert not told.ticking.is_alive()
     assert capsys.readouterr().out == ""

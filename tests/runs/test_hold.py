@@ -4,9 +4,11 @@ import inspect
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from tasks.core import locks
 from tasks.core.errors import Refused
 from tasks.runs import journal
 from tasks.runs.hold import PATIENCE_SECONDS, held, only_one
@@ -21,21 +23,23 @@ def test_a_second_process_is_refused_after_a_moment(tmp_path: Path) -> None:
     assert not held(tmp_path, "r1") and not held(tmp_path, "r2")
 
 
-def test_who_only_looks_for_a_moment_keeps_nobody_out(tmp_path: Path) -> None:
-    looking = threading.Event()
+def test_who_only_looks_for_a_moment_keeps_nobody_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who looks lets go once the other has found it held, and waits to try again."""
+    looking, refused = threading.Event(), threading.Event()
 
     def look() -> None:
         with only_one(tmp_path, "r1"):
             looking.set()
-            time.sleep(0.5)
+            refused.wait()
 
+    monkeypatch.setattr(locks, "time", SimpleNamespace(monotonic=time.monotonic, sleep=lambda _: refused.set()))
     thread = threading.Thread(target=look)
     thread.start()
     looking.wait()
     with only_one(tmp_path, "r1", 60):
         pass
     thread.join()
-    assert inspect.signature(only_one).parameters["patience"].default == PATIENCE_SECONDS > 0.5
+    assert inspect.signature(only_one).parameters["patience"].default == PATIENCE_SECONDS > 0
 
 
 def test_a_run_left_as_running_that_nobody_executes_was_interrupted(tmp_path: Path) -> None:
