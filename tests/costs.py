@@ -1,7 +1,7 @@
 """CPU time of a test session by test file, with the budget beside it: a pytest plugin.
 
-A file's time is that of the pytest worker while it runs the file's tests, that of the worker's child processes
-(`spent`), and that of those that go on by themselves, such as servers and what they start (`Strays`).
+A file's time is that of the pytest worker and of its child processes while it runs the file's tests (`spent`), and that
+of those that go on by themselves, such as servers and what they start (`Strays`).
 """
 
 import json
@@ -91,7 +91,7 @@ _shared = Cost()
 def spent() -> float:
     """Return the CPU seconds of this process and its children: those it has waited for, and those that live.
 
-    Of what tests share nothing is counted before it is waited for, which `charged_to_all` is for.
+    A child that tests share counts once somebody waits for it, inside `charged_to_all`.
     """
     return _finally_spent() + sum(child.spent for child in _children() if child.file != SHARED)
 
@@ -105,7 +105,7 @@ def _children() -> Iterator[Process]:
     for thread in Path("/proc/self/task").iterdir():
         for child in read("self", f"task/{thread.name}/children").split():
             if process := look_at(int(child)):
-                yield process._replace(file=origin(process.key, os.environ[SESSION])[1])
+                yield process._replace(file=origin(process.key, os.environ.get(SESSION, ""))[1])
 
 
 @contextmanager
@@ -265,10 +265,16 @@ class Worker:
             cost.wall += time.monotonic() - began
             cost.tests += 1
             if nextitem is None or _file_of(nextitem) != file:  # to look at the children takes .2 ms
-                cost.cpu += spent() - _shared.cpu - self._before
-                self._file = ""
+                self._close()
+
+    def _close(self) -> None:
+        """Charge the file at hand."""
+        if self._file:
+            self.costs[self._file].cpu += spent() - _shared.cpu - self._before
+            self._file = ""
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        self._close()  # where `-x` or Ctrl-C ended it within a file
         self.costs[SHARED] = _shared
         if (output := getattr(session.config, "workeroutput", None)) is not None:
             output["costs"] = {file: (cost.cpu, cost.wall, cost.tests) for file, cost in self.costs.items()}

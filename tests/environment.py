@@ -22,18 +22,20 @@ def keep_bytecode() -> None:
 
     It lies beside the environment, where Hallmark's own processes keep theirs.
     """
-    sys.dont_write_bytecode, sys.pycache_prefix = False, str(BYTECODE)
+    if os.access(sys.prefix, os.W_OK):
+        sys.dont_write_bytecode, sys.pycache_prefix = False, str(BYTECODE)
 
 
 def has_bytecode() -> bool:
-    """Return whether a session before this one has left rewritten tests."""
-    return Path(cache_from_source(__file__)).parent.exists()
+    """Return whether a session before this one has left rewritten tests, or this one cannot leave any."""
+    return Path(cache_from_source(__file__)).parent.exists() or not os.access(sys.prefix, os.W_OK)
 
 
 def make_own() -> None:
     """Take out what leads to services of the user's, and set what tests need in its place."""
     for name in [name for name in os.environ if SERVICES.match(name) and not KEPT.match(name)]:
         del os.environ[name]
+    os.environ.pop("PYTHONPYCACHEPREFIX", None)
     os.environ["GIT_CONFIG_GLOBAL"] = str(Path(__file__).with_name("gitconfig"))
     os.environ["GIT_CONFIG_NOSYSTEM"] = "1"
     os.environ.setdefault("HOME", "/")

@@ -1,9 +1,12 @@
 """What a session makes once for all of its processes, and how long a test may take there."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier, Event
 
 import pytest
 
+from tasks.core import locks
 from tests import patience, shared
 
 
@@ -26,6 +29,37 @@ def test_what_could_not_be_made_is_not_tried_again(tmp_path: Path) -> None:
     with pytest.raises(pytest.fail.Exception, match=r"it could not be made:(.|\n)*a stage is broken"):
         shared.made_once(tmp_path / "it", fail)
     assert len(tried) == 1
+
+
+def test_the_first_is_alone_and_the_others_come_once_it_has_left(tmp_path: Path) -> None:
+    began, going, came = Event(), Event(), list[int]()
+
+    def first() -> None:
+        with shared.first_alone(tmp_path, "it"):
+            began.set()
+            going.wait()
+            came.append(1)
+
+    def other(barrier: Barrier) -> None:
+        with shared.first_alone(tmp_path, "it"):
+            came.append(2)
+            barrier.wait()  # both are in at once
+
+    with ThreadPoolExecutor(3) as pool:
+        pool.submit(first)
+        began.wait()
+        both = [pool.submit(other, barrier) for barrier in [Barrier(2)] * 2]
+        going.set()
+        assert not any(each.exception(patience.patience(30)) for each in both)
+    assert came == [1, 2, 2]
+
+
+def test_where_the_first_failed_another_is_alone(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="of the first"), shared.first_alone(tmp_path, "it"):
+        raise ValueError("of the first")
+    assert not (tmp_path / "it.done").exists()
+    with shared.first_alone(tmp_path, "it"):
+        assert locks.is_held(tmp_path / "it.lock")
 
 
 @pytest.mark.timeout(70)

@@ -173,7 +173,9 @@ def require_whole(folders: Iterable[Path]) -> None:
 
 def come_to_its_end(processes: Forking, project: Path, disk_of_checkpoints: Path, before: str) -> None:
     """Train to the output of digest `before`. On Ray a training goes on in tests/stages/train/test_train.py."""
-    done = processes.run(WITHOUT_RAY, project / ".hallmark-meeting", cwd=project)
+    meeting = project / ".hallmark-meeting"
+    done = processes.run(WITHOUT_RAY, meeting, cwd=project)
+    meeting.unlink()
     assert done.returncode == 0, done.stdout + done.stderr
     assert tree_digest(output(project / "artefacts", "train")) == before and not asides(project / "artefacts", "train")
     assert not list(disk_of_checkpoints.glob("*/*/")), "a training that is done leaves no checkpoints"

@@ -152,6 +152,14 @@ def test_a_ray_of_its_own_that_does_not_start_is_told_in_words(tmp_path: Path) -
     assert "Unavailable: Ray could not start on this machine: " in told.stderr.splitlines()[-1], told.stderr
 
 
+def test_what_a_killed_stage_left_is_swept_up_and_what_another_uses_is_not() -> None:
+    left = Path(f"/tmp/{connection.PREFIX}left-{os.getpid()}")
+    with connection.own_folder() as in_use:
+        (left / "r").mkdir(parents=True)
+        with connection.own_folder():
+            assert in_use.exists() and not left.exists()
+
+
 @pytest.mark.filterwarnings("ignore:.*is deprecated:DeprecationWarning")  # as Ray copies its own settings
 def test_ray_train_starts_no_helper_that_a_training_has_no_use_for(monkeypatch: pytest.MonkeyPatch) -> None:
     from ray.train import ScalingConfig

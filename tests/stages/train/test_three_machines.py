@@ -167,7 +167,7 @@ def assert_learnt_as_by_one(job: MakeJob, other: Job) -> None:
 def test_a_training_outlives_a_machine_that_is_cut_off(machines: Machines, job: MakeJob, alone: None) -> None:
     """The machine that is left goes on from the checkpoint of both. In the end it is taken away, with notice. No two
     machines share a disk."""
-    made = replace(job("made", **SETTINGS, epochs=5, checkpoint_steps=6), notices=True)
+    made = replace(job("made", **SETTINGS, epochs=8, checkpoint_steps=6), notices=True)
     driver = start(machines, made)
     driver.trains_by(2)
     machines.cut_off("one")

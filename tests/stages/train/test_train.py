@@ -454,10 +454,20 @@ def test_a_stage_of_two_workers_that_is_asked_to_stop_leaves_none_and_loses_no_s
 @pytest.mark.slow
 @pytest.mark.timeout(1500)
 def test_a_killed_stage_leaves_no_worker_and_goes_on_to_the_same_bytes(ready: Layout, whole: Whole) -> None:
-    """Its workers may go on for some steps. On Ray a training goes on in `lost`."""
+    """Its workers may go on for some steps. Here the next stage needs no Ray; `make soak` has it go on on one."""
     with started(ready) as process:
         stop(ready, process, signal.SIGKILL)
     assert "going on from the checkpoint of step" in train_here(ready)
+    assert tree_digest(ready.stage("train")) == tree_digest(whole.layout.stage("train"))
+
+
+@pytest.mark.slow
+@pytest.mark.soak
+def test_after_a_kill_another_stage_goes_on_on_a_ray_of_its_own(ready: Layout, whole: Whole) -> None:
+    with started(ready) as process:
+        stop(ready, process, signal.SIGKILL)
+    with started(ready) as process:
+        assert "going on from the checkpoint of step" in finish(process)
     assert tree_digest(ready.stage("train")) == tree_digest(whole.layout.stage("train"))
 
 

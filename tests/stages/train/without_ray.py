@@ -14,7 +14,7 @@ from tasks.stages.train.machines import fitting
 
 
 def run(layout: Layout) -> None:
-    """Run the stage. This process is the only one of a process group."""
+    """Run the stage. This process has to be the only one of a process group (`alone`)."""
     from huggingface_hub import constants
 
     with pytest.MonkeyPatch.context() as patch:

@@ -1,5 +1,6 @@
 """The workers of one attempt: Ray Train starts them, and says what became of them."""
 
+import os
 import signal
 from typing import Any
 
@@ -27,8 +28,9 @@ def _fit(job: Job, workers: int) -> None:
 
     from tasks.stages.train.machines.trainer import OwnTrainer, Trainer  # imports Ray Train
 
-    # As long as a first step may take; `watchdog` ends what hangs earlier.
+    # As long as a first step may take; once they train, `watchdog` ends what hangs earlier.
     patience = builders.patience_of_workers(job.training) + (PATIENCE_SECONDS if job.afar else 0)
+    os.environ["RAY_TRAIN_COLLECTIVE_TIMEOUT_S"] = str(patience)
     before = signal.getsignal(signal.SIGINT)
     try:
         with sent.at_the_desk(job) as given, places.looked_for(job, workers):

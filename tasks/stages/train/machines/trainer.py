@@ -2,8 +2,10 @@
 
 Ray Train starts up to five actors beside its workers, each a Python process that takes 1.5 to 2 s of processor to
 start. One hands out the shards of Ray datasets, of which a training of ours has none. Two serve a cluster: one asks its
-autoscaler for machines, one gives places back after the death of the controller. The names here are private ones of
-Ray's (2.60): in a version that has others, the actors start and a training works as well.
+autoscaler for machines, one gives places back after the death of the controller. The names of the callbacks are private
+ones of Ray's (2.60): in a version that has others, the actors start and a training works as well.
+
+Ray's controller imports this file, and needs no torch: workers meet by themselves (worker.py).
 """
 
 from collections.abc import Callable
@@ -17,14 +19,13 @@ DATASETS, CLEANER = "DatasetsCallback", "PlacementGroupCleanerCallback"
 
 
 class Together(Backend):
-    """Workers that see the GPUs of all workers on their machine, as DeepSpeed and NCCL expect. They meet by themselves
-    (worker.py)."""
+    """Workers that see the GPUs of all workers on their machine, as DeepSpeed and NCCL expect."""
 
     share_cuda_visible_devices = True
 
 
 class TogetherConfig(BackendConfig):
-    """By which Ray Train knows it."""
+    """Tells Ray Train to use `Together`."""
 
     @property
     def backend_cls(self) -> type[Backend]:
@@ -51,7 +52,7 @@ class OwnTrainer(Trainer):
     needless = frozenset({DATASETS, CLEANER})
 
     def _initialize_and_run_controller(self, **given: Any) -> Any:
-        policy = ThisMachine(self.scaling_config)  # type: ignore[arg-type]  # as above
+        policy = ThisMachine(self.scaling_config)  # type: ignore[arg-type]  # typed as that of the first Ray Train
         return super()._initialize_and_run_controller(**given | {"scaling_policy": policy})
 
 

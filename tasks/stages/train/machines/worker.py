@@ -1,7 +1,7 @@
-"""What Ray Train calls on each worker.
+"""What Ray Train calls on each worker: the workers meet, and train.
 
-The stage and Ray's controller import this file as well, and need no torch, which takes a second: it is imported here
-where a worker needs it. For the same reason workers meet here, and not by Ray's `TorchTrainer`.
+The stage imports this file as well, to hand it on, and needs no torch, which takes a second. So it is imported here
+where a worker needs it, and workers meet here, not by Ray's `TorchTrainer`.
 """
 
 import os
@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 from tasks.stages.train.job import Job
+from tasks.stages.train.recovery.attempts import WorkersLost
 
 
 def work(config: dict[str, Any]) -> None:
@@ -22,17 +23,40 @@ def work(config: dict[str, Any]) -> None:
 
 
 def meet(gpu: bool, patience: float) -> None:
-    """Connect the workers with each other. Who is who stands in the environment, as `torchrun` leaves it."""
+    """Connect the workers with each other. Who is who stands in the environment, as `torchrun` leaves it.
+
+    Raises WorkersLost where they do not find each other within `patience` seconds.
+    """
+    from ray.train.v2._internal.exceptions import CollectiveTimeoutError
+
+    if gpu:
+        take_gpu()
+    try:
+        _meet("nccl" if gpu else "gloo", timedelta(seconds=patience))
+    except (RuntimeError, CollectiveTimeoutError) as error:
+        why = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise WorkersLost(f"the workers could not connect with each other: {why[:300]}") from None
+
+
+def take_gpu() -> None:
+    """Use the GPU that Ray has set aside for this worker; by default each sends from the first of its machine."""
+    import torch
+    from ray.train.torch import get_device
+
+    os.environ.setdefault("TORCH_NCCL_ASYNC_ERROR_HANDLING", "1")  # a worker whose peers are gone ends
+    torch.cuda.set_device(get_device())
+
+
+def _meet(backend: str, longest: timedelta) -> None:
     import ray
     from ray import train
     from ray.train.collective import broadcast_from_rank_zero
     from torch import distributed
 
-    here, longest = train.get_context(), timedelta(seconds=patience)
+    here = train.get_context()
     rank, size = here.get_world_rank(), here.get_world_size()
-    first = ray.util.get_node_ip_address(), 0
-    own = _store(first, size, longest, is_master=True) if rank == 0 else None
-    host, port = broadcast_from_rank_zero((first[0], own.port) if own else None)
+    own = _store(ray.util.get_node_ip_address(), 0, size, longest, is_master=True) if rank == 0 else None
+    host, port = broadcast_from_rank_zero((own.host, own.port) if own is not None else None)
     os.environ.update(
         RANK=str(rank),
         WORLD_SIZE=str(size),
@@ -42,17 +66,12 @@ def meet(gpu: bool, patience: float) -> None:
         MASTER_ADDR=host,
         MASTER_PORT=str(port),
     )
-    distributed.init_process_group(
-        "nccl" if gpu else "gloo",
-        store=own or _store((host, port), size, longest),
-        rank=rank,
-        world_size=size,
-        timeout=longest,
-    )
+    store = own if own is not None else _store(host, port, size, longest)
+    distributed.init_process_group(backend, store=store, rank=rank, world_size=size, timeout=longest)
 
 
-def _store(place: tuple[str, int], size: int, longest: timedelta, is_master: bool = False) -> Any:
-    """Where workers leave their addresses. The first one's is there before the others know of it, at a free port."""
+def _store(host: str, port: int, size: int, longest: timedelta, is_master: bool = False) -> Any:
+    """Where workers leave their addresses. Rank 0 opens it at a free port, and then tells the others where."""
     from torch.distributed import TCPStore  # type: ignore[attr-defined]  # torch's stubs do not export it
 
-    return TCPStore(*place, size, is_master, timeout=longest, wait_for_workers=False)
+    return TCPStore(host, port, size, is_master, timeout=longest, wait_for_workers=False)
