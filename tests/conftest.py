@@ -26,14 +26,14 @@ settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
 
 IS_WORKER = "PYTEST_XDIST_WORKER" in os.environ
-REWRITES = "PYTEST_REWRITES"
-"""Environment variable: whether tests are yet to be rewritten, so that assertions say what they compared."""
+COMPILES = "PYTEST_COMPILES"
+"""Environment variable: not empty if pytest has yet to compile the tests with its assertion rewriting."""
 environment.keep_bytecode()
 
 # Set once, by the process that starts the others; they inherit it.
 if not IS_WORKER:
     environment.make_own()
-    os.environ[REWRITES] = "" if environment.has_bytecode() else "yes"
+    os.environ[COMPILES] = "" if environment.needs_no_compiling() else "yes"
     os.environ[patience.SLOWNESS] = f"{patience.measure_slowness():.2f}"
     os.environ[costs.SESSION] = uuid4().hex
 
@@ -145,8 +145,8 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection(session: pytest.Session) -> Iterator[None]:
-    """Collect. To rewrite all tests takes nine seconds, so the first worker does it for the others."""
-    if not (IS_WORKER and os.environ[REWRITES]):
+    """Collect. Compiling all tests takes a worker 9 CPU seconds, so the first worker does it alone for the others."""
+    if not (IS_WORKER and os.environ[COMPILES]):
         return (yield)
     with first_alone(_shared(session.config._tmp_path_factory), "collection"):  # type: ignore[attr-defined]
         return (yield)

@@ -1,7 +1,7 @@
 """CPU time of a test session by test file, with the budget beside it: a pytest plugin.
 
-A file's time is that of the pytest worker and of its child processes while it runs the file's tests (`spent`), and that
-of those that go on by themselves, such as servers and what they start (`Strays`).
+A file's time is the CPU time that its pytest worker and the worker's children use while the file runs (`spent`), plus
+that of detached processes that it started, such as servers (`Strays`).
 """
 
 import json
@@ -89,9 +89,9 @@ _shared = Cost()
 
 
 def spent() -> float:
-    """Return the CPU seconds of this process and its children: those it has waited for, and those that live.
+    """Return the CPU seconds of this process and of its children, both ended and running.
 
-    A child that tests share counts once somebody waits for it, inside `charged_to_all`.
+    Running children that tests share are left out. They count when they are waited for (`charged_to_all`).
     """
     return _finally_spent() + sum(child.spent for child in _children() if child.file != SHARED)
 
@@ -264,17 +264,17 @@ class Worker:
             cost = self.costs[file]
             cost.wall += time.monotonic() - began
             cost.tests += 1
-            if nextitem is None or _file_of(nextitem) != file:  # to look at the children takes .2 ms
+            if nextitem is None or _file_of(nextitem) != file:  # not for each test: reading the children takes .2 ms
                 self._close()
 
     def _close(self) -> None:
-        """Charge the file at hand."""
+        """Add the CPU time since the current file began to the cost of that file."""
         if self._file:
             self.costs[self._file].cpu += spent() - _shared.cpu - self._before
             self._file = ""
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        self._close()  # where `-x` or Ctrl-C ended it within a file
+        self._close()  # if `-x` or Ctrl-C ended the session in the middle of a file
         self.costs[SHARED] = _shared
         if (output := getattr(session.config, "workeroutput", None)) is not None:
             output["costs"] = {file: (cost.cpu, cost.wall, cost.tests) for file, cost in self.costs.items()}

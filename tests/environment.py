@@ -18,16 +18,16 @@ KEPT = re.compile(r"HALLMARK_SHARED$|GIT_SS[HL]|AWS_CA_BUNDLE$")
 
 
 def keep_bytecode() -> None:
-    """Have this process keep what it compiles, rewritten tests as well, also where PYTHONDONTWRITEBYTECODE is set.
+    """Write this process's bytecode to disk even if PYTHONDONTWRITEBYTECODE is set, compiled tests included.
 
-    It lies beside the environment, where Hallmark's own processes keep theirs.
+    The folder is `BYTECODE`, in the virtual environment. If that is read-only, do nothing.
     """
     if os.access(sys.prefix, os.W_OK):
         sys.dont_write_bytecode, sys.pycache_prefix = False, str(BYTECODE)
 
 
-def has_bytecode() -> bool:
-    """Return whether a session before this one has left rewritten tests, or this one cannot leave any."""
+def needs_no_compiling() -> bool:
+    """Return True if an earlier session left compiled tests, or if this one cannot write any."""
     return Path(cache_from_source(__file__)).parent.exists() or not os.access(sys.prefix, os.W_OK)
 
 

@@ -89,8 +89,9 @@ def importing(*modules: str, before: str = "", python: Path | None = None) -> It
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     this = [sys.executable, "-m", __name__] if python is None else [python, "-I", __file__]
     command = [*this, str(theirs.fileno()), before, *modules]
-    of_no_test = {name: value for name, value in os.environ.items() if name != "PYTEST_CURRENT_TEST"}  # it serves many
-    with ours, subprocess.Popen(command, cwd=ROOT, env=of_no_test, pass_fds=[theirs.fileno()]):
+    # The fork server belongs to no single test, so its CPU time is charged to none.
+    environment = {name: value for name, value in os.environ.items() if name != "PYTEST_CURRENT_TEST"}
+    with ours, subprocess.Popen(command, cwd=ROOT, env=environment, pass_fds=[theirs.fileno()]):
         theirs.close()
         try:
             yield Forking(ours)

@@ -118,7 +118,7 @@ def test_who_is_answered_is_not_put_out(port: int) -> None:
 
 
 def test_a_connection_is_used_again(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No limit of time is left once a request is here. Several requests may come at once."""
+    """The time limit is cancelled as soon as a whole request has arrived. Several requests may arrive at once."""
     limits = list[asyncio.TimerHandle | None]()
     expect = Listening._expect_request
     monkeypatch.setattr(Listening, "_expect_request", lambda it: (expect(it), limits.append(it._limit)))

@@ -172,7 +172,7 @@ def require_whole(folders: Iterable[Path]) -> None:
 
 
 def come_to_its_end(processes: Forking, project: Path, disk_of_checkpoints: Path, before: str) -> None:
-    """Train to the output of digest `before`. On Ray a training goes on in tests/stages/train/test_train.py."""
+    """Train again without Ray, to the digest `before`. tests/stages/train/test_train.py resumes on Ray."""
     meeting = project / ".hallmark-meeting"
     done = processes.run(WITHOUT_RAY, meeting, cwd=project)
     meeting.unlink()

@@ -13,7 +13,7 @@ from infra import processes
 from infra.prefect import access
 from tasks.runs.environment import BYTECODE
 from tests.patience import patience
-from tests.runs.test_start import beside
+from tests.runs.test_start import default_bytecode
 
 CHILD = "import subprocess, sys; subprocess.run([sys.executable, '-m', 'json.tool', '--help']); print('over')"
 AGAIN = """
@@ -61,7 +61,7 @@ def test_bytecode_beside_a_source_is_not_run_in_its_place(tmp_path: Path) -> Non
     (root / "reviewed.py").write_text("")
     (tmp_path / "planted.py").write_text(f"import os; os.close(os.open({str(evil)!r}, os.O_CREAT))\n")
     py_compile.compile(
-        str(tmp_path / "planted.py"), str(beside(root / "reviewed.py")),
+        str(tmp_path / "planted.py"), str(default_bytecode(root / "reviewed.py")),
         invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,
     )  # fmt: skip
     subprocess.run([sys.executable, "-c", "import reviewed"], cwd=root, check=True)

@@ -27,7 +27,7 @@ def shown(terminal: bool) -> tuple[Console, io.StringIO]:
 
 
 class Ticks(threading.Event):
-    """By which the line that moves waits for the end; it counts how often."""
+    """The event `Screen.ended`, which counts how often the moving line has waited for it."""
 
     count = 0
 

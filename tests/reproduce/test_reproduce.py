@@ -234,7 +234,7 @@ def test_a_run_and_its_release_come_out_bit_by_bit_and_what_cannot_be_built_is_s
 
 
 def two_machines(project: Path) -> Path:
-    """Give the worker two keys, one for each machine; the folder of the second."""
+    """Give the worker a key on each of two machines, and return the folder of the second key."""
     folder, place = project / "infra" / "governance", project.with_name("second")
     keys.create(place, "worker")
     lines = [(each / "worker.pub").read_text().strip() for each in (project / ".hallmark" / "keys", place)]

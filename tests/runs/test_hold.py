@@ -24,7 +24,7 @@ def test_a_second_process_is_refused_after_a_moment(tmp_path: Path) -> None:
 
 
 def test_who_only_looks_for_a_moment_keeps_nobody_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who looks lets go once the other has found it held, and waits to try again."""
+    """The thread that looks releases the lock once the other has been refused and sleeps before its next try."""
     looking, refused = threading.Event(), threading.Event()
 
     def look() -> None:

@@ -77,8 +77,8 @@ def module(path: str) -> Plant:
     return plant
 
 
-def beside(source: Path) -> Path:
-    """Where Python looks for the bytecode of a source by default."""
+def default_bytecode(source: Path) -> Path:
+    """Return the path at which Python looks for a source file's bytecode by default."""
     return source.parent / "__pycache__" / f"{source.stem}.{sys.implementation.cache_tag}.pyc"
 
 
@@ -87,7 +87,7 @@ def bytecode(layout: Layout, name: str) -> None:
     source = layout.root / "tasks" / "told.py"
     honest = source.read_text()
     source.write_text(EVIL.format(name) + honest)
-    cached = beside(source)
+    cached = default_bytecode(source)
     cached.parent.mkdir(exist_ok=True)
     py_compile.compile(
         str(source), cfile=str(cached), invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH, doraise=True
@@ -140,7 +140,7 @@ def test_nothing_that_lies_about_runs_in_a_stage(attacked: tuple[Layout, list[st
 
 def test_a_stage_leaves_no_bytecode(attacked: tuple[Layout, list[str]]) -> None:
     layout, _ = attacked
-    planted = beside(layout.root / "tasks" / "told.py")
+    planted = default_bytecode(layout.root / "tasks" / "told.py")
     assert list(layout.root.rglob("*.pyc")) == [planted]
 
 

@@ -40,7 +40,7 @@ from tasks.stages.train.workers import gathered
 
 
 def work(job: Job) -> None:
-    """Train, as one of the workers, once it is sure that all of them have the same versions of everything."""
+    """Train as one of the workers, after checking that all of them have the same library versions."""
     with unfit.agreed(job):
         job.versions.require_here(builds=False)
     everyone = gathered((socket.gethostname(), versions.of_here()))

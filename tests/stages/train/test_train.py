@@ -369,8 +369,10 @@ def alive(processes: list[psutil.Process]) -> list[psutil.Process]:
 
 
 def wait_for_end(processes: list[psutil.Process]) -> None:
-    """Wait until the processes end. An orphaned agent of Ray first reports that it is one, for up to 60 s, to a server
-    that may be gone as well (`publish_error_to_driver`)."""
+    """Wait until the processes end.
+
+    An orphaned Ray agent first tries for up to 60 s to report to a server that may be gone (`publish_error_to_driver`).
+    """
     what, seconds = "what the stage has started to end", 150
     wait_until(lambda: not alive(processes), what, seconds=seconds, saw=lambda: alive(processes))
 
@@ -454,7 +456,7 @@ def test_a_stage_of_two_workers_that_is_asked_to_stop_leaves_none_and_loses_no_s
 @pytest.mark.slow
 @pytest.mark.timeout(1500)
 def test_a_killed_stage_leaves_no_worker_and_goes_on_to_the_same_bytes(ready: Layout, whole: Whole) -> None:
-    """Its workers may go on for some steps. Here the next stage needs no Ray; `make soak` has it go on on one."""
+    """Workers may take some more steps after the kill. The second stage needs no Ray; a soak test runs it on Ray."""
     with started(ready) as process:
         stop(ready, process, signal.SIGKILL)
     assert "going on from the checkpoint of step" in train_here(ready)

@@ -1,4 +1,4 @@
-"""How the workers of a training meet, without Ray: a real store of torch's between ranks that are told apart here."""
+"""Connecting the workers without Ray: a real torch store, and one process that plays both ranks in turn."""
 
 import os
 import subprocess
@@ -19,7 +19,7 @@ from tests.loaded_modules import ROOT
 
 
 class Rank(SimpleNamespace):
-    """What Ray says to one worker of two on a machine."""
+    """Ray's context of one of two workers on the same machine."""
 
     def __getattr__(self, name: str) -> Any:
         said = {"world_rank": self.rank, "local_rank": self.rank, "world_size": 2, "local_world_size": 2}
@@ -28,7 +28,7 @@ class Rank(SimpleNamespace):
 
 @pytest.fixture
 def met(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Any]]:
-    """What is done with the GPU and the process group, in order."""
+    """Recorded calls that set the GPU and open the process group, in order."""
     for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE", "NODE_RANK", "MASTER_ADDR", "MASTER_PORT"):
         monkeypatch.setenv(name, "")  # restored after the test
     done = list[tuple[str, Any]]()
@@ -39,18 +39,18 @@ def met(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Any]]:
     return done
 
 
-def meets(monkeypatch: pytest.MonkeyPatch, rank: int, place: object = None, **how: Any) -> Any:
-    """Have one rank meet the other; `place` is what rank 0 has told it. Returns what rank 0 tells."""
+def connects(monkeypatch: pytest.MonkeyPatch, rank: int, place: object = None, **how: Any) -> Any:
+    """Connect one rank; `place` is the address that rank 0 broadcast. Return the address that this rank broadcasts."""
     told = list[Any]()
     monkeypatch.setattr(train, "get_context", lambda: Rank(rank=rank))
     monkeypatch.setattr(collective, "broadcast_from_rank_zero", lambda own: (told.append(own), own or place)[1])
-    worker.meet(**{"gpu": False, "patience": 20, **how})
+    worker.connect(**{"gpu": False, "patience": 20, **how})
     return told[0]
 
 
 def test_every_rank_finds_the_store_of_the_first(met: list[tuple[str, Any]], monkeypatch: pytest.MonkeyPatch) -> None:
-    host, port = meets(monkeypatch, 0)
-    assert meets(monkeypatch, 1, (host, port)) is None
+    host, port = connects(monkeypatch, 0)
+    assert connects(monkeypatch, 1, (host, port)) is None
     (backend, first), (_, second) = met
     assert backend == "gloo" and (first["rank"], second["rank"]) == (0, 1)
     assert first["world_size"] == second["world_size"] == 2
@@ -64,23 +64,23 @@ def test_every_rank_finds_the_store_of_the_first(met: list[tuple[str, Any]], mon
 def test_each_takes_its_gpu_before_anything_is_sent(
     met: list[tuple[str, Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """NCCL would send from the first GPU of the machine, whichever worker it is."""
+    """By default NCCL would use the first GPU of the machine on every worker."""
     monkeypatch.setenv("TORCH_NCCL_ASYNC_ERROR_HANDLING", "1")
-    meets(monkeypatch, 0, gpu=True)
+    connects(monkeypatch, 0, gpu=True)
     assert [each[:2] for each in met[:1]] == [("device", "cuda:1")] and met[1][0] == "nccl"
 
 
 def test_workers_that_do_not_find_each_other_are_lost(
     met: list[tuple[str, Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A way between machines that is closed, say. The training is tried again."""
+    """For example, a firewall between the machines. The attempt is then repeated."""
     with pytest.raises(WorkersLost, match=r"could not connect with each other: .+"):
-        meets(monkeypatch, 1, ("127.0.0.1", 9), patience=0.5)
+        connects(monkeypatch, 1, ("127.0.0.1", 9), patience=0.5)
     assert not met
 
 
 def test_neither_the_stage_nor_rays_controller_loads_torch() -> None:
-    """It takes a second of each training."""
+    """Importing torch takes each of the two processes 1 CPU second in every training."""
     code = "from tasks.stages.train import train; from tasks.stages.train.machines import trainer, worker; import sys; "
     code += "print('torch' in sys.modules, trainer.TogetherConfig().backend_cls.share_cuda_visible_devices)"
     given = os.environ | {"RAY_TRAIN_V2_ENABLED": "1"}

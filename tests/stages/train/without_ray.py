@@ -1,4 +1,4 @@
-"""The stage with this process in place of Ray's workers, which takes a third of the time."""
+"""Runs the training stage in this process instead of Ray's workers, in a third of the time that Ray needs."""
 
 import contextlib
 import os
@@ -20,12 +20,12 @@ def run(layout: Layout) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(connection, "running", lambda *_, **__: contextlib.nullcontext())
         patch.setattr(fitting, "fit", loop.work)
-        patch.setattr(constants, "HF_HUB_OFFLINE", True)  # as workers have it; the tokenizer's settings name it
+        patch.setattr(constants, "HF_HUB_OFFLINE", True)  # as on workers; the saved tokenizer tells whether it was
         train.run(params_file.load(layout.params), layout)
 
 
 def alone(meeting: Path) -> None:
-    """Make this process the only one of a process group, which meets at the file `meeting`."""
+    """Create a process group with this process as its only member, whose store is the file `meeting`."""
     from torch import distributed
 
     os.environ.update(RANK="0", WORLD_SIZE="1", LOCAL_RANK="0", LOCAL_WORLD_SIZE="1")

@@ -28,7 +28,8 @@ def _fit(job: Job, workers: int) -> None:
 
     from tasks.stages.train.machines.trainer import OwnTrainer, Trainer  # imports Ray Train
 
-    # As long as a first step may take; once they train, `watchdog` ends what hangs earlier.
+    # Workers wait for each other as long as a first step may take, and longer if files come from remote storage. During
+    # training, `watchdog` ends a hanging worker before this limit.
     patience = builders.patience_of_workers(job.training) + (PATIENCE_SECONDS if job.afar else 0)
     os.environ["RAY_TRAIN_COLLECTIVE_TIMEOUT_S"] = str(patience)
     before = signal.getsignal(signal.SIGINT)

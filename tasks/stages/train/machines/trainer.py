@@ -2,10 +2,10 @@
 
 Ray Train starts up to five actors beside its workers, each a Python process that takes 1.5 to 2 s of processor to
 start. One hands out the shards of Ray datasets, of which a training of ours has none. Two serve a cluster: one asks its
-autoscaler for machines, one gives places back after the death of the controller. The names of the callbacks are private
-ones of Ray's (2.60): in a version that has others, the actors start and a training works as well.
+autoscaler for machines, one gives places back after the death of the controller. The callbacks'
+names are private in Ray 2.60. If a later version renames them, the actors start, and training still works.
 
-Ray's controller imports this file, and needs no torch: workers meet by themselves (worker.py).
+Ray's controller imports this file. It imports no torch, because the workers connect themselves (worker.py).
 """
 
 from collections.abc import Callable
@@ -19,7 +19,7 @@ DATASETS, CLEANER = "DatasetsCallback", "PlacementGroupCleanerCallback"
 
 
 class Together(Backend):
-    """Workers that see the GPUs of all workers on their machine, as DeepSpeed and NCCL expect."""
+    """Backend that lets each worker see the GPUs of all workers on its machine, as DeepSpeed and NCCL expect."""
 
     share_cuda_visible_devices = True
 
@@ -52,7 +52,7 @@ class OwnTrainer(Trainer):
     needless = frozenset({DATASETS, CLEANER})
 
     def _initialize_and_run_controller(self, **given: Any) -> Any:
-        policy = ThisMachine(self.scaling_config)  # type: ignore[arg-type]  # typed as that of the first Ray Train
+        policy = ThisMachine(self.scaling_config)  # type: ignore[arg-type]  # annotated with Ray Train v1's type
         return super()._initialize_and_run_controller(**given | {"scaling_policy": policy})
 
 

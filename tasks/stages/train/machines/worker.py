@@ -1,7 +1,7 @@
-"""What Ray Train calls on each worker: the workers meet, and train.
+"""Entry point of Ray Train on each worker: connect the workers, then train.
 
-The stage imports this file as well, to hand it on, and needs no torch, which takes a second. So it is imported here
-where a worker needs it, and workers meet here, not by Ray's `TorchTrainer`.
+The stage imports this file too, to pass `work` to Ray, and has no use for torch, whose import takes 1 CPU second. So
+torch is imported inside functions, and this file connects the workers in place of Ray's `TorchTrainer`.
 """
 
 import os
@@ -13,41 +13,46 @@ from tasks.stages.train.recovery.attempts import WorkersLost
 
 
 def work(config: dict[str, Any]) -> None:
-    """Train. `config`: `job`, and `patience`, the seconds that one worker waits for another at most."""
+    """Connect to the other workers, and train. `config` holds `job` and `patience`, the maximum wait in seconds."""
     job: Job = config["job"]
-    meet(gpu=job.training.device == "gpu", patience=config["patience"])
+    connect(gpu=job.training.device == "gpu", patience=config["patience"])
 
     from tasks.stages.train import loop
 
     loop.work(job)
 
 
-def meet(gpu: bool, patience: float) -> None:
-    """Connect the workers with each other. Who is who stands in the environment, as `torchrun` leaves it.
+def connect(gpu: bool, patience: float) -> None:
+    """Connect the workers in one process group, and set the environment variables that `torchrun` sets (RANK, …).
 
-    Raises WorkersLost where they do not find each other within `patience` seconds.
+    Args:
+        gpu: Whether workers communicate by NCCL; if not, by gloo.
+        patience: Maximum wait for the other workers, in seconds.
+
+    Raises:
+        WorkersLost: The workers could not connect within `patience` seconds.
     """
     from ray.train.v2._internal.exceptions import CollectiveTimeoutError
 
     if gpu:
         take_gpu()
     try:
-        _meet("nccl" if gpu else "gloo", timedelta(seconds=patience))
+        _join("nccl" if gpu else "gloo", timedelta(seconds=patience))
     except (RuntimeError, CollectiveTimeoutError) as error:
         why = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise WorkersLost(f"the workers could not connect with each other: {why[:300]}") from None
 
 
 def take_gpu() -> None:
-    """Use the GPU that Ray has set aside for this worker; by default each sends from the first of its machine."""
+    """Use the GPU that Ray reserved for this worker. By default NCCL uses the machine's first GPU on every worker."""
     import torch
     from ray.train.torch import get_device
 
-    os.environ.setdefault("TORCH_NCCL_ASYNC_ERROR_HANDLING", "1")  # a worker whose peers are gone ends
+    os.environ.setdefault("TORCH_NCCL_ASYNC_ERROR_HANDLING", "1")  # end a worker when its peers are gone
     torch.cuda.set_device(get_device())
 
 
-def _meet(backend: str, longest: timedelta) -> None:
+def _join(backend: str, longest: timedelta) -> None:
     import ray
     from ray import train
     from ray.train.collective import broadcast_from_rank_zero
@@ -71,7 +76,7 @@ def _meet(backend: str, longest: timedelta) -> None:
 
 
 def _store(host: str, port: int, size: int, longest: timedelta, is_master: bool = False) -> Any:
-    """Where workers leave their addresses. Rank 0 opens it at a free port, and then tells the others where."""
+    """Return the store in which workers exchange addresses. Rank 0 opens it at a free port; the others connect."""
     from torch.distributed import TCPStore  # type: ignore[attr-defined]  # torch's stubs do not export it
 
     return TCPStore(host, port, size, is_master, timeout=longest, wait_for_workers=False)
