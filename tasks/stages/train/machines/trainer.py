@@ -2,8 +2,8 @@
 
 Ray Train starts up to five actors beside its workers, each a Python process that takes 1.5 to 2 s of processor to
 start. One hands out the shards of Ray datasets, of which a training of ours has none. Two serve a cluster: one asks its
-autoscaler for machines, one gives places back after the death of the controller. The callbacks' names are private in Ray
-2.60. If a later version renames them, the actors start, and training still works.
+autoscaler for machines, one gives places back after the death of the controller. The names of the callbacks are private
+in Ray 2.60. If a later version renames them, the actors start, and training still works.
 
 Ray's controller imports this file. It imports no torch, because the workers connect themselves (worker.py).
 """
