@@ -89,7 +89,7 @@ def importing(*modules: str, before: str = "", python: Path | None = None) -> It
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     this = [sys.executable, "-m", __name__] if python is None else [python, "-I", __file__]
     command = [*this, str(theirs.fileno()), before, *modules]
-    # The fork server belongs to no single test, so its CPU time is charged to none.
+    # The fork server belongs to no single test: its CPU time is charged to the file that its pytest worker is running.
     environment = {name: value for name, value in os.environ.items() if name != "PYTEST_CURRENT_TEST"}
     with ours, subprocess.Popen(command, cwd=ROOT, env=environment, pass_fds=[theirs.fileno()]):
         theirs.close()

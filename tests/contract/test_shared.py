@@ -1,4 +1,4 @@
-"""What a session makes once for all of its processes, and how long a test may take there."""
+"""Tests of what pytest workers share, of who goes first, and of time limits that grow with the machine."""
 
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path

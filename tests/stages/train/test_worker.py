@@ -64,7 +64,7 @@ def test_every_rank_finds_the_store_of_the_first(met: list[tuple[str, Any]], mon
 def test_each_takes_its_gpu_before_anything_is_sent(
     met: list[tuple[str, Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """By default NCCL would use the first GPU of the machine on every worker."""
+    """NCCL uses the first GPU of the machine on every worker that has chosen none."""
     monkeypatch.setenv("TORCH_NCCL_ASYNC_ERROR_HANDLING", "1")
     connects(monkeypatch, 0, gpu=True)
     assert [each[:2] for each in met[:1]] == [("device", "cuda:1")] and met[1][0] == "nccl"
