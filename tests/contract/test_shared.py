@@ -48,7 +48,7 @@ def test_the_first_is_alone_and_the_others_come_once_it_has_left(tmp_path: Path)
     with ThreadPoolExecutor(3) as pool:
         pool.submit(first)
         began.wait()
-        both = [pool.submit(other, barrier) for barrier in [Barrier(2)] * 2]
+        both = [pool.submit(other, barrier) for barrier in [Barrier(2, timeout=patience.patience(30))] * 2]
         going.set()
         assert not any(each.exception(patience.patience(30)) for each in both)
     assert came == [1, 2, 2]
