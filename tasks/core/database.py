@@ -23,7 +23,11 @@ PAGE_BYTES = 16384
 """Of SQLite: rows of 3 KB, which the evidence of a gate takes, fill pages of the usual 4 KB badly."""
 WAIT_SECONDS = 30
 """How long a writer waits for its turn."""
+IDLE_SECONDS = 20
+"""After so long without a statement, Postgres ends a writer's transaction: its process stands still, and others wait."""
 DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+TIMEOUTS = """SELECT set_config('lock_timeout', '{waiting}s', true),
+    set_config('idle_in_transaction_session_timeout', '{idle}s', true)"""
 TEXT = partial(str, encoding="utf-8", errors="surrogateescape")
 """How text is read: what is no UTF-8 was put there by hand, and is for whoever reads the row to refuse."""
 
@@ -71,7 +75,7 @@ def postgres(url: URL, lock: int) -> Engine:
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
         if _takes_turn(connection):
-            connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{WAIT_SECONDS}s'")
+            connection.exec_driver_sql(TIMEOUTS.format(waiting=WAIT_SECONDS, idle=IDLE_SECONDS))
             connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({lock})")
         else:
             connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")  # one state, as SQLite's

@@ -87,6 +87,16 @@ def test_a_writer_waits_only_so_long_and_reading_not_at_all(
     assert [entry.kind for entry in other.entries()] == ["a"]
 
 
+def test_a_writer_that_stands_still_loses_its_turn(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As one in a virtual machine that is paused, or stopped by hand."""
+    monkeypatch.setattr("tasks.core.database.IDLE_SECONDS", 1)
+    ledger, other = open_ledger(tmp_path), open_ledger(tmp_path)
+    with pytest.raises(Unavailable, match="nothing was recorded"), ledger.transaction():
+        ledger.append("a", "x", {})
+        other.append("b", "x", {})
+    assert [entry.kind for entry in ledger.entries()] == ["b"]
+
+
 def test_a_wrong_password_is_unavailable_and_stays_secret(
     url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
