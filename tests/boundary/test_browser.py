@@ -10,7 +10,6 @@ from urllib.parse import parse_qs, quote
 
 import pytest
 import uvicorn
-from prefect.server.api.server import create_app
 
 from infra.prefect import access
 from tasks.core.layout import Layout
@@ -112,6 +111,8 @@ def tried(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, str | Non
     root = tmp_path_factory.mktemp("root")
     port = free_port()
     with settings(root, at=f"http://127.0.0.1:{port}"):
+        from prefect.server.api.server import create_app  # its import takes 2 CPU seconds
+
         answers = Answers(create_app(ignore_cache=True))
         deeds = ", ".join(
             f"attempt({json.dumps(name)}, () => {{ const at = "

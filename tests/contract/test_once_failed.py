@@ -25,7 +25,7 @@ ONCE_FAILED = {
     "flows/test_pools.py::test_a_machine_of_a_pool_is_killed_and_another_takes_its_run_up": "a bound of 120 s",
     "flows/test_watch.py::test_each_takes_its_own_runs": "a bound of 30 s",
     "flows/test_watch.py::test_an_interrupted_command_leaves_its_run_going": "a bound of 30 s",
-    "flows/test_watching.py::test_one_watches_for_all_and_another_takes_over": "a schedule 4 s ahead, a process stopped in its turn",
+    "flows/test_watching.py::test_one_watches_for_all_and_another_takes_over": "a schedule 4 s ahead; a turn held",
     "infra/test_chart_starts.py": "a server that was to answer within 9 s",
     "infra/test_ports.py::test_nobody_else_answers_to_the_name": "a port that another process took",
     "infra/test_prefect_access.py::test_the_secret_is_for_its_owner_alone": "a process that ended as it was looked at",

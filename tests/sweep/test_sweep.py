@@ -38,7 +38,7 @@ from tests.tiny_project import create
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 POOR = "1e-09"
 OVER = ("--over", f"training.learning_rate=0.01,{POOR}", "--set", "training.validate_steps=10")
-LONG = ("--set", "training.epochs=60")
+LONG = ("--set", "training.epochs=30")
 """Enough that a training is looked at while it goes on."""
 
 
@@ -109,7 +109,7 @@ def test_what_was_done_before_the_interruption_is_not_done_again(swept: tuple[Pa
     output = in_process.hallmark(project, "sweep", *OVER, *LONG, "--trials", "1")
     assert (
         "was done before" in output
-        and "hallmark run --as ID --set training.validate_steps=10 --set training.epochs=60 --set training.l" in output
+        and "hallmark run --as ID --set training.validate_steps=10 --set training.epochs=30 --set training.l" in output
     )
 
 

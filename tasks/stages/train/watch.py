@@ -14,7 +14,7 @@ from tasks.stages.train.desk import SAID
 from tasks.stages.train.tracking import Tracker
 
 Point = dict[str, Any]
-EVERY_SECONDS = 5.0
+EVERY_SECONDS = 2.0
 
 
 @dataclass(frozen=True)

@@ -60,10 +60,9 @@ FEW = [
     {"micro_batch_tokens": 16},
     {"layout": "packed", "micro_batch_tokens": 300},
     {"zero_stage": 2, "offload": "cpu", "attention": "eager"},
-    {"zero_stage": 3, "layout": "packed", "micro_batch_tokens": 300, "gradient_checkpointing": True},
     {"order": "shuffled", "layout": "packed", "micro_batch_tokens": 300},
     {"method": "qlora", "zero_stage": 2, "micro_batch_tokens": 300, "gradient_checkpointing": True},
-    {"lora_variant": "rslora", "zero_stage": 3, "micro_batch_tokens": 300},
+    {"lora_variant": "rslora", "micro_batch_tokens": 300},
     {"lora_variant": "dora", "zero_stage": 2, "layout": "packed"},
     {**FULL, "zero_stage": 3, "layout": "packed", "micro_batch_tokens": 300, "gradient_checkpointing": True},
 ]
@@ -76,7 +75,9 @@ REST = [
     {"zero_stage": 1},
     {"zero_stage": 2},
     {"zero_stage": 3},
+    {"zero_stage": 3, "layout": "packed", "micro_batch_tokens": 300, "gradient_checkpointing": True},
     {"zero_stage": 2, "offload": "cpu"},
+    {"lora_variant": "rslora", "zero_stage": 3, "micro_batch_tokens": 300},
     {"method": "qlora", "zero_stage": 2, "micro_batch_tokens": 300},
     {"method": "qlora", "layout": "packed", "gradient_checkpointing": True},
 ]
