@@ -11,7 +11,7 @@ import time
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -85,15 +85,25 @@ class Cost:
 
 
 _shared = Cost()
-"""Cost so far, in this process, of what tests share."""
+"""Cost so far, in this process, of what tests share, without services."""
+_services: dict[Key, float] = {}
+"""CPU seconds, when last seen, of each service that tests share and this process started."""
 
 
 def spent() -> float:
     """Return the CPU seconds of this process and of its children, both ended and running.
 
-    Running children that tests share are left out. They count when they are waited for (`charged_to_all`).
+    Services that tests share are left out. They end at any time, when their last user leaves.
     """
-    return _finally_spent() + sum(child.spent for child in _children() if child.file != SHARED)
+    mine = sum(child.spent for child in _children() if child.file != SHARED)
+    return _finally_spent() - _spent_by_ended_services() + mine
+
+
+def _spent_by_ended_services() -> float:
+    """Return the CPU seconds of the services that tests share and that this process started and has waited for."""
+    running = {child.key: child.spent for child in _children() if child.file == SHARED}
+    _services.update(running)
+    return sum(cpu for key, cpu in _services.items() if key not in running)
 
 
 def _finally_spent() -> float:
@@ -275,7 +285,7 @@ class Worker:
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         self._close()  # if `-x` or Ctrl-C ended the session in the middle of a file
-        self.costs[SHARED] = _shared
+        self.costs[SHARED] = replace(_shared, cpu=_shared.cpu + _spent_by_ended_services())
         if (output := getattr(session.config, "workeroutput", None)) is not None:
             output["costs"] = {file: (cost.cpu, cost.wall, cost.tests) for file, cost in self.costs.items()}
             output["cpu"] = _finally_spent()

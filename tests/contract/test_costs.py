@@ -29,6 +29,7 @@ while done.exists():
 """
 """Goes on while the table is printed."""
 HOLD = f"import sys\n{BURN}open('held', 'w')\nsys.stdin.read()"
+SERVE = HOLD.replace("held", "served")
 ORPHAN = 2 * BURN + "open('orphan', 'w')\n" + 3 * BURN
 PARENT = f"""
 import subprocess, sys, time
@@ -44,7 +45,7 @@ from pathlib import Path
 from tests import costs
 from tests.patience import wait_until
 PYTHON = {sys.executable!r}
-BURN, STRAY, PARENT, HOLD = {BURN!r}, {STRAY!r}, {PARENT!r}, {HOLD!r}
+BURN, STRAY, PARENT, HOLD, SERVE = {BURN!r}, {STRAY!r}, {PARENT!r}, {HOLD!r}, {SERVE!r}
 """
 FILES = {
     "itself": "exec(BURN)",
@@ -53,7 +54,10 @@ FILES = {
     "orphan": "subprocess.run([PYTHON, '-c', PARENT], env={costs.CURRENT: os.environ[costs.CURRENT]})",
     "sharing": "with costs.charged_to_all():\n        exec(BURN)",
     "holds": "costs.held = subprocess.Popen([PYTHON, '-c', HOLD], stdin=-1); wait_until(Path('held').exists, 'it')",
+    "service": "with costs.charged_to_all(): costs.shared = subprocess.Popen([PYTHON, '-c', SERVE], stdin=-1)\n"
+    "    wait_until(Path('served').exists, 'it')",
     "idle": "pass",
+    "stopping": "costs.shared.communicate()",
     "waits": "costs.held.communicate()",
 }
 """Name and body of a test in a file of its own."""
@@ -81,9 +85,11 @@ def counted(tmp_path_factory: pytest.TempPathFactory) -> dict[str, float]:
     "name", ["test_itself.py", "test_child.py", "test_stray.py", "test_orphan.py", "test_holds.py", costs.SHARED]
 )
 def test_what_was_burnt_is_charged_to_whoever_burnt_it(counted: dict[str, float], name: str) -> None:
-    assert counted[name] >= (2 if name == "test_orphan.py" else 0.5)
+    assert counted[name] >= {"test_orphan.py": 2, costs.SHARED: 1}.get(name, 0.5)
 
 
-@pytest.mark.parametrize("name", ["test_idle.py", "test_sharing.py", "test_waits.py"])
+@pytest.mark.parametrize(
+    "name", ["test_idle.py", "test_sharing.py", "test_waits.py", "test_service.py", "test_stopping.py"]
+)
 def test_nobody_is_charged_for_others(counted: dict[str, float], name: str) -> None:
     assert counted[name] < 0.3
