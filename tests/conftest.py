@@ -6,6 +6,7 @@ import signal
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Event
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
@@ -51,6 +52,8 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("HALLMARK_MLFLOW_PORT", "off")
 
 ROOT = Path(__file__).parents[1]
+_broken = Event()
+"""Whether a hook of pytest failed in this process or in one of its workers."""
 UMASK = os.umask(0o022)
 os.umask(UMASK)
 
@@ -150,6 +153,19 @@ def pytest_collection(session: pytest.Session) -> Iterator[None]:
         return (yield)
     with first_alone(_shared(session.config._tmp_path_factory), "collection"):  # type: ignore[attr-defined]
         return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_internalerror() -> Iterator[None]:
+    """Note it: pytest-xdist 3.8 drops the other tests of a worker in which a hook fails, and lets the session pass."""
+    _broken.set()
+    return (yield)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if _broken.is_set():
+        session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -1,0 +1,94 @@
+"""Sessions of the test suite that do not come to their end."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests import costs
+from tests.patience import patience, wait_until
+from tests.tiny_project import ROOT
+
+USES = """
+import subprocess, time
+from pathlib import Path
+import pytest
+from tests import shared
+
+HERE = Path(__file__).parent
+
+@pytest.fixture(scope="session")
+def service():
+    processes = []
+
+    def start():
+        processes.append(subprocess.Popen(["sleep", "1000"], start_new_session=True))
+        (HERE / "service").write_text(str(processes[0].pid))
+        return {}
+
+    def stop(_):
+        processes[0].kill()
+        processes[0].wait()
+
+    with shared.service(HERE, "it", start, stop):
+        yield
+
+def test_it(service):
+    (HERE / "up").touch()
+    time.sleep(1000)
+"""
+"""A test that uses a shared service, and does not end by itself."""
+BREAKS = """
+import os
+
+def pytest_runtest_logstart():
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        raise ValueError("a hook is broken")
+"""
+
+
+@contextmanager
+def session(folder: Path) -> Iterator["subprocess.Popen[bytes]"]:
+    """A session with one worker and the hooks of this project, in a process group of its own. It prints to `log`."""
+    settings = ["-c", ROOT / "pyproject.toml", "--rootdir", folder, "-p", "tests.conftest", "-p", "no:cacheprovider"]
+    command = [sys.executable, "-m", "pytest", "-q", "-n", "1", *settings, folder]
+    with (
+        (folder / "log").open("w") as log,
+        subprocess.Popen(
+            command,
+            cwd=folder,
+            env=costs.own_session() | {"PYTHONPATH": str(ROOT)},
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        ) as process,
+    ):
+        yield process
+
+
+@pytest.mark.parametrize("told", [os.kill, os.killpg], ids=["its first process", "all its processes"])
+def test_one_that_is_terminated_stops_its_services(tmp_path: Path, told: Callable[[int, int], None]) -> None:
+    (tmp_path / "test_it.py").write_text(USES)
+    with session(tmp_path) as run:
+        log = (tmp_path / "log").read_text
+        wait_until((tmp_path / "up").exists, "the test to use the service", saw=log, process=run)
+        told(run.pid, signal.SIGTERM)
+        run.wait(patience(60))
+    assert run.returncode == pytest.ExitCode.INTERRUPTED, log()
+    assert not psutil.pid_exists(int((tmp_path / "service").read_text()))
+
+
+def test_one_whose_worker_breaks_does_not_pass(tmp_path: Path) -> None:
+    (tmp_path / "test_it.py").write_text("def test_it():\n    pass\n")
+    (tmp_path / "conftest.py").write_text(BREAKS)
+    with session(tmp_path) as run:
+        run.wait(patience(60))
+    log = (tmp_path / "log").read_text()
+    assert "a hook is broken" in log
+    assert run.returncode == pytest.ExitCode.INTERNAL_ERROR, log
