@@ -24,6 +24,7 @@ ONCE_FAILED = {
     "flows/test_occasions.py::test_a_schedule_and_what_a_killed_process_left_each_make_one_run": "a schedule 8 s ahead",
     "flows/test_pools.py::test_a_machine_of_a_pool_is_killed_and_another_takes_its_run_up": "a bound of 120 s",
     "flows/test_watch.py::test_each_takes_its_own_runs": "a bound of 30 s",
+    "flows/test_watch.py::test_a_run_that_died_goes_on_when_it_is_taken_up_and_with_the_next_runner": "a kill",
     "flows/test_watch.py::test_an_interrupted_command_leaves_its_run_going": "a bound of 30 s",
     "flows/test_watching.py::test_one_watches_for_all_and_another_takes_over": "a schedule 4 s ahead; a turn held",
     "infra/test_chart_starts.py": "a server that was to answer within 9 s",

@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import shutil
 import signal
 import subprocess
 import sys
@@ -85,6 +86,26 @@ def test_what_else_lies_there_is_left_alone_or_makes_way(tmp_path: Path) -> None
         put(tmp_path, step)
     assert checkpoints.named(tmp_path) == [tmp_path / "step-000000003", tmp_path / "step-000000004"]
     assert (backup / "state" / "weights.pt").is_file()
+
+
+def test_who_is_killed_while_an_old_one_is_removed_leaves_none_in_part(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(tmp_path, 1)
+    put(tmp_path, 2)
+    remove = shutil.rmtree
+
+    def remove_in_part(folder: Path, ignore_errors: bool = False) -> None:
+        if (folder / checkpoints.MANIFEST).exists():
+            remove(folder / "state")
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as killed, pytest.raises(KeyboardInterrupt):
+        killed.setattr(shutil, "rmtree", remove_in_part)
+        put(tmp_path, 3)
+    assert all(checkpoints.read(path) for path in checkpoints.named(tmp_path))
+    put(tmp_path, 4)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["step-000000003", "step-000000004"]
 
 
 def test_what_was_not_committed_does_not_count(tmp_path: Path) -> None:

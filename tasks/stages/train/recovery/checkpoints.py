@@ -8,7 +8,7 @@ optimizer; the learning rate, the data order and the random numbers are function
 import re
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -114,10 +114,19 @@ def commit(written: Path, made: Checkpoint, files: dict[str, str]) -> None:
     `files`: the parts of all workers."""
     write_manifest(written, made, files)
     final = written.with_name(f"step-{made.step:09d}")
-    remove(final)
+    drop(final)
     written.rename(final)
     for old in named(final.parent)[:-KEPT]:
-        remove(old)
+        drop(old)
+
+
+def drop(checkpoint: Path) -> None:
+    """Remove a checkpoint, if there is one. It loses its name first, so that a kill leaves none in part."""
+    dropped = checkpoint.with_name(".dropped")
+    remove(dropped)
+    with suppress(FileNotFoundError):
+        checkpoint.rename(dropped)
+    remove(dropped)
 
 
 def named(folder: Path) -> list[Path]:
