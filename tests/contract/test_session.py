@@ -13,6 +13,7 @@ import pytest
 
 from tests import costs
 from tests.patience import patience, wait_until
+from tests.soaking import soak
 from tests.tiny_project import ROOT
 
 USES = """
@@ -72,7 +73,7 @@ def session(folder: Path) -> Iterator["subprocess.Popen[bytes]"]:
         yield process
 
 
-@pytest.mark.parametrize("told", [os.kill, os.killpg], ids=["its first process", "all its processes"])
+@pytest.mark.parametrize("told", [os.kill, *soak([os.killpg])], ids=["its first process", "all its processes"])
 def test_one_that_is_terminated_stops_its_services(tmp_path: Path, told: Callable[[int, int], None]) -> None:
     (tmp_path / "test_it.py").write_text(USES)
     with session(tmp_path) as run:
