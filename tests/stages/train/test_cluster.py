@@ -46,6 +46,8 @@ number, parent = ray.get(asked.remote(0))
 print("a worker's raylet is its own", number == str(parent))
 from tasks.stages.cluster import raylet as rules
 raylet, = map(psutil.Process, rules.running())
+programs = [word for each in psutil.Process().children(recursive=True) for word in each.cmdline()]
+print("monitors", sum(word.endswith("monitor.py") for word in programs))
 first = asked.remote(60)
 folder = Path(ray._private.worker.global_worker.node.get_session_dir_path()).parents[1]
 print("others enter", oct(folder.stat().st_mode & 0o77), "lock", locks.is_held(folder / connection.LOCK))
@@ -66,6 +68,7 @@ def raylet_ends(home: Path, act: str, see: str = "") -> "subprocess.CompletedPro
     told = join(home, RAYLET_ENDS.replace("SEE", see).replace("ACT", act), APART if can else ())
     assert "a worker's raylet is its own True" in told.stdout, told
     assert "others enter 0o0 lock True" in told.stdout, told
+    assert "monitors 0\n" in told.stdout, told
     return told
 
 
