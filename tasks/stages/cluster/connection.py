@@ -144,7 +144,7 @@ def connect(cluster: str | None, settings: dict[str, Any]) -> None:
 
 @contextmanager
 def without_monitors() -> Iterator[None]:
-    """Have Ray start neither its autoscaler, which has no machine to add, nor its forwarder of logs, which nobody reads.
+    """Have Ray start neither an autoscaler, which has no machine to add, nor a forwarder of logs, which nobody reads.
 
     They take 0.8 CPU seconds of a short stage. `ray start` has options for it, and `ray.init` has none (2.60).
     """
