@@ -157,7 +157,7 @@ def pytest_collection(session: pytest.Session) -> Iterator[None]:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_internalerror() -> Iterator[None]:
-    """Note it: pytest-xdist 3.8 drops the other tests of a worker in which a hook fails, and lets the session pass."""
+    """Remember it: pytest-xdist 3.8 drops the other tests of a worker whose hook fails, and lets the session pass."""
     _broken.set()
     return (yield)
 

@@ -2,6 +2,7 @@
 
 A file's time is the CPU time that its pytest worker and the worker's children use while the file runs (`spent`), plus
 that of detached processes that it started, such as servers (`Strays`).
+Services that tests share have a row of their own.
 """
 
 import json
@@ -93,7 +94,7 @@ _services: dict[Key, float] = {}
 def spent() -> float:
     """Return the CPU seconds of this process and of its children, both ended and running.
 
-    Services that tests share are left out. They end at any time, when their last user leaves.
+    Services that tests share are left out: the file that happens to run when one ends does not pay for it.
     """
     mine = sum(child.spent for child in _children() if child.file != SHARED)
     return _finally_spent() - _spent_by_ended_services() + mine

@@ -184,8 +184,9 @@ def _end_runner(process: Process) -> None:
     """End the runner and its flow runs at once, and their stages gently.
 
     Told gently, runner and flow runs would report the runs as cancelled or crashed, and those would not go on; killed,
-    they leave orphans, which the next runner takes up. Once they are gone, nobody holds the runs. A stage is in a
-    session of its own. Its supervisor tells it to end, and it tells its workers: a training writes a checkpoint first.
+    they leave orphans, which the next runner takes up. They are waited for, since they hold their runs until they are
+    gone. A stage is in a session of its own. Its supervisor tells it to end, and it tells its workers: a training
+    writes a checkpoint first.
     """
     with contextlib.suppress(psutil.NoSuchProcess):  # it ends by itself, as where its server turns it away
         runner = psutil.Process(process.pid)

@@ -24,7 +24,7 @@ PAGE_BYTES = 16384
 WAIT_SECONDS = 30
 """How long a writer waits for its turn."""
 IDLE_SECONDS = 20
-"""After so long without a statement Postgres ends a writer's transaction: its process stands still; others wait."""
+"""After so long without a statement Postgres ends a writer's transaction: its process hangs, and other writers wait."""
 DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 TIMEOUTS = """SELECT set_config('lock_timeout', '{waiting}s', true),
     set_config('idle_in_transaction_session_timeout', '{idle}s', true)"""

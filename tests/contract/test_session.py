@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -70,7 +70,12 @@ def session(folder: Path) -> Iterator["subprocess.Popen[bytes]"]:
             start_new_session=True,
         ) as process,
     ):
-        yield process
+        try:
+            yield process
+        finally:
+            for group in (process.pid, *(int(path.read_text()) for path in folder.glob("service"))):
+                with suppress(ProcessLookupError):
+                    os.killpg(group, signal.SIGKILL)
 
 
 @pytest.mark.parametrize("told", [os.kill, *soak([os.killpg])], ids=["its first process", "all its processes"])

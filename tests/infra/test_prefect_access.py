@@ -188,7 +188,7 @@ def scheduled(project: Path, up: Up, touched: Path) -> dict[str, object]:
         (schedule,) = client.create_deployment_schedules(found.id, [(soon, True)])
 
         def begun() -> bool:
-            """It stands still while it is looked at: with its stages done before, it parks within a second."""
+            """Stop the flow run for each look: its stages are cached, so it would park within a second."""
             to_all(flow_run_processes(up), signal.SIGSTOP)
             if any(known.stages for known in journal.read_all(project / ".hallmark")):
                 return True
@@ -270,7 +270,7 @@ def test_where_server_and_runner_died_up_starts_all_anew_with_another_secret(
     before, shown = access.secret(project), pages.find(project)
     for process in (up.runner, up.server):
         psutil.Process(process.pid).kill()
-    wait_until(lambda: server.find(project) is None, "both to be gone")
+    wait_until(lambda: not (up.runner.alive() or up.server.alive()), "both to be gone")
     hallmark(project, "up")
     again = server.find(project)
     assert again is not None and again.server is not None and again.watch is not None

@@ -1,5 +1,6 @@
 """The same ledger on a real Postgres."""
 
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -89,9 +90,11 @@ def test_a_writer_waits_only_so_long_and_reading_not_at_all(
 
 def test_a_writer_that_stands_still_loses_its_turn(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As one in a virtual machine that is paused, or stopped by hand."""
-    monkeypatch.setattr("tasks.core.database.IDLE_SECONDS", 1)
     ledger, other = open_ledger(tmp_path), open_ledger(tmp_path)
-    with pytest.raises(Unavailable, match="nothing was recorded"), ledger.transaction():
+    with pytest.raises(Unavailable, match="nothing was recorded"), ExitStack() as turn:
+        with monkeypatch.context() as hangs:
+            hangs.setattr("tasks.core.database.IDLE_SECONDS", 4)
+            turn.enter_context(ledger.transaction())
         ledger.append("a", "x", {})
         other.append("b", "x", {})
     assert [entry.kind for entry in ledger.entries()] == ["b"]

@@ -144,20 +144,22 @@ def connect(cluster: str | None, settings: dict[str, Any]) -> None:
 
 @contextmanager
 def without_monitors() -> Iterator[None]:
-    """Have Ray start neither an autoscaler, which has no machine to add, nor a forwarder of logs, which nobody reads.
+    """Keep Ray from starting its autoscaler, which has no machine to add, and its log monitor, which nobody reads.
 
-    They take 0.8 CPU seconds of a short stage. `ray start` has options for it, and `ray.init` has none (2.60).
+    They take 0.8 CPU seconds of a short stage. `ray start` has options for it, and `ray.init` has none (2.60). A Ray
+    in which the methods have other names starts both.
     """
-    from ray._private.node import Node
+    import ray
 
-    kept = {name: getattr(Node, name) for name in ("start_monitor", "start_log_monitor")}
+    node = getattr(getattr(ray._private, "node", None), "Node", None)  # a class that Ray keeps to itself
+    kept = {name: getattr(node, name) for name in ("start_monitor", "start_log_monitor") if hasattr(node, name)}
     try:
         for name in kept:
-            setattr(Node, name, lambda _node: None)
+            setattr(node, name, lambda *_, **__: None)
         yield
     finally:
         for name, start in kept.items():
-            setattr(Node, name, start)
+            setattr(node, name, start)
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 import json
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ from tasks.stages.train.tracking import Tracker
 
 Point = dict[str, Any]
 EVERY_SECONDS = 2.0
+SHARE = 0.05
+"""Of the time that reports may take: each reads the whole record, which may grow long."""
 
 
 @dataclass(frozen=True)
@@ -59,8 +62,11 @@ class Follower:
 
     def follow(self) -> None:
         self.tracker.start(self.plan.params, self.plan.tags)
-        while not self.ended.wait(EVERY_SECONDS):
+        took = 0.0
+        while not self.ended.wait(max(EVERY_SECONDS, took / SHARE)):
+            began = time.monotonic()
             self.report()
+            took = time.monotonic() - began
         self.report()
         if points := read_record(self.record):
             print(f"trained {len(points)} of {self.plan.steps} steps, {loss(points)}{looks(points)}", flush=True)

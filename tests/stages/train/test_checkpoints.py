@@ -108,6 +108,15 @@ def test_who_is_killed_while_an_old_one_is_removed_leaves_none_in_part(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["step-000000003", "step-000000004"]
 
 
+def test_a_rest_that_cannot_be_removed_ends_no_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / ".dropped" / "held").mkdir(parents=True)
+    remove = shutil.rmtree
+    monkeypatch.setattr(shutil, "rmtree", lambda path, **how: path.name == ".dropped" or remove(path, **how))
+    for step in (1, 2, 3):
+        put(tmp_path, step)
+    assert [path.name for path in checkpoints.named(tmp_path)] == ["step-000000002", "step-000000003"]
+
+
 def test_what_was_not_committed_does_not_count(tmp_path: Path) -> None:
     put(tmp_path, 1)
     aside = checkpoints.aside(tmp_path, 2)

@@ -8,7 +8,7 @@ optimizer; the learning rate, the data order and the random numbers are function
 import re
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -121,11 +121,13 @@ def commit(written: Path, made: Checkpoint, files: dict[str, str]) -> None:
 
 
 def drop(checkpoint: Path) -> None:
-    """Remove a checkpoint, if there is one. It loses its name first, so that a kill leaves none in part."""
+    """Remove a checkpoint, if there is one. It is renamed first, so that no kill leaves a part of it under its name."""
     dropped = checkpoint.with_name(".dropped")
     remove(dropped)
-    with suppress(FileNotFoundError):
+    try:
         checkpoint.rename(dropped)
+    except OSError:  # there is none, or something of an earlier one could not be removed
+        dropped = checkpoint
     remove(dropped)
 
 
