@@ -8,7 +8,7 @@ from threading import Thread
 
 import uvicorn
 
-from tests.patience import wait_until
+from tests.patience import patience, wait_until
 
 
 def free_port() -> int:
@@ -29,4 +29,5 @@ def served(config: uvicorn.Config) -> Iterator[None]:
         yield
     finally:
         server.should_exit = True
-        thread.join()
+        thread.join(patience(60))
+        assert not thread.is_alive(), f"the server of {config.app} does not end"

@@ -1,5 +1,6 @@
 """Tests of what pytest workers share, of who goes first, and of time limits that grow with the machine."""
 
+import re
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Barrier, Event
@@ -8,6 +9,9 @@ import pytest
 
 from tasks.core import locks
 from tests import patience, shared
+from tests.tiny_project import ROOT
+
+HERE = Path(__file__)
 
 
 def test_the_first_who_asks_makes_it_and_others_have_it(tmp_path: Path) -> None:
@@ -60,6 +64,19 @@ def test_where_the_first_failed_another_is_alone(tmp_path: Path) -> None:
     assert not (tmp_path / "it.done").exists()
     with shared.first_alone(tmp_path, "it"):
         assert locks.is_held(tmp_path / "it.lock")
+
+
+OWN_CLOCK = re.compile(r"""setattr\(\s*(time, ["']|["'][\w.]*\btime\.)(monotonic|sleep)\b""")
+
+
+@pytest.mark.parametrize("word", ['setattr(time, "sleep", wait)', 'setattr("flows.parked.time.monotonic", clock)'])
+def test_a_clock_that_other_threads_wait_by_is_seen(word: str) -> None:
+    assert OWN_CLOCK.search(word) and not OWN_CLOCK.search('setattr("flows.parked.time", SimpleNamespace(sleep=wait))')
+
+
+def test_no_test_replaces_the_clock_that_other_threads_wait_by() -> None:
+    """A server in a thread of this process would wait for ever. The module under test can have a `time` of its own."""
+    assert not [path for path in (ROOT / "tests").rglob("*.py") if OWN_CLOCK.search(path.read_text()) and path != HERE]
 
 
 @pytest.mark.timeout(70)

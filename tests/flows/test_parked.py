@@ -198,7 +198,7 @@ def test_runs_that_have_ended_are_not_asked_for_again_and_again(
 ) -> None:
     prefect, parked, now = Prefect([], refused=[]), Parked(project), [1e6]
     monkeypatch.setattr("flows.parked.get_client", lambda **_: nullcontext(prefect))
-    monkeypatch.setattr("flows.parked.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("flows.parked.time", SimpleNamespace(monotonic=lambda: now[0]))
     for asked in (2, 3):  # whole, and one that may be about to park; whole again, and they have ended
         assert parked.resume_decided() == parked.resume_decided() == []
         assert prefect.asked == asked

@@ -1,7 +1,9 @@
 """A stage is tried again after failures that may pass, as often as is declared, and ended where it takes too long."""
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import psutil
 import pytest
@@ -48,7 +50,7 @@ class Failing:
     def __init__(self, patch: pytest.MonkeyPatch, *failures: HallmarkError) -> None:
         self.left, self.waited, self.most = list(failures), list[float](), list[float | None]()
         patch.setattr(stages, "stage", self)
-        patch.setattr("flows.stages.time.sleep", self.waited.append)
+        patch.setattr(stages, "time", SimpleNamespace(monotonic=time.monotonic, sleep=self.waited.append))
 
     def __call__(self, run: Run, name: str, most: float | None = None) -> StageOutcome:
         self.most.append(most)
