@@ -11,7 +11,7 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -88,7 +88,7 @@ class Cost:
 _shared = Cost()
 """Cost so far, in this process, of what tests share, without services."""
 _services: dict[Key, float] = {}
-"""CPU seconds, when last seen, of each service that tests share and this process started."""
+"""CPU seconds, when last seen, of each service that tests share and this process started, with those below it."""
 
 
 def spent() -> float:
@@ -102,7 +102,7 @@ def spent() -> float:
 
 def _spent_by_ended_services() -> float:
     """Return the CPU seconds of the services that tests share and that this process started and has waited for."""
-    running = {child.key: child.spent for child in _children() if child.file == SHARED}
+    running = {child.key: _spent_by_all_of(child) for child in _children() if child.file == SHARED}
     _services.update(running)
     return sum(cpu for key, cpu in _services.items() if key not in running)
 
@@ -112,11 +112,17 @@ def _finally_spent() -> float:
     return sum(os.times()[:4])
 
 
-def _children() -> Iterator[Process]:
-    for thread in Path("/proc/self/task").iterdir():
-        for child in read("self", f"task/{thread.name}/children").split():
-            if process := look_at(int(child)):
-                yield process._replace(file=origin(process.key, os.environ.get(SESSION, ""))[1])
+def _children(pid: int | str = "self") -> Iterator[Process]:
+    with suppress(OSError):  # it has ended
+        for thread in Path(f"/proc/{pid}/task").iterdir():
+            for child in read(pid, f"task/{thread.name}/children").split():
+                if process := look_at(int(child)):
+                    yield process._replace(file=origin(process.key, os.environ.get(SESSION, ""))[1])
+
+
+def _spent_by_all_of(process: Process) -> float:
+    """Return the CPU seconds of a process and of those below it, for which it waits only when it ends."""
+    return process.spent + sum(_spent_by_all_of(child) for child in _children(process.key[0]))
 
 
 @contextmanager

@@ -13,6 +13,7 @@ import asyncio
 import contextlib
 import os
 import signal
+import threading
 from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
 
@@ -55,14 +56,24 @@ class Watch:
     def __init__(self, place: Path) -> None:
         self._turn = Turn(open_leases(place / ".hallmark"), NAME, installation.of(place))
         self._told: str | None = None
+        self._renewing, self._ended = threading.Lock(), False
 
     def renew(self, _: Path) -> list[str]:
         """Take or renew the lease. Returns in words who watches, where that changed."""
-        lease = self._turn.renew()
+        with self._renewing:
+            if self._ended:
+                return []
+            lease = self._turn.renew()
         if lease.owner == self._told:
             return []
         self._told = lease.owner
         return [_words(lease, self._turn.is_mine)]
+
+    def let_go(self) -> None:
+        """Let another take over at once. A renewal that is under way in its thread comes first; none comes after."""
+        with self._renewing:
+            self._ended = True
+            self._turn.let_go()
 
     def leading(self, work: Callable[[Path], list[str]]) -> Callable[[Path], list[str]]:
         """The same work, done while this process holds the lease alone."""
@@ -81,7 +92,7 @@ class Watch:
                 for work in self._works():
                     group.create_task(work)
         finally:
-            await asyncio.to_thread(self._turn.let_go)
+            await asyncio.to_thread(self.let_go)
 
     def _works(self) -> Iterator[Coroutine[None, None, None]]:
         yield every(RENEW_SECONDS, "watch", self.renew)

@@ -29,7 +29,13 @@ while done.exists():
 """
 """Goes on while the table is printed."""
 HOLD = f"import sys\n{BURN}open('held', 'w')\nsys.stdin.read()"
-SERVE = HOLD.replace("held", "served")
+SERVE = f"""
+import subprocess, sys
+child = subprocess.Popen([sys.executable, "-c", {HOLD.replace("held", "served")!r}], stdin=-1)
+sys.stdin.read()
+child.communicate()
+"""
+"""The process below it burns, and counts for its parent once the parent has waited for it."""
 ORPHAN = 2 * BURN + "open('orphan', 'w')\n" + 3 * BURN
 PARENT = f"""
 import subprocess, sys, time

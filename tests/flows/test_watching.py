@@ -8,18 +8,22 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent import futures
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from pathlib import Path
+from threading import Event
 
 import pytest
 
 from flows.occasions import Occasions
 from infra.doctor import looks
 from infra.prefect import access, watching
+from infra.prefect.watch import Watch
 from tasks.core.graph import DATA_STAGES
 from tasks.gates import cases
 from tasks.gates.signed_decision import KIND
-from tasks.ledger.leases import TERM, open_leases
+from tasks.ledger.leases import TERM, Lease, Leases, open_leases
 from tasks.ledger.ledger import Ledger, open_ledger
 from tasks.occasions import deciding
 from tasks.occasions.book import TAKEN
@@ -189,6 +193,28 @@ def test_a_machine_whose_clock_is_behind_asks_for_what_is_due_once(
     wait_until(lambda: ledger.now() > due, "the schedule to be due")
     look(looking)
     assert len(asked(ledger)) == 1, "who does not lead asks for nothing"
+
+
+def test_a_renewal_that_is_under_way_takes_nothing_back_from_who_lets_go(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    began, goes_on, take = Event(), Event(), Leases.take
+
+    def slowly(self: Leases, *args: str) -> Lease:
+        began.set()
+        goes_on.wait()
+        return take(self, *args)
+
+    monkeypatch.setattr(Leases, "take", slowly)
+    ours = Watch(tmp_path)
+    with ThreadPoolExecutor(2) as pool:
+        renewal = pool.submit(ours.renew, tmp_path)
+        began.wait()
+        end = pool.submit(ours.let_go)
+        futures.wait([end], timeout=0.5)  # it must not end before the renewal
+        goes_on.set()
+        assert renewal.result() == ["this process watches"] and end.result() is None
+    assert ours.renew(tmp_path) == [] and watching.who(tmp_path).words.startswith("nobody for ")
 
 
 def test_this_process_is_the_one_that_is_named(tmp_path: Path) -> None:
