@@ -89,7 +89,7 @@ def test_a_writer_waits_only_so_long_and_reading_not_at_all(
 
 
 def test_a_writer_that_stands_still_loses_its_turn(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As one in a virtual machine that is paused, or stopped by hand."""
+    """Such as a process in a paused virtual machine, or one that was stopped by hand."""
     ledger, other = open_ledger(tmp_path), open_ledger(tmp_path)
     with pytest.raises(Unavailable, match="nothing was recorded"), ExitStack() as turn:
         with monkeypatch.context() as hangs:

@@ -4,6 +4,7 @@ import os
 import secrets
 import shutil
 import signal
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import chdir, contextmanager, suppress
@@ -149,9 +150,7 @@ def without_monitors() -> Iterator[None]:
     They take 0.8 CPU seconds of a short stage. `ray start` has options for it, and `ray.init` has none (2.60). A Ray
     in which the methods have other names starts both.
     """
-    import ray
-
-    node = getattr(getattr(ray._private, "node", None), "Node", None)  # a class that Ray keeps to itself
+    node = getattr(sys.modules.get("ray._private.node"), "Node", None)  # a class that Ray keeps to itself
     kept = {name: getattr(node, name) for name in ("start_monitor", "start_log_monitor") if hasattr(node, name)}
     try:
         for name in kept:

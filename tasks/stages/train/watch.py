@@ -17,7 +17,7 @@ from tasks.stages.train.tracking import Tracker
 Point = dict[str, Any]
 EVERY_SECONDS = 2.0
 SHARE = 0.05
-"""Of the time that reports may take: each reads the whole record, which may grow long."""
+"""Largest share of the time that reports take. Each reads the whole record, which may grow long."""
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 import json
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -98,6 +99,24 @@ def test_a_report_comes_only_with_news_and_says_where_it_goes_on(
         "progress train going on from the checkpoint of step 1",
         "progress train 4/8 loss 0.250 200 tok/s eta 2s",
     ]
+
+
+def test_a_report_that_takes_long_comes_seldom(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    now, waits = [0.0], list[float]()
+    follower = watch.Follower(tmp_path / "record.jsonl", TOLD, Deaf(Layout(tmp_path), "tiny"))
+
+    def report() -> None:
+        now[0] += 3.0
+
+    def wait(seconds: float) -> bool:
+        waits.append(seconds)
+        return len(waits) == 2
+
+    monkeypatch.setattr(watch, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    monkeypatch.setattr(follower, "report", report)
+    monkeypatch.setattr(follower, "ended", SimpleNamespace(wait=wait))
+    follower.follow()
+    assert waits == [watch.EVERY_SECONDS, pytest.approx(3.0 / watch.SHARE)]
 
 
 def test_after_a_lost_worker_it_reports_on_what_goes_on(
