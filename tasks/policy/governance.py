@@ -125,7 +125,7 @@ class Governance:
         if given is None and (isinstance(who, Person) or who == SCHEDULER):
             given = signing.of_person(path, current)
         elif given is None and path.exists():
-            given = signing.from_file(path)
+            given = signing.of_machine(path)
         if given is None:
             raise InputError(f"the private key of {name} is wanted, and none is at {path}; {self._way_to_a_key(who)}")
         mark = keys.fingerprint(given.public_line)

@@ -30,7 +30,7 @@ from tasks.stages.train import tracking
 from tasks.supervise import box, calls, grants, kept, limits, materials, process, shown, taken
 from tasks.supervise.box import Box
 from tasks.supervise.limits import Limits
-from tasks.trust import keys, stage_record
+from tasks.trust import signing, stage_record
 from tasks.trust.keys import Signer
 from tasks.trust.stage_record import Environment, StageRecord
 
@@ -71,7 +71,7 @@ def run(stage: str, layout: Layout) -> int:
 
     Raises as `_in_a_box`, InputError where the worker has no key here.
     """
-    signer = keys.signer(keys.load_private(layout.state / "keys" / "worker"))
+    signer = signing.of_machine(layout.state / "keys" / "worker")
     error_file(layout.root, stage).unlink(missing_ok=True)
     same_python.require(stage, layout)
     marks, read = materials.marks(stage, layout), materials.read(stage, layout)

@@ -30,6 +30,19 @@ def of_person(path: Path, lines: Sequence[str]) -> Signer | None:
     return from_agent(lines) if ssh_agent.running() else None
 
 
+def of_machine(path: Path) -> Signer:
+    """Read the key of a machine. It has no passphrase: nobody is there to type it, and others wait for the ledger.
+
+    Raises InputError as `keys.load_private`, and for a key with a passphrase.
+    """
+    try:
+        return keys.signer(keys.load_private(path))
+    except WantsPassphrase as error:
+        raise InputError(
+            f"{error}, and a machine signs with nobody there to type it; take it off: `ssh-keygen -p -f {path}`"
+        ) from None
+
+
 def from_agent(lines: Sequence[str]) -> Signer | None:
     """The agent, for the first of the keys that it has, one in hardware before others."""
     wanted = {keys.fingerprint(line) for line in lines}

@@ -53,6 +53,15 @@ def brought(house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ho
     return house
 
 
+def test_a_machine_asks_nobody_for_a_passphrase(house: House) -> None:
+    gate = house.state / "keys" / "gate"
+    run("ssh-keygen", "-q", "-p", "-P", "", "-N", "sesame", "-f", gate)
+    with pytest.raises(InputError, match=r"nobody there to type it; take it off: `ssh-keygen -p -f .*/gate`"):
+        house.governance.signer("gate")
+    run("ssh-keygen", "-q", "-p", "-P", "sesame", "-N", "", "-f", gate)
+    assert house.governance.signer("gate").public_line == keys.signer(keys.load_private(gate)).public_line
+
+
 def test_an_agent_decides_at_a_gate(brought: House, agent: Path, tmp_path: Path) -> None:
     run("ssh-add", "-q", tmp_path / "own")
     asked = brought.ask()
