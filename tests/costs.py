@@ -13,7 +13,6 @@ from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -55,6 +54,9 @@ CURRENT = "PYTEST_CURRENT_TEST"
 
 Key = tuple[int, int]
 """A process: its number, and when it was started."""
+
+_origins: dict[tuple[Key, str], tuple[bool, str]] = {}
+"""What `origin` has found."""
 
 
 class Process(NamedTuple):
@@ -169,12 +171,21 @@ def read(pid: int | str, name: str) -> str:
         return ""
 
 
-@cache
 def origin(key: Key, session: str) -> tuple[bool, str]:
-    """Return whether a process was started in a test session, and the test file."""
-    environment = read(key[0], "environ").splitlines()
-    test = next((line for line in environment if line.startswith(f"{CURRENT}=")), "")
-    return f"{SESSION}={session}" in environment, test.partition("=")[2].partition("::")[0]
+    """Return whether a process was started in a test session, and the test file.
+
+    A process that was forked just now still has the environment of its parent. So what is read counts for later only if
+    the process has a program of its own.
+    """
+    if (key, session) not in _origins:
+        environment = read(key[0], "environ").splitlines()
+        test = next((line for line in environment if line.startswith(f"{CURRENT}=")), "")
+        found = f"{SESSION}={session}" in environment, test.partition("=")[2].partition("::")[0]
+        me = look_at(key[0])
+        if environment and me and read(me.parent, "cmdline") == read(key[0], "cmdline"):
+            return found
+        _origins[key, session] = found
+    return _origins[key, session]
 
 
 def kind(pid: int) -> str:

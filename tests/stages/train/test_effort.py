@@ -78,7 +78,11 @@ def test_where_no_peak_is_known_the_other_figures_are_told(
 
 @pytest.mark.usefixtures("alone")
 @pytest.mark.parametrize("layout", ["padded", "packed"])
-def test_a_training_tells_what_each_step_took(job: MakeJob, rows24: Examples, layout: str) -> None:
+def test_a_training_tells_what_each_step_took(
+    job: MakeJob, rows24: Examples, layout: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As if this were a device that is a thousand times as fast: measured peaks depend on what else runs."""
+    monkeypatch.setattr(devices, "of", lambda _: devices.listed("NVIDIA H100 PCIe", "bf16"))
     made = job(layout=layout, order="shuffled")
     loop.train(made)
     points = watch.read_record(made.record)
