@@ -6,12 +6,16 @@ The watch imports it once. What it has shown is known by the time of the last jo
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from flows.partly import Parts
 from tasks.core import files
 from tasks.core.errors import InputError, Unavailable
-from tasks.runs import journal
+from tasks.runs import curve, journal
 from tasks.runs.journal import Journal
+
+if TYPE_CHECKING:
+    from tasks.runs.tracked import Sent
 
 SHOWN = "tracked"
 
@@ -24,6 +28,8 @@ class Tracked:
         self._state = root / ".hallmark"
         self._shown: dict[str, str] = {}
         """What was shown of runs that go on. Their processes may be killed, which writes nothing."""
+        self._sent: dict[str, Sent] = {}
+        """How far MLflow has the curves of these."""
 
     def look(self, _: Path | None = None) -> list[str]:
         """Show what changed since the last look. Returns nothing to tell; raises Partly where a run could not be shown,
@@ -47,12 +53,20 @@ class Tracked:
         if written is None or "train" not in written.stages:
             return
         known = journal.as_it_stands(self._state, written)
-        if self._shown.get(run) == _outline(known):
+        if self._shown.get(run) == (outline := self._outline(known)):
             return  # progress alone is nothing to show
-        shown = _show(self._root, known)
-        self._shown.pop(run, None)
+        sent = _show(self._root, known, self._sent.get(run))
+        for kept in (self._shown, self._sent):
+            kept.pop(run, None)
         if known.status == "running":
-            self._shown[run] = _outline(known) if shown else ""
+            self._shown[run], self._sent[run] = outline, sent
+
+    def _outline(self, known: Journal) -> str:
+        """A journal without what changes every few seconds, and how much there is of its curve."""
+        stages = {name: line.model_copy(update={"seconds": 0.0, "progress": ""}) for name, line in known.stages.items()}
+        points = self._state / "runs" / known.run / curve.NAME
+        size = points.lstat().st_size if points.exists() else 0
+        return f"{size} {known.model_copy(update={'stages': stages, 'doing': ''}).model_dump_json()}"
 
     def _changed(self, since: int) -> Iterator[tuple[int, str]]:
         for run in journal.names(self._state):
@@ -67,14 +81,10 @@ class Tracked:
             return 0
 
 
-def _show(root: Path, known: Journal) -> bool:
+def _show(root: Path, known: Journal, sent: "Sent | None") -> "Sent":
     from tasks.runs import tracked  # loads MLflow, for a run that trains and for no other
 
-    found = tracked.picture(root, known)
-    return found is None or tracked.show(root, found)
-
-
-def _outline(known: Journal) -> str:
-    """A journal without what changes every few seconds."""
-    stages = {name: line.model_copy(update={"seconds": 0.0, "progress": ""}) for name, line in known.stages.items()}
-    return known.model_copy(update={"stages": stages, "doing": ""}).model_dump_json()
+    sent = sent or tracked.Sent()
+    if found := tracked.picture(root, known):
+        tracked.show(root, found, sent)
+    return sent

@@ -1,11 +1,13 @@
 """MLflow's own pages over the runs and releases of this checkout, which `hallmark up` starts.
 
 They show what tasks/runs/tracked.py and tasks/registry/promote/mirror.py tell MLflow; nothing in Hallmark believes it.
-MLflow's basic sign-in keeps others of this machine out: one user, whose password lies in .hallmark/mlflow/secret.
+MLflow's basic sign-in keeps others of this machine out: one user, whose password lies in .hallmark/mlflow/secret, and
+who may look at everything and change nothing (tracking_access.py).
 """
 
 import os
 import re
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -28,7 +30,7 @@ SETTINGS = """\
 default_permission = READ
 database_uri = sqlite:///{database}
 admin_username = {user}
-authorization_function = mlflow.server.auth:authenticate_request_basic_auth
+authorization_function = infra.tracking_access:authenticate
 grant_default_workspace_access = false
 """
 
@@ -80,10 +82,11 @@ def _start(root: Path, wanted: int, say: Callable[[str], None]) -> Up:
 
 
 def _command(root: Path, port: int) -> list[str]:
+    """Without the option for uvicorn it would import what lies in its folder."""
     return [
         "-m", "mlflow", "server", "--app-name", "basic-auth", "--host", "127.0.0.1", "--port", str(port),
         "--workers", "1", "--backend-store-uri", mirror.uri(root / ".hallmark"), "--no-serve-artifacts",
-        "--default-artifact-root", str(folder(root) / "artifacts"),
+        "--default-artifact-root", str(folder(root) / "artifacts"), "--uvicorn-opts", f"--app-dir {sys.prefix}",
     ]  # fmt: skip
 
 

@@ -2,34 +2,24 @@
 
 That is what starts it and what its module imports of `tasks/`, directly or through others, with the `__init__.py` above
 them, and the files of another kind beside these modules: word lists, templates. Nothing else of a tree is shown to a
-stage. Docstrings, comments and blank lines count for nothing, so that they may be mended and no run is made again.
+stage. Every byte of them counts: code can read its own docstrings, comments and line numbers.
 
     inputs/stages.json   the digest of each stage, by which DVC knows whether it has to run again; of a run the
                          supervisor writes it (`tasks.runs.resolve`), by hand the stage `code` of dvc.yaml
 """
 
 import ast
-import io
-import re
-import tokenize
 from collections.abc import Iterable, Iterator
 from functools import cache, lru_cache
 from pathlib import Path
-from typing import NamedTuple
 
 from tasks.core.errors import InputError
-from tasks.core.files import canonical_json, sha256_bytes, sha256_file, write_json
+from tasks.core.files import canonical_json, sha256_bytes, write_json
 from tasks.core.graph import RUNS, STAGES
 from tasks.core.layout import Layout
 
 STARTS = ("tasks.stages.start", "tasks.stages.runner")
 """What a stage is started by, besides its own module."""
-AMBIGUOUS = re.compile(rb"[\r\f\0]|\\\n|\A\xef\xbb\xbf|\A(.*\n)?.*coding[:=]")
-"""By which Python may read a source otherwise than what is worked out here: of such a file every byte counts."""
-
-
-READS_ITSELF = re.compile(rb"__doc__|getsource|linecache|getdoc|\bexec\b|\beval\b")
-"""By which code may do what stands in a docstring or a comment: then every byte of all of it counts."""
 
 
 class Tree:
@@ -45,7 +35,7 @@ class Tree:
     def _imported(self, path: Path) -> list[Path]:
         """The files of modules that a file imports. Raises InputError for no Python."""
         try:
-            modules = _parsed(self.read(path)).imported
+            modules = _imports(self.read(path))
         except SyntaxError as error:
             raise InputError(f"{path}:{error.lineno}: is no Python that this version reads: {error.msg}") from None
         return [file for file in (_file(self.root, module) for module in modules) if file.is_file()]
@@ -100,14 +90,8 @@ def files_behind(tree: Tree, names: Iterable[str]) -> list[Path]:
 
 
 def _digest(tree: Tree, name: str) -> str:
-    files = {path.relative_to(tree.root).as_posix(): path for path in files_in(tree, name)}
-    sources = {place: tree.read(path) for place, path in files.items() if path.suffix == ".py"}
-    whole = any(map(READS_ITSELF.search, sources.values()))
-    digests = {
-        place: sha256_bytes(what_runs(sources[place])) if place in sources and not whole else sha256_file(path)
-        for place, path in files.items()
-    }
-    return sha256_bytes(canonical_json(digests))
+    files = {path.relative_to(tree.root).as_posix(): sha256_bytes(tree.read(path)) for path in files_in(tree, name)}
+    return sha256_bytes(canonical_json(files))
 
 
 def _file(root: Path, module: str) -> Path:
@@ -122,32 +106,16 @@ def _follow(tree: Tree, path: Path, paths: set[Path]) -> None:
         _follow(tree, imported, paths)
 
 
-class _Parsed(NamedTuple):
-    """What is worked out of a source in one go: to parse each is most of the time that all of this takes."""
-
-    imported: frozenset[str]
-    """Modules of `tasks`, and names in modules, which may be modules themselves."""
-    in_strings: frozenset[int]
-    """The lines that end inside a text: their spaces, and whether they are blank, say something to the program."""
-    docstrings: tuple[tuple[int, int, int, int], ...]
-    """Where they stand: first line and column, last line and column, in bytes."""
-
-
 @lru_cache(2_000)
-def _parsed(source: bytes) -> _Parsed:
-    imported, in_strings, docstrings = set[str](), set[int](), list[tuple[int, int, int, int]]()
+def _imports(source: bytes) -> frozenset[str]:
+    """Modules of `tasks`, and names in modules, which may be modules themselves."""
+    imported = set[str]()
     for node in _nodes(ast.parse(source)):
         if isinstance(node, ast.Import):
             imported |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
             imported |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
-        elif isinstance(node, ast.Constant | ast.JoinedStr) and node.end_lineno is not None:
-            in_strings.update(range(node.lineno, node.end_lineno))
-        elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
-            assert node.end_lineno is not None and node.end_col_offset is not None
-            docstrings.append((node.lineno, node.col_offset, node.end_lineno, node.end_col_offset))
-    ours = frozenset(name for name in imported if name.startswith("tasks."))
-    return _Parsed(ours, frozenset(in_strings), tuple(docstrings))
+    return frozenset(name for name in imported if name.startswith("tasks."))
 
 
 def _nodes(tree: ast.AST) -> Iterator[ast.AST]:
@@ -171,27 +139,3 @@ def _other_files(folder: Path) -> Iterator[Path]:
             yield from (inner for inner in path.rglob("*") if inner.is_file())
         elif path.is_file() and path.suffix not in (".py", ".pyc"):
             yield path
-
-
-@lru_cache(2_000)
-def what_runs(source: bytes) -> bytes:
-    """The source without what says something to readers alone."""
-    if AMBIGUOUS.search(source):
-        return source
-    parsed = _parsed(source)
-    lines = [(line, number in parsed.in_strings) for number, line in enumerate(source.decode().split("\n"), start=1)]
-    for start, start_column, end, end_column in sorted((*parsed.docstrings, *_comments(source)), reverse=True):
-        head, tail = lines[start - 1][0].encode()[:start_column], lines[end - 1][0].encode()[end_column:]
-        lines[start - 1 : end] = [((head + tail).decode(), lines[end - 1][1])]
-    return "\n".join(line if whole else line.rstrip() for line, whole in lines if whole or line.strip()).encode()
-
-
-def _comments(source: bytes) -> Iterator[tuple[int, int, int, int]]:
-    """Where they stand, as docstrings do."""
-    if b"#" not in source:
-        return
-    for token in tokenize.tokenize(io.BytesIO(source).readline):
-        if token.type == tokenize.COMMENT:
-            line = token.start[0]
-            first = len(token.line[: token.start[1]].encode())
-            yield line, first, line, first + len(token.string.encode())

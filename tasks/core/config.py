@@ -24,9 +24,10 @@ class Frozen(BaseModel):
     """Base of every settings object and result: immutable, strict about its keys.
 
     A process imports many of them and uses few, so validators and descriptions are made for whoever first needs them.
+    Figures are finite: with NaN for a threshold every comparison is false.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True, allow_inf_nan=False)
 
     @classmethod
     def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
@@ -71,6 +72,18 @@ def load(path: Path, model: type[Model]) -> Model:
             _KNOWN.clear()
         _KNOWN[model, text] = loaded
     return cast(Model, loaded)
+
+
+def require_written_out(path: Path) -> None:
+    """Raises InputError where a mapping takes keys over from another one (`<<`): who signs a file sees them elsewhere
+    than where they count."""
+    left = [read_yaml(path)]
+    while left:
+        node = left.pop()
+        if getattr(node, "merge", None):
+            raise InputError(f"{path}:{node.lc.line + 1}: keys that are taken over with `<<` are not read here; write "
+                             "them out where they count")  # fmt: skip
+        left += node.values() if isinstance(node, Mapping) else node if isinstance(node, list) else ()
 
 
 def load_sections(path: Path, model: type[Model]) -> Model:

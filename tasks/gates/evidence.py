@@ -1,7 +1,6 @@
 """What a gate looks at: figures, the checks on them, and the digest of every artefact. Decisions bind to its digest."""
 
 import json
-import math
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Literal
@@ -87,6 +86,9 @@ class Summary(Document):
     run: str
     requested_by: str
     """Id of the person who asked for the run; they may not decide on it. `scheduler` where no person did."""
+    initiated_by: list[str] = []
+    """Who declared the schedule or trigger that the run is of; nor may they. None where a version asked that did not
+    say."""
     request_sha256: Sha256
     """`dsse.digest` of the request that they signed."""
     tree_sha256: Sha256
@@ -99,6 +101,17 @@ class Summary(Document):
     policy_sha256: Sha256
     asks: Asks
     checks: list[CheckResult]
+
+    @property
+    def askers(self) -> set[str]:
+        """All whose run it is."""
+        return {self.requested_by, *self.initiated_by}
+
+    @property
+    def asked_by(self) -> str:
+        """In words."""
+        declared = f", as {' and '.join(self.initiated_by)} declared" if self.initiated_by else ""
+        return f"{self.requested_by}{declared}"
 
 
 class Evidence(Summary):
@@ -137,9 +150,11 @@ class Evidence(Summary):
     def is_of(self, asked: SignedRequest) -> bool:
         """Whether a request is the one that it names, and says what it says of it."""
         request = asked.request
-        own = (self.run, self.requested_by, self.demo, self.tree_sha256, self.request_sha256)
-        said = (request.run_id, request.requested_by, request.demo_approvals, request.tree_sha256, asked.sha256)
-        return own == said
+        own = (self.run, self.requested_by, self.initiated_by, self.demo, self.tree_sha256, self.request_sha256)
+        return own == (
+            request.run_id, request.requested_by, request.initiated_by, request.demo_approvals, request.tree_sha256,
+            asked.sha256,
+        )  # fmt: skip
 
 
 def collect(
@@ -175,6 +190,7 @@ def collect(
         gate=gate,
         run=asked.request.run_id,
         requested_by=asked.request.requested_by,
+        initiated_by=asked.request.initiated_by,
         request_sha256=asked.sha256,
         tree_sha256=asked.request.tree_sha256,
         demo=demo,
@@ -305,9 +321,6 @@ def _read(path: Path, prefix: str) -> Facts:
         return {}
     except (ValueError, AttributeError, OSError, RecursionError) as error:
         raise InputError(f"{path}: expected JSON with a `facts` mapping ({why(error)}); run its stage again") from None
-    for name, fact in facts.items():
-        if not all(math.isfinite(number) for number in (fact.value, fact.low, fact.high) if number is not None):
-            raise InputError(f"{path}: fact {name} is {fact}, expected finite numbers; run its stage again")
     return {f"{prefix}.{name}": fact for name, fact in facts.items()}
 
 

@@ -151,9 +151,9 @@ def _rules(evidence: Evidence, governance: Governance, asked: SignedRequest) -> 
     """The gate's rules, once the evidence is known to follow from them."""
     rules = rules_for(evidence, governance)
     check_asks(evidence, governance.policy)
-    policy, who = governance.policy, evidence.requested_by
-    if refused := asking.why_not(who, evidence.tier, policy, governance.people, asked.at):
-        raise Refused(f"run {evidence.run}: {refused}")
+    for who in sorted(evidence.askers):
+        if refused := asking.why_not(who, evidence.tier, governance.policy, governance.people, asked.at):
+            raise Refused(f"run {evidence.run}: {refused}")
     require_checks(evidence, governance.policy)
     return rules
 

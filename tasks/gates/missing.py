@@ -64,8 +64,8 @@ def still_needed(evidence: Summary, counted: list[Decision]) -> list[tuple[str, 
 def eligible(
     evidence: Summary, governance: Governance, role: str, weighed: list[Weighed], now: datetime
 ) -> list[Person]:
-    """Who may still approve in a role: not the requester, not who approved in it, not who rejected at all; where owners
-    are asked, only they."""
+    """Who may still approve in a role: not who asked for the run, not who approved in it, not who rejected at all;
+    where owners are asked, only they."""
     asked = {named.role for named in evidence.asks.roles if named.owners}
     owners = set(evidence.asks.owners) if role in asked else set()
     said = [w.decision for w in weighed if w.decision]
@@ -73,7 +73,7 @@ def eligible(
     return [
         person
         for person in governance.people.with_role(role, now)
-        if person.id not in done | barred(evidence, role) | {evidence.requested_by}
+        if person.id not in done | barred(evidence, role) | evidence.askers
         and (evidence.demo or not person.demo)
         and (not owners or person.id in owners)
     ]

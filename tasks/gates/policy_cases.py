@@ -129,7 +129,8 @@ def _request(case: Case, ledger: Ledger, governed: Governance) -> SignedRequest:
     signer = governed.signer("scheduler" if case.requester == SCHEDULER else governed.actor(case.requester, now), now)
     request = Request(
         run_id=RUN, requested_by=case.requester, commit="0" * 40, tree_sha256=DIGEST, params="params.yaml",
-        params_sha256=None, governance=None, changes={}, demo_approvals=case.demo, time=now,
+        params_sha256=None, governance=None, changes={}, demo_approvals=case.demo,
+        environment=governed.policy.environment, time=now,
     )  # fmt: skip
     return signed_request.record(ledger, governed, signed_request.sign(request, signer))
 

@@ -50,8 +50,18 @@ class Request(Dated):
     demo_approvals: bool
     reason: Annotated[str, Field(max_length=MOST_REASON)] | None = None
     """Why it is asked for: the schedule and its time, what a trigger answers to, or a person's words."""
+    initiated_by: list[Name] = []
+    """Who signed the schedule or trigger that the run is of: they ask for it as much as who signs. None where a version
+    asked that did not say."""
+    environment: Name | None = None
+    """Where it counts; null where a version asked that did not say, whose requests are not recorded any more."""
     time: datetime
     """The ledger's time when it was signed."""
+
+    @property
+    def askers(self) -> set[str]:
+        """All whose run it is."""
+        return {self.requested_by, *self.initiated_by}
 
     def digest(self) -> str:
         """SHA-256 of what is asked, whenever it was."""
@@ -109,6 +119,11 @@ def record(ledger: Ledger, governance: Governance, envelope: dict[str, Any]) -> 
                 raise Refused(f"run {known.request.run_id} was asked for already, by {known.request.requested_by}")
             return known
         _fresh(signed.request, ledger.now())
+        if signed.request.environment != (here := governance.policy.environment):
+            raise Refused(
+                f"the request for run {signed.request.run_id} was signed for environment "
+                f"{signed.request.environment or 'none'}, and this is {here}; ask here"
+            )
         entry = ledger.append(KIND, signed.request.run_id, {"envelope": envelope})
     return replace(signed, at=max(signed.request.time, entry.time))
 

@@ -3,6 +3,7 @@
 from tasks.core.errors import InputError, Refused
 from tasks.gates.signed_request import REQUEST
 from tasks.ledger.ledger import Ledger
+from tasks.occasions import standing
 from tasks.occasions.book import Taken
 from tasks.occasions.taking import Ask, Asked, Occasion
 from tasks.policy.governance import Governance
@@ -21,9 +22,10 @@ def asks(checkout: Repository, ledger: Ledger, governance: Governance, occasion:
         commit = checkout.commit_of("HEAD")
         if not checkout.holds(commit, occasion.params):
             raise InputError(f"{occasion.params} is not committed; a scheduled run is made from committed files")
+        declared = standing.read(ledger, governance).declared_by.get(occasion.name)
         request = RunRequest(
             run_id=run, requested_by=who, commit=commit, params=occasion.params, changes=occasion.changes,
-            reason=occasion.reason,
+            reason=occasion.reason, initiated_by=[declared] if declared else [],
         )  # fmt: skip
         check_request(checkout, request)
         return Asked(request, asking.sign(checkout, ledger, governance, request))

@@ -29,6 +29,8 @@ class Standing:
     """By name, who paused it and why."""
     problem: str = ""
     """Why this version cannot read what is in force; empty where it can."""
+    declared_by: Mapping[str, str] = field(default_factory=dict)
+    """By name, who put it in force as it stands. Who puts the file in force anew and changes nothing of it does not."""
     switched: Mapping[str, str] = field(default_factory=dict)
     """By name, `dsse.digest` of its last pause or the end of that."""
 
@@ -53,6 +55,8 @@ def read(ledger: Ledger, governance: Governance) -> Standing:
     problem, deployments = "", Deployments()
     since: dict[str, datetime] = {}
     before: dict[str, Any] = {}
+    content: dict[str, Any] = {}
+    by: dict[str, str] = {}
     files: set[str] = set()
     for entry in ledger.entries(DECLARED):
         with suppress(HallmarkError):
@@ -71,9 +75,12 @@ def read(ledger: Ledger, governance: Governance) -> Standing:
             timing = {name: each.timing for name, each in deployments.named.items()}
             since = {name: since[name] if before.get(name) == it else signed.at for name, it in timing.items()}
             before = timing
+            contents = {name: each.model_dump(mode="json") for name, each in deployments.named.items()}
+            by = {name: by[name] if content.get(name) == it else said.person for name, it in contents.items()}
+            content = contents
             files.add(said.file_sha256)
     paused, switched = _switched(ledger, governance, since, files)
-    return Standing(deployments, newest, since, paused, problem, switched)
+    return Standing(deployments, newest, since, paused, problem, by, switched)
 
 
 def _switched(

@@ -21,7 +21,8 @@ def lines(policy: Policy, people: People) -> Iterator[str]:
     named = ", ".join(policy.location_variables) or "none"
     yield f"  environment variables by which sources may be found: {named}"
     for what, listed in policy.base_models:
-        yield f"  {what} of base models: {'any' if listed is None else ', '.join(listed) or 'none'}"
+        places = ["the checkout", *listed] if what == "folders" else listed
+        yield f"  {what} of base models: {'any' if places is None else ', '.join(places) or 'none'}"
     for name, tier in policy.tiers.items():
         yield f"risk tier {name}"
         yield from (f"  {line}" for line in _tier(tier, people))

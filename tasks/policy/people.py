@@ -207,6 +207,7 @@ def load(governance: Path) -> People:
     """Read people.yaml of a governance folder."""
     path = governance / "people.yaml"
     people = config.load(path, People)
+    config.require_written_out(path)
     if any(key.installed for key in people.every_key()):
         raise InputError(f"{path}: `installed` is what adoptions say of keys that `hallmark init` made; leave it out")
     return people

@@ -11,6 +11,7 @@ from tasks.core.config import Frozen
 from tasks.core.document import Document
 from tasks.core.errors import InputError, Refused
 from tasks.core.graph import GATES
+from tasks.core.params.base_model import BaseModelParams
 from tasks.core.params.values import Name, Sha256, Text
 from tasks.policy.gate_rules import AUDITOR, LOCAL, Check, Escalate, Gate, Hours, Role, Waive
 from tasks.trust.gate_statement import EXPERIMENT, GateName
@@ -143,8 +144,28 @@ class BaseModels(Frozen):
     """Where a provider may answer, as `hallmark compare` is told of one; null: anywhere. Runs answer on machines of
     your own."""
 
-    def require(self, licence: str) -> None:
-        """Raises Refused for a licence that is not among them."""
+    folders: list[Text] = []
+    """Absolute paths of folders below which base models lie on the machines that run stages. One in the checkout needs
+    no entry, unless in a hidden folder."""
+
+    def require(self, base: BaseModelParams, checkout: Path) -> None:
+        """Raises Refused for a licence that is not among them, and for a folder that lies elsewhere."""
+        self._require_licence(base.licence)
+        if base.folder:
+            self._require_folder(base.folder, checkout.resolve())
+
+    def _require_folder(self, folder: str, checkout: Path) -> None:
+        """Links are followed: what they lead to counts."""
+        where = (checkout / folder).resolve()
+        own = where.is_relative_to(checkout) and where != checkout
+        hidden = own and any(part.startswith(".") for part in where.relative_to(checkout).parts)
+        if not (own and not hidden) and not any(where.is_relative_to(Path(place).resolve()) for place in self.folders):
+            raise Refused(
+                f"base_model.folder: {folder} lies neither in a folder of the checkout nor in one that policy lists "
+                f"under base_models.folders ({', '.join(self.folders) or 'none'}); put the model into one of these"
+            )
+
+    def _require_licence(self, licence: str) -> None:
         if self.licences is not None and licence not in self.licences:
             raise Refused(
                 f"base_model.licence: policy lists {', '.join(self.licences) or 'none'} under base_models.licences, "
@@ -163,7 +184,7 @@ class Policy(Document):
     """Environment variables that a `location` in sources.yaml may name. Whoever writes that file would otherwise have
     the value of any, a password say, sent to a store of their own."""
     base_models: BaseModels = BaseModels()
-    """Licences and regions of base models."""
+    """Licences, regions and folders of base models."""
     judges: list[Sha256] = []
     """Digests of the Hallmarks that may judge outside environment `local`, as `hallmark doctor` prints them; empty: any
     that is installed from a wheel."""
@@ -223,6 +244,7 @@ def load(governance: Path) -> Policy:
     """
     path = governance / "policy.yaml"
     policy = config.load(path, Policy)
+    config.require_written_out(path)
     if policy.environment != LOCAL and not policy.changes.code:
         line = config.line_of(config.read_yaml(path), ["changes"])
         raise InputError(

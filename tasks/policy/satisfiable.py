@@ -10,7 +10,7 @@ Needs are matched to people (bipartite matching), since one person may hold seve
 people.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -43,19 +43,26 @@ def problems(policy: Policy, people: People, path: Path, at: datetime | None = N
 
 
 def for_run(
-    policy: Policy, people: People, tier_name: str, requester: str, owners: Sequence[str], demo: bool, now: datetime
+    policy: Policy,
+    people: People,
+    tier_name: str,
+    askers: Collection[str],
+    owners: Sequence[str],
+    demo: bool,
+    now: datetime,
 ) -> str:
-    """Why a run could never pass its gates, in words; empty where it could. `owners` are those of its sources."""
+    """Why a run could never pass its gates, in words; empty where it could. `owners` are those of its sources,
+    `askers` those whose run it is."""
     tier = policy.tier(tier_name)
     for name, gate in tier.gates.items():
         asked = owners if name == "data" and gate.asks_owners and not demo else []
-        able = {person.id for person in _counting(policy, people, gate, demo, now)} - {requester}
+        able = {person.id for person in _counting(policy, people, gate, demo, now)}.difference(askers)
         for role in _roles(tier, name, gate, owners):
             held = {person.id for person in people.with_role(role.role, now)}
             lacking = [owner for owner in asked if role.owners and owner not in held & able]
             if lacking:
                 return f"{', '.join(lacking)} must approve their data in role {role.role}, and cannot"
-    missing = _unstaffed(policy, tier, people, requester, owners, demo, now)
+    missing = _unstaffed(policy, tier, people, askers, owners, demo, now)
     return f"gates of risk tier {tier_name} could not pass: {missing}" if missing else ""
 
 
@@ -104,7 +111,7 @@ def _tier_problem(policy: Policy, tier: Tier, people: People, at: datetime | Non
     if not requesters:
         return f"nobody may ask for a run: {tier.may_not_request('somebody', [])}"
     short = [
-        _unstaffed(policy, tier, people, requester, [], demo=policy.environment == LOCAL, at=None)
+        _unstaffed(policy, tier, people, [requester], [], demo=policy.environment == LOCAL, at=None)
         for requester in requesters
     ]
     return "" if "" in short else f"whoever asks for the run, {short[0]}"
@@ -114,7 +121,7 @@ def _unstaffed(
     policy: Policy,
     tier: Tier,
     people: People,
-    requester: str,
+    askers: Collection[str],
     owners: Sequence[str],
     demo: bool,
     at: datetime | None,
@@ -122,7 +129,7 @@ def _unstaffed(
     """Which role lacks people, in words: at one gate, or where each decides in one role, over all of them."""
     needs: dict[str, Need] = {}
     for name, gate in tier.gates.items():
-        able = {person.id for person in _counting(policy, people, gate, demo, at)} - {requester}
+        able = {person.id for person in _counting(policy, people, gate, demo, at)}.difference(askers)
         for role in _roles(tier, name, gate, owners):
             barred = set(owners) if role.role == tier.separation.sole_owner and len(owners) == 1 else set()
             fit = frozenset(person.id for person in people.with_role(role.role, at) if person.id in able - barred)

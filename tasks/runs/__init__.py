@@ -20,11 +20,14 @@ stand_in.py    a folder with a state of its own, for stages that are to find not
 stage.py       one stage: taken by a signed record, or computed
 dvc_cache.py   its outputs out of the cache, compared with the record
 dvc.py         a stage through `dvc repro`, with its progress
+dvc_told.py    what DVC and a stage print, and how a stage failed
 dvc_lock.py    dvc.lock, whole whatever happens to DVC
 environment.py  which variables a process that works for runs gets
 records.py     what a run does, on the ledger
 journal.py     what happened so far, for whoever watches
 tracked.py     … as MLflow shows it
+curve.py       … the curve of its training
+mlflow_runs.py  where MLflow is, and what it takes
 summary.py     … as one document
 difference.py  what differs between two runs
 paired.py      … and their candidates, on the rows that both answered

@@ -30,16 +30,19 @@ def sign(checkout: Repository, ledger: Ledger, governance: Governance, request: 
     """
     now, who = ledger.now(), request.requested_by
     signer = governance.signer(SCHEDULER if who == SCHEDULER else governance.actor(who, now), now)
-    return signed_request.sign(complete(checkout, request, now), signer)
+    return signed_request.sign(complete(checkout, request, governance, now), signer)
 
 
-def complete(checkout: Repository, request: RunRequest, time: datetime) -> Request:
+def complete(checkout: Repository, request: RunRequest, governance: Governance, time: datetime) -> Request:
     """The request with everything in it that decides what will run: its commit, the digest of all that it holds, and
     that of a params file that it does not hold. Raises InputError for a commit that no run is made of."""
     commit = checkout.commit_of(request.commit or "HEAD")
     tree_sha256 = tree.read(checkout, commit).sha256
     params_sha256 = None if checkout.holds(commit, request.params) else _digest(checkout, request.params)
-    said = {"commit": commit, "tree_sha256": tree_sha256, "params_sha256": params_sha256, "time": time}
+    said = {
+        "commit": commit, "tree_sha256": tree_sha256, "params_sha256": params_sha256,
+        "environment": governance.policy.environment, "time": time,
+    }  # fmt: skip
     return Request.model_validate(request.model_dump() | said)
 
 
@@ -60,7 +63,9 @@ def take(
                 f"{SCHEDULER}"
             )
         time = ledger.now()
-        envelope = signed_request.sign(complete(checkout, request, time), governance.signer(SCHEDULER, time))
+        envelope = signed_request.sign(
+            complete(checkout, request, governance, time), governance.signer(SCHEDULER, time)
+        )
     signed = known or signed_request.read(envelope or {}, governance)
     require_same(signed, request, envelope)
     return known or signed_request.record(ledger, governance, signed.envelope)

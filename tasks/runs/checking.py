@@ -104,29 +104,31 @@ def _impossible(asked: Params, root: Path, elsewhere: bool) -> Iterator[str]:
 def _who(asked: RunRequest, read: Files, now: datetime, mistakes: Mistakes) -> None:
     """Whether who asks may."""
     assert read.governed
-    who, governed = asked.requested_by, read.governed
+    governed = read.governed
     with mistakes.noted():
-        if who != SCHEDULER:
-            governed.actor(who, now)
+        if asked.requested_by != SCHEDULER:
+            governed.actor(asked.requested_by, now)
         tier = read.params.use_case.risk_tier if read.params else None
         if tier in governed.policy.tiers:
-            if refused := asking_rules.why_not(who, tier, governed.policy, governed.people, now):
-                raise Refused(refused)
+            for who in sorted(asked.askers):
+                if refused := asking_rules.why_not(who, tier, governed.policy, governed.people, now):
+                    raise Refused(refused)
             if read.named:
                 _may_pass(asked, tier, read.named, governed, now)
 
 
 def _may_pass(asked: RunRequest, tier: str, named: Sources, governed: Governance, now: datetime) -> None:
     """Raises InputError or Refused where the run could pass its gates with nobody's doing."""
-    gates, who, demo = governed.policy.tier(tier).gates, asked.requested_by, asked.demo_approvals
-    own = [source.id for source in named.sources if source.owner == who]
+    gates, demo = governed.policy.tier(tier).gates, asked.demo_approvals
+    own = [source.id for source in named.sources if source.owner in asked.askers]
+    who = " and ".join(sorted({source.owner for source in named.sources} & asked.askers))
     if own and "data" in gates and gates["data"].asks_owners and not demo:
         raise InputError(
             f"{who} owns {', '.join(own)} and would have to approve that at the data gate of a run of "
             "their own; let somebody else ask for it"
         )
     owners = sorted({source.owner for source in named.sources})
-    if hopeless := satisfiable.for_run(governed.policy, governed.people, tier, who, owners, demo, now):
+    if hopeless := satisfiable.for_run(governed.policy, governed.people, tier, asked.askers, owners, demo, now):
         raise Refused(f"{hopeless}; let somebody else ask for the run, or change policy or people")
 
 

@@ -1,6 +1,5 @@
 """A stage through `dvc repro`, in the run's worktree, with the cache that all worktrees share."""
 
-import errno
 import io
 import os
 import re
@@ -20,15 +19,15 @@ from configobj import ConfigObj
 
 from tasks.core import graph
 from tasks.core.config import Frozen
-from tasks.core.errors import Died, HallmarkError, InputError, Late, Refused, Unavailable
+from tasks.core.errors import InputError, Late, Unavailable
 from tasks.core.files import write_bytes
-from tasks.core.layout import Layout, home
+from tasks.core.layout import Layout
 from tasks.core.processes import runs
 from tasks.core.progress import duration
-from tasks.core.shown import visible
-from tasks.runs import dvc_lock
+from tasks.runs import dvc_lock, dvc_told
+from tasks.runs.dvc_told import Told
 from tasks.runs.environment import INTO_A_PROCESS
-from tasks.stages.runner import STARTED_BY, error_file
+from tasks.stages.runner import STARTED_BY
 from tasks.supervise.box import BOXED
 from tasks.trust.stage_record import SignedRecord
 
@@ -53,8 +52,7 @@ GIVEN_TO: Mapping[str, tuple[str, ...]] = {
     "PGPASS": (VAULTED,),  # its own vault's, where the URL has none
     "AWS_": (VAULTED, PUSH),
     "SSH_": (PUSH,),
-    "MLFLOW_TRACKING": ("train",),
-    "MLFLOW_REGISTRY": (),
+    "MLFLOW_": (),
     "RAY_AUTH": ON_A_CLUSTER,
     "HALLMARK_TRAINING": ON_A_CLUSTER,
 }
@@ -64,7 +62,7 @@ way to what a stage has no business with, and a stage is the run's own code."""
 DVC = (sys.executable, "-I", "-m", "dvc")
 """Isolated: it starts in the worktree, and would import whatever has the name of a module there."""
 
-APART = ("HALLMARK_VAULT_URL", "MLFLOW_TRACKING", "MLFLOW_REGISTRY")
+APART = ("HALLMARK_VAULT_URL",)
 """Beginnings of the names of variables that lead to what is shared: a stage that is to leave nothing there has none."""
 
 OURS: Mapping[str, bytes] = {
@@ -75,8 +73,6 @@ OURS: Mapping[str, bytes] = {
 
 ADVICE = ("To track the changes", "git add", "To enable auto staging", "dvc config core.autostage", "Use `dvc push`")
 """What DVC tells a person after every stage, and a run does by itself."""
-
-_ERRORS: Mapping[int, type[HallmarkError]] = {1: Refused, 2: InputError, 3: Unavailable}
 
 
 class StageOutcome(Frozen):
@@ -103,7 +99,7 @@ def configure(layout: Layout) -> None:
     cache = os.path.relpath(layout.state / "cache", path.parent.resolve())
     settings = ConfigObj(str(path), encoding="utf-8")
     before = settings.dict()
-    settings.setdefault("cache", {}).update({"dir": cache, "type": "hardlink,copy"})
+    settings.setdefault("cache", {}).update({"dir": cache, "type": "reflink,copy"})
     if settings.dict() != before:
         text = io.BytesIO()
         settings.write(text)
@@ -121,7 +117,7 @@ def repro(
     most: float | None = None,
 ) -> StageOutcome:
     """Run one stage and nothing before it; with `force` even where nothing changed. `say` gets every line of output.
-    With `apart`, vault and tracking are those of the worktree's own state, wherever the environment has others. With
+    With `apart`, the vault is that of the worktree's own state, wherever the environment has another. With
     `supervised`, `tasks.supervise` runs the stage and signs what it left, as it does for every stage of a run; with
     `boxed` in the sandbox or not at all. After `most` seconds it is ended, which raises Late.
 
@@ -134,18 +130,18 @@ def repro(
         environment = {name: value for name, value in environment.items() if not name.startswith(APART)}
     if supervised:
         environment |= {"SHELL": _shell(layout), BOXED: "1" if boxed else ""}
-    lines, code = _dvc(layout, ["repro", "--single-item", *["--force"] * force, "--", stage], environment, say, most)
+    told, code = _dvc(layout, ["repro", "--single-item", *["--force"] * force, "--", stage], environment, say, most)
     if code:
-        raise failure(layout.root, stage, code, lines)
-    ran = any(line.startswith("Running stage") for line in lines)
-    return StageOutcome(stage=stage, seconds=time.monotonic() - started, cached=not ran)
+        exited = told.exited()
+        raise dvc_told.failure(layout.root, stage, code if exited is None else exited, told)
+    return StageOutcome(stage=stage, seconds=time.monotonic() - started, cached=not told.ran)
 
 
 def commit(layout: Layout, stage: str) -> None:
     """Have the cache, and dvc.lock, hold a stage's outputs as they lie there. Raises Unavailable with DVC's message."""
-    lines, code = _dvc(layout, ["commit", "--force", "--", stage], environment_of(PUSH), lambda _: None)
+    told, code = _dvc(layout, ["commit", "--force", "--", stage], environment_of(PUSH), lambda _: None)
     if code:
-        raise Unavailable(f"dvc commit of stage {stage} failed:\n" + "\n".join(lines[-15:]))
+        raise Unavailable(f"dvc commit of stage {stage} failed:\n{told.end()}")
 
 
 def _dvc(
@@ -154,10 +150,10 @@ def _dvc(
     environment: Mapping[str, str],
     say: Callable[[str], None],
     most: float | None = None,
-) -> tuple[list[str], int]:
+) -> tuple[Told, int]:
     """What DVC printed, and its exit code. An interruption ends its whole process group before it is passed on, and so
     does the end of the time that it has, after which Late is raised."""
-    lines: list[str] = []
+    told = Told()
     _put_ours(layout)
     dvc_lock.keep(layout.root)
     with subprocess.Popen(
@@ -165,8 +161,7 @@ def _dvc(
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, errors="replace",
     ) as process, _within(most, process) as late:  # fmt: skip
         try:
-            for line in (visible(line.rstrip()) for line in process.stdout or ()):
-                lines.append(line)
+            for line in told.follow(process):
                 if line and not line.lstrip().startswith(ADVICE):
                     say(line)
             code = process.wait()
@@ -177,7 +172,7 @@ def _dvc(
         dvc_lock.release(layout.root)
     if late.is_set():
         raise Late(f"stage {words[-1]} took longer than the {duration(most or 0)} that it has, and was ended")
-    return lines, code
+    return told, code
 
 
 @contextmanager
@@ -343,21 +338,3 @@ def _goes_on(leader: "subprocess.Popen[str]") -> bool:
             if os.getpgid(process.pid) == leader.pid and runs(process):
                 return True
     return False
-
-
-def failure(root: Path, stage: str, code: int, lines: list[str]) -> HallmarkError:
-    """The stage's own error where it left one, else what DVC or the traceback said last."""
-    error_path = error_file(root, stage)
-    exited = next((int(m[1]) for line in lines if (m := re.search(r"exited with (-?\d+)", line))), code)
-    if error_path.exists():
-        said = visible(error_path.read_text(errors="replace"))
-        return _ERRORS.get(exited, Refused)(f"stage {stage}: {said}")
-    if any(os.strerror(errno.ENOSPC) in line for line in lines):
-        where = f"{root}, or its cache {home(root) / 'cache'}"
-        return Unavailable(f"stage {stage}: no space left on the disk that holds {where}; free some and run it again, "
-                           "nothing is lost")  # fmt: skip
-    missing = next((m[1] for line in lines if (m := re.search(r"(gates/\w+\.json)'?.*", line))), None)
-    if missing and not any(line.startswith("Running stage") for line in lines):
-        return Refused(f"stage {stage} needs {missing}, and that gate has not passed")
-    tail = "\n".join(lines[-15:])
-    return Died(f"stage {stage} ended with exit code {exited}; its last lines:\n{tail}")

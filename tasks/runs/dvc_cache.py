@@ -14,7 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from tasks.core.files import read_at_most, sha256_file
+from tasks.core.files import copy, read_at_most, sha256_file
 from tasks.core.graph import RUNS
 from tasks.core.layout import Layout
 from tasks.trust.stage_record import Digests
@@ -25,7 +25,7 @@ MD5 = re.compile(r"[0-9a-f]{32}")
 
 
 def restore(layout: Layout, stage: str, lock: Mapping[str, Any], left: Digests) -> bool:
-    """Put the outputs of a record in place, as links where the disk has them. False where the cache has not all of
+    """Put the outputs of a record in place, as files of their own. False where the cache has not all of
     them as they were; what it has under a wrong name is removed."""
     found = _objects(layout, stage, lock, left)
     if found is None or drop_wrong(layout, stage, lock, left) or not all(map(_is_plain, found.values())):
@@ -35,10 +35,7 @@ def restore(layout: Layout, stage: str, lock: Mapping[str, Any], left: Digests) 
     for name, path in found.items():
         place = layout.root / name
         place.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            os.link(path, place)
-        except OSError:  # another disk, or one without links
-            shutil.copyfile(path, place)
+        copy(path, place)
     return True
 
 

@@ -63,6 +63,13 @@ class RunRequest(Frozen):
     """Demo identities decide at once; written on everything the run makes."""
     reason: Annotated[str, Field(max_length=MOST_REASON)] | None = None
     """Why the run is asked for, in words. Schedules and triggers give theirs."""
+    initiated_by: list[Name] = []
+    """Leave it as it is. Schedules and triggers say who declared them; they may not decide on the run's gates."""
+
+    @property
+    def askers(self) -> set[str]:
+        """All whose run it is."""
+        return {self.requested_by, *self.initiated_by}
 
     @property
     def named(self) -> str:

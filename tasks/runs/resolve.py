@@ -42,13 +42,13 @@ def resolve(params: Params, ledger: Ledger, governance: Governance, layout: Layo
     """Write inputs/*.json below `layout`, whose code is that of the tree with this digest.
 
     Raises InputError for a source that is not there and for an unknown tier, Refused for a source that its owner has
-    withdrawn, for a base model whose licence policy does not list, and for a policy with other gates than a run of this
-    version has.
+    withdrawn, for a base model whose licence or place policy does not list, and for a policy with other gates than a
+    run of this version has.
     """
     policy = governance.policy
     if why_not := policy.tier(params.use_case.risk_tier).other_gates():
         raise Refused(f"the policy in force is of another version of Hallmark: {why_not}; adopt one for this version")
-    policy.base_models.require(params.base_model.licence)
+    policy.base_models.require(params.base_model, layout.state.parent)
     known_owners(params, governance)
     named = sources.load(governance.folder)
     suites = sources.load_suites(governance.folder, named)

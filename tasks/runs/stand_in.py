@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from tasks.core.files import copy_tree, link
+from tasks.core.files import copy, copy_tree
 
 OWN = (".hallmark", ".git")
 """What at the top of the checkout is not linked."""
@@ -31,9 +31,8 @@ def _fetched(checkout: Path) -> Iterator[Path]:
 
 
 def _give(model: Path, place: Path) -> None:
-    """The same files under another name: `base_model` keeps what it fetches in that folder, and a symbolic link there
-    is removed before it starts. Every reader of a model compares its digest."""
+    """Files of its own. Every reader of a model compares its digest."""
     if model.is_dir():
-        copy_tree(model, place, copy=link)
+        copy_tree(model, place)
     else:
-        link(model, place)
+        copy(model, place)

@@ -15,10 +15,11 @@ from tasks.core.layout import Layout
 from tasks.gates import chain
 from tasks.registry.history.declared import flat
 from tasks.registry.promote import mirror
+from tasks.runs import curve, mlflow_runs
+from tasks.runs.curve import Point
 from tasks.runs.journal import Journal
+from tasks.runs.mlflow_runs import RUN
 from tasks.runs.run import open_run
-from tasks.stages.train import tracking
-from tasks.stages.train.tracking import RUN
 from tasks.trust.stage_record import CODE, SignedRecord
 
 TRAIN = "train"
@@ -47,13 +48,23 @@ class Picture:
     use_case: str
     status: str
     """In MLflow's words."""
-    trains: bool
-    """It is in its training, which makes the MLflow run itself and sends the curve."""
     tags: Mapping[str, str]
     params: Mapping[str, str]
     figures: Mapping[str, float]
-    curve: list[dict[str, Any]]
-    """Of a training that has ended."""
+    points: Path | None
+    """The file of its curve: of a training that goes on, or as it was signed."""
+    curve: list[Point]
+    """Of a training that an earlier version made, which left no such file."""
+
+
+@dataclass
+class Sent:
+    """How far MLflow has a run's curve."""
+
+    step: int | None = None
+    """The last step; None until MLflow was asked."""
+    offset: int = 0
+    """Bytes of the file."""
 
 
 def picture(root: Path, known: Journal) -> Picture | None:
@@ -65,15 +76,16 @@ def picture(root: Path, known: Journal) -> Picture | None:
     records = chain.of_run(run.ledger(), run.governance(), run.id)
     text = config.read_plain(run.layout.params)
     params = flat({name: text[name] for name in SECTIONS if name in text})
+    points = _points(run.layout, records, trains=line.state == "running")
     return Picture(
         run=run.id,
         use_case=run.params.use_case.name,
         status=STATUS.get(known.status, "RUNNING"),
-        trains=line.state == "running",
         tags=_tags(known, run.params.use_case.risk_tier, run.request.commit, records),
         params={STRANGE.sub("_", name): str(value)[:MOST] for name, value in params},
         figures=dict(_figures(run.layout, records)),
-        curve=_curve(run.layout, records),
+        points=points,
+        curve=[] if points else _curve(run.layout, records),
     )
 
 
@@ -109,34 +121,36 @@ def _figures(layout: Layout, records: Mapping[str, SignedRecord]) -> Iterator[tu
                 yield f"{prefix}{fact}.high", it.high
 
 
-def _curve(layout: Layout, records: Mapping[str, SignedRecord]) -> list[dict[str, Any]]:
-    return list(_signed(layout, records.get(TRAIN), "artefacts/train/curve.json") or [])
+def _points(layout: Layout, records: Mapping[str, SignedRecord], trains: bool) -> Path | None:
+    path = layout.root / curve.NAME
+    return path if path.is_file() and (trains or _is_signed(path, records.get(TRAIN), curve.NAME)) else None
+
+
+def _curve(layout: Layout, records: Mapping[str, SignedRecord]) -> list[Point]:
+    said = _signed(layout, records.get(TRAIN), "artefacts/train/curve.json") or []
+    return [Point.model_validate(point) for point in said]
 
 
 def _signed(layout: Layout, record: SignedRecord | None, name: str) -> Any:
     """What a file says, where its digest is the one that was signed; else None."""
     path = layout.root / name
-    if record is None or not path.is_file() or record.left.get(name) != files.sha256_file(path):
-        return None
-    return files.read_json(path)
+    return files.read_json(path) if _is_signed(path, record, name) else None
 
 
-def show(root: Path, it: Picture) -> bool:
-    """Make MLflow's run say so. False where that is not there yet: its training makes it.
+def _is_signed(path: Path, record: SignedRecord | None, name: str) -> bool:
+    return record is not None and path.is_file() and record.left.get(name) == files.sha256_file(path)
 
-    Raises Unavailable where MLflow is away.
-    """
+
+def show(root: Path, it: Picture, sent: Sent) -> None:
+    """Make MLflow's run say so. Raises Unavailable where MLflow is away."""
     layout = Layout(root)
-    with mirror.Registry(layout.state, tracking.tracking_uri(layout)) as client:
-        key = tracking.experiment(client, it.use_case, layout)
-        known = tracking.find(client, key, it.run)
-        if known is None and it.trains:
-            return False
+    with mirror.Registry(layout.state, mlflow_runs.tracking_uri(layout)) as client:
+        key = mlflow_runs.experiment(client, it.use_case, layout)
+        known = mlflow_runs.find(client, key, it.run)
         known = known or client.create_run(key, tags={RUN: it.run}, run_name=it.run)
         _say(client, known, it)
-        _curve_of(client, known, it)
+        _curve_of(client, known.info.run_id, it, sent)
         _stands(client, known, it.status)
-    return True
 
 
 def _say(client: Any, known: Any, it: Picture) -> None:
@@ -156,11 +170,14 @@ def _hundreds(items: list[Any]) -> Iterator[list[Any]]:
     yield from (items[start : start + 100] for start in range(0, len(items), 100))
 
 
-def _curve_of(client: Any, known: Any, it: Picture) -> None:
-    """The curve of a training that was taken from the cache: nobody has sent it."""
-    if it.curve and not it.trains and "loss" not in known.data.metrics:
-        for start in range(0, len(it.curve), 250):
-            client.log_batch(known.info.run_id, metrics=tracking.metrics(it.curve[start : start + 250]))
+def _curve_of(client: Any, run_id: str, it: Picture, sent: Sent) -> None:
+    """The points that MLflow does not have. A training that goes on from a checkpoint writes its steps again."""
+    if sent.step is None:
+        sent.step = max((point.step for point in client.get_metric_history(run_id, "loss")), default=0)
+    points, offset = curve.read(it.points, sent.offset) if it.points else (it.curve, 0)
+    new = [point for point in points if point.step > sent.step]
+    mlflow_runs.log(client, run_id, new)
+    sent.step, sent.offset = max([sent.step, *(point.step for point in new)]), offset
 
 
 def _stands(client: Any, known: Any, status: str) -> None:

@@ -9,6 +9,7 @@ import os
 import posixpath
 import stat
 import sys
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -88,6 +89,10 @@ def _listed(line: bytes) -> tuple[str, str, str]:
 
 
 def _problems(listed: Sequence[tuple[str, str]], targets: dict[str, str], root: Path) -> Iterator[str]:
+    names = Counter(path for path, _ in listed)
+    folders = {parent.as_posix() for path in names for parent in PurePosixPath(path).parents}
+    for path in sorted(path for path, count in names.items() if count > 1 or path in folders):
+        yield f"{path}: two entries of one name, of which git shows one and a worktree has the other"
     for path, mode in listed:
         if mode == REPOSITORY:
             yield f"{path}: another repository (a submodule), whose files the commit does not hold"

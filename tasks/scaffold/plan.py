@@ -186,7 +186,7 @@ def _requester(judged: Governance, tier: str, owner: str) -> str:
     for person in judged.people.people:
         if person.demo or person.id == owner or rules_of.may_not_request(person.id, person.roles_at(now)):
             continue
-        hopeless = satisfiable.for_run(judged.policy, judged.people, tier, person.id, [owner], False, now)
+        hopeless = satisfiable.for_run(judged.policy, judged.people, tier, [person.id], [owner], False, now)
         if not hopeless:
             return person.id
         why = hopeless

@@ -9,7 +9,8 @@ from collections.abc import Callable
 from typing import Protocol
 
 from tasks.core.layout import Layout
-from tasks.runs import dvc
+from tasks.runs import dvc, dvc_told
+from tasks.runs.dvc_told import Told
 from tasks.supervise import shell
 from tasks.supervise.box import BOXED
 
@@ -37,23 +38,22 @@ def bring(layout: Layout, stage: str, boxed: bool, say: Say) -> None:
     for path in outputs:
         shutil.rmtree(path, ignore_errors=True)
     environment = {name: value for name, value in dvc.environment_of(stage).items() if not name.startswith(dvc.APART)}
-    lines, code = _run(layout, stage, environment | {BOXED: "1" if boxed else ""}, say)
+    told, code = _run(layout, stage, environment | {BOXED: "1" if boxed else ""}, say)
     if code:
-        raise dvc.failure(layout.root, stage, code, lines)
+        raise dvc_told.failure(layout.root, stage, code, told)
 
 
-def _run(layout: Layout, stage: str, environment: dict[str, str], say: Say) -> tuple[list[str], int]:
-    lines: list[str] = []
+def _run(layout: Layout, stage: str, environment: dict[str, str], say: Say) -> tuple[Told, int]:
+    told = Told()
     with subprocess.Popen(
         [shell.installed(), "-c", f"a trial: {stage}"], cwd=layout.root, env=environment, text=True,
         start_new_session=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         errors="replace",
     ) as process:  # fmt: skip
         try:
-            for line in process.stdout or ():
-                lines.append(line.rstrip())
-                say(lines[-1])
-            return lines, process.wait()
+            for line in told.follow(process):
+                say(line)
+            return told, process.wait()
         except BaseException:
             dvc.end(process)
             raise

@@ -7,6 +7,8 @@ box.py         the sandbox, as arguments of bubblewrap
 calls.py       the system calls that it cannot make
 process.py     its process, and its end
 limits.py      what it may take of the machine
+handed_on.py   files that it writes while it works, for whoever watches
+fetched.py     base models that stages have fetched
 taken.py       what it leaves: plain files and folders alone
 materials.py   what it reads and leaves, by digest
 kept.py        the signed records of that, by which a result comes out of the cache

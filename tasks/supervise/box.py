@@ -47,6 +47,8 @@ class Box:
     """Folder that artefacts/ is written to."""
     measured: Path
     """Folder that measured/ is written to."""
+    fetched: tuple[Path, Path] | None = None
+    """Folder that is written to, and the place where the stage finds it: what it fetches from elsewhere."""
     reads: tuple[Path, ...] = ()
     writes: tuple[Path, ...] = ()
     network: bool = False
@@ -119,6 +121,7 @@ def command(box: Box, words: Iterable[str], handle: int | None = None) -> list[s
         *_mounted("--ro-bind", box.tree, box.root),
         *_mounted("--bind", box.outputs, box.root / "artefacts"),
         *_mounted("--bind", box.measured, box.root / "measured"),
+        *(_mounted("--bind", *box.fetched) if box.fetched else ()),
         *(word for path in box.reads for word in _mounted("--ro-bind", path, path)),
         *(word for path in box.writes for word in _mounted("--bind", path, path)),
         *("--remount-ro", "/", "--chdir", str(box.root), "--", *words),

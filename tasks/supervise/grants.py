@@ -10,7 +10,9 @@ from tasks.core.errors import InputError, Refused
 from tasks.core.files import read_json, tree_digest
 from tasks.core.layout import Layout
 from tasks.sources import sources, vault_keys
-from tasks.supervise import box
+from tasks.stages.train import points
+from tasks.stages.train.base.model_files import FILES, is_part_of_a_model
+from tasks.supervise import box, fetched
 
 Environment = Mapping[str, str]
 
@@ -31,6 +33,10 @@ def _no_variables(_: Layout) -> Iterable[str]:
     return ()
 
 
+def _no_model(_: Layout) -> None:
+    return None
+
+
 def _never(_: Layout, __: Environment) -> bool:
     return False
 
@@ -38,7 +44,9 @@ def _never(_: Layout, __: Environment) -> bool:
 @dataclass(frozen=True)
 class Grant:
     keeps: Callable[[Layout], Iterable[Path]] = _nothing
-    """Folders below .hallmark/ that it writes: of its own code alone, or checked by whoever reads them."""
+    """Folders below .hallmark/ that it writes, of its own code alone."""
+    fetches: Callable[[Layout], str | None] = _no_model
+    """The SHA-256 of the model that it may fetch, which is kept once it is what that says (`fetched.py`)."""
     reads: Callable[[Layout], Iterable[Path]] = _nothing
     """Files and folders outside its inputs that it reads."""
     settings: tuple[str, ...] = ()
@@ -53,8 +61,8 @@ class Grant:
     """Names of further variables, in full."""
     devices: bool = False
     """It may use the accelerators of the machine."""
-    tracks: bool = False
-    """It is told the commit and the use case, which tracking shows; no output may depend on these."""
+    tells: tuple[str, ...] = ()
+    """Files of its folder in measured/ that are handed on while it works."""
 
 
 def of(stage: str) -> Grant:
@@ -107,16 +115,21 @@ def _sources(layout: Layout) -> Iterator[Path]:
 def require_data(source: str, path: Path, layout: Layout) -> None:
     """Raises InputError where a source lies among what Hallmark keeps, what a person keeps for programs, or what is no
     file of a disk: whoever writes sources.yaml would have `ingest` read keys."""
-    where, home = Path(os.path.realpath(path)), box.home()
-    within = where.relative_to(home.resolve()).parts[:1] if home and where.is_relative_to(home.resolve()) else ()
-    hidden = bool(within) and within[0].startswith(".") and within[0] not in DATA_AT_HOME
+    where = Path(os.path.realpath(path))
     machine = any(where.is_relative_to(place) for place in NO_DISK)
     own = layout.root.resolve() != layout.state.parent.resolve() and where.is_relative_to(layout.root.resolve())
-    if machine or hidden or (where.is_relative_to(layout.state.resolve()) and not own):
+    if machine or _is_hidden(where) or (where.is_relative_to(layout.state.resolve()) and not own):
         raise InputError(
             f"source {source}: its location lies in {layout.state.name}, in a hidden folder of a home, or in "
             f"{', '.join(NO_DISK)}, where no data is; correct its location in sources.yaml"
         )
+
+
+def _is_hidden(where: Path) -> bool:
+    """Whether it lies where a person keeps something for programs, keys among it."""
+    home = box.home()
+    within = where.relative_to(home.resolve()).parts[:1] if home and where.is_relative_to(home.resolve()) else ()
+    return bool(within) and within[0].startswith(".") and within[0] not in DATA_AT_HOME
 
 
 def _kept_by_ingest(layout: Layout) -> Iterator[Path]:
@@ -142,35 +155,46 @@ def _models(layout: Layout) -> Iterator[Path]:
         path = layout.state.parent / str(folder)
         _require_the_model(path, str(named.get("sha256")), layout)
         yield path
-    yield layout.state / FETCHED / str(named.get("sha256"))
+    if fetched.there(layout, str(named.get("sha256"))):
+        yield fetched.place(layout, str(named.get("sha256")))
     yield from (Path("/etc/pip.conf"), Path("/etc/xdg/pip"))
 
 
 def _require_the_model(folder: Path, sha256: str, layout: Layout) -> None:
     """A run's own parameters name the folder, and the stage is to see the model that they mean, not whatever folder it
-    likes. Raises InputError. One that is not there the stage itself tells."""
+    likes. Raises InputError, which says nothing of what else is there. One that is not there the stage itself tells."""
     where, state = folder.resolve(), layout.state.resolve()
-    if state.is_relative_to(where) or where.is_relative_to(state):
-        raise InputError(f"base_model.folder: {folder} holds more than a model, or lies in {state}; give another")
-    if folder.is_dir():
-        try:
-            found = tree_digest(folder)
-        except ValueError as error:
-            raise InputError(f"base_model.folder: {error}; copy the files in place of links") from None
-        if found != sha256:
-            raise InputError(
-                f"base_model.sha256: expected {sha256}, found {found} in {folder}; if this is the model you mean, set "
-                "the digest found in params.yaml"
-            )
+    if state.is_relative_to(where) or where.is_relative_to(state) or _is_hidden(where):
+        raise InputError(
+            f"base_model.folder: {folder} holds more than a model, or lies in {state} or a hidden folder of a home; "
+            "give another"
+        )
+    if not folder.is_dir():
+        return
+    if not all(is_part_of_a_model(path) for path in folder.rglob("*") if not path.is_dir()):
+        raise InputError(
+            f"base_model.folder: {folder} holds other files than those of a model ({', '.join(FILES)}); give one that "
+            "holds the model alone"
+        )
+    try:
+        found = tree_digest(folder)
+    except ValueError:
+        raise InputError(f"base_model.folder: {folder} holds links; copy the files in their place") from None
+    if found != sha256:
+        raise InputError(
+            f"base_model.sha256: {folder} holds another model than {sha256}; `hallmark params --check` tells the "
+            "digest of what is there"
+        )
 
 
 def _model_has_to_be_fetched(layout: Layout, _: Environment) -> bool:
     named = _base_model(layout)
-    return not named.get("folder") and not (layout.state / FETCHED / str(named.get("sha256"))).exists()
+    return not named.get("folder") and not fetched.there(layout, str(named.get("sha256")))
 
 
-def _fetched(layout: Layout) -> Iterator[Path]:
-    yield layout.state / FETCHED
+def _fetched(layout: Layout) -> str | None:
+    named = _base_model(layout)
+    return None if named.get("folder") else str(named.get("sha256"))
 
 
 def _base_model(layout: Layout) -> Mapping[str, object]:
@@ -190,9 +214,7 @@ def _has_a_cluster(environment: Environment) -> bool:
 
 
 def _trains_elsewhere(_: Layout, environment: Environment) -> bool:
-    """On a cluster, or tracked by a server."""
-    tracking = environment.get("MLFLOW_TRACKING_URI", "")
-    return _has_a_cluster(environment) or tracking.startswith(("http://", "https://"))
+    return _has_a_cluster(environment)
 
 
 def _answers_elsewhere(layout: Layout, environment: Environment) -> bool:
@@ -205,7 +227,6 @@ def _answers_elsewhere(layout: Layout, environment: Environment) -> bool:
 
 def _kept_by_train(layout: Layout) -> Iterator[Path]:
     yield layout.kept("checkpoints", "train")
-    yield layout.state / TRACKED
 
 
 def _of_a_cluster(_: Layout) -> Iterator[Path]:
@@ -232,10 +253,6 @@ STATE = ".hallmark"
 DATA_AT_HOME = (".cache", ".local")
 """Hidden folders of a home that data may lie in; others hold keys and settings."""
 NO_DISK = ("/proc", "/sys", "/dev")
-FETCHED = "models"
-"""Folder of models that were fetched; whoever reads one compares its digest."""
-TRACKED = "mlflow"
-"""Folder of MLflow's files. What lies there is shown and opens nothing."""
 
 GRANTS: Mapping[str, Grant] = {
     "ingest": Grant(
@@ -247,7 +264,7 @@ GRANTS: Mapping[str, Grant] = {
         names=_located_by,
     ),
     "base_model": Grant(
-        keeps=_fetched,
+        fetches=_fetched,
         reads=_models,
         settings=(".config/pip/pip.conf", ".pip/pip.conf"),
         network=_model_has_to_be_fetched,
@@ -257,9 +274,9 @@ GRANTS: Mapping[str, Grant] = {
         keeps=_kept_by_train,
         reads=_of_a_cluster,
         network=_trains_elsewhere,
-        given=("MLFLOW_TRACKING_", "RAY_", "CUDA_", "NCCL_", "HALLMARK_TRAINING_"),
+        given=("RAY_", "CUDA_", "NCCL_", "HALLMARK_TRAINING_"),
         devices=True,
-        tracks=True,
+        tells=(points.FILE,),
     ),
     "predict": Grant(
         reads=_read_by_predict,

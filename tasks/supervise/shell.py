@@ -9,7 +9,7 @@ the record of one that did says so.
 import contextlib
 import os
 import secrets
-import subprocess
+import stat
 import sys
 import sysconfig
 from collections.abc import Iterator, Mapping
@@ -20,15 +20,15 @@ import psutil
 
 from tasks.core import journals
 from tasks.core.errors import HallmarkError, Refused, Unavailable
-from tasks.core.files import canonical_json, open_plain, read_json, sha256_bytes, write_bytes
+from tasks.core.files import canonical_json, read_json, sha256_bytes, write_bytes
 from tasks.core.graph import RUNS
 from tasks.core.layout import Layout
 from tasks.sources import vault_keys
 from tasks.stages import same_python
 from tasks.stages.runner import STARTED_BY, error_file
-from tasks.stages.train import tracking
-from tasks.supervise import box, calls, grants, kept, limits, materials, process, shown, taken
+from tasks.supervise import box, calls, fetched, grants, kept, limits, materials, process, shown, taken
 from tasks.supervise.box import Box
+from tasks.supervise.handed_on import handing_on
 from tasks.supervise.limits import Limits
 from tasks.trust import signing, stage_record
 from tasks.trust.keys import Signer
@@ -37,7 +37,7 @@ from tasks.trust.stage_record import Environment, StageRecord
 NAME = "hallmark-stage"
 PLACE = "boxes"
 """Folder below .hallmark/ for stages at work. Each has a folder there, which begins with its supervisor's pid."""
-FOLLOWED = (vault_keys.FOLDER, grants.TRACKED, grants.FETCHED)
+FOLLOWED = (vault_keys.FOLDER,)
 """Folders that a stage keeps something in and that others open without looking for links."""
 LIMITS = Limits()
 MOST_OF_AN_ERROR = 64 * 1024
@@ -125,7 +125,9 @@ def _in_a_box(stage: str, layout: Layout, command: list[str], starter: int | Non
     with _place(layout.state / PLACE) as place:
         made = _box(stage, layout, place)
         over = limits.watch(LIMITS, place)
-        with calls.filtered() as handle:
+        folder = stage.replace("@", "/")
+        told = handing_on(grants.of(stage).tells, made.measured / folder, layout.measured(folder))
+        with calls.filtered() as handle, told:
             words, inherited = box.command(made, command, handle), box.handles(handle)
             code = process.run(words, box.environment(made), starter, over=over, handles=inherited)
         _remove_strange(stage, layout, made)
@@ -143,14 +145,16 @@ def _box(stage: str, layout: Layout, place: Path) -> Box:
         tree=place / "tree",
         outputs=place / "artefacts",
         measured=place / "measured",
+        fetched=(place / fetched.FOLDER, layout.state / fetched.FOLDER) if grant.fetches(layout) else None,
         reads=reads,
         writes=tuple(grant.keeps(layout)),
         network=online,
         devices=grant.devices,
-        variables=grants.variables(stage, layout, os.environ, online) | (_tracked(layout) if grant.tracks else {}),
+        variables=grants.variables(stage, layout, os.environ, online),
     )
     within = Path(stage.replace("@", "/")).parent
-    for folder in (made.tree, made.outputs / within, made.measured / within, *made.writes):
+    own = made.fetched[:1] if made.fetched else ()
+    for folder in (made.tree, made.outputs / within, made.measured / within, *own, *made.writes):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     _remove_strange(stage, layout, made)  # of one that was killed before it could be looked after
     shown.lay_out(stage, layout, reads, made.tree)
@@ -166,26 +170,20 @@ def _remove_strange(stage: str, layout: Layout, made: Box) -> None:
             )
 
 
-def _tracked(layout: Layout) -> dict[str, str]:
-    """What tracking shows, for a stage that sees neither git nor the use case."""
-    asked = subprocess.run(["git", "rev-parse", "HEAD"], cwd=layout.root, capture_output=True, text=True)
-    return {tracking.COMMIT: asked.stdout.strip(), tracking.USE_CASE: tracking.use_case(layout)}
-
-
 def _take(stage: str, layout: Layout, made: Box) -> None:
+    if made.fetched and (sha256 := grants.of(stage).fetches(layout)):
+        fetched.keep(layout, sha256, made.fetched[0], stage)
     folder = stage.replace("@", "/")
     for left, target in zip((made.outputs, made.measured), layout.outputs(stage, RUNS[stage].measures), strict=False):
-        if (own := taken.within(left, folder, stage)).exists():
-            taken.take(own, target, stage)
+        taken.take(left, folder, target, stage)
 
 
 def _keep_error(stage: str, layout: Layout, place: Path) -> None:
     """Where it is a file of the stage's own: a link would show what the stage does not reach."""
     said = error_file(place, stage)
-    with contextlib.suppress(OSError):
-        if said.is_symlink() or said.stat().st_nlink > 1:
-            return
-        with open_plain(said) as file:
+    with contextlib.suppress(OSError), os.fdopen(os.open(said, taken.FILE), "rb") as file:
+        found = os.fstat(file.fileno())
+        if stat.S_ISREG(found.st_mode) and found.st_nlink == 1:
             write_bytes(error_file(layout.root, stage), file.read(MOST_OF_AN_ERROR))
 
 

@@ -8,49 +8,95 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
+from tasks.core import files
 from tasks.core.errors import Refused
 
 DEEPEST = 40
 """Folders in each other."""
 SMALL = 2**20
 """Bytes up to which a file is not looked through for holes."""
+FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 BLOCK = 512
 """Bytes of what `st_blocks` counts. Where a file system compresses, it says too little."""
 
 
-def take(left: Path, target: Path, stage: str) -> None:
-    """Move what `stage` left to `target`, whole, in place of what is there. No process of the stage may be left.
+def take(box: Path, name: str, target: Path, stage: str) -> None:
+    """Copy the folder or file that `stage` left in `box` to `target`, whole, in place of what is there. No process of
+    the stage may be left. Others may still have its files open, and may write them: the copies are nobody's but the
+    supervisor's.
 
     Raises Refused where something in it is no plain file or folder: a link, a pipe, a device, a file that runs as
     somebody else or that says it is larger than it is.
     """
+    handle = _open(box, name, stage)
+    if handle is None:
+        return
+    aside = target.with_name(f".{target.name}.taken")
+    aside.parent.mkdir(parents=True, exist_ok=True)
     try:
-        found = list(_all(left))
-        for path in found:
-            if why := _why_not(path):
-                raise Refused(
-                    f"stage {stage} left {_shown(path.relative_to(left.parent))}, which {why}; nothing of it is taken"
-                )
-        for path in found:
-            path.chmod(0o700 if path.is_dir() else 0o600)
+        if aside.exists():  # of a supervisor that was killed
+            remove(aside)
+        if stat.S_ISDIR(os.fstat(handle).st_mode):
+            for inside, folders, names, place in os.fwalk(".", dir_fd=handle):
+                _take_folder(aside / inside, folders, names, place, f"{name}/{inside}", stage)
+        else:
+            _take_file(aside, handle, name, stage)
     except OSError as error:
+        remove(aside)
         raise Refused(f"what stage {stage} left cannot be read ({error.strerror}); nothing of it is taken") from None
+    except Refused:
+        remove(aside)
+        raise
+    finally:
+        os.close(handle)
     if target.exists():
         shutil.rmtree(target) if target.is_dir() else target.unlink()
-    target.parent.mkdir(parents=True, exist_ok=True)
-    left.rename(target)
+    aside.rename(target)
 
 
-def within(left: Path, folder: str, stage: str) -> Path:
-    """The folder of a stage in what it may write. Raises Refused where a link leads there, or to what it lies in."""
-    path = left
-    for part in PurePosixPath(folder).parts:
-        path = path / part
-        if path.is_symlink():
-            raise Refused(
-                f"stage {stage} left {path.relative_to(left.parent)}, which is a link; nothing of it is taken"
-            )
-    return path
+def _open(box: Path, name: str, stage: str) -> int | None:
+    """What no link leads to; None where the stage left none. Raises Refused."""
+    handle = os.open(box, FILE | os.O_DIRECTORY)
+    for part in PurePosixPath(name).parts:
+        try:
+            inner = os.open(part, FILE, dir_fd=handle)
+        except FileNotFoundError:
+            return None
+        except OSError:
+            raise Refused(f"stage {stage} left {part}, which is no folder; nothing of it is taken") from None
+        finally:
+            os.close(handle)
+        handle = inner
+    return handle
+
+
+def _take_folder(target: Path, folders: list[str], names: list[str], handle: int, place: str, stage: str) -> None:
+    """Copy the files of one folder, by its handle: its path may lead elsewhere by now. Raises Refused, OSError."""
+    target.mkdir(mode=0o700)
+    if len(PurePosixPath(place).parts) >= DEEPEST:
+        raise OSError(errno.ENAMETOOLONG, "its folders lie too deep in each other")
+    for name in folders:
+        _require(name, os.stat(name, dir_fd=handle, follow_symlinks=False), f"{place}/{name}", stage)
+    for name in names:
+        found = os.stat(name, dir_fd=handle, follow_symlinks=False)
+        _require(name, found, f"{place}/{name}", stage)
+        opened = os.open(name, FILE, dir_fd=handle)
+        try:
+            _take_file(target / name, opened, f"{place}/{name}", stage)
+        finally:
+            os.close(opened)
+
+
+def _take_file(target: Path, handle: int, place: str, stage: str) -> None:
+    _require(target.name, os.fstat(handle), place, stage, handle)
+    with os.fdopen(handle, "rb", closefd=False) as file:
+        files.copy_open(file, target)
+    target.chmod(0o600)
+
+
+def _require(name: str, found: os.stat_result, place: str, stage: str, handle: int | None = None) -> None:
+    if why := _why_not(name, found, handle):
+        raise Refused(f"stage {stage} left {_shown(PurePosixPath(place))}, which {why}; nothing of it is taken")
 
 
 def remove_strange(folder: Path) -> list[Path]:
@@ -88,10 +134,9 @@ def _all(folder: Path) -> Iterator[Path]:
         found += inside
 
 
-def _why_not(path: Path) -> str | None:
-    """What is wrong with a file or folder."""
-    found = path.lstat()
-    if not _is_text(path.name):
+def _why_not(name: str, found: os.stat_result, handle: int | None) -> str | None:
+    """What is wrong with a file or folder; with `handle`, of a file, also whether its bytes are there."""
+    if not _is_text(name):
         return "has a name that is no UTF-8"
     if stat.S_ISDIR(found.st_mode):
         return None
@@ -102,12 +147,13 @@ def _why_not(path: Path) -> str | None:
     if found.st_mode & (stat.S_ISUID | stat.S_ISGID):
         return "would run as somebody else"
     half = found.st_size // 2
-    if found.st_size > SMALL and found.st_blocks * BLOCK < half and _holds(path) < half:
+    sparse = found.st_size > SMALL and found.st_blocks * BLOCK < half
+    if handle is not None and sparse and _holds(handle, found.st_size) < half:
         return f"says that it has {found.st_size:,} bytes and has fewer"
     return None
 
 
-def _shown(path: Path) -> str:
+def _shown(path: PurePosixPath) -> str:
     return str(path).encode(errors="backslashreplace").decode()
 
 
@@ -118,17 +164,16 @@ def _is_text(name: str) -> bool:
         return False
 
 
-def _holds(path: Path) -> int:
+def _holds(handle: int, size: int) -> int:
     """Bytes of a file that are no hole."""
-    handle, held, place = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), 0, 0
+    held, place = 0, 0
     try:
-        size = os.fstat(handle).st_size
         while place < size:
             begin = os.lseek(handle, place, os.SEEK_DATA)
             place = os.lseek(handle, begin, os.SEEK_HOLE)
             held += place - begin
     except OSError:  # no data after this place
-        return held
+        pass
     finally:
-        os.close(handle)
+        os.lseek(handle, 0, os.SEEK_SET)
     return held

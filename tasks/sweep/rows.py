@@ -8,7 +8,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 
 from tasks.core.errors import InputError
-from tasks.core.files import link, sha256_file
+from tasks.core.files import copy, sha256_file
 from tasks.core.layout import Layout
 from tasks.core.params import params as params_file
 from tasks.core.params.params import Params
@@ -34,7 +34,7 @@ class Rows:
 
     def write(self, folder: Path) -> None:
         for name in FILES:
-            link(self.split / name, folder / name)
+            copy(self.split / name, folder / name)
 
     def digests(self) -> list[str]:
         return [sha256_file(self.split / name) for name in FILES]

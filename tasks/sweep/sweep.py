@@ -44,7 +44,7 @@ class Wish:
 def sweep(root: Path, wish: Wish, ledger: Ledger, governance: Governance, watcher: Watcher) -> Document:
     """Raises InputError for combinations that cannot be, before anything is trained, and as `rows.choose`."""
     params, *_ = [wish.params_with(corner) for corner in space.corners(wish.axes)]
-    governance.policy.base_models.require(params.base_model.licence)
+    governance.policy.base_models.require(params.base_model, root)
     boxed = box.wanted(governance.policy.environment)
     with turn(root / ".hallmark" / f".{FOLDER}.lock", "another sweep is under way"):
         chosen = rows.choose(params, Layout(root), ledger, governance)

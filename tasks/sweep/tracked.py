@@ -4,11 +4,10 @@ from collections.abc import Mapping
 
 from tasks.core import mlflow_database
 from tasks.core.layout import Layout
-from tasks.stages.train import tracking
+from tasks.runs import mlflow_runs
+from tasks.runs.curve import Point
 from tasks.sweep.trial import Outcome
 
-TOGETHER = 250
-"""Points of a curve; MLflow takes a thousand figures at a time."""
 SWEEP, TRIAL = "hallmark.sweep", "hallmark.trial"
 """Tags: the run whose rows they are; the number of the trial."""
 
@@ -17,7 +16,7 @@ def track(
     layout: Layout, use_case: str, run: str, number: int, changes: Mapping[str, str], outcome: Outcome
 ) -> str | None:
     """What to say where it is away."""
-    tracking.give_up_soon()
+    mlflow_runs.give_up_soon()
     try:
         _track(layout, use_case, run, number, changes, outcome)
     except Exception as error:  # whatever tracking dies of, a sweep does not
@@ -29,13 +28,12 @@ def _track(layout: Layout, use_case: str, run: str, number: int, changes: Mappin
     from mlflow import MlflowClient
     from mlflow.entities import Param
 
-    mlflow_database.make(uri := tracking.tracking_uri(layout))
+    mlflow_database.make(uri := mlflow_runs.tracking_uri(layout))
     client = MlflowClient(uri)
-    key = tracking.experiment(client, f"{use_case} sweeps", layout)
+    key = mlflow_runs.experiment(client, f"{use_case} sweeps", layout)
     tags = {SWEEP: run, TRIAL: str(number)}
     made = client.create_run(key, tags=tags, run_name=f"{run} trial {number}").info.run_id
     client.log_batch(made, params=[Param(name, value) for name, value in changes.items()])
-    for begin in range(0, len(outcome.points), TOGETHER):
-        client.log_batch(made, metrics=tracking.metrics(outcome.points[begin : begin + TOGETHER]))
+    mlflow_runs.log(client, made, [Point.model_validate(point) for point in outcome.points])
     client.log_metric(made, "best_validation_loss", outcome.best["validation_loss"])
     client.set_terminated(made, "KILLED" if outcome.stopped else "FINISHED")

@@ -1,6 +1,7 @@
 """Signed documents, keys, and what counted when.
 
 keys.py            OpenSSH ed25519 keys
+ed25519.py         which points are keys
 hardware.py        those in a FIDO2 authenticator, and the form of their signatures
 passkey.py         those that a browser has an authenticator sign with
 signing.py         which of them signs: a file, with a passphrase or without, or the agent

@@ -19,6 +19,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from tasks.core.errors import InputError
+from tasks.trust import ed25519
 
 KIND = "sk-ssh-ed25519@openssh.com"
 APPLICATION = b"ssh:"
@@ -53,7 +54,7 @@ def load(line: str) -> HardwareKey:
         kind, key, application = strings(base64.b64decode(line.split()[1], validate=True))
         if "\n" in line.strip() or kind != KIND.encode() or not application.startswith(APPLICATION):
             raise ValueError("of another kind, or for something else than ssh")
-        return HardwareKey(Ed25519PublicKey.from_public_bytes(key), application)
+        return HardwareKey(ed25519.public_key(key), application)
     except (ValueError, IndexError, struct.error, binascii.Error) as error:
         shown = line if len(line) <= 60 else f"{line[:57]}…"
         raise InputError(f"expected one public key line `{KIND} AAAA… comment`, got {shown!r} ({error})") from None

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from tasks.core.errors import InputError
 from tasks.core.files import write_bytes, write_new
-from tasks.trust import hardware, passkey
+from tasks.trust import ed25519, hardware, passkey
 from tasks.trust.hardware import HardwareKey
 from tasks.trust.passkey import Passkey
 
@@ -135,8 +135,9 @@ def load_public(line: str) -> Ed25519PublicKey:
     key = None
     if "\n" not in line.strip() and line.split()[:1] == [PLAIN]:  # a certificate holds a key that may stand elsewhere
         with contextlib.suppress(ValueError, UnsupportedAlgorithm):
-            key = serialization.load_ssh_public_key(line.strip().encode())
-    if not isinstance(key, Ed25519PublicKey):
+            read = serialization.load_ssh_public_key(line.strip().encode())
+            key = ed25519.public_key(read.public_bytes_raw()) if isinstance(read, Ed25519PublicKey) else None
+    if key is None:
         shown = line if len(line) <= 60 else f"{line[:57]}…"
         raise InputError(f"expected one OpenSSH public key line `ssh-ed25519 AAAA… comment`, got {shown!r}")
     return key

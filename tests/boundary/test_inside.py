@@ -103,7 +103,6 @@ def grown(folder: Path) -> Layout:
 MAY = {
     "ingest": {"keys/vault", "vault/vault.db"},
     "base_model": {"models/0/config.json"},
-    "train": {"mlflow/mlflow.db"},
     "predict@base": {"releases/a-1/payload/x", "bases/0/weights"},
 }
 """What a stage sees of the state beside its own run; the champion's for all that predict."""
@@ -505,8 +504,8 @@ def test_a_link_for_its_whole_folder_moves_nothing(tmp_path: Path, place: str) -
     outputs = tmp_path / "box" / "artefacts"
     outputs.mkdir(parents=True)
     (outputs / "clean").symlink_to(layout.state / place)
-    with pytest.raises(Refused, match="which is no plain file; nothing of it is taken"):
-        taken.take(outputs / "clean", layout.stage("clean"), "clean")
+    with pytest.raises(Refused, match="which is no folder; nothing of it is taken"):
+        taken.take(outputs, "clean", layout.stage("clean"), "clean")
     assert as_it_is(layout.state) == before
 
 
@@ -519,6 +518,6 @@ def test_what_it_leaves_is_nobody_elses_to_read(tmp_path: Path, mode: int) -> No
     (outputs / "x").write_text("x")
     for path in (outputs / "x", outputs):
         path.chmod(mode if path.is_dir() or not mode & stat.S_ISGID else 0o777)
-    taken.take(outputs, layout.stage("clean"), "clean")
+    taken.take(outputs.parent, "clean", layout.stage("clean"), "clean")
     modes = {stat.S_IMODE(path.stat().st_mode) for path in (layout.stage("clean"), layout.stage("clean") / "x")}
     assert modes <= {0o700, 0o600}

@@ -8,6 +8,7 @@ from tasks.compare import candidates
 from tasks.compare.allowed import terms
 from tasks.compare.candidates import Candidate
 from tasks.core.errors import InputError, Refused
+from tasks.core.params.base_model import BaseModelParams
 from tasks.policy.policy import BaseModels
 
 SHA = "a" * 64
@@ -78,7 +79,7 @@ def test_a_licence_is_allowed_where_policy_lists_it(licences: list[str], allowed
     if not allowed:
         assert "MIT is not among the licences of policy" in " ".join(told.against())
         with pytest.raises(Refused, match=r"base_model\.licence: policy lists .* got MIT"):
-            policy.require("MIT")
+            policy.require(BaseModelParams(folder="a", sha256="0" * 64, licence="MIT"), Path())
 
 
 def test_a_region_counts_where_somebody_else_answers() -> None:

@@ -1,5 +1,6 @@
 """MLflow's run of a run: found by its id, with tags, figures and a curve that say what was signed."""
 
+import json
 import os
 import time
 from pathlib import Path
@@ -13,10 +14,10 @@ from flows.tracked import SHOWN, Tracked
 from tasks.core.errors import Unavailable
 from tasks.core.files import read_json
 from tasks.core.layout import Layout
-from tasks.runs import journal
+from tasks.runs import curve, journal
 from tasks.runs.hold import only_one
 from tasks.runs.journal import GateLine, Journal, StageLine
-from tasks.stages.train.tracking import Tracker, tracking_uri
+from tasks.runs.mlflow_runs import tracking_uri
 from tests.checkouts import Checkouts
 from tests.whole_run import RUN
 
@@ -64,30 +65,49 @@ def test_a_run_is_shown_once_with_what_was_signed_of_it(project: Path) -> None:
         "": exact["value"], ".low": exact["low"], ".high": exact["high"]
     }  # fmt: skip
     assert figures["measured.predict.latency_p95_ms"] > 0 and shown.data.params["training.epochs"] == "1"
-    curve = MlflowClient(tracking_uri(Layout(project))).get_metric_history(shown.info.run_id, "loss")
-    assert [point.step for point in curve] == list(range(1, len(curve) + 1)) and curve, "of the training in the cache"
+    steps = [step for step, _ in losses(project)]
+    assert steps == list(range(1, len(steps) + 1)) and steps, "of the training in the cache"
 
 
 def test_it_follows_a_run_from_its_training_to_its_end(project: Path) -> None:
-    """The training makes the MLflow run and sends the curve; a process that is killed ends it, and the next goes on."""
-    tracked, layout = Tracked(project), Layout(project / ".hallmark" / "runs" / RUN)
-    with only_one(project / ".hallmark", RUN):
-        note(project, "running", train="running")
+    """The curve comes while the training goes on, each step once; a process that is killed ends it, the next
+    goes on."""
+    tracked, points = Tracked(project), project / ".hallmark" / "runs" / RUN / curve.NAME
+    signed = points.read_bytes()
+    try:
+        with only_one(project / ".hallmark", RUN):
+            note(project, "running", train="running")
+            for upto in (1, 2, 3):
+                put(points, upto)
+                tracked.look()
+            Tracked(project).look()  # another watch
+            (shown,) = runs(project)
+            assert (shown.info.status, shown.data.tags["hallmark.status"]) == ("RUNNING", "running")
+            assert losses(project) == [(1, 1.0), (2, 0.5), (3, 1 / 3)]
+            assert shown.data.metrics["tokens_per_second"] == 200
         tracked.look()
-        assert runs(project) == [], "its training has not begun to tell"
-        tracker = Tracker(layout, "tiny")
-        tracker.start({"epochs": 1}, {})
-        tracker.log([{"step": 1, "loss": 0.5, "lr": 0.1, "tokens": 1}])
+        assert [run.info.status for run in runs(project)] == ["KILLED"]
+        note(project, "waiting", gates={"evaluation": GateLine(state="waiting")})
         tracked.look()
         (shown,) = runs(project)
-        assert (shown.info.status, shown.data.tags["hallmark.status"]) == ("RUNNING", "running")
-    tracked.look()
-    assert [run.info.status for run in runs(project)] == ["KILLED"]
-    note(project, "waiting", gates={"evaluation": GateLine(state="waiting")})
-    tracked.look()
+        assert (shown.info.status, shown.data.tags["hallmark.gate.evaluation"]) == ("RUNNING", "waiting")
+        assert losses(project)[:3] == [(1, 1.0), (2, 0.5), (3, 1 / 3)], "the curve that it sent stays"
+    finally:
+        points.unlink()
+        points.write_bytes(signed)
+
+
+def put(points: Path, upto: int) -> None:
+    """What a training has written after a step, and half of the next."""
+    points.unlink(missing_ok=True)
+    lines = [{"step": n, "loss": 1 / n, "lr": 0.1, "tokens": 100, "seconds": 0.5} for n in range(1, upto + 1)]
+    points.write_text("".join(f"{json.dumps(line)}\n" for line in lines) + '{"step": 9, "lo')
+
+
+def losses(project: Path) -> list[tuple[int, float]]:
     (shown,) = runs(project)
-    assert (shown.info.status, shown.data.tags["hallmark.gate.evaluation"]) == ("RUNNING", "waiting")
-    assert shown.data.metrics["loss"] == 0.5, "the curve that it sent stays"
+    client = MlflowClient(tracking_uri(Layout(project)))
+    return [(it.step, it.value) for it in client.get_metric_history(shown.info.run_id, "loss")]
 
 
 def test_a_file_that_changed_since_it_was_signed_shows_nothing(project: Path) -> None:

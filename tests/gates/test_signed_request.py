@@ -151,3 +151,36 @@ def test_the_scheduler_is_nobody_and_decides_nothing(house: House) -> None:
     assert house.judge(asked).state == "passed"
     with pytest.raises(ValueError, match="name of a machine's key"):
         Person(id=SCHEDULER, name="A person", roles=["data-owner"])
+
+
+@pytest.mark.attack(rights="database", stopped="a request names the environment that it was signed for")
+@pytest.mark.parametrize("named", ["staging", None])
+def test_a_request_counts_where_it_was_signed_for(house: House, named: str | None) -> None:
+    with pytest.raises(Refused, match=rf"was signed for environment {named or 'none'}, and this is local; ask here"):
+        signed_request.record(house.ledger, house.governance, sign(house, "asker", "asker", environment=named))
+
+
+@pytest.mark.attack(rights="approver", stopped="who declares a schedule has asked for its runs")
+def test_who_declared_a_schedule_decides_on_none_of_its_runs(house: House) -> None:
+    """Whether they say so or not: the evidence is of the request that the scheduler signed."""
+    reload(house, POLICY.replace("  low:\n", "  low:\n    scheduler: true\n"))
+    envelope = sign(house, SCHEDULER, SCHEDULER, initiated_by=["owner"])
+    signed_request.record(house.ledger, house.governance, envelope)
+    asked = house.ask()
+    assert asked.asked_by == "scheduler, as owner declared"
+    with pytest.raises(Refused, match="owner asked for run run-1; nobody decides on their own run"):
+        house.decide(asked, "owner")
+    house.decide(asked, "both", role="data-owner")
+    assert house.settle(asked).state == "passed"
+    forged = house.ask_again(asked.model_copy(update={"initiated_by": []}))
+    with pytest.raises(Refused, match="names another requester of run run-1 than signed"):
+        house.decide(forged, "owner")
+
+
+@pytest.mark.attack(rights="approver", stopped="who declares a schedule may ask for runs of its tier")
+def test_a_schedule_asks_for_nothing_that_who_declared_it_may_not_ask_for(house: House) -> None:
+    reload(house, POLICY.replace("  low:\n", "  low:\n    requesters: [engineer]\n    scheduler: true\n"))
+    envelope = sign(house, SCHEDULER, SCHEDULER, initiated_by=["owner"])
+    signed_request.record(house.ledger, house.governance, envelope)
+    with pytest.raises(Refused, match=r"run run-1: .*owner"):
+        house.settle(house.ask())

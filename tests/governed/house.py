@@ -104,7 +104,8 @@ class House:
         return known or signed_request.record(self.ledger, self.governance, self.sign_request(run, by, demo))
 
     def sign_request(self, run: str = "run-1", by: str = "asker", demo: bool = False, **more: object) -> dict:
-        return signed_request.sign(request(run, by, demo, self.ledger.now(), **more), self.key(by))
+        where = {"environment": self.governance.policy.environment}
+        return signed_request.sign(request(run, by, demo, self.ledger.now(), **where, **more), self.key(by))
 
     def collect(self, gate: str = "data", adopted: Adopted | None = None, **asked: object) -> Evidence:
         request = self.request(**asked)
@@ -156,7 +157,7 @@ def copied(before: Path, root: Path) -> House:
 def request(run: str, by: str, demo: bool, time: datetime, **more: object) -> Request:
     asked = {"run_id": run, "requested_by": by, "demo_approvals": demo, "time": time, "commit": COMMIT}
     rest = {"tree_sha256": "0" * 64, "params": "params.yaml", "params_sha256": None, "governance": None, "changes": {}}
-    return Request.model_validate(asked | rest | more)
+    return Request.model_validate(asked | rest | {"environment": "local"} | more)
 
 
 def put_result(folder: Path, **facts: float | dict) -> None:

@@ -16,6 +16,11 @@ from tasks.registry.promote import mirror
 from tests.checkouts import Checkouts
 
 NEW = b'{"name": "mine"}'
+MLFLOW = "/api/2.0/mlflow"
+CHANGES = (
+    *(f"{MLFLOW}/{name}" for name in ("experiments/create", "experiments/update", "runs/create", "runs/delete")),
+    f"{MLFLOW}/registered-models/create", "/ajax-api/2.0/mlflow/upload-artifact?run_uuid=a&path=b",
+)  # fmt: skip
 
 
 @pytest.fixture
@@ -38,22 +43,31 @@ def asked(up: Up, path: str, password: str = "", content: bytes | None = None) -
 
 
 @pytest.mark.slow
-@pytest.mark.attack(rights="registry", stopped="MLflow's pages and its registry ask for a password")
-def test_who_knows_the_password_is_let_in_and_nobody_else(project: Path) -> None:
+@pytest.mark.attack(rights="registry", stopped="MLflow's pages ask for a password, and change nothing for who has it")
+def test_who_knows_the_password_may_look_and_nobody_else(project: Path) -> None:
+    """What lies in the server's folder is no code of its."""
+    planted = tracking.folder(project) / "mlflow" / "__init__.py"
+    planted.parent.mkdir(parents=True)
+    planted.write_text(f"import pathlib; pathlib.Path({str(project / 'ran')!r}).touch(); raise SystemExit")
+    with mirror.Registry(project / ".hallmark") as client:
+        client.create_experiment("mine")
     shown = tracking.start(project, print)
     try:
         assert shown and tracking.start(project, print) == shown, "it is up already"
         password = tracking.secret_file(project).read_text()
         assert tracking.secret_file(project).stat().st_mode & 0o077 == 0
-        made = "/api/2.0/mlflow/experiments/create"
+        search, found = f"{MLFLOW}/experiments/search", b'{"max_results": 5}'
         for wrong in ("", "another"):
-            assert (asked(shown, "/", wrong), asked(shown, made, wrong, NEW)) == (401, 401)
-        assert (asked(shown, "/", password), asked(shown, made, password, NEW)) == (200, 200)
-        with mirror.Registry(project / ".hallmark") as client:
-            assert client.get_experiment_by_name("mine"), "they show what runs tell MLflow"
+            assert (asked(shown, "/", wrong), asked(shown, search, wrong, found)) == (401, 401)
+        assert (asked(shown, "/", password), asked(shown, search, password, found)) == (200, 200)
+        by_name = f"{MLFLOW}/experiments/get-by-name?experiment_name=mine"
+        assert asked(shown, by_name, password) == 200, "they show what runs tell MLflow"
+        for path in CHANGES:
+            assert asked(shown, path, password, NEW) == 403, path
     finally:
         assert tracking.stop(project)
     assert tracking.find(project) is None and not tracking.stop(project)
+    assert not (project / "ran").exists()
 
 
 def test_an_interrupted_up_leaves_no_pages_that_it_began(

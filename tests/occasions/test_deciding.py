@@ -194,3 +194,14 @@ def test_differences_name_what_is_new_gone_and_otherwise() -> None:
         "timeouts.train: nothing becomes 12h",
     ]
     assert deciding.differences(after, after) == []
+
+
+def test_a_schedule_is_declared_by_who_made_it_what_it_is(house: House) -> None:
+    """Who puts the file in force anew, and changes another schedule, declares that one alone."""
+    nightly = "schedules:\n  nightly: {cron: '0 3 * * *'}\n"
+    files = [nightly, f"{nightly}  weekly: {{cron: '0 3 * * 1'}}\n", nightly.replace("'0 3 * * *'", "'0 4 * * *'")]
+    found = []
+    for text, person in zip(files, ("owner", "lead", "both"), strict=True):
+        deciding.declare(house.ledger, house.governance, person, text)
+        found.append(dict(standing.read(house.ledger, house.governance).declared_by))
+    assert found == [{"nightly": "owner"}, {"nightly": "owner", "weekly": "lead"}, {"nightly": "both"}]

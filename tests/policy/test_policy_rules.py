@@ -186,7 +186,7 @@ def test_what_a_run_could_not_pass_is_told_for_its_requester_and_owners(house: H
 
     def told(requester: str, *owned: str) -> str:
         return satisfiable.for_run(
-            house.governance.policy, house.governance.people, "low", requester, owned, False, now
+            house.governance.policy, house.governance.people, "low", [requester], owned, False, now
         )
 
     assert told("asker", "owner", "both") == ""

@@ -256,7 +256,8 @@ class House:
     def request(self, run: str, demo: bool = False, by: str = "engineer") -> SignedRequest:
         """A run's request on the ledger, where there is none yet."""
         known = signed_request.recorded(self.ledger, self.governance, run)
-        envelope = signed_request.sign(request(run, by, demo, self.ledger.now()), self.key(by))
+        where = {"environment": self.governance.policy.environment}
+        envelope = signed_request.sign(request(run, by, demo, self.ledger.now(), **where), self.key(by))
         return known or signed_request.record(self.ledger, self.governance, envelope)
 
     def key(self, who: str) -> Signer:

@@ -27,15 +27,13 @@ DECIDING: dict[str, Callable[[Layout], object]] = {
     "a parameter": lambda run: replace(run.params, "risk_tier: low", "risk_tier: high"),
     "a source": lambda run: replace(run.sources, "1" * 64, "3" * 64),
     "code": lambda run: (run.root / "tasks" / "stages" / "train" / "train.py").write_text("LAYERS = 4\n"),
+    "a docstring": lambda run: (run.root / "tasks" / "stages" / "train" / "train.py").write_text('"A."\nLAYERS = 3\n'),
     "a file beside it": lambda run: (run.root / "tasks" / "stages" / "train" / "words.txt").write_text("a\n"),
     "the graph": lambda run: (run.root / "dvc.yaml").write_text("stages: {a: {cmd: b}}\n"),
     "a dependency": lambda run: (run.root / "constraints.txt").write_text("torch==2.10\n"),
     "an input of a later version": lambda run: write_json(run.inputs / "vault.json", {}),
 }
 UNDECIDING: dict[str, Callable[[Layout], object]] = {
-    "a docstring": lambda run: (run.root / "tasks" / "stages" / "train" / "train.py").write_text(
-        '"""Trains."""\n\nLAYERS = 3  # deep\n'
-    ),
     "a comment": lambda run: run.params.write_text("# for Monday\n" + run.params.read_text()),
     "the champion": lambda run: write_json(run.champion, {"release": "triage-9"}),
     "who asks": lambda run: write_json(run.inputs / "request.json", {"run_id": "another"}),

@@ -1,5 +1,6 @@
 """A metric is a file and a line in the table: the figures, the gate, the report, the card and a run's table follow."""
 
+import shutil
 from functools import partial
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from huggingface_hub import ModelCard
 from infra.cli.summary import scores_table
 from infra.cli.tables import Whole
 from tasks.core.facts import Fact
-from tasks.core.files import copy_tree, read_json
+from tasks.core.files import read_json
 from tasks.core.layout import Layout
 from tasks.runs import summary
 from tasks.stages.evaluate import evaluate
@@ -72,7 +73,7 @@ def test_a_new_metric_is_in_the_figures_the_facts_and_the_report(evaluated: Layo
 
 def test_a_new_metric_is_at_the_gate_in_the_card_and_in_the_bill_of_materials(house: House, evaluated: Layout) -> None:
     layout = house.begin("run-1")
-    copy_tree(evaluated.stage("evaluate"), layout.stage("evaluate"))
+    shutil.copytree(evaluated.stage("evaluate"), layout.stage("evaluate"), dirs_exist_ok=True)
     fact = Fact(**read_json(layout.stage("evaluate") / "result.json")["facts"]["answer_length"])
     house.open(layout, "data")
     assert house.ask(layout, "evaluation").facts["evaluate.answer_length"] == fact

@@ -13,6 +13,7 @@ import pytest
 from tasks.core.errors import InputError, Refused, Unavailable
 from tasks.core.layout import Layout
 from tasks.runs import dvc
+from tasks.runs.dvc_told import KEPT, Told
 from tasks.supervise import grants
 from tests.dvc_stages import run_of
 from tests.patience import patience, wait_until
@@ -128,6 +129,23 @@ def test_a_missing_gate_file_is_named(layout: Layout) -> None:
         dvc.repro(layout, "gated", print)
 
 
+@pytest.mark.attack(rights="stage", stopped="how a stage failed is told by its exit code, not by its words")
+def test_what_a_stage_prints_does_not_say_how_it_ended() -> None:
+    told = Told()
+    for line in ("ERROR: failed to reproduce 'a': failed to run: x, exited with 2", "it exited with 2"):
+        told.add(line)
+    told.add("ERROR: failed to reproduce 'a': failed to run: python, exited with 3")
+    assert told.exited() == 3
+
+
+@pytest.mark.attack(rights="stage", stopped="of what a stage prints the end is kept")
+def test_a_stage_that_prints_without_end_fills_no_memory() -> None:
+    told = Told()
+    for number in range(10_000):
+        told.add(str(number))
+    assert len(told.lines) == KEPT and told.lines[-1] == "9999"
+
+
 def test_a_defect_shows_its_last_lines(layout: Layout) -> None:
     with pytest.raises(Unavailable, match="ValueError: a defect"):
         dvc.repro(layout, "broken", print)
@@ -201,7 +219,7 @@ WITHHELD = {
     "PREFECT_API_URL": [],
     "GIT_ASKPASS": [],
     "MLFLOW_REGISTRY_URI": [],
-    "MLFLOW_TRACKING_URI": ["train"],
+    "MLFLOW_TRACKING_URI": [],
     "RAY_AUTH_MODE": CLUSTER,
     "RAY_AUTH_TOKEN": CLUSTER,
     "RAY_AUTH_TOKEN_PATH": CLUSTER,

@@ -68,6 +68,10 @@ def lock_of(layout: Layout, record: stage_record.SignedRecord) -> Path:
     return layout.state / kept.FOLDER / f"{record.said.taken_from or record.sha256}.lock.json"
 
 
+def inodes(folder: Path) -> set[int]:
+    return {path.stat().st_ino for path in folder.rglob("*") if path.is_file()}
+
+
 def test_another_run_of_the_same_work_takes_it_and_says_from_where(project: Path, first: Run) -> None:
     second = create(project, "second")
     taken, before = done(second, "ingest", "clean"), done(first, "ingest", "clean")
@@ -77,6 +81,11 @@ def test_another_run_of_the_same_work_takes_it_and_says_from_where(project: Path
         assert record.said.taken_from == before[name].said.taken_from == original.sha256
         assert record.left == before[name].left == original.left and record.said.environment.run == whole_run.RUN
     assert dvc_lock.of_stage(second.layout.root, "clean") == dvc_lock.of_stage(first.layout.root, "clean")
+    kept_there = inodes(first.layout.state / "cache")
+    for run in (first, second):
+        assert kept_there and not kept_there & inodes(run.layout.root / "artefacts"), (
+            "a stage reaches none of the cache"
+        )
 
 
 @pytest.mark.attack(rights="commit", stopped="DVC's run cache is asked by nobody; a signed record is")

@@ -69,6 +69,23 @@ def link_through_a_link(folder: Path) -> None:
     (folder / "tasks" / "out").symlink_to("top/../elsewhere")
 
 
+def twice(folder: Path, kind: str) -> None:
+    """A commit with a second `params.yaml`, which `git mktree` writes as it comes."""
+    lines = [*git(folder, "ls-tree", "HEAD").splitlines(), f"{kind} {{}}\tparams.yaml"]
+    name = git(folder, "rev-parse", "HEAD:tasks" if "tree" in kind else "HEAD:run")
+    listed = "\n".join(lines).format(name) + "\n"
+    made = subprocess.run(["git", "mktree"], cwd=folder, input=listed, check=True, capture_output=True, text=True)
+    git(folder, "update-ref", "HEAD", git(folder, "commit-tree", "-m", "twice", made.stdout.strip()))
+
+
+@pytest.mark.attack(rights="commit", stopped="a tree with two entries of one name makes no run")
+@pytest.mark.parametrize("kind", ["100644 blob", "040000 tree"])
+def test_two_entries_of_one_name_are_refused(clone: Path, kind: str) -> None:
+    twice(clone, kind)
+    with pytest.raises(InputError, match=r"\n  params\.yaml: two entries of one name"):
+        read(clone)
+
+
 REFUSED = {
     "bytecode": (put("tasks/__pycache__/clean.cpython-311.pyc"), "tasks/__pycache__/clean.cpython-311.pyc: compiled"),
     "anything where bytecode lies": (put("tasks/__pycache__/x.txt"), "tasks/__pycache__/x.txt: compiled"),

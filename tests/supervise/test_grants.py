@@ -1,10 +1,12 @@
 """What a stage gets beside its inputs: by its table, and not because the run asks for it."""
 
+import re
 from pathlib import Path
 
 import pytest
 import yaml
 
+from infra import tracking
 from tasks.core import code
 from tasks.core.errors import InputError, Refused
 from tasks.core.files import tree_digest, write_json
@@ -20,7 +22,7 @@ def layout(tmp_path: Path) -> Layout:
     (tmp_path / ".hallmark" / "keys").mkdir()
     (tmp_path / ".hallmark" / "keys" / "gate").write_text("secret")
     (tmp_path / "model").mkdir()
-    (tmp_path / "model" / "weights").write_text("weights")
+    (tmp_path / "model" / "model.safetensors").write_text("weights")
     write_json(made.stages, {"train": "ab" * 32, "ingest": "cd" * 32})
     return made
 
@@ -37,8 +39,19 @@ def test_the_folder_of_a_model_leads_to_nothing_else(layout: Layout, folder: str
     (project / "other").mkdir()
     (project / "other" / "secret").write_text("secret")
     (project / "linked").symlink_to(layout.state / "keys")
-    with pytest.raises(InputError, match=r"^base_model\.(folder|sha256): "):
+    with pytest.raises(InputError, match=r"^base_model\.(folder|sha256): ") as refused:
         asks_for(layout, folder, "0" * 64)
+    assert re.findall("[0-9a-f]{64}", str(refused.value)) in ([], ["0" * 64]), "it tells no digest of what is there"
+
+
+@pytest.mark.attack(rights="commit", stopped="a folder that holds more than a model is none, whatever its digest")
+@pytest.mark.parametrize("name", ["id_ed25519", "server.pem", "credentials", ".env", "notes.gpg"])
+def test_a_folder_of_keys_is_no_model(layout: Layout, name: str) -> None:
+    model = layout.state.parent / "model"
+    (model / "sub").mkdir()
+    (model / "sub" / name).write_text("secret")
+    with pytest.raises(InputError, match=r"holds other files than those of a model"):
+        asks_for(layout, "model", tree_digest(model))
 
 
 def test_a_model_that_is_the_one_meant_is_shown(layout: Layout) -> None:
@@ -51,7 +64,7 @@ def test_a_model_that_is_the_one_meant_is_shown(layout: Layout) -> None:
     [
         ("clean", {"PATH", "LC_ALL"}),
         ("ingest", {"PATH", "LC_ALL", "AWS_SECRET_ACCESS_KEY", "HALLMARK_VAULT_KEY"}),
-        ("train", {"PATH", "LC_ALL", "MLFLOW_TRACKING_TOKEN"}),
+        ("train", {"PATH", "LC_ALL"}),
         ("base_model", {"PATH", "LC_ALL", "PIP_INDEX_URL"}),
     ],
 )
@@ -96,11 +109,18 @@ def test_answers_have_a_network_and_keys_where_workers_of_a_cluster_give_them(
     assert grants.outside("predict@base", layout, online) == ([token] if online else [])
 
 
-@pytest.mark.parametrize("uri", ["sqlite:////tmp/mlflow.db", "file:///tmp/mlruns", "/tmp/mlruns", ""])
-def test_files_of_tracking_ask_for_no_network(layout: Layout, uri: str) -> None:
+def test_a_training_has_a_network_on_a_cluster_alone(layout: Layout) -> None:
     network = grants.of("train").network
-    assert not network(layout, {"MLFLOW_TRACKING_URI": uri, "RAY_ADDRESS": "local"})
-    assert network(layout, {"MLFLOW_TRACKING_URI": "http://127.0.0.1:5000"}) and network(layout, {"RAY_ADDRESS": "h:1"})
+    assert not network(layout, {"MLFLOW_TRACKING_URI": "http://127.0.0.1:5000", "RAY_ADDRESS": "local"})
+    assert network(layout, {"RAY_ADDRESS": "h:1"})
+
+
+@pytest.mark.attack(rights="stage", stopped="no stage writes where a server of Hallmark's runs")
+@pytest.mark.parametrize("stage", [*grants.GRANTS, "split"])
+def test_no_stage_writes_where_mlflow_runs(layout: Layout, stage: str) -> None:
+    served = tracking.folder(layout.state.parent)
+    for folder in grants.of(stage).keeps(layout):
+        assert not served.is_relative_to(folder) and not folder.is_relative_to(served)
 
 
 def test_what_other_code_kept_is_not_among_what_a_stage_keeps(layout: Layout) -> None:

@@ -56,7 +56,7 @@ def test_what_is_no_plain_file_is_not_taken(left: Path, tmp_path: Path, plant: P
     plant(left / "docs" / "x")
     target = tmp_path / "run" / "clean"
     with pytest.raises(Refused, match=f"stage clean left clean/docs/x, which {why}; nothing of it is taken"):
-        taken.take(left, target, "clean")
+        taken.take(left.parent, "clean", target, "clean")
     assert not target.exists()
 
 
@@ -66,9 +66,19 @@ def test_the_rest_takes_the_place_of_what_was_there(left: Path, tmp_path: Path) 
     target = tmp_path / "run" / "clean"
     target.mkdir(parents=True)
     (target / "old").write_text("x")
-    taken.take(left, target, "clean")
+    taken.take(left.parent, "clean", target, "clean")
     assert sorted(path.name for path in target.rglob("*")) == ["docs", "page.html", "result.json"]
-    assert stat.S_IMODE((target / "docs" / "page.html").stat().st_mode) == 0o600 and not left.exists()
+    assert stat.S_IMODE((target / "docs" / "page.html").stat().st_mode) == 0o600
+
+
+@pytest.mark.attack(rights="stage", stopped="what is taken are copies that only the supervisor ever had open")
+def test_a_file_that_is_still_open_elsewhere_changes_nothing(left: Path, tmp_path: Path) -> None:
+    """As where a stage handed its own on, through a socket."""
+    target = tmp_path / "run" / "clean"
+    with (left / "result.json").open("r+") as handed_on:
+        taken.take(left.parent, "clean", target, "clean")
+        handed_on.write("[]")
+    assert (left / "result.json").read_text() == "[]" and (target / "result.json").read_text() == "{}"
 
 
 @pytest.mark.attack(rights="stage", stopped="of what a stage leaves, plain files and folders are taken")
@@ -83,7 +93,7 @@ def test_folders_without_end_stop_nobody(left: Path, tmp_path: Path) -> None:
     os.close(deep)
     try:
         with pytest.raises(Refused, match="what stage clean left cannot be read"):
-            taken.take(left, tmp_path / "run" / "clean", "clean")
+            taken.take(left.parent, "clean", tmp_path / "run" / "clean", "clean")
     finally:
         taken.remove(left)  # pytest could not either
     assert not left.exists()

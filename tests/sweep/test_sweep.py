@@ -20,12 +20,11 @@ from tasks.core.params import params as params_file
 from tasks.gates import statement
 from tasks.ledger.ledger import open_ledger
 from tasks.policy.policy import BaseModels
-from tasks.runs import journal
+from tasks.runs import journal, mlflow_runs
 from tasks.runs.journal import Journal
 from tasks.runs.resolve import read_params
 from tasks.runs.run import Run, installed_governance, open_run
 from tasks.stages.data.split import split
-from tasks.stages.train import tracking
 from tasks.sweep import rows, space, study, tracked
 from tasks.sweep.document import Document, Trial
 from tasks.sweep.sweep import Wish, sweep
@@ -136,7 +135,7 @@ def test_tracking_that_is_away_is_told_in_a_line_and_holds_up_no_trial(
 def test_each_trial_is_a_run_of_mlflow(swept: tuple[Path, Any]) -> None:
     project, told = swept
     layout = Layout(project)
-    client = MlflowClient(tracking.tracking_uri(layout))
+    client = MlflowClient(mlflow_runs.tracking_uri(layout))
     experiment = client.get_experiment_by_name("tiny sweeps")
     runs = {it.data.tags["hallmark.trial"]: it for it in client.search_runs([experiment.experiment_id])}
     assert set(runs) == {"1", "2"}

@@ -1,5 +1,6 @@
 """Keys as OpenSSH has them: its own tools read ours, we read theirs."""
 
+import base64
 import shutil
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
@@ -8,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tasks.core.errors import InputError
-from tasks.trust import keys
+from tasks.trust import hardware, keys
 
 needs_ssh_keygen = pytest.mark.skipif(shutil.which("ssh-keygen") is None, reason="ssh-keygen is not installed")
 
@@ -99,6 +100,25 @@ def test_what_is_no_private_key_is_said(tmp_path: Path) -> None:
 def test_what_is_no_public_key_line_is_said(line: str) -> None:
     with pytest.raises(InputError, match="expected one OpenSSH public key line"):
         keys.fingerprint(line)
+
+
+PRIME = 2**255 - 19
+POINTS = {"the neutral one": 1, "order 2": PRIME - 1, "order 4": 0, "no canonical y": PRIME + 1, "off the curve": 2}
+"""y coordinates (RFC 8032, 5.1.2). The last byte's highest bit says which x."""
+
+
+@pytest.mark.attack(
+    rights="approver", stopped="a public key is a point that a private key belongs to, in its one spelling"
+)
+@pytest.mark.parametrize("sign", [0, 1])
+@pytest.mark.parametrize("point", POINTS)
+def test_a_point_for_which_anybody_can_sign_is_no_key(point: str, sign: int) -> None:
+    raw = (POINTS[point] | sign << 255).to_bytes(32, "little")
+    for kind, application in ((keys.PLAIN, b""), (hardware.KIND, b"ssh:")):
+        parts = [part for part in (kind.encode(), raw, application) if part]
+        blob = b"".join(len(part).to_bytes(4, "big") + part for part in parts)
+        with pytest.raises(InputError, match="expected one"):
+            keys.fingerprint(f"{kind} {base64.b64encode(blob).decode()} anna")
 
 
 def test_two_lines_are_not_one_key(tmp_path: Path) -> None:

@@ -57,7 +57,7 @@ def _head(case: Case, standing: Standing, now: datetime, reason: str) -> Table:
         "use case": f"{evidence.use_case}, risk tier {evidence.tier}"
         + ", demo run: not for production" * evidence.demo,
         "for": f"{'; '.join(purpose.approved_uses)}; used by {', '.join(purpose.users)}",
-        "asked": f"{case.entry.time:%Y-%m-%d %H:%M} UTC{waits}, for a run of {evidence.requested_by}"
+        "asked": f"{case.entry.time:%Y-%m-%d %H:%M} UTC{waits}, for a run of {evidence.asked_by}"
         + f": {one_line(reason)}" * bool(reason),
         "decide by": f"{standing.deadline:%Y-%m-%d %H:%M} UTC{left}",
         "who": words.who(evidence.asks),

@@ -156,7 +156,7 @@ def _facts(evidence: Evidence) -> dict[str, str]:
     return {
         "use case": f"{evidence.use_case}, risk tier {evidence.tier}",
         "for": f"{'; '.join(purpose.approved_uses)}; used by {', '.join(purpose.users)}",
-        "asked by": evidence.requested_by,
+        "asked by": evidence.asked_by,
         "who decides": words.who(evidence.asks),
         "made by": words.made(evidence),
         "adopted": ", ".join(evidence.declared) or "neither its sources nor its card, by anybody",

@@ -13,9 +13,10 @@ def any_role(claim: Claim) -> str | None:
 
 
 def own_run(claim: Claim) -> str | None:
-    """Neither on the run that they asked for, nor on another that the decision would carry over to."""
+    """Neither on the run that they asked for, or whose schedule they declared, nor on another that the decision would
+    carry over to."""
     runs = [claim.evidence, *([claim.made_on] if claim.made_on else [])]
-    own = next((each.run for each in runs if each.requested_by == claim.person.id), None)
+    own = next((each.run for each in runs if claim.person.id in each.askers), None)
     return f"{claim.person.id} asked for run {own}; nobody decides on their own run" if own else None
 
 

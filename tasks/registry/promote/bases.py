@@ -6,8 +6,6 @@ champion's own, once however many releases share it:
     .hallmark/bases/SHA256/     artefacts/base_model of the run, under its `tasks.core.files.tree_digest`
 """
 
-import os
-import shutil
 from pathlib import Path
 
 from tasks.core import files
@@ -30,7 +28,7 @@ def keep(layout: Layout, package: Manifest) -> Path | None:
     if _is(target, wanted):
         return target
     with files.whole_folder(target) as aside:
-        files.copy_tree(source, aside, _link)
+        files.copy_tree(source, aside)
         if not _is(aside, wanted):
             raise Refused(f"{source} is not the base model that the package was made with; run again")
     return target
@@ -41,11 +39,3 @@ def _is(folder: Path, wanted: str) -> bool:
         return folder.is_dir() and files.tree_digest(folder) == wanted
     except ValueError:  # a link
         return False
-
-
-def _link(source: Path, target: Path) -> None:
-    """The same file under a second name; a copy where the disk is another one."""
-    try:
-        os.link(source, target, follow_symlinks=False)
-    except OSError:
-        shutil.copyfile(source, target, follow_symlinks=False)

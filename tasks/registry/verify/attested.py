@@ -149,8 +149,11 @@ def _requested(attested: Attested, promotion: Promotion) -> str:
         raise Refused(f"the evidence of gate {', '.join(other)} names another request than request.json")
     if asked.request.tree_sha256 != attested.manifest.tree_sha256:
         raise Refused("the package was made from another tree than request.json asks for")
-    if why_not := asking.why_not(who, promotion.tier, attested.policy, attested.people, asked.at):
-        raise Refused(f"{who} could not ask for the run: {why_not}")
+    if asked.request.environment not in (None, attested.policy.environment):
+        raise Refused(f"request.json asks for a run in environment {asked.request.environment}")
+    for each in sorted(asked.request.askers):
+        if why_not := asking.why_not(each, promotion.tier, attested.policy, attested.people, asked.at):
+            raise Refused(f"{each} could not ask for the run: {why_not}")
     return f"{who} asked for the run and signed that, as policy allows"
 
 

@@ -31,6 +31,6 @@ exchange.py     what workers exchange, which takes a share of its own
 effort.py       what a step took of the devices: fill, and model FLOPs utilisation
 devices.py      what a device can do at most
 calibrate.py    some steps before a training is asked for, to know how fast it is
-watch.py        follows the record while it grows: progress lines, tracking
-tracking.py     MLflow; where it is away, training goes on
+watch.py        follows the record while it grows: progress lines, points of the curve
+points.py       these points, which are shown in MLflow
 """

@@ -4,9 +4,7 @@ Writes artefacts/train/ with `adapter/` (or `model/` for method full), `curve.js
 measured/train/facts.json. The same inputs give the same bytes.
 """
 
-import os
 import shutil
-import subprocess
 import time
 from dataclasses import asdict, dataclass, replace
 from functools import partial
@@ -32,10 +30,11 @@ from tasks.core.params.training import LOOKS, Training
 from tasks.core.progress import announce
 from tasks.stages.cluster import connection, versions
 from tasks.stages.cluster.storage import place
-from tasks.stages.train import builders, early_stopping, equipment, tracking, watch
+from tasks.stages.train import builders, early_stopping, equipment, watch
 from tasks.stages.train.job import Job
 from tasks.stages.train.keeping import sent
 from tasks.stages.train.machines import fitting
+from tasks.stages.train.points import FILE, Points
 from tasks.stages.train.preflight import estimate, parts, room, shape, workload
 from tasks.stages.train.recovery import attempts, checkpoints
 from tasks.stages.train.recovery.attempts import Failure
@@ -103,7 +102,6 @@ class Timing:
     """Of `seconds`, by what the first worker waited for (`shares.py`), and `failures` and `other`: Ray's start, loading
     and writing the weights. Of a training that went on, those of the steps since."""
     failures: tuple[Failure, ...]
-    mlflow_run: str | None
 
     def facts(self) -> Facts:
         return {
@@ -143,7 +141,7 @@ def run(params: Params, layout: Layout) -> Result:
     require_validation(params.training, examples)
     require_room(params, layout)
     inputs = inputs_digest(params, layout)
-    tracker = tracking.Tracker(layout, tracking.use_case(layout))
+    points = Points(layout)
     with checkpoints.claim(layout.kept("checkpoints", "train") / inputs) as kept:
         job = Job(
             training=params.training,
@@ -156,14 +154,14 @@ def run(params: Params, layout: Layout) -> Result:
             inputs=inputs,
         )
         with whole_folder(layout.stage("train")) as output:
-            job, failures = execute(job, examples, layout, tracker, tags(params, layout, inputs))
+            job, failures = execute(job, examples, points)
             shutil.move(job.output, output / methods.of(params.training.method).form.folder)
             curve = watch.read_record(job.record)
             result = summarise(curve, params, len(examples) - len(examples.validation))
             write_json(output / "curve.json", [{key: point[key] for key in CURVE if key in point} for point in curve])
             write_json(output / "result.json", {"facts": facts.dump(result.facts()), **result.model_dump()})
-            timing = measure(job, curve, time.monotonic() - began, failures, tracker.run_id)
-            write_measured(layout, timing)
+            timing = measure(job, curve, time.monotonic() - began, failures)
+            write_measured(layout, timing, points)
         sent.remove(job)
     return result
 
@@ -215,23 +213,20 @@ def require_room(params: Params, layout: Layout) -> None:
         estimate.require(estimate.of(params.training, model, Resources(), available, work))
 
 
-def execute(
-    job: Job, examples: Examples, layout: Layout, tracker: tracking.Tracker, tags: dict[str, str]
-) -> tuple[Job, list[Failure]]:
-    """Train on Ray, watched and tracked; the job as it was done, and what went wrong meanwhile."""
+def execute(job: Job, examples: Examples, points: Points) -> tuple[Job, list[Failure]]:
+    """Train on Ray, watched; the job as it was done, and what went wrong meanwhile."""
     for folder in (job.output, job.scratch):
         checkpoints.remove(folder)
         folder.mkdir()
     checkpoints.require_room(job.checkpoints)
     steps = Order(examples, job.training).steps
-    lost = partial(seconds_lost, job.checkpoints)
-    plan = watch.Plan(steps, job.training.model_dump(), tags, lost)
+    plan = watch.Plan(steps, partial(seconds_lost, job.checkpoints))
     storage = place.named() if connection.address() else None
     job = sent.off(job, storage)
     announce("train", "starting Ray, then loading the model on its workers")
     with (
         connection.running(builders.crew(job.training), apart=storage is not None),
-        watch.watching(job.record, plan, tracker),
+        watch.watching(job.record, plan, points),
     ):
         failures = attempts.until_done(job, fitting.fit)
     sent.fetch(job)
@@ -262,26 +257,6 @@ def inputs_digest(params: Params, layout: Layout) -> str:
     )
 
 
-def data_digest(layout: Layout) -> str:
-    return sha256_file(layout.stage("split") / "train.parquet")
-
-
-def tags(params: Params, layout: Layout, inputs: str) -> dict[str, str]:
-    """What leads from the tracked run back to code, data and parameters."""
-    return {
-        "hallmark.commit": os.environ.get(tracking.COMMIT) or _head(layout) or "none",
-        "hallmark.data": data_digest(layout),
-        "hallmark.code": read_json(layout.stages)["train"],
-        "hallmark.base_model": read_json(layout.stage("base_model") / "result.json")["sha256"],
-        "hallmark.inputs": inputs,
-    }
-
-
-def _head(layout: Layout) -> str:
-    asked = subprocess.run(["git", "rev-parse", "HEAD"], cwd=layout.root, capture_output=True, text=True)
-    return asked.stdout.strip()
-
-
 def summarise(curve: list[watch.Point], params: Params, rows: int) -> Result:
     last, lowest = curve[-max(1, len(curve) // 10) :], early_stopping.best(curve)
     return Result(
@@ -302,14 +277,12 @@ def epochs_of(steps: int, training: Training, rows: int) -> float:
     return training.epochs if steps >= round(training.epochs * an_epoch) else round(steps / an_epoch, 4)
 
 
-def measure(
-    job: Job, curve: list[watch.Point], seconds: float, failures: list[Failure], mlflow_run: str | None
-) -> Timing:
+def measure(job: Job, curve: list[watch.Point], seconds: float, failures: list[Failure]) -> Timing:
     took = [read_json(path) for path in sorted(job.scratch.glob("worker-*.json"))]
     peak = max(each["peak_bytes"] for each in took) / 1e9
     shares = shares_of(seconds, took[0]["seconds"], sum(each.seconds for each in failures))
     speed, fill, mfu = watch.speed(curve), watch.fill(curve), watch.mfu(curve)
-    return Timing(seconds, speed, peak, fill, mfu, took[0]["mfu_of"] or "", shares, tuple(failures), mlflow_run)
+    return Timing(seconds, speed, peak, fill, mfu, took[0]["mfu_of"] or "", shares, tuple(failures))
 
 
 def seconds_lost(checkpoints: Path) -> float:
@@ -325,8 +298,9 @@ def shares_of(seconds: float, parts: dict[str, float], lost: float) -> dict[str,
     return {part: each / whole for part, each in taken.items()}
 
 
-def write_measured(layout: Layout, timing: Timing) -> None:
+def write_measured(layout: Layout, timing: Timing, points: Points) -> None:
     with whole_folder(layout.measured("train")) as folder:
         went_wrong = [asdict(each) for each in timing.failures]
-        stated = {"facts": facts.dump(timing.facts()), "mlflow_run": timing.mlflow_run, "failures": went_wrong}
-        write_json(folder / "facts.json", stated)
+        write_json(folder / "facts.json", {"facts": facts.dump(timing.facts()), "failures": went_wrong})
+        if points.path.exists():
+            shutil.move(points.path, folder / FILE)

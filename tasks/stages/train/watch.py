@@ -1,9 +1,9 @@
-"""Follows the record while it grows: progress lines with the time remaining, and tracking."""
+"""Follows the record while it grows: progress lines with the time remaining, and points of the curve."""
 
 import json
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import Any
 from tasks.core.progress import announce, announce_count, duration
 from tasks.stages.train import early_stopping
 from tasks.stages.train.desk import SAID
-from tasks.stages.train.tracking import Tracker
+from tasks.stages.train.points import Points
 
 Point = dict[str, Any]
 EVERY_SECONDS = 2.0
@@ -25,35 +25,27 @@ class Plan:
     """What is known of a training before it begins."""
 
     steps: int
-    params: Mapping[str, Any]
-    tags: Mapping[str, str]
     lost: Callable[[], float] = float
     """Seconds that failures have cost so far."""
 
 
 @contextmanager
-def watching(record: Path, plan: Plan, tracker: Tracker) -> Iterator[None]:
-    """Report on `record` from a thread until the block ends, then once more; the tracked run ends as the block does."""
-    follower = Follower(record, plan, tracker)
+def watching(record: Path, plan: Plan, written: Points) -> Iterator[None]:
+    """Report on `record` from a thread until the block ends, then once more."""
+    follower = Follower(record, plan, written)
     thread = threading.Thread(target=follower.follow, daemon=True)
     thread.start()
     try:
         yield
-        follower.status = "FINISHED"
-    except Exception:
-        follower.status = "FAILED"
-        raise
     finally:
         follower.ended.set()
         thread.join()
 
 
 class Follower:
-    def __init__(self, record: Path, plan: Plan, tracker: Tracker) -> None:
-        self.record, self.plan, self.tracker = record, plan, tracker
+    def __init__(self, record: Path, plan: Plan, written: Points) -> None:
+        self.record, self.plan, self.written = record, plan, written
         self.ended = threading.Event()
-        self.status = "KILLED"
-        """How the training ended, in MLflow's words."""
         self.done = 0
         self.begun = 0
         """Steps that the newest attempt found done when it began."""
@@ -61,7 +53,6 @@ class Follower:
         """Lines of the workers that were shown."""
 
     def follow(self) -> None:
-        self.tracker.start(self.plan.params, self.plan.tags)
         took = 0.0
         while not self.ended.wait(max(EVERY_SECONDS, took / SHARE)):
             began = time.monotonic()
@@ -70,7 +61,6 @@ class Follower:
         self.report()
         if points := read_record(self.record):
             print(f"trained {len(points)} of {self.plan.steps} steps, {loss(points)}{looks(points)}", flush=True)
-        self.tracker.finish(self.status)
 
     def report(self) -> None:
         """Tell what is new since the last report."""
@@ -89,7 +79,7 @@ class Follower:
         if len(points) == self.plan.steps and not self.ended.is_set():
             announce("train", f"saving the weights after {len(points)} steps")
         lost = self.plan.lost()
-        self.tracker.log([{**point, "seconds_lost": lost} for point in points[self.done :]])
+        self.written.add([{**point, "seconds_lost": lost} for point in points[self.done :]])
         self.done = len(points)
 
 

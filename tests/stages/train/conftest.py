@@ -11,7 +11,6 @@ import pytest
 
 os.environ["DS_ACCELERATOR"] = "cpu"
 
-from tasks.core.layout import Layout
 from tasks.core.params.prompts import Prompt
 from tasks.core.params.training import Training
 from tasks.core.prompts import chat
@@ -23,7 +22,6 @@ from tasks.stages.train.keeping.home import Home
 from tasks.stages.train.rows import examples as on_disk
 from tasks.stages.train.rows.examples import Examples, Origin, Writer
 from tasks.stages.train.rows.rendering import Example, render, stop_tokens
-from tasks.stages.train.tracking import Tracker
 from tests.shared import made_once
 from tests.stages.train import without_ray
 from tests.stages.train.spawn import Workers
@@ -131,17 +129,6 @@ def folder28(tiny: Path, trainings: Path) -> Path:
 @pytest.fixture(scope="session")
 def rows24(folder24: Path) -> Examples:
     return on_disk.read(folder24)
-
-
-@pytest.fixture(scope="session")
-def tables(trainings: Path) -> Path:
-    """`.hallmark/mlflow` with MLflow's tables, as a first training makes it; read only."""
-
-    def make(folder: Path) -> None:
-        Tracker(layout := Layout(folder / "run"), "first").start({}, {})
-        (layout.state / "mlflow").rename(folder / "mlflow")
-
-    return made_once(trainings / "tables", make) / "mlflow"
 
 
 PARTS = ("checkpoints", "output", "scratch")

@@ -2,5 +2,6 @@
 
 base_model.py  stage: fetch, verify, convert
 origins.py     wheel, hub, folder
+model_files.py  which files a model has
 convert.py     GGUF to a Hugging Face folder
 """

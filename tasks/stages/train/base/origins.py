@@ -18,9 +18,7 @@ from tasks.core.errors import FULL_DISK, HallmarkError, InputError, Unavailable,
 from tasks.core.files import path_digest, tree_digest
 from tasks.core.layout import Layout
 from tasks.core.params.base_model import BaseModelParams
-
-HUB_FILES = ["*.safetensors", "*.json", "*.jinja", "*.model", "*.txt"]
-"""What a model folder needs of a hub repository: no pickled weights, no other frameworks' copies, no code."""
+from tasks.stages.train.base.model_files import FILES
 
 
 def fetch(base: BaseModelParams, layout: Layout) -> Path:
@@ -136,7 +134,7 @@ def from_hub(base: BaseModelParams, aside: Path) -> Path:
 
     folder = aside / "snapshot"
     try:
-        snapshot_download(str(base.hub), revision=base.revision, local_dir=folder, allow_patterns=HUB_FILES)
+        snapshot_download(str(base.hub), revision=base.revision, local_dir=folder, allow_patterns=list(FILES))
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
         if is_full_disk(error):
             raise

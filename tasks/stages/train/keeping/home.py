@@ -1,6 +1,7 @@
 """Checkpoints, record and weights of a training whose workers all see one disk."""
 
 import json
+import os
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Any
 
 from torch import distributed
 
-from tasks.core.files import copy_tree, link, write_json
+from tasks.core.files import copy, copy_tree, write_json
 from tasks.stages.train.desk import SAID
 from tasks.stages.train.job import Job
 from tasks.stages.train.recovery import checkpoints, watchdog
@@ -149,4 +150,12 @@ class Home:
 def linked(folder: Path, target: Path) -> None:
     """The files of a folder are in another one of the same disk as well, in place of what that had."""
     shutil.rmtree(target, ignore_errors=True)
-    copy_tree(folder, target, copy=link)
+    copy_tree(folder, target, copy=_link)
+
+
+def _link(source: Path, target: Path) -> None:
+    """The same file under another name; a copy where the disk has no such links."""
+    try:
+        os.link(source, target)
+    except OSError:
+        copy(source, target)

@@ -1,0 +1,27 @@
+"""What MLflow's pages may be asked: to show runs and releases, and to change nothing.
+
+Whoever may change something there may also name a folder of this machine for files, and leave some in it. MLflow's
+server calls `authenticate` for each request (https://mlflow.org/docs/latest/self-hosting/security/custom/).
+"""
+
+import re
+
+from flask import Response, make_response, request
+from mlflow.server.auth import authenticate_request_basic_auth
+from werkzeug.datastructures import Authorization
+
+LOOKS = ("GET", "HEAD", "OPTIONS")
+SEARCHES = re.compile(r"/mlflow/(experiments/search-datasets|[a-z-]+/search|graphql)$|/graphql$")
+"""What pages ask by POST to be shown something."""
+GATEWAY = re.compile(r"gateway|/ajax-api/3\.0/jobs|telemetry")
+"""Ways on to other servers, whatever the method."""
+
+
+def authenticate() -> Authorization | Response:
+    """Who asks; or the answer to what nobody may ask, or to who gave no right password."""
+    who = authenticate_request_basic_auth()
+    looks = request.method in LOOKS or (request.method == "POST" and SEARCHES.search(request.path))
+    if isinstance(who, Authorization) and (not looks or GATEWAY.search(request.path)):
+        return make_response("These pages only show what Hallmark recorded. Set MLFLOW_TRACKING_URI to a server of "
+                             "your own to change things there.", 403)  # fmt: skip
+    return who

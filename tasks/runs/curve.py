@@ -1,0 +1,69 @@
+"""The curve of a training, as its stage wrote it: data of somebody else, which is shown and decides nothing."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from pydantic import BaseModel, Field, ValidationError
+
+from tasks.core.files import open_plain
+from tasks.stages.train.points import FILE
+
+NAME = f"measured/train/{FILE}"
+"""Where it lies below the root of a run's worktree, also while the training goes on (`supervise/handed_on.py`)."""
+MOST = 2**26
+"""Bytes of it that are read: some 250,000 steps."""
+LONGEST = 2**12
+"""Bytes of a line."""
+
+
+class Point(BaseModel):
+    """A step: the loss, and what is known of it besides. Of a step that a checkpoint held no time is known."""
+
+    step: int = Field(ge=1, le=2**40)
+    loss: float
+    lr: float
+    tokens: float = 0.0
+    grad_norm: float | None = None
+    validation_loss: float | None = None
+    seconds: float | None = None
+    positions: float | None = None
+    peak_bytes: float | None = None
+    mfu: float | None = None
+    seconds_lost: float | None = None
+
+    def figures(self) -> Iterator[tuple[str, float]]:
+        """Names and values as MLflow shows them."""
+        yield "loss", self.loss
+        yield "learning_rate", self.lr
+        if self.seconds:
+            yield "tokens_per_second", self.tokens / self.seconds
+            yield "step_seconds", self.seconds
+        if self.positions:
+            yield "fill", self.tokens / self.positions
+        if self.peak_bytes is not None:
+            yield "peak_memory_gb", self.peak_bytes / 1e9
+        others = {
+            "gradient_norm": self.grad_norm, "validation_loss": self.validation_loss, "mfu": self.mfu,
+            "seconds_lost": self.seconds_lost,
+        }  # fmt: skip
+        yield from ((name, value) for name, value in others.items() if value is not None)
+
+
+def read(path: Path, offset: int) -> tuple[list[Point], int]:
+    """The points from a byte on, and up to which byte there are whole lines. What is no point is passed over; where the
+    file is shorter, another was begun, which is read from its start. Raises OSError for what is no file."""
+    with open_plain(path) as file:
+        size = file.seek(0, 2)
+        begin = offset if offset <= size else 0
+        file.seek(begin)
+        data = file.read(max(0, MOST - begin))
+    whole = data[: data.rfind(b"\n") + 1]
+    points = (_point(line) for line in whole.splitlines())
+    return [point for point in points if point], begin + len(whole)
+
+
+def _point(line: bytes) -> Point | None:
+    try:
+        return Point.model_validate_json(line) if len(line) <= LONGEST else None
+    except ValidationError:
+        return None

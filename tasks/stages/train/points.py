@@ -1,0 +1,30 @@
+"""The points of a training's curve while it grows: lines of JSON in `measured/train/points.jsonl`.
+
+Its supervisor hands the file on (`tasks.supervise.handed_on`), and the watch shows it in MLflow (`tasks.runs.tracked`).
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from tasks.core.layout import Layout
+
+FILE = "points.jsonl"
+
+
+class Points:
+    """The file of one training. One that goes on from a checkpoint says its steps again, from the first."""
+
+    def __init__(self, layout: Layout) -> None:
+        self.path: Path = layout.measured("train") / FILE
+        self._last = 0
+        self.path.unlink(missing_ok=True)
+
+    def add(self, points: list[dict[str, Any]]) -> None:
+        """Write the points of steps that are not there yet."""
+        new = [point for point in points if point["step"] > self._last]
+        if new:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with self.path.open("a") as file:
+                file.writelines(json.dumps(point) + "\n" for point in new)
+            self._last = new[-1]["step"]

@@ -1,0 +1,38 @@
+"""The base models that stages have fetched: `.hallmark/models/SHA256`, a folder or a GGUF file.
+
+A stage fetches one into a folder of its sandbox. Its supervisor copies it here if it is what the run's parameters say.
+"""
+
+from pathlib import Path
+
+from tasks.core.files import path_digest
+from tasks.core.layout import Layout
+from tasks.supervise import taken
+
+FOLDER = "models"
+
+
+def place(layout: Layout, sha256: str) -> Path:
+    return layout.state / FOLDER / sha256
+
+
+def there(layout: Layout, sha256: str) -> bool:
+    """Whether one is there. Whoever reads it compares its digest."""
+    path = place(layout, sha256)
+    return path.is_file() or (path.is_dir() and any(path.iterdir()))
+
+
+def keep(layout: Layout, sha256: str, box: Path, stage: str) -> None:
+    """Keep the model that a stage left in `box`, unless there is one. Raises Refused as `taken.take`; something else
+    than the model is not kept."""
+    target = place(layout, sha256)
+    if there(layout, sha256):
+        return
+    aside = target.with_name(f".{sha256}.fetched")
+    taken.take(box, sha256, aside, stage)
+    if aside.exists():
+        if path_digest(aside) == sha256:
+            taken.remove(target)
+            aside.rename(target)
+        else:
+            taken.remove(aside)

@@ -1,0 +1,69 @@
+"""Files that a stage writes while it works, handed on to the run's worktree as they grow.
+
+They are bytes that nobody has looked at. What counts is what the stage leaves at its end.
+"""
+
+import os
+import stat
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO
+
+EVERY_SECONDS = 2.0
+MOST = 2**26
+"""Bytes of a file that are handed on."""
+READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+
+
+@contextmanager
+def handing_on(names: Iterable[str], left: Path, target: Path) -> Iterator[None]:
+    """Hand on files of the folder `left`, which the stage may write, to `target` until the block ends."""
+    ended = threading.Event()
+    threads = [threading.Thread(target=_follow, args=(name, left, target, ended), daemon=True) for name in names]
+    for thread in threads:
+        thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        for thread in threads:
+            thread.join()
+
+
+def _follow(name: str, left: Path, target: Path, ended: threading.Event) -> None:
+    """What cannot be read or written is not handed on, and stops no stage."""
+    with suppress(OSError):
+        target.mkdir(parents=True, exist_ok=True)
+        (target / name).unlink(missing_ok=True)
+        inode, going_on = 0, True
+        while going_on:
+            going_on = not ended.wait(EVERY_SECONDS)
+            inode = _more(name, left, target / name, inode)
+
+
+def _more(name: str, left: Path, target: Path, inode: int) -> int:
+    """Append what is new of the file with that inode, whose place another one takes. Returns the inode."""
+    with suppress(OSError), _open(left, name) as file:
+        found = os.fstat(file.fileno())
+        had = target.stat().st_size if found.st_ino == inode else 0
+        if found.st_size > had or found.st_ino != inode:
+            file.seek(had)
+            with target.open("ab" if had else "wb") as grown:
+                grown.write(file.read(MOST - had))
+        return found.st_ino
+    return inode
+
+
+def _open(folder: Path, name: str) -> IO[bytes]:
+    """A plain file of a folder that the stage may exchange: no link is followed. Raises OSError."""
+    place = os.open(folder, READ | os.O_DIRECTORY)
+    try:
+        handle = os.open(name, READ, dir_fd=place)
+    finally:
+        os.close(place)
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise FileNotFoundError(name)
+    return os.fdopen(handle, "rb")
