@@ -1,5 +1,10 @@
-"""Passwords of people in people.yaml, for the embedded default. A password opens the pages; it signs nothing."""
+"""Passwords of people in people.yaml, for the embedded default. A password opens the pages; it signs nothing.
 
+An account is locked after wrong passwords. A browser in which its person has signed in before has tries of its own, so
+that nobody is locked out by strangers (https://owasp.org/www-community/Slow_Down_Online_Guessing_Attacks_with_Device_Cookies).
+"""
+
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -8,10 +13,12 @@ from threading import Lock
 from argon2 import PasswordHasher
 from argon2.exceptions import Argon2Error, InvalidHashError
 from sqlalchemy import Engine, delete, insert, select, update
+from sqlalchemy.engine import Connection
 
-from infra.console.store import ACCOUNTS
+from infra.console.store import ACCOUNTS, DEVICES
 from tasks.core.database import reaching
 from tasks.core.errors import InputError, Refused
+from tasks.core.files import sha256_bytes
 
 SHORTEST, LONGEST = 12, 256
 """Characters of a password."""
@@ -20,6 +27,8 @@ TRIES = 5
 LOCK = timedelta(minutes=1)
 """For how long at first; twice as long after each further try."""
 MOST = timedelta(hours=1)
+KNOWN = timedelta(days=180)
+"""How long a browser is known after the last sign-in there."""
 WRONG = "no such person, or another password; after five wrong ones in a row an account rests for a while"
 """The same whatever it is, so that nobody learns who has an account."""
 
@@ -37,32 +46,65 @@ class Accounts:
             raise InputError(f"expected a password of {SHORTEST} to {LONGEST} characters, got {len(password)}")
         row = {"person": person, "password": self._hasher.hash(password), "failed": 0, "locked_until": None}
         with reaching("the console's database"), self._engine.begin() as connection:
-            connection.execute(delete(ACCOUNTS).where(ACCOUNTS.c.person == person))
+            _forget(connection, person)
             connection.execute(insert(ACCOUNTS).values(row))
 
     def remove(self, person: str) -> bool:
         """Take a person's password away; False where they had none."""
         with reaching("the console's database"), self._engine.begin() as connection:
-            return bool(connection.execute(delete(ACCOUNTS).where(ACCOUNTS.c.person == person)).rowcount)
+            return _forget(connection, person)
 
     def people(self) -> list[str]:
         """Who has a password, sorted."""
         with reaching("the console's database"), self._engine.connect() as connection:
             return sorted(connection.execute(select(ACCOUNTS.c.person)).scalars())
 
-    def require(self, person: str, password: str, now: datetime) -> None:
-        """Raises Refused where the password is not theirs, or the account is locked after too many wrong ones.
+    def require(self, person: str, password: str, now: datetime, device: str = "") -> str:
+        """What the password was compared with, for `Sessions.begin`. Raises Refused where it is not theirs, or the
+        account is locked after too many wrong ones; a known `device` has tries of its own.
 
-        The try is counted before the password is looked at, so that many at once are no way around the lock. An account
-        has one try at a time: of several right ones at once each is forgotten before the next one counts.
+        It takes as long for a locked account, and for nobody's, as for any other. The try is counted before the
+        password is looked at, so that many at once are no way around the lock. An account has one try at a time: of
+        several right ones at once each is forgotten before the next one counts.
         """
         with self._turn(person):
-            kept = self._counted(person, now)
+            known = self._knows(person, device, now)
+            kept = self._counted_there(person, device) if known else self._counted(person, now)
             if not self._fits(kept or self._nobody, password) or kept is None:
                 raise Refused(WRONG)
             with reaching("the console's database"), self._engine.begin() as connection:
                 right = {"failed": 0, "locked_until": None}
                 connection.execute(update(ACCOUNTS).where(ACCOUNTS.c.person == person).values(right))
+            return kept
+
+    def remember(self, person: str, device: str, now: datetime) -> str:
+        """The token of the browser in which somebody has just signed in: the same again, or a new one."""
+        token, moment = (
+            device if self._knows(person, device, now) else secrets.token_urlsafe(32),
+            now.replace(tzinfo=None),
+        )
+        row = {"token_sha256": _digest(token), "person": person, "failed": 0, "seen": moment}
+        with reaching("the console's database"), self._engine.begin() as connection:
+            old = (DEVICES.c.seen < moment - KNOWN) | (DEVICES.c.token_sha256 == row["token_sha256"])
+            connection.execute(delete(DEVICES).where(old))
+            connection.execute(insert(DEVICES).values(row))
+        return token
+
+    def _knows(self, person: str, device: str, now: datetime) -> bool:
+        """Whether a browser is one in which a person has signed in, and has not used up its tries since."""
+        theirs = (DEVICES.c.token_sha256 == _digest(device)) & (DEVICES.c.person == person)
+        with reaching("the console's database"), self._engine.connect() as connection:
+            row = connection.execute(select(DEVICES).where(theirs)).one_or_none()
+        return row is not None and row.failed < TRIES and row.seen >= now.replace(tzinfo=None) - KNOWN
+
+    def _counted_there(self, person: str, device: str) -> str | None:
+        """As `_counted`, for a known browser."""
+        with reaching("the console's database"), self._engine.begin() as connection:
+            there = DEVICES.c.token_sha256 == _digest(device)
+            connection.execute(update(DEVICES).where(there).values(failed=DEVICES.c.failed + 1))
+            return connection.execute(
+                select(ACCOUNTS.c.password).where(ACCOUNTS.c.person == person)
+            ).scalar_one_or_none()
 
     @contextmanager
     def _turn(self, person: str) -> Iterator[None]:
@@ -76,14 +118,14 @@ class Accounts:
             yield
 
     def _counted(self, person: str, now: datetime) -> str | None:
-        """What a password is compared with; None for nobody. Raises Refused for a locked account."""
+        """What a password is compared with; None for nobody and for a locked account."""
         moment = now.replace(tzinfo=None)
         with reaching("the console's database"), self._engine.begin() as connection:
             row = connection.execute(select(ACCOUNTS).where(ACCOUNTS.c.person == person)).one_or_none()
             if row is None:
                 return None
             if row.locked_until and row.locked_until > moment:
-                raise Refused(WRONG)
+                return None
             failed = row.failed + 1
             locked = moment + min(LOCK * 2 ** min(failed - TRIES, 10), MOST) if failed >= TRIES else None
             changed = {"failed": failed, "locked_until": locked}
@@ -95,3 +137,13 @@ class Accounts:
             return self._hasher.verify(kept, password[: LONGEST + 1])
         except (Argon2Error, InvalidHashError):
             return False
+
+
+def _forget(connection: Connection, person: str) -> bool:
+    """Whether there was an account to forget, with the browsers that it knew."""
+    connection.execute(delete(DEVICES).where(DEVICES.c.person == person))
+    return bool(connection.execute(delete(ACCOUNTS).where(ACCOUNTS.c.person == person)).rowcount)
+
+
+def _digest(token: str) -> str:
+    return sha256_bytes(token.encode())

@@ -12,7 +12,7 @@ from starlette.responses import HTMLResponse, Response
 from infra.console import answers
 from infra.console.accounts import Accounts
 from infra.console.oidc.settings import SignInBy
-from infra.console.rates import A_MINUTE, Rates
+from infra.console.rates import A_MINUTE, Queue, Rates
 from infra.console.sessions import Session, Sessions
 from infra.console.site import Here, Site
 from infra.console.store import open_store
@@ -43,7 +43,7 @@ class Context:
         engine = open_store(site.state)
         self.sign_in_by = sign_in_by
         self.site, self.accounts, self.sessions = site, Accounts(engine), Sessions(engine)
-        self.rates = Rates(A_MINUTE)
+        self.rates, self.signing_in = Rates(A_MINUTE), Queue()
         self.secure, self.cookie = urlsplit(site.origin).scheme == "https", cookie_of(site.origin)
         self._templates = answers.environment()
 

@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.status import HTTP_303_SEE_OTHER
 
+from infra.console.accounts import KNOWN
 from infra.console.context import Context, Visitor
 from infra.console.sessions import LONGEST
 from tasks.core.errors import InputError, Refused
@@ -20,18 +21,17 @@ def serve(app: FastAPI, context: Context) -> None:
         return form(context, request, next)
 
     @app.post("/sign-in", include_in_schema=False)
-    def sign_in(
+    async def sign_in(
         request: Request, person: Annotated[str, Form(max_length=200)], password: Annotated[str, Form()],
         next: Annotated[str, Form()] = "/",
     ) -> Response:  # fmt: skip
         if not context.sign_in_by.passwords:
             return form(context, request, next, 403, wrong="nobody signs in with a password here")
+        device = request.cookies.get(device_of(context), "")
         try:
-            context.accounts.require(person, password, datetime.now(UTC))
-            context.here().person(person)
+            return await context.signing_in.run(lambda: _signed_in(context, person, password, device, next))
         except (InputError, Refused) as error:
             return form(context, request, next, 403, wrong=str(error), known=person)
-        return let_in(context, person, next)
 
     @app.post("/sign-out", include_in_schema=False)
     def sign_out(
@@ -44,15 +44,28 @@ def serve(app: FastAPI, context: Context) -> None:
         return answer
 
 
-def let_in(context: Context, person: str, where: str) -> Response:
-    """Begin a session, and lead to a page of this console."""
-    return seat(context, RedirectResponse(own(where), HTTP_303_SEE_OTHER), person, datetime.now(UTC))
-
-
-def seat(context: Context, answer: Response, person: str, now: datetime) -> Response:
-    """Begin a session, and hand its cookie out with an answer."""
+def _signed_in(context: Context, person: str, password: str, device: str, where: str) -> Response:
+    """Begin a session, and lead to a page of this console. Raises InputError or Refused for who is not let in."""
+    now = datetime.now(UTC)
+    kept = context.accounts.require(person, password, now, device)
+    context.here().person(person)
+    answer = seat(context, RedirectResponse(own(where), HTTP_303_SEE_OTHER), person, now, kept)
     answer.set_cookie(
-        context.cookie, context.sessions.begin(person, now), max_age=int(LONGEST.total_seconds()),
+        device_of(context), context.accounts.remember(person, device, now), max_age=int(KNOWN.total_seconds()),
+        path="/", secure=context.secure, httponly=True, samesite="strict",
+    )  # fmt: skip
+    return answer
+
+
+def device_of(context: Context) -> str:
+    """The name of the cookie by which a browser is known."""
+    return f"{context.cookie}-device"
+
+
+def seat(context: Context, answer: Response, person: str, now: datetime, password: str | None = None) -> Response:
+    """Begin a session, and hand its cookie out with an answer. Raises as `Sessions.begin`."""
+    answer.set_cookie(
+        context.cookie, context.sessions.begin(person, now, password), max_age=int(LONGEST.total_seconds()),
         path="/", secure=context.secure, httponly=True, samesite="strict",
     )  # fmt: skip
     return answer

@@ -7,8 +7,9 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Engine, delete, insert, select, update
 
-from infra.console.store import SESSIONS
+from infra.console.store import ACCOUNTS, SESSIONS
 from tasks.core.database import reaching
+from tasks.core.errors import Refused
 from tasks.core.files import sha256_bytes
 
 IDLE = timedelta(minutes=30)
@@ -43,14 +44,18 @@ class Sessions:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    def begin(self, person: str, now: datetime) -> str:
-        """The token of a new session."""
+    def begin(self, person: str, now: datetime, password: str | None = None) -> str:
+        """The token of a new session. Raises Refused where `password`, as the account had it when it was compared, is
+        not the account's any more: it was taken away or changed meanwhile."""
         token, moment = secrets.token_urlsafe(32), now.replace(tzinfo=None)
         row = {
             "token_sha256": _digest(token), "person": person, "form_token": secrets.token_urlsafe(32),
             "began": moment, "seen": moment,
         }  # fmt: skip
         with reaching("the console's database"), self._engine.begin() as connection:
+            theirs = select(ACCOUNTS.c.password).where(ACCOUNTS.c.person == person)
+            if password is not None and connection.execute(theirs).scalar_one_or_none() != password:
+                raise Refused("the password was taken away or changed meanwhile; sign in again")
             connection.execute(delete(SESSIONS).where(SESSIONS.c.began < moment - LONGEST))
             connection.execute(insert(SESSIONS).values(row))
         return token

@@ -16,6 +16,14 @@ ACCOUNTS = Table(
     Column("failed", Integer, nullable=False, default=0),  # wrong passwords since the last right one
     Column("locked_until", DateTime),
 )
+DEVICES = Table(  # browsers in which somebody has signed in before: nobody else can lock them out there
+    "devices",
+    METADATA,
+    Column("token_sha256", String, primary_key=True),
+    Column("person", String, nullable=False, index=True),
+    Column("failed", Integer, nullable=False, default=0),  # wrong passwords there since the last right one
+    Column("seen", DateTime, nullable=False),
+)
 SESSIONS = Table(
     "sessions",
     METADATA,

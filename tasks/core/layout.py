@@ -8,10 +8,17 @@ evidence/   what each gate looked at, committed on the run's ref
 """
 
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
 BY_HAND = "by-hand"
+EXPERIMENT = "experiment"
+"""The risk tier that asks nobody, and whose models can never be promoted."""
+EXPERIMENTS = "experiments"
+"""Folder of the state for what experiments keep and make: nobody has looked at their code."""
+KEPT_AT = "HALLMARK_KEPT_AT"
+"""Environment variable: where a stage that runs without a sandbox keeps what outlives its run."""
 
 
 @dataclass(frozen=True)
@@ -93,11 +100,35 @@ class Layout:
         """Where promotion keeps a base model that releases are adapters of: `tasks.registry.promote.bases`."""
         return self.state / "bases" / sha256
 
+    @property
+    def by_hand(self) -> bool:
+        """Whether it is a developer's checkout, not the worktree of a run."""
+        return self.root.resolve() == self.state.parent
+
+    @property
+    def is_apart(self) -> bool:
+        """Whether it is an experiment's worktree: what its stages make and keep, no other run ever takes. What stands
+        in for a checkout (`tasks.scratch`) is apart as it is."""
+        scratch = EXPERIMENTS in self.state.parts or self.state.name in self.state.parent.parts
+        if self.by_hand or scratch or not self.authority.is_file():
+            return False
+        return bool(json.loads(self.authority.read_bytes())["tier"] == EXPERIMENT)
+
+    @property
+    def world(self) -> Path:
+        """Where that lies which stages of this run make and keep: the state, or the experiments' part of it."""
+        return self.state / EXPERIMENTS if self.is_apart else self.state
+
+    @property
+    def keeps(self) -> Path:
+        """The same as a stage finds it. In a sandbox it is mounted in place of the state."""
+        return Path(os.environ.get(KEPT_AT) or self.state)
+
     def kept(self, folder: str, stage: str) -> Path:
-        """Where a stage keeps something between runs: below the digest of its code, so that other code, which may be
-        anybody's, leaves nothing there. Work by hand, whose code nobody has looked at, keeps its own."""
-        by = str(json.loads(self.stages.read_bytes())[stage]) if self.root.resolve() != self.state.parent else BY_HAND
-        return self.state / folder / by
+        """Where a stage keeps something between runs, as it finds it: below the digest of its code, so that other code,
+        which may be anybody's, leaves nothing there. Work by hand, whose code nobody has looked at, keeps its own."""
+        by = BY_HAND if self.by_hand else str(json.loads(self.stages.read_bytes())[stage])
+        return self.keeps / folder / by
 
     def locate(self, path: str) -> Path:
         """A file that settings name: relative to the worktree, or, where it is not committed, to the checkout."""
@@ -119,3 +150,8 @@ def home(root: Path) -> Path:
     if root.parent.name == "runs" and root.parent.parent.name == ".hallmark":
         return root.parent.parent
     return root / ".hallmark"
+
+
+def is_of_experiments(state: Path) -> bool:
+    """Whether a folder is where experiments keep things: no setting of the environment is meant for them."""
+    return state.name == EXPERIMENTS

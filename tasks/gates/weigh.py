@@ -98,6 +98,7 @@ def _claim(signed: Signed, own: Case, case: Case, governance: Governance, now: d
         time=signed.time,
         recorded=signed.entry.time,
         now=now,
+        asked=own.entry.time,
         deadline=deadline(own, governance.policy.gate(case.evidence.tier, case.evidence.gate)),
         closed=next(iter(closings), None),
     )

@@ -100,7 +100,7 @@ def _record(layout: Layout, place: Place, person: str, reason: str, ledger: Ledg
         raise Refused(f"files of the run disagree about the source of record {place.record_id}; nothing is shown")
     texts = [record["labelled_by"], *(turn["content"] for turn in record["messages"])]
     tokens = {token for text in texts for token in IN_TEXT.findall(text)}
-    values = open_vault(layout.state).reveal(tokens, looks.at_tokens(ledger, record["record_id"], person, reason))
+    values = open_vault(layout.world).reveal(tokens, looks.at_tokens(ledger, record["record_id"], person, reason))
     return Shown(
         **place._asdict(),
         messages=[turn | {"content": _spelled_out(turn["content"], values)} for turn in record["messages"]],

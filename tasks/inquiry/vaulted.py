@@ -10,6 +10,6 @@ from tasks.sources.vault import open_vault
 
 def unknown_tokens(layout: Layout) -> int:
     """How many tokens of the run the vault does not know. Raises InputError for a vault without its key."""
-    vault = open_vault(layout.state)
+    vault = open_vault(layout.world)
     path = layout.stage("ingest") / "tokens.parquet"
     return sum(len(vault.missing(batch["token"].to_pylist())) for batch in batches(path))

@@ -11,10 +11,11 @@ from tasks.core.config import Frozen
 from tasks.core.document import Document
 from tasks.core.errors import InputError, Refused
 from tasks.core.graph import GATES
+from tasks.core.layout import EXPERIMENT
 from tasks.core.params.base_model import BaseModelParams
 from tasks.core.params.values import Name, Sha256, Text
 from tasks.policy.gate_rules import AUDITOR, LOCAL, Check, Escalate, Gate, Hours, Role, Waive
-from tasks.trust.gate_statement import EXPERIMENT, GateName
+from tasks.trust.gate_statement import GateName
 
 __all__ = ["LOCAL", "Check", "Escalate", "Gate", "Policy", "Role", "Tier", "Waive"]
 

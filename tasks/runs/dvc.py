@@ -21,7 +21,7 @@ from tasks.core import graph
 from tasks.core.config import Frozen
 from tasks.core.errors import InputError, Late, Unavailable
 from tasks.core.files import write_bytes
-from tasks.core.layout import Layout
+from tasks.core.layout import EXPERIMENTS, Layout
 from tasks.core.processes import runs
 from tasks.core.progress import duration
 from tasks.runs import dvc_lock, dvc_told
@@ -96,7 +96,7 @@ def configure(layout: Layout) -> None:
     """
     _put_ours(layout)
     path = layout.root / ".dvc" / "config.local"
-    cache = os.path.relpath(layout.state / "cache", path.parent.resolve())
+    cache = os.path.relpath(layout.world / "cache", path.parent.resolve())
     settings = ConfigObj(str(path), encoding="utf-8")
     before = settings.dict()
     settings.setdefault("cache", {}).update({"dir": cache, "type": "reflink,copy"})
@@ -271,6 +271,8 @@ def _take_remotes(layout: Layout) -> None:
                 local["remote"][name] = dict(remote)
         for remote in local["remote"].values():
             remote |= _compared(remote.get("url", ""))
+            if layout.is_apart:
+                remote["url"] = f"{remote['url'].rstrip('/')}/{EXPERIMENTS}"
 
 
 def _compared(url: str) -> dict[str, bool]:

@@ -51,7 +51,7 @@ def drop_wrong(layout: Layout, stage: str, lock: Mapping[str, Any], left: Digest
 
 def drop_odd(layout: Layout) -> None:
     """Remove what is neither a file nor a folder: DVC would wait for a pipe for ever."""
-    for folder, _, names in os.walk(_place(layout)):
+    for folder, _, names in os.walk(_place(layout.world)):
         for path in (Path(folder, name) for name in names):
             with suppress(FileNotFoundError):  # DVC may be at work there for another run
                 if not stat.S_ISREG(path.lstat().st_mode):
@@ -86,11 +86,12 @@ def _object(layout: Layout, md5: str) -> Path:
     bare = md5.removesuffix(".dir")
     if not MD5.fullmatch(bare):
         raise ValueError(f"{md5!r} is no MD5")
-    return _place(layout) / bare[:2] / md5[2:]
+    own, others = (_place(world) / bare[:2] / md5[2:] for world in (layout.world, layout.state))
+    return own if own.exists() else others
 
 
-def _place(layout: Layout) -> Path:
-    return layout.state / "cache" / "files" / "md5"
+def _place(world: Path) -> Path:
+    return world / "cache" / "files" / "md5"
 
 
 def _there(path: Path) -> bool:

@@ -53,18 +53,20 @@ def resolve(params: Params, ledger: Ledger, governance: Governance, layout: Layo
     named = sources.load(governance.folder)
     suites = sources.load_suites(governance.folder, named)
     require_adopted(named, suites, params, ledger, governance)
-    resolved = resolve_sources(named, layout.root, ledger.now().date(), vault_keys.load(layout.state).fingerprint)
     authority = Authority(
         gate_public_keys=[key.public_key for key in governance.keys_of("gate") if key.revoked_as_of is None],
         policy_sha256=policy.digest(),
         environment=policy.environment,
         tier=params.use_case.risk_tier,
     )
+    files.write_json(layout.authority, authority.model_dump(mode="json"))  # which says whose vault it is
+    if layout.is_apart:
+        vault_keys.create(layout.world)
+    resolved = resolve_sources(named, layout.root, ledger.now().date(), vault_keys.load(layout.world).fingerprint)
     files.write_json(layout.sources, resolved.model_dump(mode="json"))
     files.write_json(layout.suites, suites.model_dump(mode="json"))
     code.write(layout)
     files.write_json(layout.code, {"tree_sha256": tree_sha256})
-    files.write_json(layout.authority, authority.model_dump(mode="json"))
     champion.write(layout, champion.current(ledger, governance, params.use_case.name))
 
 

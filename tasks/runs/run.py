@@ -23,6 +23,8 @@ from tasks.runs.repository import Repository
 from tasks.runs.request import NO_RUN, RunRequest, checked_run_id
 from tasks.runs.resolve import read_params, resolve
 from tasks.runs.tree import Tree
+from tasks.sources import sources
+from tasks.sources.sources import load_resolved
 from tasks.trust import dsse
 from tasks.versions import versions
 
@@ -79,7 +81,8 @@ class Run:
                 f"run {self.id} was asked for at commit {self.request.commit[:12]}, and its worktree has other files "
                 f"now: {', '.join(changed[:5])}; start a new run"
             )
-        if self.governance().policy.tier(self.params.use_case.risk_tier).gates:
+        read = [item.source.classification for item in load_resolved(self.layout.sources).sources]
+        if versions.are_asked(self.governance(), self.params.use_case.risk_tier, read):
             versions.require(self.ledger(), self.governance(), asked.sha256, self.request.commit)
         records.resolved(self.ledger(), self.layout, self.id)
         declarations.require(self.ledger(), self.governance(), self.declared())
@@ -177,12 +180,13 @@ def create(root: Path, request: RunRequest, envelope: asking.Envelope | None = N
         )
     dvc.require_our_graph(layout)
     params, text = read_params(_params_file(checkout, layout, asked.request), request.changes)
-    if governed.policy.tier(params.use_case.risk_tier).gates:  # of the commit that was signed for, whatever HEAD is
+    read = [source.classification for source in sources.load(governed.folder).sources]
+    if versions.are_asked(governed, params.use_case.risk_tier, read):  # of the commit that was signed for
         versions.require(ledger, governed, code.sha256, asked.request.commit)
     files.write_bytes(layout.params, text.encode())
     dvc_lock.begin(layout.root)
-    dvc.configure(layout)
     resolve(params, ledger, governed, layout, code.sha256)
+    dvc.configure(layout)
     # Written last, so without it what lies there was interrupted and holds nothing finished.
     dsse.write(layout.request, asked.envelope)
     run = Run(asked, layout, params, checkout)

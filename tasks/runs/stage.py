@@ -80,7 +80,11 @@ def _known(
 ) -> list[SignedRecord]:
     """The records of this very work, that of this run first."""
     inputs = stage_record.inputs_digest(stage, read)
-    own = known if known and kept.is_of(known, inputs, by.boxed) and known.said.tree_sha256 == _tree(layout) else None
+    own = (
+        known
+        if known and kept.is_of(known, layout, inputs, by.boxed) and known.said.tree_sha256 == _tree(layout)
+        else None
+    )
     return [record for record in (own, kept.find(layout, stage, read, by.lines, by.boxed)) if record]
 
 
@@ -103,6 +107,9 @@ def _taken(layout: Layout, record: SignedRecord) -> bool:
     if lock is None or not dvc_cache.restore(layout, stage, lock, record.left):
         return False
     dvc_lock.put(layout.root, stage, lock)
+    if layout.is_apart:
+        dvc.commit(layout, stage)  # a copy of its own of what another run may have made
+        kept.keep_lock(layout, record, lock)
     return True
 
 

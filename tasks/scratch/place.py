@@ -20,14 +20,14 @@ from ruamel.yaml import YAML
 
 import tasks
 from tasks.core import code, files
-from tasks.core.layout import Layout
+from tasks.core.layout import EXPERIMENT, Layout
 from tasks.core.params.params import Params
 from tasks.gates import statement
 from tasks.policy.governance import Governance
 from tasks.runs import stand_in
 from tasks.supervise import kept
 from tasks.trust import keys
-from tasks.trust.gate_statement import EXPERIMENT, Authority
+from tasks.trust.gate_statement import Authority
 
 CODE = Path(tasks.__file__).parent
 READY = "ready"

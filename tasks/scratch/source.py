@@ -4,12 +4,12 @@ from collections.abc import Iterator
 
 from tasks.consent import consent, withdrawals
 from tasks.core.errors import InputError, Refused, Unavailable
-from tasks.core.layout import Layout
+from tasks.core.layout import EXPERIMENT, Layout
 from tasks.core.params.params import Params
 from tasks.ledger.ledger import Ledger
 from tasks.policy.governance import Governance
 from tasks.runs import foretold
-from tasks.trust.gate_statement import EXPERIMENT, GateStatement, read_authority, verify_gate
+from tasks.trust.gate_statement import GateStatement, read_authority, verify_gate
 
 
 def newest(params: Params, layout: Layout) -> Layout:

@@ -19,6 +19,7 @@ from sqlalchemy.engine import Connection
 
 from tasks.core import database, journals, migrations
 from tasks.core.errors import InputError, Refused
+from tasks.core.layout import is_of_experiments
 from tasks.core.migrations import Schema
 from tasks.sources import vault_keys
 from tasks.sources.vault_keys import VaultKeys
@@ -156,7 +157,8 @@ def exists(state: Path) -> bool:
 
 
 def _engine(state: Path) -> Engine:
-    if configured := os.environ.get(VARIABLE):
+    configured = os.environ.get(VARIABLE)
+    if configured and not is_of_experiments(state):
         return database.postgres(database.postgres_url(configured, VARIABLE), ADVISORY_LOCK)
     _move(state)
     return _private(state / FILE)

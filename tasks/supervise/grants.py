@@ -8,7 +8,7 @@ from pathlib import Path
 from tasks.core import config
 from tasks.core.errors import InputError, Refused
 from tasks.core.files import read_json, tree_digest
-from tasks.core.layout import Layout
+from tasks.core.layout import KEPT_AT, Layout
 from tasks.sources import sources, vault_keys
 from tasks.stages.train import points
 from tasks.stages.train.base.model_files import FILES, is_part_of_a_model
@@ -73,9 +73,21 @@ def of(stage: str) -> Grant:
 def variables(stage: str, layout: Layout, environment: Environment, online: bool) -> dict[str, str]:
     """The variables that a stage is given, of those that there are."""
     grant = of(stage)
+    environment = _meant_for(layout, environment)
     names = {*EVERY, *grant.names(layout), *(ONLINE if online else ())}
     begin = (*BEGIN, *grant.given, *(grant.given_online if online else ()))
     return {name: value for name, value in environment.items() if name in names or name.startswith(begin)}
+
+
+def without_sandbox(layout: Layout, environment: Environment) -> dict[str, str]:
+    """All variables for a stage that runs as it is."""
+    return {**_meant_for(layout, environment), KEPT_AT: str(layout.world)}
+
+
+def _meant_for(layout: Layout, environment: Environment) -> Environment:
+    """An experiment has a vault of its own, whatever the environment names."""
+    names = (vault_keys.VARIABLE, vault_keys.DATABASE) if layout.is_apart else ()
+    return {name: value for name, value in environment.items() if name not in names}
 
 
 def outside(stage: str, layout: Layout, online: bool) -> list[Path]:
@@ -139,7 +151,7 @@ def _kept_by_ingest(layout: Layout) -> Iterator[Path]:
 
 def _reads_elsewhere(layout: Layout, environment: Environment) -> bool:
     resolved = sources.load_resolved(layout.sources).sources
-    return bool(environment.get(vault_keys.DATABASE)) or any(
+    return bool(_meant_for(layout, environment).get(vault_keys.DATABASE)) or any(
         "://" in sources.expand(item.source.location) for item in resolved
     )
 

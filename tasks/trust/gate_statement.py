@@ -14,14 +14,12 @@ from tasks.core.config import Frozen
 from tasks.core.document import Document
 from tasks.core.errors import InputError, Refused
 from tasks.core.files import read_json, tree_digest
-from tasks.core.layout import Layout
+from tasks.core.layout import EXPERIMENT, Layout
 from tasks.core.params.values import Sha256
 from tasks.trust import dsse
 
 PREDICATE_TYPE = "urn:hallmark:gate:v1"
 ANYTHING = "*"
-EXPERIMENT = "experiment"
-"""The risk tier that asks nobody, and whose models can never be promoted."""
 GateName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 """Which gates there are is what the policy in force at the time says."""
 

@@ -50,6 +50,9 @@ class Environment(Frozen):
     platform: str
     packages: Sha256
     """Of the names and versions of all packages that were installed."""
+    experiment: bool = False
+    """Whether the run was an experiment, whose code nobody had to look at: no other run takes what it made. False where
+    a version computed it that did not say."""
 
 
 class StageRecord(Document):

@@ -92,8 +92,14 @@ def standing(ledger: Ledger, governance: Governance, tree_sha256: str) -> Standi
     return Standing(signed, lacking(governance.policy.changes.code, signed), withdrawn)
 
 
+def are_asked(governance: Governance, tier: str, classifications: Iterable[str]) -> bool:
+    """Whether a run needs code that was signed off: one of a tier with gates, and one that reads sources which are not
+    public, whatever its tier. `classifications` are those of its sources. Raises InputError for an unknown tier."""
+    return bool(governance.policy.tier(tier).gates) or any(each != "public" for each in classifications)
+
+
 def require(ledger: Ledger, governance: Governance, tree_sha256: str, commit: str) -> None:
-    """Raises Refused where a governed run may not be made of a version."""
+    """Raises Refused where a run that needs code that was signed off may not be made of a version."""
     if governance.local:
         return
     if not governance.policy.changes.code:

@@ -21,7 +21,7 @@ from tasks.core import code
 from tasks.core.errors import Refused
 from tasks.core.files import write_json
 from tasks.core.graph import RUNS
-from tasks.core.layout import Layout
+from tasks.core.layout import EXPERIMENT, EXPERIMENTS, Layout
 from tasks.supervise import box, shell, taken
 from tasks.supervise.box import Box
 from tests.boundary.stage_of import ROOT, a_run, as_it_is, bring, sparse
@@ -77,6 +77,7 @@ def grown(folder: Path) -> Layout:
     (layout.root / "data.csv").write_text("text,label\na,b\n")
     layout.params.write_text(f"data: {{}}\nuse_case: {{name: t}}\nbase_model: {{hub: a/b, sha256: {'0' * 64}}}\n")
     write_json(layout.champion, {"payload": "releases/a-1/payload"})
+    write_json(layout.authority, {"tier": "low"})
     write_json(
         layout.sources,
         {
@@ -128,6 +129,22 @@ def test_no_path_of_a_stage_leads_to_what_another_keeps(
     made = shell._box(stage, layout, tmp_path / "place")
     _, found = reached(made, layout.state, ["/proc", "/sys", *SYSTEM])
     assert found == MAY.get("predict@base" if stage.startswith("predict") else stage, set())
+
+
+@pytest.mark.attack(
+    rights="stage", stopped="a stage of an experiment sees the world of experiments in place of the others'"
+)
+def test_no_path_of_an_experiment_leads_to_the_vault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shell.shown, "require_code", lambda *_: None)
+    monkeypatch.setattr(shell.shown.code, "files_of", lambda *_: [])
+    layout = grown(tmp_path / "grown")
+    write_json(layout.authority, {"tier": EXPERIMENT})
+    for name in MAY["ingest"]:
+        (layout.world / name).parent.mkdir(parents=True)
+        (layout.world / name).write_text("the experiments' own")
+    made = shell._box("ingest", layout, tmp_path / "place")
+    _, found = reached(made, layout.state, ["/proc", "/sys", *SYSTEM])
+    assert found == {f"{EXPERIMENTS}/{name}" for name in MAY["ingest"]}
 
 
 @pytest.mark.attack(rights="stage", stopped="a stage sees what is mounted in its sandbox")

@@ -203,7 +203,7 @@ DEEP = b"[" * 200_000
 ], ids=["deep", "a pipe", "a folder", "large", "without end"])  # fmt: skip
 def test_a_record_of_places_that_is_none_is_nothing(layout: Layout, plant: Callable[[Path], object]) -> None:
     record: Any = SimpleNamespace(said=SimpleNamespace(taken_from=None), sha256="0" * 64)
-    path = kept._lock(layout, record)
+    path = kept._lock(layout.world, record)
     path.parent.mkdir()
     plant(path)
     assert kept.lock_of(layout, record) is None

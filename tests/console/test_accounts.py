@@ -1,16 +1,19 @@
 """Passwords and sessions: what they open, for how long, and what locks them."""
 
+import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from threading import Event
 
 import pytest
 from argon2 import PasswordHasher
 from sqlalchemy import select
 
 from infra.console import accounts as accounts_module
-from infra.console.accounts import LOCK, MOST, TRIES, WRONG, Accounts
+from infra.console.accounts import KNOWN, LOCK, MOST, TRIES, WRONG, Accounts
+from infra.console.rates import Queue, TooMany
 from infra.console.sessions import IDLE, LONGEST, Sessions
 from infra.console.store import ACCOUNTS, SESSIONS, open_store
 from tasks.core.errors import InputError, Refused
@@ -140,3 +143,72 @@ def test_sessions_end_one_by_one_and_all_of_a_person(tmp_path: Path) -> None:
     assert sessions.find(other, NOW) is not None and sessions.find("", NOW) is None
     one, two = sessions.find(other, NOW), Sessions(open_store(tmp_path)).begin("bea", NOW)
     assert one is not None and not sessions.find(two, NOW).owns(one.form_token), "a form is of one session"
+
+
+@pytest.mark.attack(rights="visitor", stopped="nobody is locked out of a browser in which they have signed in before")
+def test_a_known_browser_has_tries_of_its_own(accounts: Accounts) -> None:
+    accounts.require("ada", PASSWORD, NOW)
+    device = accounts.remember("ada", "", NOW)
+    for _ in range(TRIES):
+        with pytest.raises(Refused, match=WRONG):
+            accounts.require("ada", "a stranger's try", NOW)
+    with pytest.raises(Refused, match=WRONG):
+        accounts.require("ada", PASSWORD, NOW)
+    accounts.require("ada", PASSWORD, NOW, device)
+    assert accounts.remember("ada", device, NOW) == device
+    for _ in range(TRIES):
+        with pytest.raises(Refused, match=WRONG):
+            accounts.require("ada", "tried there", NOW, device)
+    for _ in range(TRIES):
+        with pytest.raises(Refused, match=WRONG):
+            accounts.require("ada", "tried there", NOW)
+    with pytest.raises(Refused, match=WRONG):
+        accounts.require("ada", PASSWORD, NOW, device)
+
+
+def test_a_browser_is_known_for_its_person_alone_and_until_the_password_changes(accounts: Accounts) -> None:
+    accounts.put("bea", PASSWORD)
+    device = accounts.remember("ada", "", NOW)
+    assert accounts._knows("ada", device, NOW) and not accounts._knows("bea", device, NOW)
+    assert not accounts._knows("ada", device, NOW + KNOWN + timedelta(seconds=1))
+    accounts.put("ada", PASSWORD)
+    assert not accounts._knows("ada", device, NOW)
+
+
+@pytest.mark.attack(rights="visitor", stopped="a locked account is answered as slowly as any other")
+@pytest.mark.parametrize("person", ["ada", "nobody", "locked"])
+def test_every_try_takes_a_hash(accounts: Accounts, monkeypatch: pytest.MonkeyPatch, person: str) -> None:
+    accounts.put("locked", PASSWORD)
+    for _ in range(TRIES):
+        with pytest.raises(Refused, match=WRONG):
+            accounts.require("locked", "wrong password", NOW)
+    hashed = []
+    monkeypatch.setattr(accounts, "_fits", lambda kept, _: hashed.append(kept) or False)
+    with pytest.raises(Refused, match=WRONG):
+        accounts.require(person, "wrong password", NOW)
+    assert len(hashed) == 1 and hashed[0].startswith("$argon2id$")
+
+
+@pytest.mark.attack(rights="visitor", stopped="a sign-in that is under way does not survive a revoked password")
+@pytest.mark.parametrize("meanwhile", ["revoked", "changed"])
+def test_a_password_that_goes_meanwhile_opens_no_session(accounts: Accounts, tmp_path: Path, meanwhile: str) -> None:
+    kept, sessions = accounts.require("ada", PASSWORD, NOW), Sessions(open_store(tmp_path))
+    accounts.remove("ada") if meanwhile == "revoked" else accounts.put("ada", PASSWORD)
+    with pytest.raises(Refused, match="taken away or changed meanwhile"):
+        sessions.begin("ada", NOW, kept)
+    assert sessions.open(NOW) == []
+
+
+@pytest.mark.attack(rights="visitor", stopped="sign-ins wait for threads of their own, and only so many")
+def test_sign_ins_take_no_thread_that_makes_pages() -> None:
+    queue, go_on = Queue(together=2, waiting=3), Event()
+
+    async def flood() -> list[object]:
+        asked = [asyncio.create_task(queue.run(go_on.wait)) for _ in range(20)]
+        await asyncio.sleep(0)
+        go_on.set()
+        return list(await asyncio.gather(*asked, return_exceptions=True))
+
+    answers = asyncio.run(flood())
+    assert answers.count(True) == 5 and sum(isinstance(each, TooMany) for each in answers) == 15
+    assert asyncio.run(queue.run(lambda: 1)) == 1

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
 from fastapi import FastAPI
 from joserfc import jwt
 from joserfc.jwk import RSAKey
@@ -177,6 +178,16 @@ def test_a_token_that_the_provider_did_not_sign(client: TestClient, lying: Lying
     stays_out(client, come_back(client, leave(client, lying)), "it is not signed by its keys")
     lying.token = lying.signed
     assert come_back(client, leave(client, lying)).status_code == 200, "and one that it did sign"
+
+
+@pytest.mark.attack(rights="visitor", stopped="a provider's key of RSA has at least 2,048 bits")
+@pytest.mark.filterwarnings("ignore::joserfc.errors.SecurityWarning")
+def test_a_short_key_of_the_provider_signs_nobody_in(
+    client: TestClient, lying: Lying, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    short = RSAKey.import_key(rsa.generate_private_key(65537, 1024), {"kid": "its-own"})
+    monkeypatch.setattr(lying, "key", short)
+    stays_out(client, come_back(client, leave(client, lying)), "gives out no key of EC, or of RSA with 2,048 bits", 503)
 
 
 class FromNow(int):

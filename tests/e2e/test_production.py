@@ -111,6 +111,8 @@ def test_a_run_goes_to_production_once_everybody_has_signed(production: Producti
     hallmark("data", "adopt", "--as", "data-owner", *LOOKED)
     hallmark("card", "adopt", "--as", "product-owner", *LOOKED)
     assert "is no version that was signed off" in hallmark(*run, code=1)
+    trial = hallmark(*run, "--set", "use_case.risk_tier=experiment", code=1)
+    assert "is no version that was signed off" in trial, "its source is not public"
     hallmark("code", "adopt", "--as", "risk-officer", *LOOKED)
     taken_back(hallmark)
     released(hallmark)

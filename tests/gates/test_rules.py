@@ -171,6 +171,7 @@ CASES = [
     Case("closed", "takes no more decisions", arrange=closed, released=False),
     Case("late", "the deadline of gate data passed", late=20, signed=False, released=False),
     Case("dated_ahead", "it says that it was signed on", late=0.01, signed=False),
+    Case("dated_back", "before its gate was asked", late=-0.01, signed=False, released=False),
     Case("complete", "a waiver needs a reason", "both", WAIVER, short(), signed=False),
     Case(
         "figure", "check 'enough rows' came out differently", "both", WAIVER, waivable_by_rows, 1,

@@ -143,3 +143,17 @@ def signed(who: str, time: datetime) -> Version:
     return Version(
         verb="adopt", tree_sha256=TREE, commit=COMMIT, environment="production", person=who, reason="x", time=time
     )
+
+
+@pytest.mark.attack(rights="commit", stopped="code that nobody signed off reads public sources alone, in any tier")
+@pytest.mark.parametrize(
+    ("tier", "classifications", "asked"),
+    [
+        ("low", ["public"], True), ("experiment", ["public"], False), ("experiment", ["public", "internal"], True),
+        ("experiment", [], False),
+    ],
+)  # fmt: skip
+def test_an_experiment_with_sources_that_are_not_public_needs_it_too(
+    house: House, tier: str, classifications: list[str], asked: bool
+) -> None:
+    assert versions.are_asked(house.governance, tier, classifications) is asked

@@ -1,6 +1,7 @@
 """What an ID token has to say (OpenID Connect Core 1.0, section 3.1.3.7) before anybody is signed in by it."""
 
 import re
+from base64 import urlsafe_b64decode
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -14,6 +15,8 @@ ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES
 """Signatures with a private key of the provider. Neither `none`, nor HS*, whose key its verifier has too."""
 KINDS = ("RSA", "EC")
 """Of keys."""
+LEAST_BITS = 2048
+"""Of an RSA key (NIST SP 800-131A): a shorter one can be worked out."""
 LEEWAY = 60
 """Seconds by which clocks may differ."""
 LONGEST = 600
@@ -31,9 +34,18 @@ def subject(token: str, keys: Any, issuer: str, client_id: str, nonce: str, now:
 
 def _key_set(keys: Any) -> KeySet:
     try:
-        return KeySet.import_key_set({"keys": [each for each in keys["keys"] if each.get("kty") in KINDS]})
+        return KeySet.import_key_set({"keys": [each for each in keys["keys"] if _counts(each)]})
     except (JoseError, AttributeError, KeyError, TypeError, ValueError):
-        raise Unavailable("the sign-in's provider gives out no key of RSA or EC to verify its tokens with") from None
+        raise Unavailable(
+            f"the sign-in's provider gives out no key of EC, or of RSA with {LEAST_BITS:,} bits, for its tokens"
+        ) from None
+
+
+def _counts(key: Mapping[str, Any]) -> bool:
+    if key.get("kty") == "RSA":
+        modulus = urlsafe_b64decode(str(key.get("n", "")) + "==")
+        return int.from_bytes(modulus).bit_length() >= LEAST_BITS
+    return key.get("kty") in KINDS
 
 
 def _signed(token: str, keys: KeySet) -> Mapping[str, Any]:

@@ -7,6 +7,7 @@ dataset.py    what a data gate looked at, source by source
 runs.py       every run of this checkout, and one
 artefacts.py  every file that the stages of a run left, as it was signed
 training.py   the loss of a training
+hearing.py    who may see what the code of a run says in words of its own
 log.py        what a run logged, for who may read it
 compared.py   what differs between two runs, and a form that picks them
 evaluation.py what came out of an evaluation, with intervals

@@ -7,37 +7,43 @@ one machine's clock and has none.
 from pathlib import Path
 
 from infra.console.site import Here
-from infra.console.views import looked_at
+from infra.console.views import hearing, looked_at
 from tasks.core.errors import InputError
 from tasks.core.layout import Layout
+from tasks.policy.people import Person
 from tasks.runs.request import checked_run_id
+from tasks.trust.gate_statement import GateName
 
 SHOWN = (".html", ".css", ".png", ".svg", ".woff", ".woff2")
 """Kinds of files that Data Docs are made of."""
 
 
-def report_file(here: Here, run: str) -> Path:
-    """Raises InputError where the run has none yet, Refused where it is not the one that its gate looked at."""
+def report_file(here: Here, person: Person, run: str) -> Path:
+    """Raises InputError where the run has none yet, Refused where it is not the one that its gate looked at, and where
+    none did and it is not for this person."""
     layout = layout_here(here, run)
     path = layout.stage("evaluate") / "report.html"
     if not path.is_file():
         raise InputError(f"run {run} has no evaluation report yet")
-    looked_at.require(here, layout, "evaluation", path)
+    _require(here, person, layout, "evaluation", path)
     return path
 
 
-def measured_file(here: Here, run: str) -> Path:
-    """The report with latency and cost. Raises InputError where the run has none yet."""
-    path = layout_here(here, run).root / "measured" / "report.html"
+def measured_file(here: Here, person: Person, run: str) -> Path:
+    """The report with latency and cost. Raises InputError where the run has none yet, Refused where no gate looked at
+    the run's evaluation and it is not for this person."""
+    layout = layout_here(here, run)
+    path = layout.root / "measured" / "report.html"
     if not path.is_file():
         raise InputError(f"run {run} has measured no latency and cost yet")
+    _require(here, person, layout, "evaluation")
     return path
 
 
-def docs_file(here: Here, run: str, path: str) -> Path:
+def docs_file(here: Here, person: Person, run: str, path: str) -> Path:
     """A file of the Data Docs; their first page for an empty path.
 
-    Raises InputError for what is none of theirs, Refused where it is not the one that the gate looked at.
+    Raises InputError for what is none of theirs, Refused as `report_file`.
     """
     layout = layout_here(here, run)
     folder = (layout.stage("validate") / "docs").resolve()
@@ -50,8 +56,14 @@ def docs_file(here: Here, run: str, path: str) -> Path:
         shown = False
     if not shown:
         raise InputError(f"run {run} has no such page in its Data Docs")
-    looked_at.require(here, layout, "data", layout.stage("validate") / "docs" / wanted.relative_to(folder))
+    _require(here, person, layout, "data", layout.stage("validate") / "docs" / wanted.relative_to(folder))
     return wanted
+
+
+def _require(here: Here, person: Person, layout: Layout, gate: GateName, *paths: Path) -> None:
+    """What no gate looked at the code of the run may have made of anything."""
+    if not looked_at.require(here, layout, gate, *paths):
+        hearing.require(here, layout, person, "pages")
 
 
 def layout_here(here: Here, run: str) -> Layout:

@@ -4,17 +4,15 @@ The code of a run's own commit may log whatever it reads.
 """
 
 from infra.console.site import Here
+from infra.console.views import hearing
 from infra.console.views.files import layout_here
 from infra.prefect import logs
 from infra.prefect.logs import Line
 from tasks.core.config import Frozen
 from tasks.core.errors import InputError, Unavailable
-from tasks.core.layout import Layout
-from tasks.inquiry import access
 from tasks.occasions import standing
 from tasks.policy.people import Person
-from tasks.runs.run import governance_of, on_record
-from tasks.sources.sources import load_resolved
+from tasks.runs.run import on_record
 
 
 class Log(Frozen):
@@ -30,7 +28,7 @@ def log(here: Here, person: Person, run: str) -> Log:
     layout = layout_here(here, run)
     if on_record(here.site.root, run) is None:
         raise InputError(f"nobody has asked for a run {run!r}")
-    if why := _why_closed(here, layout, person):
+    if why := hearing.why_closed(here, layout, person):
         return Log(run=run, rows=[], missing=f"A log may hold texts of records, and {why}.")
     pools = list(standing.read(here.ledger, here.governance).deployments.pools)
     try:
@@ -38,12 +36,3 @@ def log(here: Here, person: Person, run: str) -> Log:
     except Unavailable as error:
         return Log(run=run, rows=[], missing=str(error))
     return Log(run=run, rows=lines, missing="" if lines else "The Prefect server has no line of this run.")
-
-
-def _why_closed(here: Here, layout: Layout, person: Person) -> str:
-    """Why it is not for a person, in words; empty where it is."""
-    if not layout.sources.exists():
-        return "its sources are not known here"
-    looker = access.of(governance_of(here.site.root, layout), person)
-    closed = [it.source.id for it in load_resolved(layout.sources).sources if not looker.sees(it.source)]
-    return f"records of {', '.join(closed)} are not for {person.id}" if closed else ""

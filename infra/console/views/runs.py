@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import Field
 
 from infra.console.site import Here
-from infra.console.views import training
+from infra.console.views import hearing, training
 from infra.console.views.evaluation import Evaluation, read_or_why
 from infra.console.views.training import Training
 from tasks.core.config import Frozen
@@ -120,7 +120,7 @@ class RunPage(Frozen):
 def runs(here: Here, person: Person, below: str = "", most: Many = PAGE) -> Runs:
     """A page of them, newest first."""
     known = journal.newest(here.state, most + 1, below)
-    rows = [_row(here, each) for each in known[:most]]
+    rows = [_row(here, hearing.heard(here, person, each)) for each in known[:most]]
     return Runs(rows=rows, tallies=_tallies(rows), older=rows[-1].run if len(known) > most else "")
 
 
@@ -195,7 +195,8 @@ def run(here: Here, person: Person, run: str) -> RunPage:
     known = journal.read(here.state, run)
     if known is None:
         raise InputError(f"there is no run {run!r} here")
-    stands, layout = journal.as_it_stands(here.state, known), Layout(here.state / "runs" / run)
+    layout = Layout(here.state / "runs" / run)
+    stands = hearing.heard(here, person, journal.as_it_stands(here.state, known))
     figures, wrong = read_or_why(here, layout)
     curve, wrong_too = _training(here, layout)
     return RunPage(

@@ -37,6 +37,8 @@ class Claim:
     """When it was put on record; of a release the latest that this can have been."""
     now: datetime
     """Until then a waiver has to last."""
+    asked: datetime | None = None
+    """When the gate where it was made was asked; None: not at hand, as in a release."""
     deadline: datetime | None = None
     """Of the gate where it was made; None: not at hand."""
     closed: Entry | None = None

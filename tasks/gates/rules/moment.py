@@ -1,7 +1,7 @@
 """When a decision was made: while the gate took decisions, and not ahead of its time."""
 
 from tasks.gates.rules.claim import Claim, Rule
-from tasks.trust.validity import shown
+from tasks.trust.validity import AHEAD, shown
 
 
 def dated_ahead(claim: Claim) -> str | None:
@@ -9,6 +9,13 @@ def dated_ahead(claim: Claim) -> str | None:
     if claim.decision.time > claim.recorded:
         return f"it says that it was signed on {shown(claim.decision.time)}, and was recorded before"
     return None
+
+
+def dated_back(claim: Claim) -> str | None:
+    """Before the question there was nothing to decide."""
+    if claim.asked is None or claim.decision.time >= claim.asked - AHEAD:
+        return None
+    return f"it says that it was signed on {shown(claim.decision.time)}, before its gate was asked"
 
 
 def closed(claim: Claim) -> str | None:
@@ -28,4 +35,4 @@ def late(claim: Claim) -> str | None:
     return f"the deadline of gate {claim.decision.gate} passed on {claim.deadline:%Y-%m-%d %H:%M} UTC"
 
 
-RULES: tuple[Rule, ...] = (closed, late, dated_ahead)
+RULES: tuple[Rule, ...] = (closed, late, dated_ahead, dated_back)

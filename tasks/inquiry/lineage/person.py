@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tasks.core.errors import InputError, Refused
+from tasks.core.layout import EXPERIMENTS
 from tasks.inquiry import looks
 from tasks.inquiry.access import Access
 from tasks.inquiry.lineage import ask
@@ -38,8 +39,9 @@ def find(state: Path, value: str, access: Access, reason: str, ledger: Ledger) -
     """
     if not value.strip():
         raise InputError("--subject is empty; give a name, an address or a number of the person")
-    key = vault_keys.load(state).tokens
-    tokens = [token(category, value, key) for category in sorted(IDENTIFYING)]
+    worlds = [each for each in (state, state / EXPERIMENTS) if each == state or (each / vault_keys.FILE).exists()]
+    keys = [vault_keys.load(world).tokens for world in worlds]
+    tokens = [token(category, value, key) for key in keys for category in sorted(IDENTIFYING)]
     known = {dataset.sha256: dataset for dataset in ask.datasets(state)}
     closed = _closed(list(known.values()), access)
     if known and not any(access.sees(source) for dataset in known.values() for source in dataset.sources):

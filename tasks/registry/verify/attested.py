@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from tasks.core.errors import Refused
 from tasks.core.graph import SUBJECTS
+from tasks.core.layout import EXPERIMENT
 from tasks.declarations.bar import raised
 from tasks.gates.evidence import check_asks, require_checks
 from tasks.gates.missing import still_needed
@@ -18,7 +19,7 @@ from tasks.registry.verify import decided, declared, forms, made, trust
 from tasks.registry.verify.attestations import Attested
 from tasks.registry.verify.trust import Trust
 from tasks.trust import gate_statement
-from tasks.trust.gate_statement import EXPERIMENT, GateName
+from tasks.trust.gate_statement import GateName
 from tasks.versions import versions
 
 

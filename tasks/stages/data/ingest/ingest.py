@@ -81,7 +81,7 @@ def _check_tasks(resolved: ResolvedSources, params: Params) -> None:
 
 
 def _vault(resolved: ResolvedSources, layout: Layout) -> Vault:
-    vault = vaults.open_vault(layout.state)
+    vault = vaults.open_vault(layout.keeps)
     if vault.keys.fingerprint != resolved.vault:
         raise InputError(
             f"the run was resolved with the vault's key {resolved.vault[:12]}…, and the key given is "
