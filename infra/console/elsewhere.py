@@ -28,10 +28,10 @@ def serve(app: FastAPI, context: Context) -> None:
     cookie = f"{context.cookie}-way"
 
     @app.get("/sign-in/elsewhere", include_in_schema=False)
-    def leave(request: Request, next: Given = "/") -> Response:
+    def leave(request: Request, next: Given = "/", mark: Annotated[str, Query(max_length=100)] = "") -> Response:
         if provider is None:
             return _none(context, request)
-        going, sealed = transactions.begin(entrance.own(next), time.time())
+        going, sealed = transactions.begin(entrance.own(next), time.time(), mark)
         try:
             answer = RedirectResponse(provider.way(going), HTTP_303_SEE_OTHER)
         except (InputError, Unavailable) as error:
@@ -52,7 +52,7 @@ def serve(app: FastAPI, context: Context) -> None:
         try:
             going = transactions.take(request.cookies.get(cookie, ""), state, time.time())
             subject = provider.subject({"code": code, "iss": iss, "error": error}, going)
-            answer = _arrived(context, request, _person(context, provider.settings.issuer, subject), going.where)
+            answer = _arrived(context, request, _person(context, provider.settings.issuer, subject), going)
         except HallmarkError as fault:
             status = 503 if isinstance(fault, Unavailable) else 403
             wrong = f"{fault}. Sign in again" if going is None else str(fault)
@@ -74,16 +74,16 @@ def _person(context: Context, issuer: str, subject: str) -> Person:
     return here.person(person.id)
 
 
-def _arrived(context: Context, request: Request, person: Person, where: str) -> Response:
+def _arrived(context: Context, request: Request, person: Person, going: Going) -> Response:
     """Begin a session, and lead on by a page of this console.
 
     Not by a redirect: that would go on with a navigation that began on the provider's page, and browsers send a cookie
     that is SameSite=Strict with none of those.
     """
-    to = quote(where, safe=string.punctuation)
+    to = quote(going.where, safe=string.punctuation)
     answer = context.page("signed_in.html", request, None, title="Signed in", where=to)
     answer.headers["Refresh"] = f"0; url={to}"
-    return entrance.seat(context, answer, person.id, datetime.now(UTC))
+    return entrance.seat(context, answer, person.id, datetime.now(UTC), mark=going.mark)
 
 
 def _none(context: Context, request: Request) -> Response:

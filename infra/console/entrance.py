@@ -14,6 +14,9 @@ from infra.console.context import Context, Visitor
 from infra.console.sessions import LONGEST
 from tasks.core.errors import InputError, Refused
 
+Mark = Annotated[str, Form(max_length=100)]
+"""What the browser keeps for this origin (`Sessions.begin`)."""
+
 
 def serve(app: FastAPI, context: Context) -> None:
     @app.get("/sign-in", include_in_schema=False)
@@ -23,13 +26,13 @@ def serve(app: FastAPI, context: Context) -> None:
     @app.post("/sign-in", include_in_schema=False)
     async def sign_in(
         request: Request, person: Annotated[str, Form(max_length=200)], password: Annotated[str, Form()],
-        next: Annotated[str, Form()] = "/",
+        next: Annotated[str, Form()] = "/", mark: Mark = "",
     ) -> Response:  # fmt: skip
         if not context.sign_in_by.passwords:
             return form(context, request, next, 403, wrong="nobody signs in with a password here")
         device = request.cookies.get(device_of(context), "")
         try:
-            return await context.signing_in.run(lambda: _signed_in(context, person, password, device, next))
+            return await context.signing_in.run(lambda: _signed_in(context, person, password, device, next, mark))
         except (InputError, Refused) as error:
             return form(context, request, next, 403, wrong=str(error), known=person)
 
@@ -44,12 +47,12 @@ def serve(app: FastAPI, context: Context) -> None:
         return answer
 
 
-def _signed_in(context: Context, person: str, password: str, device: str, where: str) -> Response:
+def _signed_in(context: Context, person: str, password: str, device: str, where: str, mark: str) -> Response:
     """Begin a session, and lead to a page of this console. Raises InputError or Refused for who is not let in."""
     now = datetime.now(UTC)
     kept = context.accounts.require(person, password, now, device)
     context.here().person(person)
-    answer = seat(context, RedirectResponse(own(where), HTTP_303_SEE_OTHER), person, now, kept)
+    answer = seat(context, RedirectResponse(own(where), HTTP_303_SEE_OTHER), person, now, kept, mark)
     answer.set_cookie(
         device_of(context), context.accounts.remember(person, device, now), max_age=int(KNOWN.total_seconds()),
         path="/", secure=context.secure, httponly=True, samesite="strict",
@@ -62,10 +65,12 @@ def device_of(context: Context) -> str:
     return f"{context.cookie}-device"
 
 
-def seat(context: Context, answer: Response, person: str, now: datetime, password: str | None = None) -> Response:
+def seat(
+    context: Context, answer: Response, person: str, now: datetime, password: str | None = None, mark: str = ""
+) -> Response:
     """Begin a session, and hand its cookie out with an answer. Raises as `Sessions.begin`."""
     answer.set_cookie(
-        context.cookie, context.sessions.begin(person, now, password), max_age=int(LONGEST.total_seconds()),
+        context.cookie, context.sessions.begin(person, now, password, mark), max_age=int(LONGEST.total_seconds()),
         path="/", secure=context.secure, httponly=True, samesite="strict",
     )  # fmt: skip
     return answer

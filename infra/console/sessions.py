@@ -16,6 +16,8 @@ IDLE = timedelta(minutes=30)
 """After which a session that nobody used is over."""
 LONGEST = timedelta(hours=10)
 """After which any is."""
+MARKED = 32
+"""Characters of the digest of a browser's mark in the tokens of forms."""
 STEP = timedelta(minutes=1)
 """How exactly the last use is kept, so that not every page writes."""
 
@@ -44,12 +46,18 @@ class Sessions:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    def begin(self, person: str, now: datetime, password: str | None = None) -> str:
-        """The token of a new session. Raises Refused where `password`, as the account had it when it was compared, is
-        not the account's any more: it was taken away or changed meanwhile."""
+    def begin(self, person: str, now: datetime, password: str | None = None, mark: str = "") -> str:
+        """The token of a new session.
+
+        `mark` is what the browser keeps for this origin alone: cookies it shares with every port of the host, so a page
+        of another one can plant a session. The tokens of forms begin with its digest, by which pages know their own
+        session (static/console.js). Raises Refused where `password`, as the account had it when it was compared, is
+        not the account's any more: it was taken away or changed meanwhile.
+        """
         token, moment = secrets.token_urlsafe(32), now.replace(tzinfo=None)
+        marked = f"{_digest(mark)[:MARKED]}." if mark else ""
         row = {
-            "token_sha256": _digest(token), "person": person, "form_token": secrets.token_urlsafe(32),
+            "token_sha256": _digest(token), "person": person, "form_token": marked + secrets.token_urlsafe(32),
             "began": moment, "seen": moment,
         }  # fmt: skip
         with reaching("the console's database"), self._engine.begin() as connection:

@@ -2,6 +2,9 @@
 
 import asyncio
 import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from multiprocessing import util
 from pathlib import Path
 
@@ -12,6 +15,7 @@ from flows import deployed
 from flows.lifecycle import root
 from flows.retrain import retrain
 from flows.watch import revive_orphans
+from infra.prefect import access
 from tasks.core.errors import HallmarkError
 from tasks.core.shown import guard_logs
 from tasks.ledger.ledger import open_ledger
@@ -27,12 +31,27 @@ POLL_SECONDS = 1.0
 async def serve() -> None:
     """Serve the retrain deployment until told to stop; first have those go on that a killed runner left."""
     limit = await asyncio.to_thread(at_once, root())
-    runner = Runner(name="hallmark", query_seconds=POLL_SECONDS, pause_on_shutdown=False, limit=limit)
+    with storage_in(access.folder(root())):
+        runner = Runner(name="hallmark", query_seconds=POLL_SECONDS, pause_on_shutdown=False, limit=limit)
     # As a flow, and not as a deployment, so that what the server says of code, paths and steps is never followed.
     await runner.aadd_flow(retrain, deployed.name(root()), description="One governed run, from sources to release.")
     for run_id in await asyncio.to_thread(revive_orphans, root()):
         get_logger("hallmark").warning("run %s goes on: its process was gone", run_id)
     await runner.start()
+
+
+@contextmanager
+def storage_in(folder: Path) -> Iterator[None]:
+    """Have Prefect keep a runner's storage in a folder of this checkout.
+
+    It takes `runner_storage` in the temporary folder, which all users of a machine share: whoever makes it first keeps
+    everybody else's runner from starting.
+    """
+    before, tempfile.tempdir = tempfile.tempdir, str(folder)
+    try:
+        yield
+    finally:
+        tempfile.tempdir = before
 
 
 def at_once(root: Path) -> int:

@@ -18,7 +18,7 @@ EXPERIMENT = "experiment"
 EXPERIMENTS = "experiments"
 """Folder of the state for what experiments keep and make: nobody has looked at their code."""
 KEPT_AT = "HALLMARK_KEPT_AT"
-"""Environment variable: where a stage that runs without a sandbox keeps what outlives its run."""
+"""Environment variable: where a stage keeps what outlives its run, as its supervisor tells it."""
 
 
 @dataclass(frozen=True)
@@ -121,12 +121,12 @@ class Layout:
 
     @property
     def keeps(self) -> Path:
-        """The same as a stage finds it. In a sandbox it is mounted in place of the state."""
-        return Path(os.environ.get(KEPT_AT) or self.state)
+        """The same, which a stage does not work out by itself."""
+        return Path(os.environ.get(KEPT_AT) or self.world)
 
     def kept(self, folder: str, stage: str) -> Path:
-        """Where a stage keeps something between runs, as it finds it: below the digest of its code, so that other code,
-        which may be anybody's, leaves nothing there. Work by hand, whose code nobody has looked at, keeps its own."""
+        """Where a stage keeps something between runs: below the digest of its code, so that other code, which may be
+        anybody's, leaves nothing there. Work by hand, whose code nobody has looked at, keeps its own."""
         by = BY_HAND if self.by_hand else str(json.loads(self.stages.read_bytes())[stage])
         return self.keeps / folder / by
 

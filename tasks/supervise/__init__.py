@@ -9,7 +9,6 @@ process.py     its process, and its end
 limits.py      what it may take of the machine
 handed_on.py   files that it writes while it works, for whoever watches
 fetched.py     base models that stages have fetched
-worlds.py      where that lies: an experiment's apart
 taken.py       what it leaves: plain files and folders alone
 materials.py   what it reads and leaves, by digest
 kept.py        the signed records of that, by which a result comes out of the cache

@@ -51,8 +51,6 @@ class Box:
     """Folder that is written to, and the place where the stage finds it: what it fetches from elsewhere."""
     reads: tuple[Path, ...] = ()
     writes: tuple[Path, ...] = ()
-    moved: Mapping[Path, Path] = field(default_factory=dict)
-    """Where that lies of these which is mounted from another place."""
     network: bool = False
     devices: bool = False
     variables: Mapping[str, str] = field(default_factory=dict)
@@ -124,8 +122,8 @@ def command(box: Box, words: Iterable[str], handle: int | None = None) -> list[s
         *_mounted("--bind", box.outputs, box.root / "artefacts"),
         *_mounted("--bind", box.measured, box.root / "measured"),
         *(_mounted("--bind", *box.fetched) if box.fetched else ()),
-        *(word for path in box.reads for word in _mounted("--ro-bind", box.moved.get(path, path), path)),
-        *(word for path in box.writes for word in _mounted("--bind", box.moved.get(path, path), path)),
+        *(word for path in box.reads for word in _mounted("--ro-bind", path, path)),
+        *(word for path in box.writes for word in _mounted("--bind", path, path)),
         *("--remount-ro", "/", "--chdir", str(box.root), "--", *words),
     ]
 

@@ -76,12 +76,17 @@ def variables(stage: str, layout: Layout, environment: Environment, online: bool
     environment = _meant_for(layout, environment)
     names = {*EVERY, *grant.names(layout), *(ONLINE if online else ())}
     begin = (*BEGIN, *grant.given, *(grant.given_online if online else ()))
-    return {name: value for name, value in environment.items() if name in names or name.startswith(begin)}
+    given = {name: value for name, value in environment.items() if name in names or name.startswith(begin)}
+    return given | _kept_at(layout)
 
 
 def without_sandbox(layout: Layout, environment: Environment) -> dict[str, str]:
     """All variables for a stage that runs as it is."""
-    return {**_meant_for(layout, environment), KEPT_AT: str(layout.world)}
+    return {**_meant_for(layout, environment), **_kept_at(layout)}
+
+
+def _kept_at(layout: Layout) -> dict[str, str]:
+    return {KEPT_AT: str(layout.world)} if layout.is_apart else {}
 
 
 def _meant_for(layout: Layout, environment: Environment) -> Environment:
@@ -121,7 +126,7 @@ def _sources(layout: Layout) -> Iterator[Path]:
             path = layout.locate(str(Path(location).expanduser()))
             require_data(item.source.id, path, layout)
             yield path
-    yield layout.state / vault_keys.FILE
+    yield layout.world / vault_keys.FILE
 
 
 def require_data(source: str, path: Path, layout: Layout) -> None:
@@ -146,7 +151,7 @@ def _is_hidden(where: Path) -> bool:
 
 def _kept_by_ingest(layout: Layout) -> Iterator[Path]:
     yield layout.kept("ingested", "ingest")
-    yield layout.state / vault_keys.FOLDER
+    yield layout.world / vault_keys.FOLDER
 
 
 def _reads_elsewhere(layout: Layout, environment: Environment) -> bool:

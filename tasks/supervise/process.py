@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
+from queue import SimpleQueue
 
 import psutil
 
@@ -22,6 +23,26 @@ PATIENCE = 25.0
 LOOK_SECONDS = 1.0
 ADOPTS = 36
 """PR_SET_CHILD_SUBREAPER of prctl(2): a process whose parent ends becomes a child of this one."""
+
+
+class Asked:
+    """Whether a stage is asked to end. A handler of a signal may say so, also in the middle of another one that does:
+    `threading.Event` would wait for itself there."""
+
+    def __init__(self) -> None:
+        self._said = SimpleQueue[None]()
+        self._is = False
+
+    def set(self) -> None:
+        self._is = True
+        self._said.put(None)
+
+    def wait(self) -> None:
+        """Until it is asked. For one thread."""
+        self._said.get()
+
+    def is_set(self) -> bool:
+        return self._is
 
 
 def run(
@@ -42,7 +63,7 @@ def run(
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core dump would hold rows
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(ADOPTS, 1, 0, 0, 0)
-    asked, past = threading.Event(), list[str]()
+    asked, past = Asked(), list[str]()
     for sign in (signal.SIGTERM, signal.SIGINT):
         signal.signal(sign, lambda *_: asked.set())
     with subprocess.Popen(
@@ -79,14 +100,14 @@ def _within(over: Callable[[], str | None], past: list[str], process: "subproces
         time.sleep(LOOK_SECONDS)
 
 
-def _with(pid: int, asked: threading.Event) -> None:
+def _with(pid: int, asked: Asked) -> None:
     """It is asked to end when process `pid` does."""
     while find(pid):
         time.sleep(LOOK_SECONDS)
     asked.set()
 
 
-def _stop(asked: threading.Event, process: "subprocess.Popen[bytes]", boxed: bool) -> None:
+def _stop(asked: Asked, process: "subprocess.Popen[bytes]", boxed: bool) -> None:
     """End it once it is asked to: the stage is told, once, and has PATIENCE to end.
 
     The first process in a sandbox is bubblewrap's own. Its child is the stage, which may not have begun yet."""

@@ -26,7 +26,7 @@ from tasks.core.layout import Layout
 from tasks.sources import vault_keys
 from tasks.stages import same_python
 from tasks.stages.runner import STARTED_BY, error_file
-from tasks.supervise import box, calls, fetched, grants, kept, limits, materials, process, shown, taken, worlds
+from tasks.supervise import box, calls, fetched, grants, kept, limits, materials, process, shown, taken
 from tasks.supervise.box import Box
 from tasks.supervise.handed_on import handing_on
 from tasks.supervise.limits import Limits
@@ -141,8 +141,6 @@ def _box(stage: str, layout: Layout, place: Path) -> Box:
     grant = grants.of(stage)
     online = grant.network(layout, os.environ)
     reads = (*shown.inputs(stage, layout), *grants.outside(stage, layout, online))
-    writes = tuple(grant.keeps(layout))
-    sources = {path: worlds.source(path, layout) for path in (*reads, *writes)}
     made = Box(
         root=layout.root,
         tree=place / "tree",
@@ -150,16 +148,14 @@ def _box(stage: str, layout: Layout, place: Path) -> Box:
         measured=place / "measured",
         fetched=(place / fetched.FOLDER, layout.state / fetched.FOLDER) if grant.fetches(layout) else None,
         reads=reads,
-        writes=writes,
-        moved={path: source for path, source in sources.items() if path != source},
+        writes=tuple(grant.keeps(layout)),
         network=online,
         devices=grant.devices,
         variables=grants.variables(stage, layout, os.environ, online),
     )
     within = Path(stage.replace("@", "/")).parent
     own = made.fetched[:1] if made.fetched else ()
-    kept_in = (sources[path] for path in writes)
-    for folder in (made.tree, made.outputs / within, made.measured / within, *own, *kept_in):
+    for folder in (made.tree, made.outputs / within, made.measured / within, *own, *made.writes):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     _remove_strange(stage, layout, made)  # of one that was killed before it could be looked after
     shown.lay_out(stage, layout, reads, made.tree)
@@ -167,9 +163,8 @@ def _box(stage: str, layout: Layout, place: Path) -> Box:
 
 
 def _remove_strange(stage: str, layout: Layout, made: Box) -> None:
-    for place in (layout.state / name for name in FOLLOWED):
-        folder = worlds.source(place, layout)
-        if place in made.writes and (removed := [*taken.remove_strange(folder), *journals.remove_strange(folder)]):
+    for folder in (layout.world / name for name in FOLLOWED):
+        if folder in made.writes and (removed := [*taken.remove_strange(folder), *journals.remove_strange(folder)]):
             print(
                 f"{stage}: what is no plain file in {folder} was removed: {', '.join(map(str, removed[:3]))}",
                 file=sys.stderr,

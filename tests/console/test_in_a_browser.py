@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from infra.console.context import cookie_of
 from infra.console.pages import PAGES
 from infra.console.sessions import Sessions
 from infra.console.store import open_store
@@ -281,3 +282,34 @@ def test_data_docs_and_report_run_nothing(owner: Any, console: Console) -> None:
     docs.write_text(docs_text)
     for path in ("../../../../keys/gate", "..%2f..%2f..%2f..%2fkeys%2fgate", "/etc/passwd"):
         assert page.request.get(f"{console.origin}/runs/{run}/docs/{path}").status in (400, 404)
+
+
+@pytest.mark.attack(rights="visitor", stopped="a page knows whether its browser began the session")
+def test_a_session_that_another_port_planted_does_nothing(browser: Any, console: Console) -> None:
+    """In the name of somebody else, who began it in a browser of their own. What was begun here goes on after it."""
+    page = opened(browser, console, "data-owner")
+    assert page.locator("main h1").count() == 1
+    own = page.context.cookies()
+    (theirs,) = [
+        cookie
+        for cookie in opened(browser, console, "colleague").context.cookies()
+        if cookie["name"] == cookie_of(console.origin)
+    ]
+    page.context.add_cookies([theirs])
+    page.goto(f"{console.origin}/gates/{WAITING}/data")
+    page.wait_for_selector("text=This browser did not begin this session here")
+    assert page.locator(".signed, main h1").count() == 0 and page.locator("button:has-text('Sign out')").count() == 1
+    page.context.add_cookies(own)
+    page.goto(f"{console.origin}/gates/{WAITING}/data")
+    assert page.locator("main h1").count() == 1
+
+
+def test_without_scripts_a_form_says_so_and_puts_nothing_into_an_address(browser: Any, console: Console) -> None:
+    page = opened(browser, console, "data-owner", java_script_enabled=False)
+    page.goto(f"{console.origin}/gates/{FAILING}/data")
+    assert "needs JavaScript" in page.inner_text("form.signed") and "You sign as" in page.inner_text("form.signed")
+    page.check("[value=reject]")
+    page.fill(".signed [name=reason]", "a secret reason")
+    page.click("text=Sign and record")
+    page.wait_for_load_state()
+    assert "reason" not in page.url

@@ -44,6 +44,15 @@ def test_what_was_drawn_and_signed_elsewhere_counts(house: House) -> None:
     )
 
 
+@pytest.mark.attack(rights="approver", stopped="a signature that is none is told as such, whatever is on record")
+def test_a_signature_that_is_none_is_told_as_such_whatever_is_on_record(house: House) -> None:
+    statement = drawn(house)
+    take(house, signed(house, statement))
+    for rubbish in (signed(house, statement, "both"), signed(house, statement) | {"signatures": []}):
+        with pytest.raises(Refused):
+            take(house, rubbish)
+
+
 def other(key: str, value: Any) -> Callable[[dict[str, Any]], None]:
     return lambda statement: statement["predicate"].__setitem__(key, value)
 

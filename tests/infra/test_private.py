@@ -2,6 +2,7 @@
 
 import os
 import stat
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -42,3 +43,15 @@ def test_a_run_made_in_a_process_of_that_umask_is_shut_too(tmp_path: Path, check
     made = create(project, "one")
     journal.write(project / ".hallmark", Journal(run="one", requested_by="ml-engineer"))
     assert made.layout.params.exists() and open_to_others(project / ".hallmark") == []
+
+
+@pytest.mark.attack(rights="disk", stopped="no other user's folder keeps a runner from starting")
+def test_a_runner_keeps_nothing_where_other_users_do(tmp_path: Path) -> None:
+    from prefect.runner import Runner
+
+    from infra.prefect import runner
+
+    before = tempfile.gettempdir()
+    with runner.storage_in(tmp_path):
+        made = Runner(name="hallmark")
+    assert made._tmp_dir.is_relative_to(tmp_path) and tempfile.gettempdir() == before

@@ -96,10 +96,10 @@ def test_what_a_governed_run_made_it_is_given_as_a_copy(project: Path) -> None:
 
 def test_it_is_given_no_vault_that_the_environment_names(tried: Run) -> None:
     given = {"HALLMARK_VAULT_KEY": "k", "HALLMARK_VAULT_URL": "postgresql://db/vault", "PATH": "x"}
-    assert grants.variables("ingest", tried.layout, given, online=False) == {"PATH": "x"}
+    own = {KEPT_AT: str(tried.layout.world)}
+    assert grants.variables("ingest", tried.layout, given, online=False) == {"PATH": "x", **own}
     assert not grants.of("ingest").network(tried.layout, given)
-    unboxed = grants.without_sandbox(tried.layout, given)
-    assert unboxed == {"PATH": "x", KEPT_AT: str(tried.layout.world)}
+    assert grants.without_sandbox(tried.layout, given) == {"PATH": "x", **own}
 
 
 def test_its_outputs_go_to_a_place_of_their_own_in_a_remote(project: Path, tried: Run, tmp_path: Path) -> None:

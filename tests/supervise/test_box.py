@@ -5,15 +5,18 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from dataclasses import replace
 from pathlib import Path
+from types import FrameType
+from typing import Any
 from uuid import uuid4
 
 import psutil
 import pytest
 
 from tasks.core.errors import Unavailable
-from tasks.supervise import box
+from tasks.supervise import box, process
 from tests.patience import patience, wait_until
 from tests.sandbox import inside, make, needs_sandbox
 
@@ -213,6 +216,29 @@ def test_a_stage_is_asked_once_however_many_ask(tmp_path: Path) -> None:
     (tmp_path / "told.enough").touch()
     assert supervisor.wait(timeout=patience(60)) == 128 + signal.SIGTERM
     assert (tmp_path / "told.asked").read_text() == "1"
+
+
+def test_a_signal_in_the_middle_of_another_is_no_end_to_wait_for() -> None:
+    """A second handler begins wherever the first one is."""
+    asked = process.Asked()
+
+    def again(frame: FrameType, event: str, _: object) -> Any:
+        if event == "line":
+            sys.settrace(None)
+            asked.set()
+            sys.settrace(again)
+        return again
+
+    def twice() -> None:
+        sys.settrace(again)
+        asked.set()
+        sys.settrace(None)
+
+    thread = threading.Thread(target=twice, daemon=True)
+    thread.start()
+    thread.join(patience(20))
+    assert not thread.is_alive() and asked.is_set()
+    asked.wait()
 
 
 UNBOXED = SUPERVISED.replace(" or None)", " or None, boxed=False)")

@@ -31,6 +31,8 @@ class Going(Frozen):
     """What only this console has, and the provider asks for before it gives a token (PKCE)."""
     where: str
     """The page to go to afterwards."""
+    mark: str
+    """What the browser keeps for this origin (`Sessions.begin`)."""
     began: float
     """Seconds since 1970."""
 
@@ -39,11 +41,11 @@ class Transactions:
     def __init__(self) -> None:
         self._seal, self._over, self._turn = Fernet(Fernet.generate_key()), dict[str, float](), Lock()
 
-    def begin(self, where: str, now: float) -> tuple[Going, str]:
+    def begin(self, where: str, now: float, mark: str = "") -> tuple[Going, str]:
         """A new one, and the cookie that holds it."""
         state, nonce, verifier = (secrets.token_urlsafe(32) for _ in range(3))
         where = where if len(where) <= LONGEST else "/"
-        going = Going(state=state, nonce=nonce, verifier=verifier, where=where, began=now)
+        going = Going(state=state, nonce=nonce, verifier=verifier, where=where, mark=mark, began=now)
         return going, self._seal.encrypt(going.model_dump_json().encode()).decode()
 
     def take(self, cookie: str, state: str, now: float) -> Going:

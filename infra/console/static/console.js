@@ -44,9 +44,44 @@ async function showKey(section) {
   }
 }
 
+// Every port of a host can set cookies for this one, and so plant somebody else's session. Nobody else can write what
+// this origin keeps: the tokens of forms begin with the digest of a mark that this browser made when it signed in.
+const MARK = "hallmark-mark", TRIED = "hallmark-mark-tried";
+async function digestOf(mark) {
+  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(mark)));
+  return Array.from(digest.slice(0, 16), byte => byte.toString(16).padStart(2, "0")).join("");
+}
+
+async function requireOwnSession() {
+  const token = document.body.dataset.formToken;
+  if (!token) return;
+  for (const name of [MARK, TRIED]) {
+    const mark = localStorage.getItem(name);
+    if (mark && token.startsWith(`${await digestOf(mark)}.`)) { localStorage.setItem(MARK, mark); return; }
+  }
+  const main = document.createElement("main"), told = document.createElement("p");
+  main.id = "main"; told.className = "wrong"; told.setAttribute("role", "alert");
+  told.textContent = "This browser did not begin this session here. Another page of this host may have: sign out, and sign in again.";
+  main.append(told);
+  document.getElementById("main").replaceWith(main);
+}
+
+function markSignIn() {
+  const form = document.querySelector("form[action='/sign-in']"), way = document.querySelector("a.elsewhere");
+  function marked() {
+    const mark = crypto.randomUUID();
+    localStorage.setItem(TRIED, mark);
+    return mark;
+  }
+  if (form) form.addEventListener("submit", () => { form.elements.mark.value = marked(); });
+  if (way) way.addEventListener("click", () => { const to = new URL(way.href); to.searchParams.set("mark", marked()); way.href = to.href; });
+}
+
 document.addEventListener("htmx:afterSettle", () => { localTimes(); copyButtons(); });
 localTimes();
 copyButtons();
+markSignIn();
+try { await requireOwnSession(); } catch (error) { console.warn(`this browser keeps nothing for this console: ${error.message}`); }
 tellRecorded();
 document.querySelectorAll("form.signed").forEach(watch);
 document.querySelectorAll(".own-key").forEach(showKey);

@@ -5,6 +5,7 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import count
 from types import FrameType
 
 from tasks.core.errors import HallmarkError
@@ -23,7 +24,7 @@ def on_sigterm(job: Job) -> Iterator[None]:
 
     They have SECONDS for a checkpoint. It ends at once where this attempt took no step. Another SIGTERM changes
     nothing, since several processes may ask."""
-    asked, late = threading.Event(), threading.Event()
+    turns, asked, late = count(), list[int](), threading.Event()
 
     def end() -> None:
         late.set()
@@ -32,12 +33,13 @@ def on_sigterm(job: Job) -> Iterator[None]:
     in_time = threading.Timer(SECONDS, end)
     in_time.daemon = True
 
-    def ask(_signal: int, _frame: FrameType | None) -> None:
+    def ask(sign: int, _frame: FrameType | None) -> None:
+        """Another one may begin in the middle of this one, so it waits for no lock."""
         if late.is_set():
             raise KeyboardInterrupt
-        if asked.is_set():
+        if next(turns):
             return
-        asked.set()
+        asked.append(sign)
         try:
             if not watch.goes_on(job.record):
                 raise KeyboardInterrupt
@@ -49,10 +51,10 @@ def on_sigterm(job: Job) -> Iterator[None]:
     before = signal.signal(signal.SIGTERM, ask)
     try:
         yield
-        if asked.is_set():  # too late to be heard: the last checkpoint is that of the last step
+        if asked:  # too late to be heard: the last checkpoint is that of the last step
             raise KeyboardInterrupt
     except HallmarkError as error:
-        if not asked.is_set():
+        if not asked:
             raise
         announce("train", f"{error}; run again to go on from the last checkpoint")
         raise KeyboardInterrupt from None
