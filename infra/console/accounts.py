@@ -68,7 +68,7 @@ class Accounts:
         several right ones at once each is forgotten before the next one counts.
         """
         with self._turn(person):
-            known = self._knows(person, device, now)
+            known = self.knows(person, device, now)
             kept = self._counted_there(person, device) if known else self._counted(person, now)
             if not self._fits(kept or self._nobody, password) or kept is None:
                 raise Refused(WRONG)
@@ -80,7 +80,7 @@ class Accounts:
     def remember(self, person: str, device: str, now: datetime) -> str:
         """The token of the browser in which somebody has just signed in: the same again, or a new one."""
         token, moment = (
-            device if self._knows(person, device, now) else secrets.token_urlsafe(32),
+            device if self.knows(person, device, now) else secrets.token_urlsafe(32),
             now.replace(tzinfo=None),
         )
         row = {"token_sha256": _digest(token), "person": person, "failed": 0, "seen": moment}
@@ -90,7 +90,7 @@ class Accounts:
             connection.execute(insert(DEVICES).values(row))
         return token
 
-    def _knows(self, person: str, device: str, now: datetime) -> bool:
+    def knows(self, person: str, device: str, now: datetime) -> bool:
         """Whether a browser is one in which a person has signed in, and has not used up its tries since."""
         theirs = (DEVICES.c.token_sha256 == _digest(device)) & (DEVICES.c.person == person)
         with reaching("the console's database"), self._engine.connect() as connection:

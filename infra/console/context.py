@@ -43,7 +43,8 @@ class Context:
         engine = open_store(site.state)
         self.sign_in_by = sign_in_by
         self.site, self.accounts, self.sessions = site, Accounts(engine), Sessions(engine)
-        self.rates, self.signing_in = Rates(A_MINUTE), Queue()
+        self.rates = Rates(A_MINUTE)
+        self.signing_in, self.signing_in_again = Queue(), Queue()
         self.secure, self.cookie = urlsplit(site.origin).scheme == "https", cookie_of(site.origin)
         self._templates = answers.environment()
 

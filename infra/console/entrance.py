@@ -31,8 +31,10 @@ def serve(app: FastAPI, context: Context) -> None:
         if not context.sign_in_by.passwords:
             return form(context, request, next, 403, wrong="nobody signs in with a password here")
         device = request.cookies.get(device_of(context), "")
+        known = context.accounts.knows(person, device, datetime.now(UTC))  # whom no stranger keeps waiting
+        queue = context.signing_in_again if known else context.signing_in
         try:
-            return await context.signing_in.run(lambda: _signed_in(context, person, password, device, next, mark))
+            return await queue.run(lambda: _signed_in(context, person, password, device, next, mark))
         except (InputError, Refused) as error:
             return form(context, request, next, 403, wrong=str(error), known=person)
 

@@ -107,10 +107,8 @@ class Layout:
 
     @property
     def is_apart(self) -> bool:
-        """Whether it is an experiment's worktree: what its stages make and keep, no other run ever takes. What stands
-        in for a checkout (`tasks.scratch`) is apart as it is."""
-        scratch = EXPERIMENTS in self.state.parts or self.state.name in self.state.parent.parts
-        if self.by_hand or scratch or not self.authority.is_file():
+        """Whether it is an experiment's worktree: what its stages make and keep, no other run ever takes."""
+        if self.by_hand or not self.authority.is_file():
             return False
         return bool(json.loads(self.authority.read_bytes())["tier"] == EXPERIMENT)
 

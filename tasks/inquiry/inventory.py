@@ -71,7 +71,9 @@ def trend(source_id: str, runs: Iterable[Path]) -> list[Quality]:
 
 
 def _ran(runs: Iterable[Path]) -> Ran:
-    return [(layout, ingested) for layout in map(Layout, runs) if (ingested := _ingested(layout)) is not None]
+    """Those of governed runs: what an experiment left, code has written that nobody had to look at."""
+    own = (layout for layout in map(Layout, runs) if not layout.is_apart)
+    return [(layout, ingested) for layout in own if (ingested := _ingested(layout)) is not None]
 
 
 def _ingested(layout: Layout) -> dict[str, Any] | None:

@@ -28,19 +28,20 @@ KINDS = {"pause": PAUSED, "resume": RESUMED}
 
 
 def declare(ledger: Ledger, governance: Governance, person_id: str, text: str) -> Entry | None:
-    """Put a file in force; None where it is in force already.
+    """Put a file in force; None where it is in force already, and who did so holds a role.
 
     Raises InputError and Refused as `Governance.actor` and `signer`, and InputError for a text that is none.
     """
     standing.parse(text)
     person = governance.actor(person_id, ledger.now())
     digest = sha256_bytes(text.encode())
-    if standing.read(ledger, governance).sha256 == digest:
+    before = standing.read(ledger, governance)
+    if before.sha256 == digest and not before.orphaned:
         return None
 
     def draft() -> Entry | list[Draft]:
         now = standing.read(ledger, governance)
-        if now.sha256 == digest:
+        if now.sha256 == digest and not now.orphaned:
             return ledger.entries(DECLARED, digest)[-1]
         said = Declaration(
             person=person.id, file_sha256=digest, text=text, follows=now.sha256,

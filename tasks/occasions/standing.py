@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,8 @@ class Standing:
     """Why this version cannot read what is in force; empty where it can."""
     declared_by: Mapping[str, str] = field(default_factory=dict)
     """By name, who put it in force as it stands. Who puts the file in force anew and changes nothing of it does not."""
+    orphaned: tuple[str, ...] = ()
+    """Names which nobody holds a role for any more who put them in force: whoever puts the file in force anew does."""
     switched: Mapping[str, str] = field(default_factory=dict)
     """By name, `dsse.digest` of its last pause or the end of that."""
 
@@ -76,11 +78,18 @@ def read(ledger: Ledger, governance: Governance) -> Standing:
             since = {name: since[name] if before.get(name) == it else signed.at for name, it in timing.items()}
             before = timing
             contents = {name: each.model_dump(mode="json") for name, each in deployments.named.items()}
-            by = {name: by[name] if content.get(name) == it else said.person for name, it in contents.items()}
+            same = {name for name, it in contents.items() if content.get(name) == it and _is_here(by[name], governance)}
+            by = {name: by[name] if name in same else said.person for name in contents}
             content = contents
             files.add(said.file_sha256)
     paused, switched = _switched(ledger, governance, since, files)
-    return Standing(deployments, newest, since, paused, problem, by, switched)
+    orphaned = tuple(name for name, person in by.items() if not _is_here(person, governance))
+    return Standing(deployments, newest, since, paused, problem, by, orphaned, switched)
+
+
+def _is_here(person_id: str, governance: Governance) -> bool:
+    person = governance.people.get(person_id)
+    return person is not None and bool(person.roles_at(datetime.now(UTC)))
 
 
 def _switched(

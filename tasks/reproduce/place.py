@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tasks.core.layout import Layout
+from tasks.core.layout import EXPERIMENTS, Layout
 from tasks.core.locks import turn
 from tasks.runs import dvc
 from tasks.runs.repository import Repository
@@ -25,7 +25,7 @@ from tasks.trust import keys
 
 FOLDER = "reproduced"
 """Below `.hallmark/`."""
-READ = ("releases", "bases", str(vault_keys.FILE), "keys/worker")
+READ = ("releases", "bases", str(vault_keys.FILE), f"{EXPERIMENTS}/{vault_keys.FILE}", "keys/worker")
 """What stages, and who supervises them, read of the checkout's state and never write."""
 
 

@@ -146,7 +146,7 @@ def _what(checkout: Repository, asked: RunRequest, read: Files, ledger: Ledger, 
     if gates and not governed.local:
         with mistakes.noted():
             judge.require(governed.policy)
-    if versions.are_asked(governed, params.use_case.risk_tier, (source.classification for source in named.sources)):
+    if versions.are_asked(governed, params.use_case.risk_tier, named.sources):
         with mistakes.noted():
             commit = checkout.commit_of(asked.commit or "HEAD")
             versions.require(ledger, governed, tree.read(checkout, commit).sha256, commit)

@@ -12,6 +12,8 @@ NAME = f"measured/train/{FILE}"
 """Where it lies below the root of a run's worktree, also while the training goes on (`supervise/handed_on.py`)."""
 MOST = 2**26
 """Bytes of it that are read: some 250,000 steps."""
+TOGETHER = 2**20
+"""Bytes that are read at once."""
 LONGEST = 2**12
 """Bytes of a line."""
 
@@ -50,13 +52,16 @@ class Point(BaseModel):
 
 
 def read(path: Path, offset: int) -> tuple[list[Point], int]:
-    """The points from a byte on, and up to which byte there are whole lines. What is no point is passed over; where the
-    file is shorter, another was begun, which is read from its start. Raises OSError for what is no file."""
+    """The points from a byte on, some thousands, and up to which byte these are.
+
+    What is no point is passed over. Where the file is shorter, another was begun, which is read from its start. Raises
+    OSError for what is no file.
+    """
     with open_plain(path) as file:
         size = file.seek(0, 2)
         begin = offset if offset <= size else 0
         file.seek(begin)
-        data = file.read(max(0, MOST - begin))
+        data = file.read(min(TOGETHER, max(0, MOST - begin)))
     whole = data[: data.rfind(b"\n") + 1]
     points = (_point(line) for line in whole.splitlines())
     return [point for point in points if point], begin + len(whole)

@@ -124,7 +124,7 @@ def _earlier(params: Params, layout: Layout) -> tuple[Path | None, str, Measured
         if rows is None and all((folder / file).is_file() for file in examples.FILES):  # else of an earlier version
             rows, run = folder, name
         facts = other.measured("train") / "facts.json"
-        if measured is None and facts.is_file():
+        if measured is None and facts.is_file() and not other.is_apart:
             speed = read_json(facts)["facts"]["tokens_per_second"]["value"]
             measured = Measured(speed, name, params_file.load(other.params).training)
     return rows, run, measured

@@ -81,7 +81,7 @@ class Run:
                 f"run {self.id} was asked for at commit {self.request.commit[:12]}, and its worktree has other files "
                 f"now: {', '.join(changed[:5])}; start a new run"
             )
-        read = [item.source.classification for item in load_resolved(self.layout.sources).sources]
+        read = [item.source for item in load_resolved(self.layout.sources).sources]
         if versions.are_asked(self.governance(), self.params.use_case.risk_tier, read):
             versions.require(self.ledger(), self.governance(), asked.sha256, self.request.commit)
         records.resolved(self.ledger(), self.layout, self.id)
@@ -180,7 +180,7 @@ def create(root: Path, request: RunRequest, envelope: asking.Envelope | None = N
         )
     dvc.require_our_graph(layout)
     params, text = read_params(_params_file(checkout, layout, asked.request), request.changes)
-    read = [source.classification for source in sources.load(governed.folder).sources]
+    read = sources.load(governed.folder).sources
     if versions.are_asked(governed, params.use_case.risk_tier, read):  # of the commit that was signed for
         versions.require(ledger, governed, code.sha256, asked.request.commit)
     files.write_bytes(layout.params, text.encode())

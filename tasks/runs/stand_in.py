@@ -1,9 +1,10 @@
 """A folder that stands in for a checkout, with a state of its own: stages find nothing there that was made before."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from tasks.core.files import copy, copy_tree
+from tasks.core.files import copy, copy_tree, whole_folder
 
 OWN = (".hallmark", ".git")
 """What at the top of the checkout is not linked."""
@@ -31,8 +32,16 @@ def _fetched(checkout: Path) -> Iterator[Path]:
 
 
 def _give(model: Path, place: Path) -> None:
-    """Files of its own. Every reader of a model compares its digest."""
+    """The same files under another name, whole or not at all. Stages only read them, and compare the digest."""
     if model.is_dir():
-        copy_tree(model, place)
+        with whole_folder(place) as folder:
+            copy_tree(model, folder, copy=_link)
     else:
-        copy(model, place)
+        _link(model, place)
+
+
+def _link(source: Path, target: Path) -> None:
+    try:
+        os.link(source, target)
+    except OSError:  # another disk, or one without links
+        copy(source, target)

@@ -33,6 +33,8 @@ STATED = (
 SECTIONS = ("training", "data", "evaluation", "base_model", "prompts")
 MOST = 500
 """Characters of a value that is shown; MLflow takes no more of a parameter everywhere."""
+MOST_POINTS = 250_000
+"""Of a curve, in one look."""
 STRANGE = re.compile(r"[^\w\-./: ]")
 """What MLflow takes in no name: brackets of items of a list, say."""
 STATUS = {"promoted": "FINISHED", "unchanged": "FINISHED", "experiment": "FINISHED", "failed": "FAILED",
@@ -174,10 +176,13 @@ def _curve_of(client: Any, run_id: str, it: Picture, sent: Sent) -> None:
     """The points that MLflow does not have. A training that goes on from a checkpoint writes its steps again."""
     if sent.step is None:
         sent.step = max((point.step for point in client.get_metric_history(run_id, "loss")), default=0)
-    points, offset = curve.read(it.points, sent.offset) if it.points else (it.curve, 0)
-    new = [point for point in points if point.step > sent.step]
-    mlflow_runs.log(client, run_id, new)
-    sent.step, sent.offset = max([sent.step, *(point.step for point in new)]), offset
+    logged, more = 0, True
+    while more and logged < MOST_POINTS:
+        points, offset = curve.read(it.points, sent.offset) if it.points else (it.curve, sent.offset)
+        new = [point for point in points if point.step > (sent.step or 0)]
+        mlflow_runs.log(client, run_id, new)
+        more, logged = offset != sent.offset, logged + len(new)
+        sent.step, sent.offset = max([sent.step or 0, *(point.step for point in new)]), offset
 
 
 def _stands(client: Any, known: Any, status: str) -> None:

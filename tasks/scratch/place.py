@@ -20,7 +20,7 @@ from ruamel.yaml import YAML
 
 import tasks
 from tasks.core import code, files
-from tasks.core.layout import EXPERIMENT, Layout
+from tasks.core.layout import EXPERIMENT, EXPERIMENTS, Layout
 from tasks.core.params.params import Params
 from tasks.gates import statement
 from tasks.policy.governance import Governance
@@ -70,12 +70,13 @@ class Place:
     def clear(self, wanted: Collection[str]) -> None:
         """Remove worktrees that nobody goes on with, records that count nowhere, and checkpoints where
         no worktree is left."""
-        shutil.rmtree(self.state / kept.FOLDER, ignore_errors=True)
+        own = self.state / EXPERIMENTS  # where each of them keeps things, since none is governed
+        shutil.rmtree(own / kept.FOLDER, ignore_errors=True)
         left = list((self.state / "runs").glob("*"))
         for path in (path for path in left if path.name not in wanted):
             shutil.rmtree(path)
         if not any(path.name in wanted for path in left):
-            shutil.rmtree(self.state / "checkpoints", ignore_errors=True)
+            shutil.rmtree(own / "checkpoints", ignore_errors=True)
 
 
 def codes() -> dict[str, str]:

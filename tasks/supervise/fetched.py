@@ -7,6 +7,7 @@ from pathlib import Path
 
 from tasks.core.files import path_digest
 from tasks.core.layout import Layout
+from tasks.core.locks import turn
 from tasks.supervise import taken
 
 FOLDER = "models"
@@ -26,11 +27,13 @@ def keep(layout: Layout, sha256: str, box: Path, stage: str) -> None:
     """Keep the model that a stage left in `box`, unless there is one. Raises Refused as `taken.take`; something else
     than the model is not kept."""
     target = place(layout, sha256)
-    if there(layout, sha256):
-        return
     aside = target.with_name(f".{sha256}.fetched")
-    taken.take(box, sha256, aside, stage)
-    if aside.exists():
+    with turn(target.with_name(f".{sha256}.lock"), "another run keeps the same base model"):
+        if there(layout, sha256):
+            return
+        taken.take(box, sha256, aside, stage)
+        if not aside.exists():
+            return
         if path_digest(aside) == sha256:
             taken.remove(target)
             aside.rename(target)

@@ -20,6 +20,8 @@ EVERY = ("PATH", "LANG", "LANGUAGE", "TZ", "TQDM_DISABLE", "LD_LIBRARY_PATH", "H
 """Names of the variables that every stage gets."""
 BEGIN = ("LC_", "OMP_", "GOMP_")
 """Beginnings of such names."""
+OF_THE_VAULT = ("HALLMARK_VAULT_", "PGPASS")
+"""Beginnings of the names of those that lead to the vault of governed runs."""
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
 ONLINE = (*PROXIES, *(name.lower() for name in PROXIES), "SSL_CERT_FILE", "SSL_CERT_DIR")
 """Names of those that a stage with a network gets."""
@@ -91,8 +93,9 @@ def _kept_at(layout: Layout) -> dict[str, str]:
 
 def _meant_for(layout: Layout, environment: Environment) -> Environment:
     """An experiment has a vault of its own, whatever the environment names."""
-    names = (vault_keys.VARIABLE, vault_keys.DATABASE) if layout.is_apart else ()
-    return {name: value for name, value in environment.items() if name not in names}
+    if not layout.is_apart:
+        return environment
+    return {name: value for name, value in environment.items() if not name.startswith(OF_THE_VAULT)}
 
 
 def outside(stage: str, layout: Layout, online: bool) -> list[Path]:

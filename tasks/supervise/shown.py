@@ -44,7 +44,8 @@ def require_code(stage: str, layout: Layout, tree: Path) -> None:
     """Raises Refused where what lies in `tree` is not the code that the run was resolved with."""
     if code.of_stage(tree, RUNS[stage].name) != files.read_json(layout.stages)[stage]:
         raise Refused(
-            f"the code of stage {stage} in {layout.root} is not what the run was resolved with; start a new run"
+            f"the code of stage {stage} in {layout.root} is not what the run was resolved with, or an earlier "
+            "version of Hallmark resolved it; start a new run"
         )
 
 

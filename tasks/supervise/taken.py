@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from tasks.core import files
-from tasks.core.errors import Refused
+from tasks.core.errors import Refused, Unavailable, is_full_disk
 
 DEEPEST = 40
 """Folders in each other."""
@@ -37,12 +37,17 @@ def take(box: Path, name: str, target: Path, stage: str) -> None:
         if aside.exists():  # of a supervisor that was killed
             remove(aside)
         if stat.S_ISDIR(os.fstat(handle).st_mode):
-            for inside, folders, names, place in os.fwalk(".", dir_fd=handle):
+            for inside, folders, names, place in os.fwalk(".", dir_fd=handle, onerror=_raise):
                 _take_folder(aside / inside, folders, names, place, f"{name}/{inside}", stage)
         else:
             _take_file(aside, handle, name, stage)
     except OSError as error:
         remove(aside)
+        if is_full_disk(error):
+            raise Unavailable(
+                f"what stage {stage} left is copied to {target.parent}, and there is no space left on that disk; free "
+                "some and run it again"
+            ) from None
         raise Refused(f"what stage {stage} left cannot be read ({error.strerror}); nothing of it is taken") from None
     except Refused:
         remove(aside)
@@ -52,6 +57,10 @@ def take(box: Path, name: str, target: Path, stage: str) -> None:
     if target.exists():
         shutil.rmtree(target) if target.is_dir() else target.unlink()
     aside.rename(target)
+
+
+def _raise(error: OSError) -> None:
+    raise error
 
 
 def _open(box: Path, name: str, stage: str) -> int | None:

@@ -21,6 +21,8 @@ from tasks.policy.policy import LOCAL, Policy
 from tasks.policy.read_signed import Signed, read_signed
 from tasks.policy.satisfiable import Need
 from tasks.policy.signed_entry import Draft
+from tasks.sources import sources
+from tasks.sources.sources import Source
 from tasks.versions import signed_version
 from tasks.versions.signed_version import KIND, VERSION, Version
 
@@ -92,10 +94,12 @@ def standing(ledger: Ledger, governance: Governance, tree_sha256: str) -> Standi
     return Standing(signed, lacking(governance.policy.changes.code, signed), withdrawn)
 
 
-def are_asked(governance: Governance, tier: str, classifications: Iterable[str]) -> bool:
+def are_asked(governance: Governance, tier: str, read: Iterable[Source]) -> bool:
     """Whether a run needs code that was signed off: one of a tier with gates, and one that reads sources which are not
-    public, whatever its tier. `classifications` are those of its sources. Raises InputError for an unknown tier."""
-    return bool(governance.policy.tier(tier).gates) or any(each != "public" for each in classifications)
+    public, or lie in a store, whose keys its code has. Raises InputError for an unknown tier."""
+    if governance.policy.tier(tier).gates:
+        return True
+    return any(source.classification != "public" or "://" in sources.expand(source.location) for source in read)
 
 
 def require(ledger: Ledger, governance: Governance, tree_sha256: str, commit: str) -> None:

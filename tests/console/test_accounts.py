@@ -169,10 +169,10 @@ def test_a_known_browser_has_tries_of_its_own(accounts: Accounts) -> None:
 def test_a_browser_is_known_for_its_person_alone_and_until_the_password_changes(accounts: Accounts) -> None:
     accounts.put("bea", PASSWORD)
     device = accounts.remember("ada", "", NOW)
-    assert accounts._knows("ada", device, NOW) and not accounts._knows("bea", device, NOW)
-    assert not accounts._knows("ada", device, NOW + KNOWN + timedelta(seconds=1))
+    assert accounts.knows("ada", device, NOW) and not accounts.knows("bea", device, NOW)
+    assert not accounts.knows("ada", device, NOW + KNOWN + timedelta(seconds=1))
     accounts.put("ada", PASSWORD)
-    assert not accounts._knows("ada", device, NOW)
+    assert not accounts.knows("ada", device, NOW)
 
 
 @pytest.mark.attack(rights="visitor", stopped="a locked account is answered as slowly as any other")

@@ -308,7 +308,7 @@ def test_without_scripts_a_form_says_so_and_puts_nothing_into_an_address(browser
     page = opened(browser, console, "data-owner", java_script_enabled=False)
     page.goto(f"{console.origin}/gates/{FAILING}/data")
     assert "needs JavaScript" in page.inner_text("form.signed") and "You sign as" in page.inner_text("form.signed")
-    page.check("[value=reject]")
+    page.locator(".signed [name=verb]").first.check()
     page.fill(".signed [name=reason]", "a secret reason")
     page.click("text=Sign and record")
     page.wait_for_load_state()

@@ -22,7 +22,7 @@ from tasks.occasions.signed_deed import (
 from tasks.policy import signed_entry
 from tasks.trust import dsse
 from tests.gates.test_reminders import clock
-from tests.governed.house import House
+from tests.governed.house import PEOPLE, House, reload
 
 NOON = datetime(2026, 3, 20, 12, tzinfo=UTC)
 FILE = 'schedules:\n  nightly: {cron: "0 3 * * *", timezone: Europe/Berlin, missed: latest}\n'
@@ -205,3 +205,16 @@ def test_a_schedule_is_declared_by_who_made_it_what_it_is(house: House) -> None:
         deciding.declare(house.ledger, house.governance, person, text)
         found.append(dict(standing.read(house.ledger, house.governance).declared_by))
     assert found == [{"nightly": "owner"}, {"nightly": "owner", "weekly": "lead"}, {"nightly": "both"}]
+
+
+def test_what_somebody_put_in_force_who_left_another_takes_over_as_it_is(house: House) -> None:
+    declare(house, by="owner")
+    owner = "{id: owner, name: Data owner, roles: [data-owner]}"
+    assert owner in PEOPLE
+    ended = owner.replace("[data-owner]", "[{role: data-owner, valid_before: 2026-01-01}]")
+    reload(house, people=PEOPLE.replace(owner, ended))
+    assert standing.read(house.ledger, house.governance).orphaned == ("nightly",)
+    declare(house, by="lead")
+    now = standing.read(house.ledger, house.governance)
+    assert (now.declared_by, now.orphaned) == ({"nightly": "lead"}, ())
+    assert deciding.declare(house.ledger, house.governance, "lead", FILE) is None

@@ -95,7 +95,7 @@ def test_what_a_governed_run_made_it_is_given_as_a_copy(project: Path) -> None:
 
 
 def test_it_is_given_no_vault_that_the_environment_names(tried: Run) -> None:
-    given = {"HALLMARK_VAULT_KEY": "k", "HALLMARK_VAULT_URL": "postgresql://db/vault", "PATH": "x"}
+    given = {"PGPASSWORD": "p", "HALLMARK_VAULT_KEY": "k", "HALLMARK_VAULT_URL": "postgresql://db/vault", "PATH": "x"}
     own = {KEPT_AT: str(tried.layout.world)}
     assert grants.variables("ingest", tried.layout, given, online=False) == {"PATH": "x", **own}
     assert not grants.of("ingest").network(tried.layout, given)

@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 from datetime import datetime
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -147,13 +149,16 @@ def signed(who: str, time: datetime) -> Version:
 
 @pytest.mark.attack(rights="commit", stopped="code that nobody signed off reads public sources alone, in any tier")
 @pytest.mark.parametrize(
-    ("tier", "classifications", "asked"),
+    ("tier", "read", "asked"),
     [
-        ("low", ["public"], True), ("experiment", ["public"], False), ("experiment", ["public", "internal"], True),
-        ("experiment", [], False),
+        ("low", [("public", "data.csv")], True), ("experiment", [("public", "data.csv")], False),
+        ("experiment", [("public", "data.csv"), ("internal", "data.csv")], True), ("experiment", [], False),
+        ("experiment", [("public", "s3://bucket/data.csv")], True),
     ],
 )  # fmt: skip
 def test_an_experiment_with_sources_that_are_not_public_needs_it_too(
-    house: House, tier: str, classifications: list[str], asked: bool
+    house: House, tier: str, read: list[tuple[str, str]], asked: bool
 ) -> None:
-    assert versions.are_asked(house.governance, tier, classifications) is asked
+    """Or that lie in a store, whose keys its code has."""
+    named: Any = [SimpleNamespace(classification=it, location=location) for it, location in read]
+    assert versions.are_asked(house.governance, tier, named) is asked

@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import Field
 
 from infra.console.site import Here
-from infra.console.views import hearing, training
+from infra.console.views import hearing, looked_at, training
 from infra.console.views.evaluation import Evaluation, read_or_why
 from infra.console.views.training import Training
 from tasks.core.config import Frozen
@@ -197,8 +197,9 @@ def run(here: Here, person: Person, run: str) -> RunPage:
         raise InputError(f"there is no run {run!r} here")
     layout = Layout(here.state / "runs" / run)
     stands = hearing.heard(here, person, journal.as_it_stands(here.state, known))
-    figures, wrong = read_or_why(here, layout)
-    curve, wrong_too = _training(here, layout)
+    open_to = looked_at.require(here, layout, "evaluation") or not hearing.why_closed(here, layout, person)
+    figures, wrong = read_or_why(here, layout) if open_to else (None, "")
+    curve, wrong_too = _training(here, layout) if open_to else (None, "")
     return RunPage(
         run=run,
         use_case=stands.use_case,
