@@ -55,6 +55,8 @@ CURRENT = "PYTEST_CURRENT_TEST"
 Key = tuple[int, int]
 """A process: its number, and when it was started."""
 
+KERNEL = (0, 2)
+"""Parents of what the kernel started, which has no environment."""
 _origins: dict[tuple[Key, str], tuple[bool, str]] = {}
 """What `origin` has found."""
 
@@ -174,15 +176,16 @@ def read(pid: int | str, name: str) -> str:
 def origin(key: Key, session: str) -> tuple[bool, str]:
     """Return whether a process was started in a test session, and the test file.
 
-    A process that was forked just now still has the environment of its parent. So what is read counts for later only if
-    the process has a program of its own.
+    A process that was forked just now has the environment of its parent, and one that is about to run its program has
+    none yet. So what is read counts for later only if the process has a command line of its own.
     """
     if (key, session) not in _origins:
         environment = read(key[0], "environ").splitlines()
         test = next((line for line in environment if line.startswith(f"{CURRENT}=")), "")
         found = f"{SESSION}={session}" in environment, test.partition("=")[2].partition("::")[0]
-        me = look_at(key[0])
-        if environment and me and read(me.parent, "cmdline") == read(key[0], "cmdline"):
+        me, command = look_at(key[0]), read(key[0], "cmdline")
+        by_kernel = me is not None and me.parent in KERNEL
+        if not by_kernel and (me is None or not environment or command in ("", read(me.parent, "cmdline"))):
             return found
         _origins[key, session] = found
     return _origins[key, session]
