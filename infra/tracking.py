@@ -82,7 +82,7 @@ def _start(root: Path, wanted: int, say: Callable[[str], None]) -> Up:
 
 
 def _command(root: Path, port: int) -> list[str]:
-    """Without the option for uvicorn it would import what lies in its folder."""
+    """Return the arguments of MLflow's server. `--app-dir` keeps uvicorn from importing what lies in its folder."""
     return [
         "-m", "mlflow", "server", "--app-name", "basic-auth", "--host", "127.0.0.1", "--port", str(port),
         "--workers", "1", "--backend-store-uri", mirror.uri(root / ".hallmark"), "--no-serve-artifacts",

@@ -12,13 +12,13 @@ from werkzeug.datastructures import Authorization
 
 LOOKS = ("GET", "HEAD", "OPTIONS")
 SEARCHES = re.compile(r"/mlflow/(experiments/search-datasets|[a-z-]+/search|graphql)$|/graphql$")
-"""What pages ask by POST to be shown something."""
+"""Paths that MLflow's pages read from by POST."""
 GATEWAY = re.compile(r"gateway|/ajax-api/3\.0/jobs|telemetry")
-"""Ways on to other servers, whatever the method."""
+"""Paths that lead to other servers, refused for every method."""
 
 
 def authenticate() -> Authorization | Response:
-    """Who asks; or the answer to what nobody may ask, or to who gave no right password."""
+    """Authenticate a request. Returns the user, or the answer: 401 for a wrong password, 403 for a change."""
     who = authenticate_request_basic_auth()
     looks = request.method in LOOKS or (request.method == "POST" and SEARCHES.search(request.path))
     if isinstance(who, Authorization) and (not looks or GATEWAY.search(request.path)):

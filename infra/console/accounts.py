@@ -60,8 +60,10 @@ class Accounts:
             return sorted(connection.execute(select(ACCOUNTS.c.person)).scalars())
 
     def require(self, person: str, password: str, now: datetime, device: str = "") -> str:
-        """What the password was compared with, for `Sessions.begin`. Raises Refused where it is not theirs, or the
-        account is locked after too many wrong ones; a known `device` has tries of its own.
+        """Compare a password. Returns the stored hash, which `Sessions.begin` takes.
+
+        Raises Refused where it is not theirs, or the account is locked after too many wrong ones; a known `device` has
+        tries of its own.
 
         It takes as long for a locked account, and for nobody's, as for any other. The try is counted before the
         password is looked at, so that many at once are no way around the lock. An account has one try at a time: of
@@ -78,7 +80,7 @@ class Accounts:
             return kept
 
     def remember(self, person: str, device: str, now: datetime) -> str:
-        """The token of the browser in which somebody has just signed in: the same again, or a new one."""
+        """Record the browser in which somebody has just signed in. Returns its token: the same again, or a new one."""
         token, moment = (
             device if self.knows(person, device, now) else secrets.token_urlsafe(32),
             now.replace(tzinfo=None),
@@ -98,7 +100,7 @@ class Accounts:
         return row is not None and row.failed < TRIES and row.seen >= now.replace(tzinfo=None) - KNOWN
 
     def _counted_there(self, person: str, device: str) -> str | None:
-        """As `_counted`, for a known browser."""
+        """Count a try in a known browser. Returns the stored hash; None for nobody."""
         with reaching("the console's database"), self._engine.begin() as connection:
             there = DEVICES.c.token_sha256 == _digest(device)
             connection.execute(update(DEVICES).where(there).values(failed=DEVICES.c.failed + 1))
@@ -118,7 +120,7 @@ class Accounts:
             yield
 
     def _counted(self, person: str, now: datetime) -> str | None:
-        """What a password is compared with; None for nobody and for a locked account."""
+        """Count a try. Returns the stored hash; None for nobody and for a locked account."""
         moment = now.replace(tzinfo=None)
         with reaching("the console's database"), self._engine.begin() as connection:
             row = connection.execute(select(ACCOUNTS).where(ACCOUNTS.c.person == person)).one_or_none()
@@ -140,7 +142,7 @@ class Accounts:
 
 
 def _forget(connection: Connection, person: str) -> bool:
-    """Whether there was an account to forget, with the browsers that it knew."""
+    """Delete an account and the browsers that it knew. Returns whether there was one."""
     connection.execute(delete(DEVICES).where(DEVICES.c.person == person))
     return bool(connection.execute(delete(ACCOUNTS).where(ACCOUNTS.c.person == person)).rowcount)
 

@@ -34,7 +34,7 @@ def application(site: Site, sign_in_by: SignInBy = BY_PASSWORD) -> FastAPI:
 
     @app.get("/health", include_in_schema=False)
     async def health() -> dict[str, str]:
-        """Without a thread: it answers whatever these are busy with."""
+        """Say that the console is up. Runs on the event loop, so it answers also when all threads are busy."""
         return {"hallmark": "up"}
 
     return app

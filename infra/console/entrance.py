@@ -15,7 +15,7 @@ from infra.console.sessions import LONGEST
 from tasks.core.errors import InputError, Refused
 
 Mark = Annotated[str, Form(max_length=100)]
-"""What the browser keeps for this origin (`Sessions.begin`)."""
+"""Random value that the browser keeps for this origin alone (`Sessions.begin`)."""
 
 
 def serve(app: FastAPI, context: Context) -> None:

@@ -40,7 +40,7 @@ class Queue:
         self._most, self._taken = together + waiting, 0
 
     async def run(self, work: Callable[[], Result]) -> Result:
-        """What `work` returns, once it had its turn. Raises TooMany where too many wait."""
+        """Run `work` in its turn, and return its result. Raises TooMany where too many wait."""
         if self._taken >= self._most:
             raise TooMany
         self._taken += 1

@@ -17,7 +17,7 @@ IDLE = timedelta(minutes=30)
 LONGEST = timedelta(hours=10)
 """After which any is."""
 MARKED = 32
-"""Characters of the digest of a browser's mark in the tokens of forms."""
+"""Length of the digest of a browser's mark in the tokens of forms, in characters."""
 STEP = timedelta(minutes=1)
 """How exactly the last use is kept, so that not every page writes."""
 
@@ -47,7 +47,7 @@ class Sessions:
         self._engine = engine
 
     def begin(self, person: str, now: datetime, password: str | None = None, mark: str = "") -> str:
-        """The token of a new session.
+        """Begin a session, and return its token.
 
         `mark` is what the browser keeps for this origin alone: cookies it shares with every port of the host, so a page
         of another one can plant a session. The tokens of forms begin with its digest, by which pages know their own

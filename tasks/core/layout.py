@@ -107,19 +107,19 @@ class Layout:
 
     @property
     def is_apart(self) -> bool:
-        """Whether it is an experiment's worktree: what its stages make and keep, no other run ever takes."""
+        """Whether this is the worktree of an experiment, whose outputs no governed run uses."""
         if self.by_hand or not self.authority.is_file():
             return False
         return bool(json.loads(self.authority.read_bytes())["tier"] == EXPERIMENT)
 
     @property
     def world(self) -> Path:
-        """Where that lies which stages of this run make and keep: the state, or the experiments' part of it."""
+        """State folder of this run: `.hallmark/experiments` for an experiment, else `.hallmark`."""
         return self.state / EXPERIMENTS if self.is_apart else self.state
 
     @property
     def keeps(self) -> Path:
-        """The same, which a stage does not work out by itself."""
+        """Folder for what outlives the run: `HALLMARK_KEPT_AT` if the supervisor set it, else `world`."""
         return Path(os.environ.get(KEPT_AT) or self.world)
 
     def kept(self, folder: str, stage: str) -> Path:
@@ -151,5 +151,5 @@ def home(root: Path) -> Path:
 
 
 def is_of_experiments(state: Path) -> bool:
-    """Whether a folder is where experiments keep things: no setting of the environment is meant for them."""
+    """Whether a state folder belongs to experiments, which ignore the vault that the environment names."""
     return state.name == EXPERIMENTS

@@ -30,7 +30,7 @@ from tasks.gates.chain import Recorded
 from tasks.gates.checks.change import Change, compare
 from tasks.gates.checks.checks import CheckResult, check_result, checks_of, standing_facts
 from tasks.gates.checks.purpose import Purpose
-from tasks.gates.signed_request import SignedRequest
+from tasks.gates.signed_request import SignedRequest, WithAskers
 from tasks.policy.policy import Policy, Role, Tier, Waive
 from tasks.sources import sources
 from tasks.sources.dataset import DECLARED, Dataset, declared
@@ -78,7 +78,7 @@ class Asks(Frozen):
         )
 
 
-class Summary(Document):
+class Summary(Document, WithAskers):
     """What is asked of whom, and on which checks: evidence without what these rest on."""
 
     type: Literal["urn:hallmark:evidence:v1"] = "urn:hallmark:evidence:v1"
@@ -101,11 +101,6 @@ class Summary(Document):
     policy_sha256: Sha256
     asks: Asks
     checks: list[CheckResult]
-
-    @property
-    def askers(self) -> set[str]:
-        """All whose run it is."""
-        return {self.requested_by, *self.initiated_by}
 
     @property
     def asked_by(self) -> str:

@@ -6,7 +6,7 @@ installation signs it as `scheduler`, and it is nobody's.
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Annotated, Any
+from typing import Annotated, Any, Protocol
 
 from pydantic import Field
 
@@ -33,7 +33,23 @@ RUN_ID = r"^[a-z0-9][a-z0-9-]{0,62}$"
 RunId = Annotated[str, Field(pattern=RUN_ID)]
 
 
-class Request(Dated):
+class Asked(Protocol):
+    @property
+    def requested_by(self) -> str: ...
+    @property
+    def initiated_by(self) -> list[str]: ...
+
+
+class WithAskers:
+    """What says who asks for a run: a request, or the evidence of a gate."""
+
+    @property
+    def askers(self: Asked) -> set[str]:
+        """All whose run it is: who signed, and who declared the schedule or trigger."""
+        return {self.requested_by, *self.initiated_by}
+
+
+class Request(Dated, WithAskers):
     """The predicate of a request's in-toto statement; its subject is the run, by the digest of what is asked."""
 
     run_id: RunId
@@ -57,11 +73,6 @@ class Request(Dated):
     """Where it counts; null where a version asked that did not say, whose requests are not recorded any more."""
     time: datetime
     """The ledger's time when it was signed."""
-
-    @property
-    def askers(self) -> set[str]:
-        """All whose run it is."""
-        return {self.requested_by, *self.initiated_by}
 
     def digest(self) -> str:
         """SHA-256 of what is asked, whenever it was."""

@@ -32,7 +32,7 @@ class Standing:
     declared_by: Mapping[str, str] = field(default_factory=dict)
     """By name, who put it in force as it stands. Who puts the file in force anew and changes nothing of it does not."""
     orphaned: tuple[str, ...] = ()
-    """Names which nobody holds a role for any more who put them in force: whoever puts the file in force anew does."""
+    """Names of those whose declarer holds no role any more. Who declares the file again takes them over."""
     switched: Mapping[str, str] = field(default_factory=dict)
     """By name, `dsse.digest` of its last pause or the end of that."""
 

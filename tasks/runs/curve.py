@@ -19,7 +19,7 @@ LONGEST = 2**12
 
 
 class Point(BaseModel):
-    """A step: the loss, and what is known of it besides. Of a step that a checkpoint held no time is known."""
+    """A step: the loss, and what is known of it besides. Steps that a checkpoint held have no `seconds`."""
 
     step: int = Field(ge=1, le=2**40)
     loss: float
@@ -52,10 +52,10 @@ class Point(BaseModel):
 
 
 def read(path: Path, offset: int) -> tuple[list[Point], int]:
-    """The points from a byte on, some thousands, and up to which byte these are.
+    """Read up to a mebibyte of points from byte `offset` on. Returns them, and the offset to go on at.
 
-    What is no point is passed over. Where the file is shorter, another was begun, which is read from its start. Raises
-    OSError for what is no file.
+    Lines that are no points are skipped. A file that is shorter than `offset` is a new one, which is read from its
+    start. Raises OSError for what is no plain file.
     """
     with open_plain(path) as file:
         size = file.seek(0, 2)

@@ -18,7 +18,7 @@ _ERRORS: Mapping[int, type[HallmarkError]] = {1: Refused, 2: InputError, 3: Unav
 EXITED = re.compile(r"ERROR: failed to reproduce '.*exited with (-?\d+)$")
 """What DVC prints where a stage ended badly."""
 KEPT = 200
-"""Lines."""
+"""Number of last lines that are kept."""
 LONGEST = 2**14
 """Characters that are taken for one line."""
 
@@ -32,7 +32,7 @@ class Told:
         """Whether DVC started the stage."""
 
     def follow(self, process: "subprocess.Popen[str]") -> Iterator[str]:
-        """Each line that a process prints, which is taken in as what shows of it; a longer one in parts."""
+        """Yield each line that a process prints, as visible text, a long one in parts, and keep the last ones."""
         assert process.stdout
         for part in iter(partial(process.stdout.readline, LONGEST), ""):
             line = visible(part.rstrip())
@@ -53,7 +53,7 @@ class Told:
 
 
 def failure(root: Path, stage: str, code: int, told: Told) -> HallmarkError:
-    """The stage's own error where it left one, else what DVC or the traceback said last. `code` is its exit code."""
+    """Return the error of a stage that ended with `code`: its own, of a full disk, of a gate, or the last lines."""
     error_path = error_file(root, stage)
     if error_path.exists():
         said = visible(error_path.read_text(errors="replace"))

@@ -10,7 +10,7 @@ from pydantic import Field
 from tasks.core.config import Frozen
 from tasks.core.errors import InputError
 from tasks.core.params.values import Name
-from tasks.gates.signed_request import MOST_REASON, RUN_ID, Request, RunId
+from tasks.gates.signed_request import MOST_REASON, RUN_ID, Request, RunId, WithAskers
 from tasks.policy.policy import SCHEDULER
 
 NO_RUN = "there is no run {!r} here; `hallmark status` lists the runs"
@@ -41,7 +41,7 @@ def derived_run_id(created: datetime, unique: str) -> str:
     return f"{created.astimezone(UTC):%Y%m%d-%H%M%S}-{unique[-8:]}"
 
 
-class RunRequest(Frozen):
+class RunRequest(Frozen, WithAskers):
     """The parameters of the retrain flow; Prefect draws its form from this schema."""
 
     requested_by: Name = SCHEDULER
@@ -65,11 +65,6 @@ class RunRequest(Frozen):
     """Why the run is asked for, in words. Schedules and triggers give theirs."""
     initiated_by: list[Name] = []
     """Leave it as it is. Schedules and triggers say who declared them; they may not decide on the run's gates."""
-
-    @property
-    def askers(self) -> set[str]:
-        """All whose run it is."""
-        return {self.requested_by, *self.initiated_by}
 
     @property
     def named(self) -> str:

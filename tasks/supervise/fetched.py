@@ -18,7 +18,7 @@ def place(layout: Layout, sha256: str) -> Path:
 
 
 def there(layout: Layout, sha256: str) -> bool:
-    """Whether one is there. Whoever reads it compares its digest."""
+    """Whether a model was fetched. Whoever reads it compares its digest."""
     path = place(layout, sha256)
     return path.is_file() or (path.is_dir() and any(path.iterdir()))
 

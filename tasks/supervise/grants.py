@@ -83,7 +83,7 @@ def variables(stage: str, layout: Layout, environment: Environment, online: bool
 
 
 def without_sandbox(layout: Layout, environment: Environment) -> dict[str, str]:
-    """All variables for a stage that runs as it is."""
+    """Return the variables of a stage without a sandbox: all, but for an experiment those of the vault."""
     return {**_meant_for(layout, environment), **_kept_at(layout)}
 
 

@@ -33,7 +33,7 @@ def handing_on(names: Iterable[str], left: Path, target: Path) -> Iterator[None]
 
 
 def _follow(name: str, left: Path, target: Path, ended: threading.Event) -> None:
-    """What cannot be read or written is not handed on, and stops no stage."""
+    """Copy a file again and again until `ended` is set. Errors of files are ignored, so they stop no stage."""
     with suppress(OSError):
         target.mkdir(parents=True, exist_ok=True)
         (target / name).unlink(missing_ok=True)
@@ -44,7 +44,7 @@ def _follow(name: str, left: Path, target: Path, ended: threading.Event) -> None
 
 
 def _more(name: str, left: Path, target: Path, inode: int) -> int:
-    """Append what is new of the file with that inode, whose place another one takes. Returns the inode."""
+    """Append the new bytes of a file to `target`; begin anew if the inode is another one. Returns the inode."""
     with suppress(OSError), _open(left, name) as file:
         found = os.fstat(file.fileno())
         had = target.stat().st_size if found.st_ino == inode else 0

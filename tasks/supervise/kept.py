@@ -67,7 +67,7 @@ def lock_of(layout: Layout, record: SignedRecord) -> dict[str, Any] | None:
 
 
 def _worlds(layout: Layout) -> tuple[Path, ...]:
-    """Where a run finds what was made before: an experiment also among what others made."""
+    """State folders in which a run looks for earlier results: its own, and for an experiment that of the others too."""
     return tuple(dict.fromkeys((layout.world, layout.state)))
 
 

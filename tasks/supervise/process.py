@@ -38,7 +38,7 @@ class Asked:
         self._said.put(None)
 
     def wait(self) -> None:
-        """Until it is asked. For one thread."""
+        """Block until it is asked. Only one thread may wait."""
         self._said.get()
 
     def is_set(self) -> bool:

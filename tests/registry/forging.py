@@ -75,8 +75,8 @@ def resign(house: House, folder: Path, **changes: object) -> None:
     dsse.write(folder / bundle.PROMOTION, promotions.sign(statement, bundle.release_digest(listing), house.governance))
 
 
-def request_of(folder: Path, who: str, signer: Signer) -> dict:
+def request_of(folder: Path, who: str, signer: Signer, **more: object) -> dict:
     """Another request for the run, in the name of somebody whose key signs it; returns what it says."""
-    asked = dsse.peek(dsse.read(folder / "attestations/request.json"))["predicate"] | {"requested_by": who}
+    asked = dsse.peek(dsse.read(folder / "attestations/request.json"))["predicate"] | {"requested_by": who} | more
     dsse.write(folder / "attestations/request.json", signed_request.sign(Request.model_validate(asked), signer))
     return asked

@@ -166,6 +166,25 @@ def test_nobody_decided_on_their_own_run_also_in_a_bundle(released: House, folde
     assert "owner asked for run run-1; nobody" in releases.verify(folder, released.governance).against
 
 
+@pytest.mark.attack(rights="gate key", stopped="who declared the schedule of a run has asked for it, in a bundle too")
+@pytest.mark.parametrize(
+    ("initiator", "why"),
+    [("owner", "owner asked for run run-1; nobody"), ("stranger", "stranger could not ask for the run")],
+)
+def test_who_declared_its_schedule_is_judged_in_a_bundle_too(
+    released: House, folder: Path, initiator: str, why: str
+) -> None:
+    request_of(folder, "engineer", released.key("engineer"), initiated_by=[initiator])
+    resign(released, folder)
+    assert "names another request" in releases.verify(folder, released.governance).against
+    signed = dsse.digest(dsse.read(folder / "attestations/request.json"))
+    for gate in GATES:
+        told = {"initiated_by": [initiator], "request_sha256": signed}
+        rewrite(folder / f"attestations/evidence/{gate}.json", lambda evidence, told=told: evidence.update(told))
+    resign(released, folder)
+    assert why in releases.verify(folder, released.governance).against
+
+
 def test_a_run_asked_for_by_the_scheduler_is_promoted_and_checks(house: House) -> None:
     house.propose(lambda policy: policy.replace("  low:\n", "  low:\n    scheduler: true\n"))
     house.request("run-1", by=SCHEDULER)

@@ -1,15 +1,19 @@
 """What a stage left is taken whole, or not at all."""
 
+import errno
 import os
 import socket
 import stat
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tasks.core.errors import Refused
-from tasks.supervise import taken
+from tasks.core.errors import Refused, Unavailable
+from tasks.core.files import sha256_bytes
+from tasks.core.layout import Layout
+from tasks.supervise import fetched, taken
 from tests.boundary.stage_of import sparse
 
 Plant = Callable[[Path], object]
@@ -97,6 +101,48 @@ def test_folders_without_end_stop_nobody(left: Path, tmp_path: Path) -> None:
     finally:
         taken.remove(left)  # pytest could not either
     assert not left.exists()
+
+
+@pytest.mark.attack(rights="stage", stopped="of what a stage leaves all is taken, or nothing")
+def test_a_folder_that_cannot_be_opened_is_not_passed_over(
+    left: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = os.open
+
+    def shut(path: Any, *given: Any, **named: Any) -> int:
+        if path == "docs":  # root may open what has no permission for anybody
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return opened(path, *given, **named)
+
+    monkeypatch.setattr(os, "open", shut)
+    with pytest.raises(Refused, match="cannot be read"):
+        taken.take(left.parent, "clean", tmp_path / "run" / "clean", "clean")
+    assert not list((tmp_path / "run").iterdir())
+
+
+def test_a_full_disk_is_told_as_one_and_leaves_nothing_half(
+    left: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(taken.files, "copy_open", full)
+    with pytest.raises(Unavailable, match="no space left on that disk; free some and run it again"):
+        taken.take(left.parent, "clean", tmp_path / "run" / "clean", "clean")
+    assert not list((tmp_path / "run").iterdir())
+
+
+@pytest.mark.attack(rights="stage", stopped="a fetched model is kept where it is the one that parameters state")
+def test_another_model_than_was_asked_for_is_not_kept(tmp_path: Path) -> None:
+    layout, box = Layout(tmp_path / ".hallmark" / "runs" / "r1"), tmp_path / "box"
+    box.mkdir()
+    wanted = sha256_bytes(b"weights")
+    for text, kept in (("another", False), ("weights", True)):
+        (box / wanted).write_text(text)
+        fetched.keep(layout, wanted, box, "base_model")
+        assert fetched.there(layout, wanted) is kept
+    names = {path.name for path in fetched.place(layout, wanted).parent.iterdir()}
+    assert names <= {wanted, f".{wanted}.lock"}
 
 
 @pytest.mark.attack(rights="stage", stopped="links in a folder that a stage keeps are removed")

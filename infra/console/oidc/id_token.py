@@ -16,7 +16,7 @@ ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES
 KINDS = ("RSA", "EC")
 """Of keys."""
 LEAST_BITS = 2048
-"""Of an RSA key (NIST SP 800-131A): a shorter one can be worked out."""
+"""Least length of an RSA key (NIST SP 800-131A); a shorter one can be broken."""
 LEEWAY = 60
 """Seconds by which clocks may differ."""
 LONGEST = 600

@@ -32,7 +32,7 @@ class Going(Frozen):
     where: str
     """The page to go to afterwards."""
     mark: str
-    """What the browser keeps for this origin (`Sessions.begin`)."""
+    """Random value that the browser keeps for this origin alone (`Sessions.begin`)."""
     began: float
     """Seconds since 1970."""
 

@@ -61,7 +61,7 @@ def docs_file(here: Here, person: Person, run: str, path: str) -> Path:
 
 
 def _require(here: Here, person: Person, layout: Layout, gate: GateName, *paths: Path) -> None:
-    """What no gate looked at the code of the run may have made of anything."""
+    """Require access to all sources of the run unless the gate compared these files: others may hold any record."""
     if not looked_at.require(here, layout, gate, *paths):
         hearing.require(here, layout, person, "pages")
 

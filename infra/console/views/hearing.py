@@ -1,6 +1,6 @@
-"""What the code of a run says in words of its own is for who may see single records of all its sources.
+"""Access to free text that a run's code wrote: errors, progress, logs, pages that no gate compared.
 
-It may print and write whatever it reads: errors, progress, a log, pages that no gate looked at.
+Such text can quote any record. Only people who may read single records of all sources of the run see it.
 """
 
 import re
@@ -15,13 +15,13 @@ from tasks.runs.run import governance_of
 from tasks.sources.sources import load_resolved
 
 OWN = re.compile(r"stage |[A-Z]\w*: ")
-"""How an error begins that a stage has put into words, or that nobody foresaw: that may quote a file of the run."""
+"""Beginning of an error that a stage wrote, or of an unexpected exception; its rest may quote files of the run."""
 COUNT = re.compile(r"\d+/\d+")
 """How far a stage is."""
 
 
 def why_closed(here: Here, layout: Layout, person: Person) -> str:
-    """Why it is not for a person, in words; empty where it is."""
+    """Return why a person may not see the free text of a run; empty if they may."""
     if not layout.sources.exists():
         return "its sources are not known here"
     try:
@@ -33,13 +33,13 @@ def why_closed(here: Here, layout: Layout, person: Person) -> str:
 
 
 def require(here: Here, layout: Layout, person: Person, what: str) -> None:
-    """Raises Refused where it is not for them."""
+    """Require that a person may see the free text of a run. `what` names it in the error. Raises Refused."""
     if why := why_closed(here, layout, person):
         raise Refused(f"{what} of run {layout.root.name} may hold texts of records, and {why}")
 
 
 def heard(here: Here, person: Person, known: Journal) -> Journal:
-    """What happened so far; where the stages' own words are not for a person, without them."""
+    """Return the journal, without the texts of errors and progress if the person may not see them."""
     error = known.error or ""
     own = OWN.match(error)
     speaks = own or any(line.progress and not COUNT.fullmatch(line.progress) for line in known.stages.values())

@@ -13,8 +13,8 @@ def any_role(claim: Claim) -> str | None:
 
 
 def own_run(claim: Claim) -> str | None:
-    """Neither on the run that they asked for, or whose schedule they declared, nor on another that the decision would
-    carry over to."""
+    """Object to a decision by somebody who asked for the run or declared its schedule; the run that a decision carries
+    over from counts too."""
     runs = [claim.evidence, *([claim.made_on] if claim.made_on else [])]
     own = next((each.run for each in runs if claim.person.id in each.askers), None)
     return f"{claim.person.id} asked for run {own}; nobody decides on their own run" if own else None

@@ -13,7 +13,7 @@ FILE = "points.jsonl"
 
 
 class Points:
-    """The file of one training. One that goes on from a checkpoint says its steps again, from the first."""
+    """Writer of the points of one training. A training that goes on from a checkpoint writes all steps again."""
 
     def __init__(self, layout: Layout) -> None:
         self.path: Path = layout.measured("train") / FILE
