@@ -6,16 +6,17 @@ is declared no longer, the run's own record says who owned it and looked after i
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Protocol
 
 from tasks.core.errors import Refused
+from tasks.core.layout import Layout
 from tasks.declarations import declarations
 from tasks.ledger.ledger import open_ledger
 from tasks.policy.governance import Governance
 from tasks.policy.people import Person
-from tasks.sources.sources import Source
+from tasks.sources.sources import Source, load_resolved
 
 
 class Recorded(Protocol):
@@ -38,20 +39,32 @@ class Access:
     """That they hold now."""
     inventory: Mapping[str, Source]
     """The sources in force, by id."""
+    closed: str = ""
+    """Why nothing of a run is for this person, whatever source its records name."""
+
+    def to(self, layout: Layout) -> "Access":
+        """What of it holds for the records of a run.
+
+        The code of an experiment, which nobody has looked at, says itself which source a record is of. Its records are
+        for who may see those of all its sources.
+        """
+        unseen = [source.id for each in load_resolved(layout.sources).sources if not self.sees(source := each.source)]
+        if not (layout.is_apart and unseen):
+            return self
+        return replace(self, closed=f"those of an experiment are for who may see all its sources, {unseen[0]} as well")
 
     def sees(self, recorded: Recorded) -> bool:
         """Whether single records of the source are for this person: its owner, its steward, a role in `access`."""
         now = self.inventory.get(recorded.id)
         by_role = now is not None and not self.roles.isdisjoint(now.access)
         deciding = now or recorded
-        return by_role or self.person.id in (deciding.owner, deciding.steward)
+        return not self.closed and (by_role or self.person.id in (deciding.owner, deciding.steward))
 
     def check(self, recorded: Recorded) -> None:
         """Raises Refused where they are not."""
         if not self.sees(recorded):
-            raise Refused(
-                f"{self.person.id} may not look at records of {recorded.id}: that takes {self.whom(recorded)}"
-            )
+            why = self.closed or f"that takes {self.whom(recorded)}"
+            raise Refused(f"{self.person.id} may not look at records of {recorded.id}: {why}")
 
     def whom(self, recorded: Recorded) -> str:
         """In words who may look."""

@@ -57,7 +57,7 @@ def show(layout: Layout, wanted: str, access: Access, reason: str, ledger: Ledge
         raise InputError(f"run {layout.root.name} has no records here; name a run that has been through `ingest`")
     place = _by_row(layout, wanted) if ":" in wanted else _by_id(layout, wanted)
     resolved = _source(layout, place.source_id)
-    access.check(resolved.source)
+    access.to(layout).check(resolved.source)
     if place.record_id is None:
         return _row(layout, place, resolved, access.person.id, reason, ledger)
     return _record(layout, place, access.person.id, reason, ledger)

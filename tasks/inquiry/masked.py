@@ -52,7 +52,8 @@ def find(layout: Layout, access: Access) -> Masked:
     if not path.exists():
         raise InputError(f"run {layout.root.name} has no records here; name one that has been through `ingest`")
     sources = [item.source for item in load_resolved(layout.sources).sources]
-    open_to = {source.id for source in sources if access.sees(source)}
+    looker = access.to(layout)
+    open_to = {source.id for source in sources if looker.sees(source)}
     samples = _samples(layout, open_to)
     closed = [source.id for source in sources if source.id not in open_to]
     return Masked(samples=sorted(samples, key=lambda each: (each.source_id, each.category)), closed=closed)

@@ -1,15 +1,14 @@
 """The vault: what tokens stand for, encrypted value by value, in a database apart from everything else.
 
 SQLite (`.hallmark/vault/vault.db`) or Postgres (HALLMARK_VAULT_URL). Whoever has the database alone has nothing;
-whoever has the key without the database can make tokens of values they know, and no more. Only `ingest` writes, and
-only `reveal` reads a value, after the look is on the ledger (tasks/inquiry/looks.py).
+whoever has the key without the database can make tokens of values they know, and no more. Values come from `ingest`
+(`vault_writer.py`), and only `reveal` reads one, after the look is on the ledger (tasks/inquiry/looks.py).
 """
 
 import os
 import secrets
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
@@ -23,6 +22,7 @@ from tasks.core.layout import is_of_experiments
 from tasks.core.migrations import Schema
 from tasks.sources import vault_keys
 from tasks.sources.vault_keys import VaultKeys
+from tasks.sources.vault_writer import Secret
 
 VARIABLE = vault_keys.DATABASE
 FILE = f"{vault_keys.FOLDER}/vault.db"
@@ -46,14 +46,6 @@ KEY = Table("hallmark_vault_key", METADATA, Column("fingerprint", Text, primary_
 
 
 SCHEMA = Schema("vault", METADATA, METADATA.create_all)
-
-
-@dataclass(frozen=True, slots=True)
-class Secret:
-    """A value and the token that stands in its place."""
-
-    token: str
-    value: str
 
 
 class Vault:
@@ -177,7 +169,7 @@ def _move(state: Path) -> None:
 def _private(path: Path) -> Engine:
     """A SQLite file that is nobody else's to read from its first byte."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    journals.remove_strange(path.parent)  # `ingest`, which is a run's own code, writes here
+    journals.remove_strange(path.parent)  # earlier versions let `ingest`, a run's own code, write here
     engine = database.sqlite(path)
     path.touch(mode=0o600)
     return engine

@@ -25,14 +25,14 @@ FILE = Path("keys") / "vault"
 DATABASE = "HALLMARK_VAULT_URL"
 """Environment variable: the Postgres URL of the vault itself."""
 FOLDER = "vault"
-"""Of the vault's file, below `.hallmark/`: SQLite writes beside it as well, and `ingest` sees this folder alone."""
+"""Of the vault's file, below `.hallmark/`: SQLite writes beside it as well."""
 BYTES = 32
 
 
-@dataclass(frozen=True)
-class VaultKeys:
-    encryption: bytes
-    """32 bytes for AES-256-GCM."""
+@dataclass(frozen=True, kw_only=True)
+class WriterKeys:
+    """What `ingest` is given. None of it opens a value."""
+
     tokens: bytes
     """32 bytes for HMAC-SHA256."""
     seals: bytes
@@ -41,6 +41,12 @@ class VaultKeys:
     """32 bytes for HMAC-SHA256 over where a record comes from, which is its id."""
     fingerprint: str
     """32 hex digits; says which key it is and nothing about it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class VaultKeys(WriterKeys):
+    encryption: bytes
+    """32 bytes for AES-256-GCM."""
 
 
 def load(state: Path) -> VaultKeys:
@@ -71,7 +77,9 @@ def derive(secret: bytes) -> VaultKeys:
     encryption, tokens, seals, records, fingerprint = (
         _hkdf(secret, purpose) for purpose in ("encryption", "tokens", "seals", "records", "fingerprint")
     )
-    return VaultKeys(encryption, tokens, seals, records, fingerprint[:16].hex())
+    return VaultKeys(
+        encryption=encryption, tokens=tokens, seals=seals, records=records, fingerprint=fingerprint[:16].hex()
+    )
 
 
 def _hkdf(secret: bytes, purpose: str) -> bytes:

@@ -9,7 +9,7 @@ from tasks.core import config
 from tasks.core.errors import InputError, Refused
 from tasks.core.files import read_json, tree_digest
 from tasks.core.layout import KEPT_AT, Layout
-from tasks.sources import sources, vault_keys
+from tasks.sources import sources
 from tasks.stages.train import points
 from tasks.stages.train.base.model_files import FILES, is_part_of_a_model
 from tasks.supervise import box, fetched
@@ -21,7 +21,7 @@ EVERY = ("PATH", "LANG", "LANGUAGE", "TZ", "TQDM_DISABLE", "LD_LIBRARY_PATH", "H
 BEGIN = ("LC_", "OMP_", "GOMP_")
 """Beginnings of such names."""
 OF_THE_VAULT = ("HALLMARK_VAULT_", "PGPASS")
-"""Beginnings of the names of those that lead to the vault of governed runs."""
+"""Beginnings of the names of those that lead to the vault, which a stage asks through its supervisor."""
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
 ONLINE = (*PROXIES, *(name.lower() for name in PROXIES), "SSL_CERT_FILE", "SSL_CERT_DIR")
 """Names of those that a stage with a network gets."""
@@ -61,6 +61,8 @@ class Grant:
     """The same, for a stage with a network."""
     names: Callable[[Layout], Iterable[str]] = _no_variables
     """Names of further variables, in full."""
+    vault: bool = False
+    """It may add values to the vault, through its supervisor (`vault_service.py`)."""
     devices: bool = False
     """It may use the accelerators of the machine."""
     tells: tuple[str, ...] = ()
@@ -75,7 +77,6 @@ def of(stage: str) -> Grant:
 def variables(stage: str, layout: Layout, environment: Environment, online: bool) -> dict[str, str]:
     """The variables that a stage is given, of those that there are."""
     grant = of(stage)
-    environment = _meant_for(layout, environment)
     names = {*EVERY, *grant.names(layout), *(ONLINE if online else ())}
     begin = (*BEGIN, *grant.given, *(grant.given_online if online else ()))
     given = {name: value for name, value in environment.items() if name in names or name.startswith(begin)}
@@ -83,19 +84,13 @@ def variables(stage: str, layout: Layout, environment: Environment, online: bool
 
 
 def without_sandbox(layout: Layout, environment: Environment) -> dict[str, str]:
-    """Return the variables of a stage without a sandbox: all, but for an experiment those of the vault."""
-    return {**_meant_for(layout, environment), **_kept_at(layout)}
+    """Return the variables of a stage without a sandbox: all but those of the vault."""
+    given = {name: value for name, value in environment.items() if not name.startswith(OF_THE_VAULT)}
+    return given | _kept_at(layout)
 
 
 def _kept_at(layout: Layout) -> dict[str, str]:
     return {KEPT_AT: str(layout.world)} if layout.is_apart else {}
-
-
-def _meant_for(layout: Layout, environment: Environment) -> Environment:
-    """An experiment has a vault of its own, whatever the environment names."""
-    if not layout.is_apart:
-        return environment
-    return {name: value for name, value in environment.items() if not name.startswith(OF_THE_VAULT)}
 
 
 def outside(stage: str, layout: Layout, online: bool) -> list[Path]:
@@ -122,14 +117,13 @@ def _target(path: Path, layout: Layout) -> Path:
 
 
 def _sources(layout: Layout) -> Iterator[Path]:
-    """The files of the sources that lie on this machine, and the key of the vault."""
+    """The files of the sources that lie on this machine."""
     for item in sources.load_resolved(layout.sources).sources:
         location = sources.expand(item.source.location)
         if "://" not in location:
             path = layout.locate(str(Path(location).expanduser()))
             require_data(item.source.id, path, layout)
             yield path
-    yield layout.world / vault_keys.FILE
 
 
 def require_data(source: str, path: Path, layout: Layout) -> None:
@@ -154,14 +148,10 @@ def _is_hidden(where: Path) -> bool:
 
 def _kept_by_ingest(layout: Layout) -> Iterator[Path]:
     yield layout.kept("ingested", "ingest")
-    yield layout.world / vault_keys.FOLDER
 
 
-def _reads_elsewhere(layout: Layout, environment: Environment) -> bool:
-    resolved = sources.load_resolved(layout.sources).sources
-    return bool(_meant_for(layout, environment).get(vault_keys.DATABASE)) or any(
-        "://" in sources.expand(item.source.location) for item in resolved
-    )
+def _reads_elsewhere(layout: Layout, _: Environment) -> bool:
+    return any("://" in sources.expand(item.source.location) for item in sources.load_resolved(layout.sources).sources)
 
 
 def _located_by(layout: Layout) -> Iterable[str]:
@@ -280,8 +270,9 @@ GRANTS: Mapping[str, Grant] = {
         reads=_sources,
         settings=(".aws/credentials", ".aws/config"),
         network=_reads_elsewhere,
-        given=("AWS_", "HALLMARK_VAULT_", "PGPASS"),
+        given=("AWS_",),
         names=_located_by,
+        vault=True,
     ),
     "base_model": Grant(
         fetches=_fetched,

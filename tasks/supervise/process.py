@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from queue import SimpleQueue
 
 import psutil
@@ -23,6 +24,14 @@ PATIENCE = 25.0
 LOOK_SECONDS = 1.0
 ADOPTS = 36
 """PR_SET_CHILD_SUBREAPER of prctl(2): a process whose parent ends becomes a child of this one."""
+
+
+@dataclass(frozen=True)
+class Inherited:
+    """What a process is given besides its standard streams."""
+
+    handles: tuple[int, ...] = ()
+    variables: Mapping[str, str] = field(default_factory=dict)
 
 
 class Asked:

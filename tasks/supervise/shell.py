@@ -13,23 +13,22 @@ import stat
 import sys
 import sysconfig
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 
 import psutil
 
-from tasks.core import journals
 from tasks.core.errors import HallmarkError, Refused, Unavailable
 from tasks.core.files import canonical_json, read_json, sha256_bytes, write_bytes
 from tasks.core.graph import RUNS
 from tasks.core.layout import Layout
-from tasks.sources import vault_keys
 from tasks.stages import same_python
 from tasks.stages.runner import STARTED_BY, error_file
-from tasks.supervise import box, calls, fetched, grants, kept, limits, materials, process, shown, taken
+from tasks.supervise import box, calls, fetched, grants, kept, limits, materials, process, shown, taken, vault_service
 from tasks.supervise.box import Box
 from tasks.supervise.handed_on import handing_on
 from tasks.supervise.limits import Limits
+from tasks.supervise.process import Inherited
 from tasks.trust import signing, stage_record
 from tasks.trust.keys import Signer
 from tasks.trust.stage_record import Environment, StageRecord
@@ -37,8 +36,6 @@ from tasks.trust.stage_record import Environment, StageRecord
 NAME = "hallmark-stage"
 PLACE = "boxes"
 """Folder below .hallmark/ for stages at work. Each has a folder there, which begins with its supervisor's pid."""
-FOLLOWED = (vault_keys.FOLDER,)
-"""Folders that a stage keeps something in and that others open without looking for links."""
 LIMITS = Limits()
 MOST_OF_AN_ERROR = 64 * 1024
 """Bytes that a failed stage may say."""
@@ -82,7 +79,10 @@ def run(stage: str, layout: Layout) -> int:
         made, code = _in_a_box(stage, layout, command, starter)
     else:
         shown.require_code(stage, layout, layout.root)
-        made, code = None, process.run(command, grants.without_sandbox(layout, os.environ), starter, boxed=False)
+        made = None
+        with _vault(stage, layout) as vault:
+            variables = {**grants.without_sandbox(layout, os.environ), **vault.variables}
+            code = process.run(command, variables, starter, boxed=False, handles=vault.handles)
     if not code:
         if materials.marks(stage, layout) != marks and materials.read(stage, layout) != read:
             raise Refused(f"what stage {stage} reads was changed while it ran; nothing of it is signed")
@@ -128,10 +128,10 @@ def _in_a_box(stage: str, layout: Layout, command: list[str], starter: int | Non
         over = limits.watch(LIMITS, place)
         folder = stage.replace("@", "/")
         told = handing_on(grants.of(stage).tells, made.measured / folder, layout.measured(folder))
-        with calls.filtered() as handle, told:
-            words, inherited = box.command(made, command, handle), box.handles(handle)
-            code = process.run(words, box.environment(made), starter, over=over, handles=inherited)
-        _remove_strange(stage, layout, made)
+        with calls.filtered() as handle, told, _vault(stage, layout) as vault:
+            words, inherited = box.command(made, command, handle), (*box.handles(handle), *vault.handles)
+            variables = {**box.environment(made), **vault.variables}
+            code = process.run(words, variables, starter, over=over, handles=inherited)
         _keep_error(stage, layout, place) if code else _take(stage, layout, made)
     return made, code
 
@@ -157,18 +157,13 @@ def _box(stage: str, layout: Layout, place: Path) -> Box:
     own = made.fetched[:1] if made.fetched else ()
     for folder in (made.tree, made.outputs / within, made.measured / within, *own, *made.writes):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    _remove_strange(stage, layout, made)  # of one that was killed before it could be looked after
     shown.lay_out(stage, layout, reads, made.tree)
     return made
 
 
-def _remove_strange(stage: str, layout: Layout, made: Box) -> None:
-    for folder in (layout.world / name for name in FOLLOWED):
-        if folder in made.writes and (removed := [*taken.remove_strange(folder), *journals.remove_strange(folder)]):
-            print(
-                f"{stage}: what is no plain file in {folder} was removed: {', '.join(map(str, removed[:3]))}",
-                file=sys.stderr,
-            )
+def _vault(stage: str, layout: Layout) -> AbstractContextManager[Inherited]:
+    """What leads a stage to the vault, if it is one that may add to it."""
+    return vault_service.serving(layout.world) if grants.of(stage).vault else nullcontext(Inherited())
 
 
 def _take(stage: str, layout: Layout, made: Box) -> None:

@@ -5,7 +5,6 @@ import os
 import shutil
 import stat
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from tasks.core import files
@@ -108,39 +107,9 @@ def _require(name: str, found: os.stat_result, place: str, stage: str, handle: i
         raise Refused(f"stage {stage} left {_shown(PurePosixPath(place))}, which {why}; nothing of it is taken")
 
 
-def remove_strange(folder: Path) -> list[Path]:
-    """Remove all but plain files and folders from a folder that stages keep: links, which others follow, and pipes,
-    which others wait for. Returns which these were.
-
-    Other stages may be at work there. Raises Refused where its folders lie too deep in each other.
-    """
-    try:
-        strange = [path for path in _all(folder) if path.is_symlink() or not (path.is_file() or path.is_dir())]
-    except OSError as error:
-        raise Refused(f"{folder} cannot be looked through ({error.strerror}); remove what lies there") from None
-    for path in strange:
-        path.unlink(missing_ok=True)
-    return strange
-
-
 def remove(folder: Path) -> None:
     """Whatever lies there, however deep. What cannot be removed stays and stops nobody."""
     subprocess.run(["rm", "-rf", "--", folder], check=False, capture_output=True)
-
-
-def _all(folder: Path) -> Iterator[Path]:
-    """Raises OSError for folders that lie too deep."""
-    found = [folder]
-    while found:
-        path = found.pop()
-        try:
-            inside = list(path.iterdir()) if stat.S_ISDIR(path.lstat().st_mode) else []
-        except FileNotFoundError:  # in a folder that several stages keep
-            continue
-        yield path
-        if inside and len(path.parts) - len(folder.parts) >= DEEPEST:
-            raise OSError(errno.ENAMETOOLONG, "its folders lie too deep in each other")
-        found += inside
 
 
 def _why_not(name: str, found: os.stat_result, handle: int | None) -> str | None:

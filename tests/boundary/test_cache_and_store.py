@@ -18,11 +18,11 @@ from tasks.core.layout import Layout
 from tasks.ledger import head_files
 from tasks.ledger.heads import heads
 from tasks.runs.pin import resolve_source
-from tasks.supervise import kept, taken
+from tasks.supervise import kept
 from tasks.trust import dsse, keys, stage_record
 from tasks.trust.stage_record import Environment, StageRecord
 from tests.answering import Quiet, serving
-from tests.boundary.stage_of import a_run, as_it_is, sparse
+from tests.boundary.stage_of import a_run, sparse
 from tests.patience import patience
 from tests.soaking import soak
 from tests.stages.data.build import source
@@ -167,18 +167,6 @@ def test_an_object_in_place_of_a_head_is_refused(what: str) -> None:
 )  # fmt: skip
 def test_a_name_in_a_store_that_is_no_heads_is_passed_over(name: str) -> None:
     assert head_files.size_of(name) is None
-
-
-@pytest.mark.attack(rights="stage", stopped="of the state's folders a stage leaves links in none that others follow")
-@pytest.mark.parametrize("leads", ["../keys/gate", "/", "vault.db", "nowhere"])
-def test_a_link_for_a_database_is_removed_before_it_is_opened(tmp_path: Path, leads: str) -> None:
-    layout = a_run(tmp_path)
-    before = as_it_is(layout.state / "keys") | as_it_is(layout.state / "heads")
-    for name in ("vault.db-wal", "vault.db-shm", "vault.db-journal"):
-        (layout.state / "vault" / name).symlink_to(leads)
-    assert len(taken.remove_strange(layout.state / "vault")) == 3
-    assert not [path for path in (layout.state / "vault").iterdir() if path.is_symlink()]
-    assert as_it_is(layout.state / "keys") | as_it_is(layout.state / "heads") == before
 
 
 OBJECT = b"text,label\n" + b"a,b\n" * 20

@@ -172,15 +172,6 @@ def test_a_model_that_is_exchanged_after_it_was_compared_is_refused(
     assert not layout.stage("base_model").exists()
 
 
-@pytest.mark.attack(rights="stage", stopped="what others would wait for is removed from folders that stages keep")
-def test_a_pipe_in_a_kept_folder_is_removed(tmp_path: Path) -> None:
-    (tmp_path / "models").mkdir()
-    os.mkfifo(tmp_path / "models" / "pipe")
-    (tmp_path / "models" / "file").write_text("")
-    assert taken.remove_strange(tmp_path) == [tmp_path / "models" / "pipe"]
-    assert (tmp_path / "models" / "file").exists()
-
-
 @pytest.mark.attack(rights="stage", stopped="a stage that leaves the disk no files is ended")
 def test_a_disk_without_files_ends_a_stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     free = {"f_blocks": 10**9, "f_bfree": 10**9, "f_bavail": 10**9, "f_frsize": 4096}

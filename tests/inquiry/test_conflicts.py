@@ -13,6 +13,7 @@ from rich.console import Console
 from infra.cli.data.conflicts import _show
 from tasks.core.errors import InputError, Refused
 from tasks.core.files import write_json
+from tasks.core.layout import EXPERIMENT
 from tasks.core.shown import visible
 from tasks.inquiry.access import Access
 from tasks.inquiry.conflicts import page, pairs
@@ -75,6 +76,20 @@ def test_a_text_that_changes_its_source_is_shown_to_nobody(tmp_path: Path) -> No
     rows = [row | {"source_id": "b"} for row in pq.read_table(path).to_pylist()]
     pq.write_table(pa.Table.from_pylist(rows, schema=pq.read_schema(path)), path)
     with pytest.raises(Refused, match="disagree about the source"):
+        found(run, "ada")
+
+
+@pytest.mark.attack(rights="stage", stopped="records of an experiment are for who may see all its sources")
+def test_an_experiment_says_of_no_record_who_may_see_it(tmp_path: Path) -> None:
+    """Its own code says which source a record is of; `c` is Ada's as well, and `b` is Bob's."""
+    run = Run(tmp_path / ".hallmark" / "runs" / "r1")
+    judged(run, [each | {"source_id": "a"} for each in two()])
+    assert found(run, "ada").pairs, "of a governed run she may see what is of her source"
+    write_json(run.layout.authority, {"tier": EXPERIMENT})
+    assert found(run, "auditor").pairs
+    with pytest.raises(
+        Refused, match=r"ada may see none .* those of an experiment are for who may see all .* b as well"
+    ):
         found(run, "ada")
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from tasks.core.errors import InputError
 from tasks.core.files import write_json
+from tasks.core.layout import EXPERIMENT
 from tasks.core.record import SCHEMA, write_table
 from tasks.inquiry import masked
 from tasks.inquiry.access import Access
@@ -26,7 +27,11 @@ TEXTS = {
 
 @pytest.fixture
 def run(tmp_path: Path) -> Run:
-    made = Run(tmp_path)
+    return sampled(tmp_path)
+
+
+def sampled(root: Path) -> Run:
+    made = Run(root)
     named = [source("x", id=name, owner=owner, steward=owner, access=["nobody"]) for name, owner in OWNERS.items()]
     pinned = [ResolvedSource(source=each, sha256="0" * 64, bytes=1) for each in named]
     resolved = ResolvedSources(sources=pinned, as_of=TODAY, vault="0" * 32)
@@ -54,6 +59,12 @@ def test_an_owner_sees_two_of_each_class_of_their_own_sources(run: Run) -> None:
         ("letters", "name", "5"), ("tickets", "address", "1"), ("tickets", "phone", "0"), ("tickets", "phone", "2"),
     ]  # fmt: skip
     assert found(run, "bob").closed == ["chats", "calls"]
+
+
+def test_of_an_experiment_nobody_sees_one_sources_alone(tmp_path: Path) -> None:
+    experiment = sampled(tmp_path / ".hallmark" / "runs" / "r1")
+    write_json(experiment.layout.authority, {"tier": EXPERIMENT})
+    assert found(experiment, "bob") == masked.Masked(samples=[], closed=[*OWNERS])
 
 
 def test_each_placeholder_of_a_stretch_is_marked(run: Run) -> None:

@@ -94,7 +94,7 @@ def test_what_a_governed_run_made_it_is_given_as_a_copy(project: Path) -> None:
     assert not inodes & {path.stat().st_ino for path in run.layout.stage("base_model").rglob("*")}
 
 
-def test_it_is_given_no_vault_that_the_environment_names(tried: Run) -> None:
+def test_a_stage_is_given_no_way_to_the_vault(tried: Run) -> None:
     given = {"PGPASSWORD": "p", "HALLMARK_VAULT_KEY": "k", "HALLMARK_VAULT_URL": "postgresql://db/vault", "PATH": "x"}
     own = {KEPT_AT: str(tried.layout.world)}
     assert grants.variables("ingest", tried.layout, given, online=False) == {"PATH": "x", **own}

@@ -14,7 +14,8 @@ from tasks.ledger.ledger import open_ledger
 from tasks.policy import governance
 from tasks.policy.people import People, Person
 from tasks.sources import vault, vault_keys
-from tasks.sources.vault import Secret, Vault, open_vault
+from tasks.sources.vault import Vault, open_vault
+from tasks.sources.vault_writer import Secret
 
 OWNERS = People(people=[Person(id="owner", name="Owner", roles=["data_owner"])])
 ANNA = Secret("name:aaaabbbbcccc", "Anna Schmidt")

@@ -63,7 +63,7 @@ def test_a_model_that_is_the_one_meant_is_shown(layout: Layout) -> None:
     ("stage", "given"),
     [
         ("clean", {"PATH", "LC_ALL"}),
-        ("ingest", {"PATH", "LC_ALL", "AWS_SECRET_ACCESS_KEY", "HALLMARK_VAULT_KEY"}),
+        ("ingest", {"PATH", "LC_ALL", "AWS_SECRET_ACCESS_KEY"}),
         ("train", {"PATH", "LC_ALL"}),
         ("base_model", {"PATH", "LC_ALL", "PIP_INDEX_URL"}),
     ],

@@ -143,11 +143,3 @@ def test_another_model_than_was_asked_for_is_not_kept(tmp_path: Path) -> None:
         assert fetched.there(layout, wanted) is kept
     names = {path.name for path in fetched.place(layout, wanted).parent.iterdir()}
     assert names <= {wanted, f".{wanted}.lock"}
-
-
-@pytest.mark.attack(rights="stage", stopped="links in a folder that a stage keeps are removed")
-def test_links_in_what_is_kept_are_removed(left: Path) -> None:
-    assert taken.remove_strange(left) == []
-    (left / "docs" / "vault.db").symlink_to("../../ledger.db")
-    assert taken.remove_strange(left) == [left / "docs" / "vault.db"]
-    assert not (left / "docs" / "vault.db").is_symlink()

@@ -74,7 +74,7 @@ def _rows(here: Here, person: Person, layout: Layout, source: str, rule: str, mo
     run, files = layout.root.name, [layout.stage(stage) / f"{name}.parquet" for stage, name in FILES]
     compared = looked_at.require(here, layout, "data", *(path for path in files if path.exists()))
     looked_at.require_small(*(path for path in files if path.exists() and path.stem in WHOLE), most=MOST_BYTES)
-    looker = access.of(governance_of(here.site.root, layout), person)
+    looker = access.of(governance_of(here.site.root, layout), person).to(layout)
     open_to = {item.source.id for item in load_resolved(layout.sources).sources if looker.sees(item.source)}
     every = put_aside.read(layout)
     wanted = put_aside.read(layout, [source] if source else (), [rule] if rule else ())

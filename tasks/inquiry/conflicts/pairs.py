@@ -80,13 +80,14 @@ def find(layout: Layout, access: Access, most: int, undecided: bool = False) -> 
     sources = {item.source.id: item.source for item in resolved.sources}
     entries = [entry for entry in named(layout) if not undecided or entry["rule"] != DECIDED]
     places = _places(layout, entries)
-    allowed = {name for name, source in sources.items() if access.sees(source)}
+    looker = access.to(layout)
+    allowed = {name for name, source in sources.items() if looker.sees(source)}
     shown = [entry for entry in entries if _sources(entry, places) <= allowed]
     if entries and not shown:
         needed = sorted(set.union(*(_sources(entry, places) for entry in entries)) - allowed)
         raise Refused(
-            f"{access.person.id} may see none of the {len(entries):,} conflicts of run {layout.root.name}: that takes "
-            f"owner, steward or a role in `access` of {', '.join(needed)}"
+            f"{access.person.id} may see none of the {len(entries):,} conflicts of run {layout.root.name}: "
+            + (looker.closed or f"that takes owner, steward or a role in `access` of {', '.join(needed)}")
         )
     sides = _sides(layout, shown[:most], sources, places)
     return Conflicts(

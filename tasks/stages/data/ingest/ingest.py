@@ -26,9 +26,9 @@ from tasks.core.params.data import Data
 from tasks.core.params.prompts import Prompts
 from tasks.core.progress import announce
 from tasks.core.record import batches
-from tasks.sources import vault as vaults
+from tasks.sources import vault_writer
 from tasks.sources.sources import ResolvedSources, load_resolved
-from tasks.sources.vault import Vault
+from tasks.sources.vault_writer import VaultWriter
 from tasks.stages.data.ingest import kept
 from tasks.stages.data.ingest.pool import Pool
 from tasks.stages.data.ingest.reading import COUNTS, TABLES, TOKENS, Desk, SourceCounts, Tables
@@ -80,14 +80,21 @@ def _check_tasks(resolved: ResolvedSources, params: Params) -> None:
             )
 
 
-def _vault(resolved: ResolvedSources, layout: Layout) -> Vault:
-    vault = vaults.open_vault(layout.keeps)
+def _vault(resolved: ResolvedSources, layout: Layout) -> VaultWriter:
+    vault = vault_writer.inherited() or _opened(layout)
     if vault.keys.fingerprint != resolved.vault:
         raise InputError(
             f"the run was resolved with the vault's key {resolved.vault[:12]}…, and the key given is "
             f"{vault.keys.fingerprint[:12]}…; give the run its own key, or start a new run. Nothing was written"
         )
     return vault
+
+
+def _opened(layout: Layout) -> VaultWriter:
+    """The vault itself, for a stage by hand."""
+    from tasks.sources.vault import open_vault  # SQLAlchemy takes a fifth of a second to import
+
+    return open_vault(layout.keeps)
 
 
 def _gather(desk: Desk, layout: Layout, folder: Path) -> list[SourceCounts]:

@@ -14,7 +14,7 @@ from tasks.core.files import canonical_json
 from tasks.core.record import SCHEMA
 from tasks.sources.protection import Category
 from tasks.sources.sources import ResolvedSource
-from tasks.sources.vault import Secret
+from tasks.sources.vault_writer import Secret
 from tasks.stages.data.ingest.mapping import Reject, to_record
 from tasks.stages.data.protect import records as protecting
 from tasks.stages.data.protect.actions import Outcome

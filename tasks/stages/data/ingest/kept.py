@@ -28,7 +28,7 @@ from tasks.core.layout import Layout
 from tasks.core.locks import turn
 from tasks.core.record import batches
 from tasks.sources.sources import ResolvedSource
-from tasks.sources.vault import Vault
+from tasks.sources.vault_writer import VaultWriter
 from tasks.stages.data.ingest.reading import Desk, read
 
 KEPT = 2
@@ -87,7 +87,7 @@ def key(resolved: ResolvedSource, desk: Desk, layout: Layout) -> str:
     )
 
 
-def _usable(target: Path, vault: Vault) -> bool:
+def _usable(target: Path, vault: VaultWriter) -> bool:
     """Whether a piece is there, whole, and the vault knows its tokens; says where one is there and cannot be used."""
     if not target.exists() and not target.is_symlink():
         return False
@@ -100,7 +100,7 @@ def _usable(target: Path, vault: Vault) -> bool:
     return not unknown
 
 
-def _whole(target: Path, vault: Vault) -> bool:
+def _whole(target: Path, vault: VaultWriter) -> bool:
     if target.is_symlink():  # what it leads to is not ours to keep
         return False
     try:
@@ -111,7 +111,7 @@ def _whole(target: Path, vault: Vault) -> bool:
     return hmac.compare_digest(seal, _seal(target.name, digests, vault).encode())
 
 
-def _seal(name: str, files: dict[str, str], vault: Vault) -> str:
+def _seal(name: str, files: dict[str, str], vault: VaultWriter) -> str:
     return hmac.digest(vault.keys.seals, canonical_json([name, files]), "sha256").hex()
 
 

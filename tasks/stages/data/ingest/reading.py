@@ -21,7 +21,7 @@ from tasks.core.progress import Progress, announce
 from tasks.core.record import QUARANTINE, SCHEMA, Writer
 from tasks.sources.protection import Action, Category
 from tasks.sources.sources import ResolvedSource, ResolvedSources, Source
-from tasks.sources.vault import Vault
+from tasks.sources.vault_writer import VaultWriter
 from tasks.stages.data.ingest.intake import ROWS, Intake, Taken
 from tasks.stages.data.ingest.pool import Pool, batched
 from tasks.stages.data.protect.recognise import detect
@@ -89,7 +89,7 @@ class Desk:
     """`data.max_malformed_share`"""
     root: Path
     """Where relative locations start."""
-    vault: Vault
+    vault: VaultWriter
     pool: Pool
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from tasks.sources.protection import IDENTIFYING, Category, Protection
-from tasks.sources.vault import Secret
+from tasks.sources.vault_writer import Secret
 from tasks.stages.data.protect.stretch import Stretch
 from tasks.stages.data.protect.tokens import token
 

@@ -1,0 +1,78 @@
+"""The vault for stage `ingest`, which asks its supervisor by value and gets none back (`tasks.sources.vault_writer`).
+
+What stands in the vault stays as it is: a request adds values under tokens that are theirs, or asks which tokens are
+not there. Whatever else a stage sends ends the service.
+"""
+
+import os
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+from tasks.core.errors import NO_SUCH_DOCUMENT, HallmarkError, Refused
+from tasks.sources.protection import CATEGORIES
+from tasks.sources.vault_writer import ERRORS, MOST, PIPES, Secret, VaultWriter, decode, encode
+from tasks.stages.data.protect.tokens import token
+from tasks.supervise.process import Inherited
+
+
+@contextmanager
+def serving(state: Path) -> Iterator[Inherited]:
+    """Answer the requests of one stage for the vault of `state` until the block ends."""
+    (asks, asked), (answered, answers) = os.pipe(), os.pipe()
+    thread = threading.Thread(target=_serve, args=(state, asks, answers), daemon=True)
+    thread.start()
+    try:
+        yield Inherited((answered, asked), {PIPES: f"{answered},{asked}"})
+    finally:
+        os.close(answered)
+        os.close(asked)
+        thread.join()
+
+
+def _serve(state: Path, reads: int, writes: int) -> None:
+    """Answer until the stage has closed its end, or sends what is no request."""
+    from tasks.sources.vault import open_vault  # a fifth of a second, in which the stage starts as well
+
+    vault: VaultWriter | None = None
+    ended = (EOFError, OSError, *NO_SUCH_DOCUMENT)
+    with Connection(reads, writable=False) as requests, Connection(writes, readable=False) as answers, suppress(*ended):
+        while True:
+            request = decode(requests.recv_bytes(MOST))
+            try:
+                vault = vault or open_vault(state)
+                answer = {"given": ANSWERS[request["do"]](vault, request)}
+            except HallmarkError as error:
+                kind = next(name for name, kind in ERRORS.items() if isinstance(error, kind))
+                answer = {"error": kind, "message": str(error)}
+            answers.send_bytes(encode(answer))
+
+
+def _begin(vault: VaultWriter, _: Mapping[str, Any]) -> dict[str, str]:
+    keys = vault.keys
+    secret = {"tokens": keys.tokens, "seals": keys.seals, "records": keys.records}
+    return {name: key.hex() for name, key in secret.items()} | {"fingerprint": keys.fingerprint}
+
+
+def _keep(vault: VaultWriter, request: Mapping[str, Any]) -> int:
+    """Raises Refused for a value that is to stand under another one's token."""
+    secrets = [Secret(made, value) for made, value in request["values"]]
+    for secret in secrets:
+        category = secret.token.partition(":")[0]
+        if category not in CATEGORIES or token(category, secret.value, vault.keys.tokens) != secret.token:
+            raise Refused(f"ingest would keep a value under {secret.token}, which is not its token")
+    return vault.keep(secrets)
+
+
+def _missing(vault: VaultWriter, request: Mapping[str, Any]) -> list[str]:
+    return vault.missing(request["tokens"])
+
+
+ANSWERS: Mapping[str, Callable[[VaultWriter, Mapping[str, Any]], Any]] = {
+    "begin": _begin,
+    "keep": _keep,
+    "missing": _missing,
+}

@@ -1,0 +1,161 @@
+"""The vault as stage `ingest` has it: it adds values by their tokens, and is told only which tokens are there."""
+
+import json
+import os
+import pickle
+from collections.abc import Iterator
+from contextlib import contextmanager
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tasks.core.errors import InputError, Refused, Unavailable
+from tasks.sources import vault_keys
+from tasks.sources.vault import open_vault
+from tasks.sources.vault_writer import PIPES, RemoteWriter, Secret, inherited
+from tasks.stages.data.protect.tokens import token
+from tasks.supervise.vault_service import ANSWERS, serving
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> Path:
+    vault_keys.create(tmp_path)
+    return tmp_path
+
+
+@contextmanager
+def asking(state: Path) -> Iterator[tuple[Connection, Connection]]:
+    """The two ends that a stage has: where answers come from, where requests go."""
+    with serving(state) as given:
+        ends = [os.dup(int(handle)) for handle in given.variables[PIPES].split(",")]
+        with Connection(ends[0], writable=False) as answers, Connection(ends[1], readable=False) as requests:
+            yield answers, requests
+
+
+@contextmanager
+def writing(state: Path) -> Iterator[RemoteWriter]:
+    with serving(state) as given:
+        writer = RemoteWriter(*(os.dup(int(handle)) for handle in given.variables[PIPES].split(",")))
+        yield writer
+        writer.close()
+
+
+def named(state: Path, name: str) -> Secret:
+    return Secret(token("name", name, vault_keys.load(state).tokens), name)
+
+
+def values(state: Path, *secrets: Secret) -> dict[str, str]:
+    return open_vault(state).reveal([secret.token for secret in secrets], lambda _: None)
+
+
+def test_values_are_kept_and_what_is_not_there_is_told(state: Path) -> None:
+    people = [named(state, f"Anna {number}") for number in range(500)]
+    with writing(state) as writer:
+        assert writer.keep(people) == 500
+        assert writer.keep(iter(people)) == 0
+        assert writer.missing([people[0].token, "name:aaaaaaaaaaaa"]) == ["name:aaaaaaaaaaaa"]
+    assert values(state, *people) == {secret.token: secret.value for secret in people}
+
+
+def test_a_stage_is_given_the_keys_that_open_no_value(state: Path) -> None:
+    keys = vault_keys.load(state)
+    with writing(state) as writer:
+        assert (writer.keys.tokens, writer.keys.seals, writer.keys.records) == (keys.tokens, keys.seals, keys.records)
+        assert writer.keys.fingerprint == keys.fingerprint
+        assert keys.encryption not in vars(writer.keys).values()
+
+
+def test_a_stage_by_hand_has_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(PIPES, raising=False)
+    assert inherited() is None
+
+
+@pytest.mark.attack(rights="stage", stopped="a value stands in the vault under its own token and no other")
+@pytest.mark.parametrize("another", ["Anna's", "no class", "no token"])
+def test_a_value_is_kept_under_no_other_token(state: Path, another: str) -> None:
+    anna, keys = named(state, "Anna"), vault_keys.load(state)
+    made = {"Anna's": anna.token, "no class": token("x", "Eve", keys.tokens), "no token": "Eve"}[another]  # type: ignore[arg-type]
+    with writing(state) as writer:
+        with pytest.raises(Refused, match="which is not its token"):
+            writer.keep([anna, Secret(made, "Eve")])
+        assert writer.missing([anna.token]) == [anna.token], "of one request all is kept, or nothing"
+        assert writer.keep([anna]) == 1, "it goes on"
+
+
+@pytest.mark.attack(rights="stage", stopped="what stands in the vault stays, whatever a stage asks")
+def test_a_token_keeps_the_value_that_it_has(state: Path) -> None:
+    anna, also = named(state, "Anna"), named(state, "ANNA")
+    assert anna.token == also.token
+    with writing(state) as writer:
+        writer.keep([anna])
+        assert writer.keep([also]) == 0
+    assert values(state, anna) == {anna.token: "Anna"}
+
+
+@pytest.mark.attack(rights="stage", stopped="no answer of the vault's service holds a value")
+def test_no_request_gives_a_value_back(state: Path) -> None:
+    anna = named(state, "Anna Schmidt")
+    open_vault(state).keep([anna])
+    for do in (*ANSWERS, "reveal", "open", "_open", "keys", "__class__"):
+        with asking(state) as (answers, requests):
+            requests.send_bytes(json.dumps({"do": do, "tokens": [anna.token], "values": [[anna.token, "x"]]}).encode())
+            told = received(answers)
+            assert b"Schmidt" not in told and vault_keys.load(state).encryption.hex().encode() not in told
+    assert values(state, anna) == {anna.token: "Anna Schmidt"}
+
+
+HOSTILE: list[bytes] = [
+    b"", b"\xff", b"[]", b"{}", b"1", b'{"do": []}', b'{"do": "keep"}', b'{"do": "keep", "values": [1]}',
+    b'{"do": "keep", "values": [[1, 2]]}', b'{"do": "keep", "values": [["name:a"]]}', b'{"do": "missing", "tokens": 1}',
+    b'{"do": "missing", "tokens": [[]]}', b"[" * 100_000, pickle.dumps(Path), b'{"do": NaN}',
+]  # fmt: skip
+
+
+@pytest.mark.attack(rights="stage", stopped="what is no request of the vault's service ends the service")
+@pytest.mark.parametrize("sent", HOSTILE)
+def test_what_is_no_request_ends_it(state: Path, sent: bytes) -> None:
+    with asking(state) as (answers, requests):
+        requests.send_bytes(sent)
+        assert received(answers) == b""
+    assert not open_vault(state).missing([])
+
+
+@pytest.mark.attack(rights="stage", stopped="a request without end is not read")
+def test_a_request_without_end_is_not_read(state: Path) -> None:
+    with asking(state) as (answers, requests):
+        os.write(requests.fileno(), b"\xff\xff\xff\xff" + (2**62).to_bytes(8, "big"))
+        assert received(answers) == b""
+
+
+@pytest.mark.attack(
+    rights="stage", stopped="a stage that reads no answer holds its supervisor up no longer than it runs"
+)
+def test_one_that_reads_no_answer_ends_nothing(state: Path) -> None:
+    asked = json.dumps({"do": "missing", "tokens": [f"name:{number:012}" for number in range(20_000)]}).encode()
+    with asking(state) as (_, requests):
+        requests.send_bytes(asked)
+
+
+def test_what_the_vault_says_is_said_in_the_stage(tmp_path: Path) -> None:
+    with serving(tmp_path) as given, pytest.raises(InputError, match="the vault's key is wanted"):
+        RemoteWriter(*(os.dup(int(handle)) for handle in given.variables[PIPES].split(",")))
+
+
+def test_a_supervisor_that_is_gone_is_told(state: Path) -> None:
+    with serving(state) as given:
+        writer = RemoteWriter(*(os.dup(int(handle)) for handle in given.variables[PIPES].split(",")))
+        writer._requests.send_bytes(b"no request")
+        with pytest.raises(Unavailable, match="the supervisor of this stage, which has the vault, is gone"):
+            writer.missing(["name:a"])
+        writer.close()
+
+
+def received(answers: Connection) -> bytes:
+    """An answer; nothing where the service has ended."""
+    try:
+        told: Any = answers.recv_bytes()
+    except (EOFError, OSError):
+        return b""
+    return bytes(told)
