@@ -3,19 +3,19 @@
 from rich.table import Table
 
 from infra.cli.shared import console
-from tasks.gates import words
+from tasks.gates import glance, words
 from tasks.gates.checks.change import Change
 from tasks.sources.dataset import SIDES, Dataset, Origin
 
 
 def show(dataset: Dataset, change: Change | None, approved: bool = True) -> None:
     """Print both; `approved`: the other dataset is the one that was approved last."""
-    table = Table(
-        "source", "owner", "licence", "rows", "put aside", "protected", *SIDES, "content", box=None, header_style="bold"
-    )
+    table = Table("source", "owner", "rows", "put aside", "protected", *SIDES, "content", box=None, header_style="bold")
     for name, source in sorted(dataset.sources.items(), key=lambda item: (item[1].owner, item[0])):
         table.add_row(name, *_cells(source), change.sources[name].content if change else "")
     console.print(table)
+    for name, source in dataset.sources.items():
+        console.print(f"  {name}: {', '.join(f'{what} {said}' for what, said in glance.terms(source).items())}")
     for line in words.dataset(dataset, change, approved):
         console.print(f"  {line}")
 
@@ -24,7 +24,6 @@ def _cells(source: Origin) -> list[str]:
     protected = sum(source.protected.values())
     return [
         source.owner,
-        source.licence,
         f"{source.taken:,}",
         f"{source.aside_share:.1%}{words.by_rule(source.aside)}",
         f"{protected:,} found" if protected else "",

@@ -14,6 +14,7 @@ rules/              the rules of decisions, each once; three ask them: before si
 weigh.py            which decisions count, and why the others don't
 missing.py          what a gate still wants, in words
 words.py            its evidence in words, the same on a terminal and on a page
+glance.py           what somebody reads before they decide
 gates.py            where the gate stands: passed, failed, rejected, waiting, expired
 overview.py         where all that stand open stand
 reminders.py        what is due at a gate that waits

@@ -63,6 +63,9 @@ class Origin(Frozen):
     """How often text of each class was found."""
     actions: dict[Category, Action]
     """What is done with each class, found or not."""
+    people: dict[Category, int] | None = None
+    """Different values of each class that stands for a person, in its rows of the dataset. Null where a version made it
+    that counted none."""
 
     @property
     def taken(self) -> int:

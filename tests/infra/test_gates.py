@@ -70,7 +70,7 @@ def test_whoever_decides_sees_why_the_run_was_asked_for(project: Path) -> None:
     why = "trigger upstream: the export is there"
     ask(project, reason=why)
     told = " ".join(hallmark(project, "gates", "show", RUN, "release").split())
-    assert f"for a run of ml-engineer: {why}" in told
+    assert f"asked by ml-engineer: {why}" in told
 
 
 def listed(project: Path) -> dict:

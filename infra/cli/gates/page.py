@@ -1,7 +1,5 @@
 """A gate's evidence as a person reads it before deciding: what it is about, the checks, what changed, who decides."""
 
-from datetime import datetime
-
 from rich.table import Table
 
 from infra.cli import datasets
@@ -9,7 +7,7 @@ from infra.cli.shared import console
 from tasks.consent import withdrawals
 from tasks.consent.withdrawals import Use
 from tasks.core.shown import one_line
-from tasks.gates import signed_request, since, words
+from tasks.gates import glance, since, words
 from tasks.gates.cases import Case
 from tasks.gates.gates import CheckStanding, DecisionStanding, Standing
 from tasks.gates.since import Since
@@ -25,7 +23,7 @@ def show(case: Case, standing: Standing, ledger: Ledger, governed: Governance) -
         uses = [Use(name, origin.sha256) for name, origin in evidence.dataset.sources.items()]
         if held := withdrawals.held_back(ledger, governed, uses):
             console.print(f"the run goes no further, whatever is decided here: {held}", style="bold")
-    console.print(_head(case, standing, ledger.now(), _reason(evidence.run, ledger, governed)))
+    console.print(_head(case, standing, ledger, governed))
     console.print(_checks(standing, before) if standing.checks else "\n policy asks no check at this gate")
     console.print()
     if evidence.dataset:
@@ -38,14 +36,8 @@ def show(case: Case, standing: Standing, ledger: Ledger, governed: Governance) -
         console.print(f" waits for {wanted}")
 
 
-def _reason(run: str, ledger: Ledger, governed: Governance) -> str:
-    """Why the run was asked for, as its signed request says; empty where it says nothing."""
-    asked = signed_request.recorded(ledger, governed, run)
-    return (asked.request.reason if asked else None) or ""
-
-
-def _head(case: Case, standing: Standing, now: datetime, reason: str) -> Table:
-    evidence, purpose = case.evidence, case.evidence.purpose
+def _head(case: Case, standing: Standing, ledger: Ledger, governed: Governance) -> Table:
+    evidence, now = case.evidence, ledger.now()
     waits = f", {words.span(now - case.entry.time)} ago" if case.closed is None else ""
     left = f", in {words.span(standing.deadline - now)}" if case.closed is None and standing.deadline > now else ""
     lines = {
@@ -56,11 +48,9 @@ def _head(case: Case, standing: Standing, now: datetime, reason: str) -> Table:
         "adopted": ", ".join(evidence.declared) or "neither its sources nor its card, by anybody",
         "use case": f"{evidence.use_case}, risk tier {evidence.tier}"
         + ", demo run: not for production" * evidence.demo,
-        "for": f"{'; '.join(purpose.approved_uses)}; used by {', '.join(purpose.users)}",
-        "asked": f"{case.entry.time:%Y-%m-%d %H:%M} UTC{waits}, for a run of {evidence.asked_by}"
-        + f": {one_line(reason)}" * bool(reason),
+        "asked": f"{case.entry.time:%Y-%m-%d %H:%M} UTC{waits}",
+        **glance.lines(evidence, ledger, governed),
         "decide by": f"{standing.deadline:%Y-%m-%d %H:%M} UTC{left}",
-        "who": words.who(evidence.asks),
     }
     table = Table(show_header=False, box=None, padding=(0, 1))
     for name, text in lines.items():

@@ -3,7 +3,7 @@
 from collections import Counter
 
 from tasks.core.config import Frozen
-from tasks.gates import words
+from tasks.gates import glance, words
 from tasks.gates.checks.change import Change
 from tasks.gates.evidence import Evidence
 from tasks.gates.since import Since
@@ -15,7 +15,10 @@ class SourceRow(Frozen):
 
     name: str
     owner: str
-    licence: str
+    people: str
+    """How many different values of each class that stands for a person, in words."""
+    terms: dict[str, str]
+    """What its owner has declared, name to text."""
     content: str
     """new, changed or same since the dataset approved last; empty where there is none."""
     rows: int
@@ -82,7 +85,8 @@ def sources(evidence: Evidence) -> list[SourceRow]:
         SourceRow(
             name=name,
             owner=origin.owner,
-            licence=origin.licence,
+            people=glance.people([origin]),
+            terms=glance.terms(origin),
             content=change.sources[name].content if change else "",
             rows=origin.taken,
             aside=sum(origin.aside.values()),

@@ -15,7 +15,7 @@ from tasks.consent.withdrawals import Use
 from tasks.core.config import Frozen
 from tasks.core.errors import InputError
 from tasks.core.graph import GATES
-from tasks.gates import cases, gates, signed_decision, since, words
+from tasks.gates import cases, gates, glance, signed_decision, since, words
 from tasks.gates.cases import Case
 from tasks.gates.evidence import Evidence
 from tasks.gates.gates import DecisionStanding
@@ -47,8 +47,10 @@ class GatePage(Frozen):
     asked: datetime
     deadline: datetime
     closed: datetime | None
+    glance: dict[str, str]
+    """What is read before deciding, name to text."""
     facts: dict[str, str]
-    """What the page says first, name to text."""
+    """What was looked at, name to text."""
     checks: list[Check]
     sources: list[SourceRow]
     distributions: list[Distribution]
@@ -108,6 +110,7 @@ def gate(here: Here, person: Person, run: str, gate: str) -> GatePage:
         asked=case.entry.time,
         deadline=standing.deadline,
         closed=case.closed.time if case.closed else None,
+        glance=glance.lines(evidence, here.ledger, governed),
         facts=_facts(evidence),
         checks=checks.shown(standing, before, evidence),
         sources=dataset.sources(evidence),
@@ -152,12 +155,8 @@ def _held_back(here: Here, evidence: Evidence, governed: Governance) -> str:
 
 
 def _facts(evidence: Evidence) -> dict[str, str]:
-    purpose = evidence.purpose
     return {
         "use case": f"{evidence.use_case}, risk tier {evidence.tier}",
-        "for": f"{'; '.join(purpose.approved_uses)}; used by {', '.join(purpose.users)}",
-        "asked by": evidence.asked_by,
-        "who decides": words.who(evidence.asks),
         "made by": words.made(evidence),
         "adopted": ", ".join(evidence.declared) or "neither its sources nor its card, by anybody",
         "subject": f"output of {evidence.subject.stage}, SHA-256 {evidence.subject.sha256}",

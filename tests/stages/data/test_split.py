@@ -246,6 +246,15 @@ def test_what_split_writes(run: Run) -> None:
     assert (manifest["settings"]["test_share"], manifest["settings"]["near_duplicates.jaccard"]) == (0.3, 0.85)
 
 
+def test_people_of_the_dataset_are_counted_once_each(run: Run) -> None:
+    """By source and class; a row that is not drawn has none."""
+    who = [["name:a", "email:a"], ["name:a"], ["name:b", "name:a"]]
+    records = [record(f"text {n}", number=n, subjects=who[n % 3] if n < 6 else []) for n in range(12)]
+    run.split(records, test_share=0.3)
+    sources = read_json(run.layout.stage("split") / "manifest.json")["sources"]
+    assert sources["src"]["people"] == {"email": 1, "name": 2}
+
+
 @pytest.mark.parametrize(("share", "validate"), [(1e-9, 0), (0.999, 30)])
 def test_rows_that_all_validate_or_none_are_refused(run: Run, share: float, validate: int) -> None:
     with pytest.raises(InputError, match=f"{validate} of 30 training records validate.*data.validation_share"):

@@ -1,6 +1,6 @@
 """manifest.json of a dataset, from what the stages said and what `split` has just written."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -38,6 +38,7 @@ def _origins(
     layout: Layout, results: Mapping[str, Any], segments: Segments, folder: Path
 ) -> Iterator[tuple[str, Origin]]:
     """Every source of the inventory, in its order."""
+    people = _people(folder)
     put_aside, not_drawn = (_by_source(folder / f"{name}.parquet") for name in ("quarantine", "not_drawn"))
     ingested = {source["id"]: source for source in results["ingest"]["sources"]}
     for item in load_resolved(layout.sources).sources:
@@ -59,6 +60,7 @@ def _origins(
                 passages=passages,
                 rows=rows,
                 protected=source["protected"],
+                people=people.get(name, {}),
             ),
         )
 
@@ -75,6 +77,17 @@ def _segments(folder: Path) -> Segments:
                 counts = batch[name].fill_null("null").value_counts().to_pylist()
                 segments[name][side].update({item["values"]: item["counts"] for item in counts})
     return segments
+
+
+def _people(folder: Path) -> dict[str, Any]:
+    """By source and class, how many different tokens of people its records have on both sides together."""
+    tokens: defaultdict[str, set[str]] = defaultdict(set)
+    for side in SIDES:
+        for batch in batches(folder / f"{side}.parquet", ["source_id", "subjects"]):
+            for source, subjects in zip(batch["source_id"].to_pylist(), batch["subjects"].to_pylist(), strict=True):
+                tokens[source].update(subjects)
+    counts = {source: Counter(token.partition(":")[0] for token in found) for source, found in tokens.items()}
+    return {source: dict(sorted(count.items())) for source, count in counts.items()}
 
 
 def _by_source(path: Path) -> dict[str, Counter[str]]:

@@ -1,0 +1,79 @@
+"""What somebody reads in one glance before they decide: who asked why, about whom the data is, what follows, and until
+when it can be undone."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from itertools import groupby
+
+from tasks.core.graph import GATES, STEPS, Gate
+from tasks.core.shown import one_line
+from tasks.gates import signed_request, words
+from tasks.gates.evidence import Asks, Evidence
+from tasks.ledger.ledger import Ledger
+from tasks.policy.governance import Governance
+from tasks.policy.policy import Tier
+from tasks.sources.dataset import Origin
+
+AFTERWARDS: Mapping[str, str] = {
+    "data": "`hallmark data withdraw SOURCE` then stops the run before its next stage and keeps it from promotion",
+    "evaluation": "a rejection at the release gate then keeps the model from promotion",
+    "release": "the model is then in production, until another release is or `hallmark releases rollback`",
+}
+"""By gate, what can still be done once it is closed."""
+
+
+def lines(evidence: Evidence, ledger: Ledger, governed: Governance) -> dict[str, str]:
+    """Name to text."""
+    purpose, dataset = evidence.purpose, evidence.dataset
+    asked = signed_request.recorded(ledger, governed, evidence.run)
+    reason = one_line(asked.request.reason or "") if asked else ""
+    return {
+        "asked by": f"{evidence.asked_by}: {reason or 'no reason was given'}",
+        "problem": one_line(purpose.problem),
+        "for": one_line(f"{'; '.join(purpose.approved_uses)}; used by {', '.join(purpose.users)}"),
+        **({"people": people(dataset.sources.values())} if dataset else {}),
+        "who decides": words.who(evidence.asks),
+        "once it passes": follows(evidence, governed),
+        "undone": "a decision can be withdrawn while the gate is open, which ends once it has what it asks for; "
+        + AFTERWARDS.get(evidence.gate, ""),
+    }
+
+
+def people(origins: Iterable[Origin]) -> str:
+    """How many different values of each class that stands for a person are in a dataset, in words."""
+    counts: Counter[str] = Counter()
+    for origin in origins:
+        if origin.people is None:
+            return "not counted: an earlier version made the dataset"
+        counts.update(origin.people)
+    said = ", ".join(f"{name} {count:,}" for name, count in counts.items())
+    return f"{said} (different values in it; one person may have several)" if said else "nobody was found in it"
+
+
+def terms(origin: Origin) -> dict[str, str]:
+    """What the owner of a source has declared of it, name to text."""
+    return {
+        "class": origin.classification,
+        "lawful basis": one_line(origin.lawful_basis),
+        "licence": one_line(origin.licence),
+        "region": one_line(origin.region),
+        "kept": f"{origin.retention_days:,} days",
+        "approved for": one_line("; ".join(origin.approved_uses)),
+    }
+
+
+def follows(evidence: Evidence, governed: Governance) -> str:
+    """What the run does once the gate has passed, in words, with who decides at the gates that are left."""
+    if evidence.gate not in GATES:  # another version asked it
+        return ""
+    tier, parts = governed.policy.tier(evidence.tier), list[str]()
+    left = STEPS[STEPS.index(Gate(evidence.gate)) + 1 :]
+    for gates, steps in groupby(left, lambda step: isinstance(step, Gate)):
+        names = [step.name for step in steps]
+        parts += [_gate(name, tier, evidence.demo) for name in names] if gates else [f"stages {', '.join(names)}"]
+    return "; ".join([*parts, f"promotion{' as a demo, not for production' * evidence.demo}"])
+
+
+def _gate(name: str, tier: Tier, demo: bool) -> str:
+    who = words.who(Asks.of(tier, name, None, demo))
+    return f"the {name} gate ({who.partition(';')[0]})"
