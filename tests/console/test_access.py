@@ -130,6 +130,7 @@ def test_no_page_sends_a_reader_elsewhere(client: TestClient, path: str) -> None
 
 def test_who_lost_their_role_or_session_is_out(client: TestClient, lived_in: Path) -> None:
     sessions = Sessions(open_store(lived_in / ".hallmark"))
+    sessions.end_all("colleague")  # those of tests before
     signed_in(client, "colleague")
     assert client.get("/").status_code == 200
     assert sessions.end_all("colleague") == 1
