@@ -10,7 +10,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 
 from infra.doctor.finding import Finding
 from tasks.policy import judge
-from tasks.supervise import box
+from tasks.supervise import box, network
 
 SERIES = ((3, 11), (3, 12))
 """What Hallmark is tested with."""
@@ -60,7 +60,12 @@ def programs(_: Path) -> Iterator[Finding]:
 
 def sandbox(_: Path) -> Iterator[Finding]:
     why = box.why_not()
-    yield Finding("stages run in a sandbox") if why is None else Finding(why, "only environment local runs without one")
+    if why is not None:
+        yield Finding(why, "only environment local runs without one")
+        return
+    yield Finding("stages run in a sandbox")
+    if open_ports := network.why_not():
+        yield Finding(open_ports, "else a stage with a network reaches every port of this machine")
 
 
 def _pins(file: Path) -> Iterator[Requirement]:

@@ -37,6 +37,11 @@ KEPT = (
         "`.hallmark/keys/root.pub`",
     ),
     Variable("HALLMARK_WORKERS", "processes of the heavy data stages", "the machine's cores"),
+    Variable(
+        "HALLMARK_STAGE_PORTS",
+        "more TCP ports that stages with a network may connect to, as `8000, 10000-19999`",
+        "those that their settings name, and 53, 80, 443",
+    ),
     Variable("PREFECT_API_URL", "a Prefect server to use instead of the embedded one"),
     Variable("PREFECT_API_AUTH_STRING", "secret of that server"),
     Variable("MLFLOW_TRACKING_URI", "an MLflow server", "SQLite under `.hallmark/mlflow`"),

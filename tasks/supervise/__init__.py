@@ -4,6 +4,7 @@ nothing else. What it leaves counts once it has been looked through, and is sign
 grants.py         what a stage gets beside code, parameters and inputs: a network, a folder that it keeps between runs
 shown.py          the files that it sees of the run's worktree
 box.py            the sandbox, as arguments of bubblewrap
+network.py        the ports that it reaches, where it has a network
 calls.py          the system calls that it cannot make
 process.py        its process, and its end
 limits.py         what it may take of the machine

@@ -10,7 +10,7 @@ import platform
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -52,6 +52,8 @@ class Box:
     reads: tuple[Path, ...] = ()
     writes: tuple[Path, ...] = ()
     network: bool = False
+    ports: Collection[int] | None = None
+    """TCP ports that a stage with a network may connect to; None: all."""
     devices: bool = False
     variables: Mapping[str, str] = field(default_factory=dict)
 

@@ -1,7 +1,7 @@
 """What a stage gets beside its code, its parameters and its inputs. One that is not named here gets nothing more."""
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,9 +10,10 @@ from tasks.core.errors import InputError, Refused
 from tasks.core.files import read_json, tree_digest
 from tasks.core.layout import KEPT_AT, Layout
 from tasks.sources import sources
+from tasks.stages.cluster import member
 from tasks.stages.train import points
 from tasks.stages.train.base.model_files import FILES, is_part_of_a_model
-from tasks.supervise import box, fetched
+from tasks.supervise import box, fetched, network
 
 Environment = Mapping[str, str]
 
@@ -55,6 +56,8 @@ class Grant:
     """The same, below the home of a person, for a stage with a network."""
     network: Callable[[Layout, Environment], bool] = _never
     """Whether it needs more than a loopback of its own."""
+    ports: Collection[int] = ()
+    """TCP ports that it may connect to with a network, besides those that its settings name."""
     given: tuple[str, ...] = ()
     """Beginnings of the names of further variables."""
     given_online: tuple[str, ...] = ()
@@ -83,6 +86,16 @@ def variables(stage: str, layout: Layout, environment: Environment, online: bool
     return given | _kept_at(layout)
 
 
+def ports(stage: str, layout: Layout, environment: Environment) -> set[int] | None:
+    """The TCP ports that a stage with a network may connect to. None: all, on a machine that cannot close any."""
+    if network.why_not():
+        return None
+    grant, given = of(stage), variables(stage, layout, environment, online=True)
+    settings = [path for path in (*_at_home(grant), *PIPS) if path.is_file()]
+    texts = [*given.values(), *(path.read_text(errors="replace") for path in settings)]
+    return {*grant.ports, *network.ports_in(texts), *network.further(environment.get(network.FURTHER, ""))}
+
+
 def without_sandbox(layout: Layout, environment: Environment) -> dict[str, str]:
     """Return the variables of a stage without a sandbox: all but those of the vault."""
     given = {name: value for name, value in environment.items() if not name.startswith(OF_THE_VAULT)}
@@ -98,10 +111,15 @@ def outside(stage: str, layout: Layout, online: bool) -> list[Path]:
 
     Raises Refused for a link to what Hallmark keeps on this machine: another stage may have left it.
     """
-    grant, home = of(stage), box.home()
-    own = [home / name for name in grant.settings] if home and online else []
+    grant = of(stage)
+    own = _at_home(grant) if online else ()
     named = [path for path in (*grant.reads(layout), *own) if path.exists()]
     return list(dict.fromkeys(each for path in named for each in (path, _target(path, layout))))
+
+
+def _at_home(grant: Grant) -> list[Path]:
+    home = box.home()
+    return [home / name for name in grant.settings] if home else []
 
 
 def _target(path: Path, layout: Layout) -> Path:
@@ -167,7 +185,7 @@ def _models(layout: Layout) -> Iterator[Path]:
         yield path
     if fetched.there(layout, str(named.get("sha256"))):
         yield fetched.place(layout, str(named.get("sha256")))
-    yield from (Path("/etc/pip.conf"), Path("/etc/xdg/pip"))
+    yield from PIPS
 
 
 def _require_the_model(folder: Path, sha256: str, layout: Layout) -> None:
@@ -258,6 +276,8 @@ def _read_by_predict(layout: Layout) -> Iterator[Path]:
         yield from _of_a_cluster(layout)
 
 
+PIPS = (Path("/etc/pip.conf"), Path("/etc/xdg/pip"))
+"""Where pip finds its index, besides a home."""
 RAY_FILES = ("RAY_AUTH_TOKEN_PATH", "RAY_TLS_SERVER_CERT", "RAY_TLS_SERVER_KEY", "RAY_TLS_CA_CERT")
 STATE = ".hallmark"
 DATA_AT_HOME = (".cache", ".local")
@@ -285,6 +305,7 @@ GRANTS: Mapping[str, Grant] = {
         keeps=_kept_by_train,
         reads=_of_a_cluster,
         network=_trains_elsewhere,
+        ports=member.PORTS,
         given=("RAY_", "CUDA_", "NCCL_", "HALLMARK_TRAINING_"),
         devices=True,
         tells=(points.FILE,),
@@ -292,6 +313,7 @@ GRANTS: Mapping[str, Grant] = {
     "predict": Grant(
         reads=_read_by_predict,
         network=_answers_elsewhere,
+        ports=member.PORTS,
         given=("CUDA_",),
         given_online=("RAY_", "NCCL_", "HALLMARK_TRAINING_"),
         devices=True,

@@ -9,7 +9,9 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from queue import SimpleQueue
 
@@ -17,6 +19,7 @@ import psutil
 
 from tasks.core.errors import Unavailable
 from tasks.core.processes import find
+from tasks.supervise import network
 
 PATIENCE = 25.0
 """Seconds that a stage has to end by itself once it is asked to: a training writes a checkpoint first
@@ -61,11 +64,13 @@ def run(
     boxed: bool = True,
     over: Callable[[], str | None] = lambda: None,
     handles: tuple[int, ...] = (),
+    ports: Collection[int] | None = None,
 ) -> int:
     """Exit code of a stage, or of its sandbox, which has that environment alone. When it returns, no process of it is
     left.
 
-    `handles` are inherited besides the standard streams. The stage is asked to end by SIGTERM, SIGINT, and the end of
+    `handles` are inherited besides the standard streams. `ports`: the only ones that it may connect to (`network.py`);
+    None: all. The stage is asked to end by SIGTERM, SIGINT, and the end of
     process `starter`; then it has failed, whatever its own exit code. Raises Unavailable where it was ended since
     `over` said why.
     """
@@ -75,9 +80,12 @@ def run(
     asked, past = Asked(), list[str]()
     for sign in (signal.SIGTERM, signal.SIGINT):
         signal.signal(sign, lambda *_: asked.set())
-    with subprocess.Popen(
-        command, env=environment, stdin=subprocess.DEVNULL, start_new_session=True, pass_fds=handles
-    ) as process:
+
+    def start() -> "subprocess.Popen[bytes]":
+        quiet = subprocess.DEVNULL
+        return subprocess.Popen(command, env=environment, stdin=quiet, start_new_session=True, pass_fds=handles)
+
+    with _started(start, ports) as process:
         threading.Thread(target=_stop, args=(asked, process, boxed), daemon=True).start()
         if starter is not None:
             threading.Thread(target=_with, args=(starter, asked), daemon=True).start()
@@ -87,6 +95,21 @@ def run(
     if past:
         raise Unavailable(f"it was ended, since {past[0]}")
     return 128 + signal.SIGTERM if asked.is_set() else code
+
+
+@contextmanager
+def _started(
+    start: "Callable[[], subprocess.Popen[bytes]]", ports: Collection[int] | None
+) -> "Iterator[subprocess.Popen[bytes]]":
+    """A process that a thread of its own has started, which first closes ports to itself and so to the process.
+
+    The thread lives as long as the process: a sandbox ends with the thread that started it (`--die-with-parent`).
+    """
+    with ThreadPoolExecutor(1) as own:
+        if ports is not None:
+            own.submit(network.confine, ports).result()
+        with own.submit(start).result() as process:
+            yield process
 
 
 def _end_the_rest() -> None:

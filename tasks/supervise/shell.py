@@ -131,7 +131,7 @@ def _in_a_box(stage: str, layout: Layout, command: list[str], starter: int | Non
         with calls.filtered() as handle, told, _vault(stage, layout) as vault:
             words, inherited = box.command(made, command, handle), (*box.handles(handle), *vault.handles)
             variables = {**box.environment(made), **vault.variables}
-            code = process.run(words, variables, starter, over=over, handles=inherited)
+            code = process.run(words, variables, starter, over=over, handles=inherited, ports=made.ports)
         _keep_error(stage, layout, place) if code else _take(stage, layout, made)
     return made, code
 
@@ -150,6 +150,7 @@ def _box(stage: str, layout: Layout, place: Path) -> Box:
         reads=reads,
         writes=tuple(grant.keeps(layout)),
         network=online,
+        ports=grants.ports(stage, layout, os.environ) if online else None,
         devices=grant.devices,
         variables=grants.variables(stage, layout, os.environ, online),
     )

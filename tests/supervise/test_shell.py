@@ -6,11 +6,12 @@ from pathlib import Path
 import pytest
 
 from tasks.core.errors import InputError, Refused, Unavailable
-from tasks.core.files import sha256_bytes
+from tasks.core.files import read_json, sha256_bytes
 from tasks.core.layout import Layout
 from tasks.runs import dvc
 from tasks.runs.run import Run
 from tests.checkouts import Checkouts
+from tests.object_store import point_at
 from tests.sandbox import needs_sandbox
 from tests.tiny_project import commit, create
 
@@ -146,3 +147,24 @@ def test_a_commit_with_a_graph_of_its_own_makes_no_run(project: Path) -> None:
         create(project, "20260101-000000-abcd")
     graph.write_text(before)
     commit(project, "The graph as before")
+
+
+@pytest.mark.s3
+def test_a_source_in_a_store_is_read_over_the_port_that_its_settings_name(
+    project: Path, object_store: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a network, of which all other ports are closed, and with no way to the vault but its supervisor."""
+    point_at(object_store, monkeypatch)
+    import s3fs
+
+    files, declared = s3fs.S3FileSystem(skip_instance_cache=True), project / "infra" / "governance" / "sources.yaml"
+    files.makedirs("boxed", exist_ok=True)
+    files.put(str(project / "examples" / "messages.csv"), "boxed/messages.csv")
+    before = declared.read_text()
+    declared.write_text(before.replace("location: examples/messages.csv", "location: s3://boxed/messages.csv"))
+    commit(project, "The source lies in a store")
+    run = create(project, "stored")
+    declared.write_text(before)
+    commit(project, "As before")
+    dvc.repro(run.layout, "ingest", print, supervised=True)
+    assert read_json(run.layout.stage("ingest") / "result.json")["sources"][0]["counts"]["records"]
