@@ -25,8 +25,10 @@ def newest(params: Params, layout: Layout) -> Layout:
 
 
 def _split(params: Params, layout: Layout) -> Iterator[tuple[Layout, Params]]:
+    """Rows of an experiment, which nobody has looked at, are for the parameters of an experiment alone."""
     for _, other, theirs in foretold.earlier(layout):
-        if theirs.use_case.name == params.use_case.name and (other.stage("split") / "result.json").is_file():
+        same, has_rows = theirs.use_case.name == params.use_case.name, (other.stage("split") / "result.json").is_file()
+        if same and has_rows and (params.use_case.risk_tier == EXPERIMENT or not other.is_apart):
             yield other, theirs
 
 

@@ -13,8 +13,8 @@ from tasks.compare import rows
 from tasks.compare.rows import Chosen, Wanted
 from tasks.consent import withdrawals
 from tasks.core.errors import InputError, Refused, Unavailable
-from tasks.core.files import tree_digest, write_json
-from tasks.core.layout import Layout
+from tasks.core.files import read_json, tree_digest, write_json
+from tasks.core.layout import EXPERIMENT, Layout
 from tasks.core.record import read_table, write_table
 from tasks.gates import statement
 from tasks.ledger.ledger import open_ledger
@@ -160,6 +160,16 @@ def test_a_source_that_was_withdrawn_trains_nothing(project: Path) -> None:
     withdrawals.withdraw(ledger, governed, "messages", "data-owner", "a contract has ended")
     with pytest.raises(Refused, match=r"may train nothing: .*messages"):
         choose(project)
+
+
+@pytest.mark.attack(rights="stage", stopped="rows of an experiment are for the parameters of an experiment alone")
+def test_rows_of_an_experiment_are_for_experiments_alone(project: Path) -> None:
+    run = Layout(split(project).parents[1])
+    write_json(run.authority, read_json(run.authority) | {"tier": EXPERIMENT})
+    with pytest.raises(Unavailable, match="no run of use case tiny has come as far as its rows yet"):
+        choose(project)
+    params, _ = read_params(project / "params.yaml", {"use_case.risk_tier": EXPERIMENT})
+    assert source.newest(params, Layout(project)).root == run.root
 
 
 def test_without_a_run_there_is_nothing_to_compare_on(tmp_path: Path, checkouts: Checkouts) -> None:

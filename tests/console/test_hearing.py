@@ -1,12 +1,14 @@
 """What the code of a run says in words of its own: for who may see single records of all its sources."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from fastapi import FastAPI
 
-from tasks.core.layout import Layout
+from tasks.core.files import write_json
+from tasks.core.layout import EXPERIMENT, Layout
 from tasks.runs import journal
 from tasks.runs.journal import Journal, StageLine
 from tests.console.conftest import FAILING
@@ -41,6 +43,21 @@ def test_how_far_it_is_and_that_it_failed_is_for_all(app: FastAPI, spoken: Journ
     assert said["stages"]["clean"]["progress"] == "3/9" and said["error"].startswith(
         "stage clean failed; its own words"
     )
+
+
+@pytest.mark.attack(
+    rights="commit", stopped="files of an experiment, which has named them, are for who may see its records"
+)
+def test_names_of_an_experiments_files(app: FastAPI, lived_in: Path) -> None:
+    layout = Layout(lived_in / ".hallmark" / "runs" / FAILING)
+    before = layout.authority.read_bytes()
+    write_json(layout.authority, json.loads(before) | {"tier": EXPERIMENT})
+    try:
+        refused = reader_of(app, "ml-engineer").get(f"/runs/{FAILING}/artefacts")
+        assert refused.status_code == 409 and "names of files of run" in refused.text
+        assert reader_of(app, "data-owner").get(f"/runs/{FAILING}/artefacts").status_code == 200
+    finally:
+        layout.authority.write_bytes(before)
 
 
 @pytest.mark.attack(rights="commit", stopped="a page that no gate looked at is for who may see the run's records")

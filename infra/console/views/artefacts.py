@@ -1,6 +1,7 @@
 """What the stages of a run left: every file with the digest that the supervisor signed."""
 
 from infra.console.site import Here
+from infra.console.views import hearing
 from infra.console.views.files import layout_here
 from infra.console.views.runs import Many
 from tasks.core.config import Frozen
@@ -47,8 +48,11 @@ class Artefacts(Frozen):
 
 
 def artefacts(here: Here, person: Person, run: str, most: Many = PAGE) -> Artefacts:
-    """Raises InputError where there is no such run here."""
+    """Raises InputError where there is no such run here, and Refused for files of an experiment, which has named them,
+    if the person may not see its free text."""
     layout = layout_here(here, run)
+    if layout.is_apart:
+        hearing.require(here, layout, person, "names of files")
     if not layout.root.is_dir():
         raise InputError(f"there is no run {run!r} here")
     signed = chain.of_run(here.ledger, governance_of(here.site.root, layout), run)
