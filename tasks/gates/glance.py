@@ -15,9 +15,9 @@ from tasks.policy.policy import Tier
 from tasks.sources.dataset import Origin
 
 AFTERWARDS: Mapping[str, str] = {
-    "data": "`hallmark data withdraw SOURCE` then stops the run before its next stage and keeps it from promotion",
+    "data": "hallmark data withdraw SOURCE then stops the run before its next stage and keeps it from promotion",
     "evaluation": "a rejection at the release gate then keeps the model from promotion",
-    "release": "the model is then in production, until another release is or `hallmark releases rollback`",
+    "release": "the model is then in production, until another release is, or hallmark releases rollback",
 }
 """By gate, what can still be done once it is closed."""
 
@@ -34,7 +34,7 @@ def lines(evidence: Evidence, ledger: Ledger, governed: Governance) -> dict[str,
         **({"people": people(dataset.sources.values())} if dataset else {}),
         "who decides": words.who(evidence.asks),
         "once it passes": follows(evidence, governed),
-        "undone": "a decision can be withdrawn while the gate is open, which ends once it has what it asks for; "
+        "can be undone": "a decision can be withdrawn while the gate is open, which ends once it has what it asks for; "
         + AFTERWARDS.get(evidence.gate, ""),
     }
 
@@ -68,9 +68,12 @@ def follows(evidence: Evidence, governed: Governance) -> str:
         return ""
     tier, parts = governed.policy.tier(evidence.tier), list[str]()
     left = STEPS[STEPS.index(Gate(evidence.gate)) + 1 :]
-    for gates, steps in groupby(left, lambda step: isinstance(step, Gate)):
+    for are_gates, steps in groupby(left, lambda step: isinstance(step, Gate)):
         names = [step.name for step in steps]
-        parts += [_gate(name, tier, evidence.demo) for name in names] if gates else [f"stages {', '.join(names)}"]
+        if are_gates:
+            parts += [_gate(name, tier, evidence.demo) for name in names]
+        else:
+            parts.append(f"stage{'s' * (len(names) > 1)} {', '.join(names)}")
     return "; ".join([*parts, f"promotion{' as a demo, not for production' * evidence.demo}"])
 
 

@@ -39,7 +39,7 @@ def test_a_demo_is_for_no_production(house: House) -> None:
 
 @pytest.mark.parametrize("gate", GATES)
 def test_it_says_what_can_be_undone(house: House, gate: str) -> None:
-    said = glance.lines(house.collect(gate), house.ledger, house.governance)["undone"]
+    said = glance.lines(house.collect(gate), house.ledger, house.governance)["can be undone"]
     assert said.startswith("a decision can be withdrawn while the gate is open") and glance.AFTERWARDS[gate] in said
 
 
