@@ -1,6 +1,7 @@
 """What a stage gets beside its code, its parameters and its inputs. One that is not named here gets nothing more."""
 
 import os
+import sys
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -91,7 +92,7 @@ def ports(stage: str, layout: Layout, environment: Environment) -> set[int] | No
     if network.why_not():
         return None
     grant, given = of(stage), variables(stage, layout, environment, online=True)
-    settings = [path for path in (*_at_home(grant), *PIPS) if path.is_file()]
+    settings = [path for path in (*_at_home(grant), *PIP_FILES) if path.is_file()]
     texts = [*given.values(), *(path.read_text(errors="replace") for path in settings)]
     return {*grant.ports, *network.ports_in(texts), *network.further(environment.get(network.FURTHER, ""))}
 
@@ -277,7 +278,8 @@ def _read_by_predict(layout: Layout) -> Iterator[Path]:
 
 
 PIPS = (Path("/etc/pip.conf"), Path("/etc/xdg/pip"))
-"""Where pip finds its index, besides a home."""
+"""Where pip finds its index, besides a home and this environment."""
+PIP_FILES = (PIPS[0], PIPS[1] / "pip.conf", Path(sys.prefix) / "pip.conf")
 RAY_FILES = ("RAY_AUTH_TOKEN_PATH", "RAY_TLS_SERVER_CERT", "RAY_TLS_SERVER_KEY", "RAY_TLS_CA_CERT")
 STATE = ".hallmark"
 DATA_AT_HOME = (".cache", ".local")
