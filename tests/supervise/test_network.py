@@ -1,5 +1,6 @@
 """What a stage with a network reaches: the ports that its settings name, and no abstract socket of anybody else."""
 
+import ctypes
 import json
 import os
 import socket
@@ -16,7 +17,9 @@ from tasks.supervise import grants, network
 from tests.boundary.stage_of import a_run
 from tests.patience import patience
 
-needs_landlock = pytest.mark.skipif(network.why_not() is not None, reason=network.why_not() or "")
+LANDLOCK = ctypes.CDLL(None).syscall(444, None, 0, 1) if sys.platform == "linux" else -1
+"""The version of it that the kernel has: landlock_create_ruleset(2)."""
+needs_landlock = pytest.mark.skipif(LANDLOCK < 6, reason="the kernel has no Landlock that knows abstract sockets")
 
 TRIES = """
 import errno, json, socket
@@ -72,6 +75,10 @@ def test_other_ports_and_abstract_sockets_are_closed(servers: dict[str, int]) ->
     found = reached(servers, str(servers["named"]))
     assert (found["named"], found["own"]) == ("connected", "connected")
     assert (found["other"], found["abstract"]) == ("EACCES", "EPERM")
+
+
+def test_a_kernel_that_has_it_is_known() -> None:
+    assert (network.why_not() is None) == (LANDLOCK >= 6)
 
 
 def test_without_it_all_are_open(servers: dict[str, int]) -> None:
