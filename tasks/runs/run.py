@@ -165,6 +165,7 @@ def create(root: Path, request: RunRequest, envelope: asking.Envelope | None = N
     checkout = Repository.open(root)
     layout = layout_of(root, request.named)
     if is_here(layout):
+        records.require_goes_on(open_ledger(layout.state), request.named)
         known = open_run(root, request.named)
         asking.require_same(known.asked, request, envelope)
         return known
