@@ -138,7 +138,7 @@ def settle(run: Run, asked: Evidence, standing: Standing) -> None:
     """Write the signed gate statement of a passed gate, or stop the run."""
     if standing.state != "passed":
         commit = run.commit(f"Stop at the {asked.gate} gate")
-        _line(run, asked.gate, GateLine(state="failed" if failing(standing) else standing.state))
+        _line(run, asked.gate, GateLine(state=standing.state, waiting_for=standing.waiting_for))
         note(run.id, commit=commit)
         raise Refused(account(asked, standing))
     statement.write_gate(run.layout, asked, standing, run.governance())

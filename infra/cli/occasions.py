@@ -8,7 +8,7 @@ from infra.cli import shared
 from infra.prefect import client, server
 from infra.prefect.server import Up
 from tasks.ledger.ledger import Ledger, open_ledger
-from tasks.occasions import requests, standing, taking
+from tasks.occasions import checked, requests, standing, taking
 from tasks.occasions.book import TAKEN, Book, Taken
 from tasks.occasions.standing import Standing
 from tasks.occasions.taking import Occasion
@@ -34,6 +34,11 @@ def here() -> Here:
     ledger = open_ledger(root / ".hallmark")
     governed = installed_governance(root, None)
     return Here(root, ledger, governed, standing.read(ledger, governed), Book().update(ledger))
+
+
+def edited(at: Here) -> dict[str, list[str]]:
+    """By params file that a schedule or trigger names, what a run of it reads and has edits that are not committed."""
+    return checked.edited(at.standing.deployments, Repository.open(at.root), sources.load(at.governed.folder))
 
 
 def ask_now(at: Here, occasion: Occasion, who: str, as_json: bool) -> None:

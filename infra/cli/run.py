@@ -23,7 +23,7 @@ from tasks.core.mistakes import Mistakes
 from tasks.ledger.ledger import Ledger, open_ledger
 from tasks.occasions import standing
 from tasks.policy.governance import Governance
-from tasks.runs import asking, journal
+from tasks.runs import asking, journal, records
 from tasks.runs.across import only_here
 from tasks.runs.asking import Envelope
 from tasks.runs.foreseen import foreseen
@@ -169,11 +169,14 @@ def _go_on(where: Path, run_id: str, say: Callable[[str], None]) -> _Started:
     """Take a run up again: in its flow run where that can go on, else in a new one; first from where it was pushed to
     where it is not here, or has gone on elsewhere.
 
-    Raises InputError for an unknown id and Refused for a run in progress, both before anything is started.
+    Raises InputError for an unknown id, Refused for a run in progress and for one that another version of Hallmark
+    began, all before anything is started.
     """
     known = journal.read(where / ".hallmark", run_id)
     with only_one(where / ".hallmark", run_id):
-        away = is_elsewhere(open_ledger(where / ".hallmark"), where, run_id)
+        ledger = open_ledger(where / ".hallmark")
+        records.require_goes_on(ledger, run_id)
+        away = is_elsewhere(ledger, where, run_id)
         if away or (known is None and not is_here(layout_of(where, run_id))):
             known = None
             with only_here(where, run_id), _meanwhile(where, run_id, say):

@@ -9,6 +9,7 @@ from infra.cli import occasions, shared
 from infra.cli.occasions import Here
 from infra.cli.shared import console
 from tasks.occasions import deciding, due
+from tasks.occasions.checked import UNCOMMITTED
 from tasks.occasions.declared import Schedule
 from tasks.occasions.signed_deed import Deed
 from tasks.occasions.taking import Occasion
@@ -24,14 +25,17 @@ def list_schedules(as_json: shared.Json = False) -> None:
     """
     at = occasions.here()
     rows = [_row(name, at) for name in at.standing.deployments.named]
+    waits = occasions.edited(at)
     if as_json:
-        shared.print_json(rows)
+        shared.print_json([row | {"uncommitted": waits[row["params"]]} for row in rows])
         return
     if at.standing.problem:
         console.print(f"what is in force cannot be read by this version: {at.standing.problem}", markup=False)
     header = ["name", "when", "state", "next", "last run", "params"]
     cells = [[row[key] or "" for key in ("name", "when", "state", "next_local", "last_run", "params")] for row in rows]
     shared.print_columns(header, cells, "no schedule and no trigger is in force: hallmark deploy --as ID")
+    for each in dict.fromkeys(what for files in waits.values() for what in files):
+        console.print(f"{each} {UNCOMMITTED}", markup=False)
 
 
 def _row(name: str, at: Here) -> dict[str, Any]:

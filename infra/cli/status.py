@@ -41,7 +41,7 @@ def status(
     for line in known:
         gates = ", ".join(f"{name} {gate.state}" for name, gate in line.gates.items())
         table.add_row(
-            line.run, line.use_case, line.status, line.requested_by, str(len(line.stages)), gates, line.release
+            line.run, line.use_case, line.in_words, line.requested_by, str(len(line.stages)), gates, line.release
         )
     console.print(table if known else "no runs yet: hallmark run")
 
@@ -52,7 +52,7 @@ def _print_one(summary: Summary) -> None:
         table.add_row(name, line.state, f"{line.seconds:.1f}", line.progress)
     for name, gate in summary.gates.items():
         table.add_row(f"{name} gate", gate.state, "", "; ".join(gate.waiting_for or gate.decided_by))
-    console.print(f"run {summary.run}: {summary.status}, {summary.use_case}, asked for by {summary.requested_by}")
+    console.print(f"run {summary.run}: {summary.in_words}, {summary.use_case}, asked for by {summary.requested_by}")
     if summary.reason:
         console.print(f"reason: {summary.reason}", markup=False)
     console.print(table)

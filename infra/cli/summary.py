@@ -17,7 +17,11 @@ def print_summary(summary: Summary, pages: str = "") -> None:
         console.print()
         console.print(metrics_table(summary))
     for gate, line in summary.gates.items():
-        if line.state == "waiting":
+        if line.state == "waiting" and summary.status == "failed":
+            console.print(f"the {gate} gate still waits for {'; '.join(line.waiting_for)}")
+            console.print(f"  look:   hallmark gates show {summary.run} {gate}")
+            console.print(f"  then:   hallmark run --resume {summary.run}")
+        elif line.state == "waiting":
             console.print(f"waits at the {gate} gate for {'; '.join(line.waiting_for)}")
             console.print(f"  look:   hallmark gates show {summary.run} {gate}")
             console.print(f"  decide: hallmark gates approve {summary.run} {gate} --as ID --reason TEXT")

@@ -11,6 +11,7 @@ from sqlalchemy import Engine
 from infra.doctor.finding import Finding
 from tasks.core import database, migrations
 from tasks.core.migrations import Schema
+from tasks.core.version import UNNAMED
 from tasks.inquiry.lineage import tables as lineage
 from tasks.ledger import ledger
 from tasks.ledger import tables as ledger_tables
@@ -46,17 +47,23 @@ def _look(each: Database, state: Path) -> Finding:
     engine = (
         database.postgres(database.postgres_url(configured, each.variable), 0) if configured else database.sqlite(path)
     )
-    version = _version(engine, each.schema)
-    if version is None or version == newest:
-        return Finding(f"{name}: schema {newest}" if version else f"{name}: none yet")
+    version, by = _version(engine, each.schema)
+    if version is None:
+        return Finding(f"{name}: none yet")
+    if version == newest:
+        return Finding(f"{name}: schema {newest}, written by Hallmark {by}")
     if version > newest:
-        return Finding(f"{name}: schema {version}, of a newer Hallmark", "install the version that made it, or a later")
+        return Finding(
+            f"{name}: schema {version}, of a newer Hallmark, {by}", "install the version that made it, or a later one"
+        )
     return Finding(
-        f"{name}: schema {version}, of an earlier Hallmark; the next command that writes brings it to {newest}",
+        f"{name}: schema {version}, of an earlier Hallmark, {by}; the next command that writes brings it to {newest}",
         "hallmark backup FILE, then hallmark init",
     )
 
 
-def _version(engine: Engine, schema: Schema) -> int | None:
+def _version(engine: Engine, schema: Schema) -> tuple[int | None, str]:
+    """Of the schema, and the versions of Hallmark that wrote there, in words."""
     with database.reaching(f"the {schema.name}"), closing(engine.connect()) as connection:
-        return migrations.version(connection.execution_options(takes_turn=False), schema)
+        reads = connection.execution_options(takes_turn=False)
+        return migrations.version(reads, schema), ", ".join(migrations.writers(reads, schema)) or UNNAMED

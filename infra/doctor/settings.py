@@ -11,7 +11,7 @@ from infra.prefect.variables import KEPT, READ
 from tasks.core import graph
 from tasks.core.params import params
 from tasks.ledger import glance, ledger
-from tasks.occasions import standing
+from tasks.occasions import checked, standing
 from tasks.occasions.book import Book
 from tasks.policy import in_force
 from tasks.policy.policy import SCHEDULER
@@ -20,6 +20,7 @@ from tasks.runs import installation
 from tasks.runs.repository import Repository
 from tasks.runs.request import RunRequest, new_run_id
 from tasks.runs.run import check_request
+from tasks.sources import sources
 
 PREFIX = "HALLMARK_"
 KNOWN = {variable.name for variable in (*KEPT, *READ)}
@@ -113,6 +114,9 @@ def schedules(root: Path) -> Iterator[Finding]:
         yield Finding("none is in force")
         return
     governed.signer(SCHEDULER)
+    found = checked.edited(now.deployments, Repository.open(root), sources.load(folder))
+    for each in dict.fromkeys(what for files in found.values() for what in files):
+        yield Finding(f"{each} {checked.UNCOMMITTED}", "commit the edits, or take them back")
     resting = f", {len(now.paused)} of them rest" if now.paused else ""
     yield Finding(f"{len(now.deployments.named)} in force with their triggers{resting}")
     for taken in Book().update(known).waiting(installation.of(root)):

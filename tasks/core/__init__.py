@@ -1,5 +1,6 @@
 """What everything rests on, and nothing in it knows of gates or people.
 
+version.py    Hallmark's own version, stored with what it writes
 errors.py     what can go wrong, and the exit code of each
 mistakes.py   everything that is wrong, told at once
 shown.py      text as it may be shown: no character obeyed that a reader does not see

@@ -67,7 +67,7 @@ def load(path: Path, model: type[Model]) -> Model:
     text = _text(path)
     loaded = _KNOWN.get((model, text))
     if loaded is None:
-        loaded = validate(_mapping(text, path), model, path)
+        loaded = validate(parse_yaml(text, path), model, path)
         if len(_KNOWN) >= MOST_KNOWN:
             _KNOWN.clear()
         _KNOWN[model, text] = loaded
@@ -96,7 +96,7 @@ def load_sections(path: Path, model: type[Model]) -> Model:
 
 def read_yaml(path: Path) -> Any:
     """The file as ruamel's round-trip mapping, which remembers lines and comments."""
-    return _mapping(_text(path), path)
+    return parse_yaml(_text(path), path)
 
 
 def read_plain(path: Path) -> Any:
@@ -106,10 +106,11 @@ def read_plain(path: Path) -> Any:
 
 @lru_cache(MOST_KNOWN)
 def _plain(text: str, path: Path) -> Any:
-    return plain(_mapping(text, path))
+    return plain(parse_yaml(text, path))
 
 
-def _mapping(text: str, path: Path) -> Any:
+def parse_yaml(text: str, path: Path) -> Any:
+    """As `read_yaml`, of a text that `path` names in messages."""
     document = yaml_text.load(text, str(path))
     if not isinstance(document, Mapping):
         raise InputError(f"{path}: expected a mapping of keys to values, got {type(document).__name__}")

@@ -2,6 +2,7 @@
 
 A database of no version is of the first one. Each step is one transaction that writers of the database wait for, and
 the version is part of it: a step that is interrupted has not happened, and whoever opens the database next takes it.
+Beside it stands every version of Hallmark that has opened the database to write.
 """
 
 import sqlite3
@@ -11,10 +12,11 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import Column, Engine, Integer, MetaData, Table, delete, insert, inspect, select
+from sqlalchemy import Column, Engine, Integer, MetaData, Table, Text, delete, insert, inspect, select
 from sqlalchemy.engine import Connection
 
 from tasks.core.errors import Refused, Unavailable
+from tasks.core.version import HALLMARK, UNNAMED, series
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,9 @@ class Schema:
     """Makes them in a database that has none of them."""
     steps: tuple[Callable[[Connection], None], ...] = ()
     """The first takes version 1 to version 2, and so on. What is in it once is never changed."""
+    require: Callable[[Connection, Sequence[str]], None] = lambda connection, writers: None
+    """Looks at a database that this version of Hallmark opens for the first time, and whose `writers` are known. Raises
+    Refused for one of an earlier version that cannot be brought forward."""
 
     @property
     def version(self) -> int:
@@ -37,7 +42,7 @@ def prepare(engine: Engine, schema: Schema) -> None:
     """Make the tables where there are none, and bring those of an earlier version forward.
 
     Before the first step a copy of a SQLite file is kept, and named on stderr. Raises Unavailable for a database that a
-    newer version made, Refused for one whose version no Hallmark wrote.
+    newer version made, Refused for one whose version no Hallmark wrote, and what `schema.require` raises.
     """
     copied = False
     while True:
@@ -46,15 +51,19 @@ def prepare(engine: Engine, schema: Schema) -> None:
             if current is None:
                 schema.make(connection)
                 _put(connection, schema, schema.version)
+            elif HALLMARK not in (known := writers(connection, schema)):
+                schema.require(connection, known)
             if current is None or current == schema.version:
+                _sign(connection, schema)
                 return
             if current > schema.version:
                 raise Unavailable(
-                    f"{_where(engine)} was made by a newer Hallmark ({schema.name} schema {current}, this version "
-                    f"knows {schema.version}); install the version that made it, or a later one"
+                    f"{_where(engine)} was made by a newer Hallmark, {_named(connection, schema)} ({schema.name} "
+                    f"schema {current}, this version, {HALLMARK}, knows {schema.version}); install the version that "
+                    "made it, or a later one"
                 )
             if not copied:
-                _tell(engine, schema, current)
+                _tell(engine, schema, current, _named(connection, schema))
                 copied = True
             schema.steps[current - 1](connection)
             _put(connection, schema, current + 1)
@@ -95,12 +104,39 @@ def _table(schema: Schema) -> Table:
     return Table(f"hallmark_{schema.name}_schema", MetaData(), Column("version", Integer, nullable=False))
 
 
-def _tell(engine: Engine, schema: Schema, version: int) -> None:
+def writers(connection: Connection, schema: Schema) -> list[str]:
+    """Versions of Hallmark that have opened a database to write, in order; those before 0.2.0 are not named."""
+    table = _writers(schema)
+    if not inspect(connection).has_table(table.name):
+        return []
+    return sorted(connection.scalars(select(table.c.hallmark)), key=series)
+
+
+def _sign(connection: Connection, schema: Schema) -> None:
+    """Put this version of Hallmark among the writers."""
+    if HALLMARK in writers(connection, schema):
+        return
+    table = _writers(schema)
+    table.create(connection, checkfirst=True)
+    connection.execute(insert(table).values(hallmark=HALLMARK))
+
+
+def _writers(schema: Schema) -> Table:
+    """One row a version of Hallmark."""
+    return Table(f"hallmark_{schema.name}_writers", MetaData(), Column("hallmark", Text, primary_key=True))
+
+
+def _named(connection: Connection, schema: Schema) -> str:
+    """The newest version of Hallmark that is known to have written a database."""
+    return (writers(connection, schema) or [UNNAMED])[-1]
+
+
+def _tell(engine: Engine, schema: Schema, version: int, by: str) -> None:
     kept = "no copy is kept here, the server's backups have it as it was"
     if engine.dialect.name == "sqlite":
         kept = f"as it was it is kept in {_copy(Path(engine.url.database or ''), version)}"
     print(
-        f"{_where(engine)} was made by an earlier Hallmark; it is brought from {schema.name} schema {version} to "
+        f"{_where(engine)} was made by an earlier Hallmark, {by}; it is brought from {schema.name} schema {version} to "
         f"{schema.version}; {kept}",
         file=sys.stderr,
     )

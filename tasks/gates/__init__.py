@@ -9,6 +9,7 @@ cases.py            which gates were asked, are open, were closed
 approved.py         what passed a gate last
 since.py            its last chapter: what came after the promotion
 decisions.py        people approve, reject, waive, withdraw
+offered.py          … which of these would be taken from a person now
 signed_decision.py  what they sign, and how it is read back
 rules/              the rules of decisions, each once; three ask them: before signing, when judged, offline
 weigh.py            which decisions count, and why the others don't

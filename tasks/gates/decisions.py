@@ -81,6 +81,15 @@ def draw(
     return signed_entry.draw(ledger, lambda: _draft(ledger, governance, evidence, wish))
 
 
+def sketch(
+    ledger: Ledger, governance: Governance, evidence: Evidence, person_id: str, wanted: Wish, public_line: str
+) -> Entry | Sequence[Draft]:
+    """As `draw`, for whoever only wants to know whether it would be taken; others may write to the ledger meanwhile."""
+    return _draft(
+        ledger, governance, evidence, _wish(ledger, governance, wanted, person_id, Signer(public_line, _elsewhere))
+    )
+
+
 def take(
     ledger: Ledger, governance: Governance, evidence: Evidence, person_id: str, wanted: Wish, envelope: dict[str, Any],
     public_line: str,

@@ -123,7 +123,7 @@ def _moves(source: SourceChange) -> Iterator[str]:
         if not pair.same:
             yield f"{name} {arrow(pair)}"
     if not source.aside_share.same:
-        yield f"put aside {_percent(source.aside_share)}"
+        yield f"put aside before the split {_percent(source.aside_share)}"
 
 
 def _differing(

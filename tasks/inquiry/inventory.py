@@ -11,7 +11,8 @@ from tasks.core.config import Frozen
 from tasks.core.files import read_json
 from tasks.core.layout import Layout
 from tasks.core.record import read_table
-from tasks.sources.dataset import SIDES
+from tasks.core.steps.data import FILTERED
+from tasks.sources.dataset import SIDES, Dataset, Passage, put_aside
 from tasks.sources.sources import Source, Sources
 
 CARRIED = ("department", "language", "kind")
@@ -27,6 +28,7 @@ class Quality(Frozen):
     rows: int
     records: int
     quarantined_share: float
+    """Of its rows, those that stages have put aside so far."""
     protected: int
     """Stretches of personal or secret text that were found."""
 
@@ -97,13 +99,27 @@ def _holding(source: Source, ran: Ran, today: date) -> Holding:
 
 def _quality(layout: Layout, entry: dict[str, Any]) -> Quality:
     rows, records = entry["counts"]["rows"], entry["counts"]["records"]
+    aside = sum(put_aside(_passages(layout, entry)).values())
     return Quality(
         run=layout.root.name,
         rows=rows,
         records=records,
-        quarantined_share=round((rows - records) / rows, 4) if rows else 0.0,
+        quarantined_share=round(aside / rows, 4) if rows else 0.0,
         protected=sum(entry.get("protected", {}).values()),
     )
+
+
+def _passages(layout: Layout, entry: dict[str, Any]) -> dict[str, Passage]:
+    """What each stage that has ended says of a source; from the split on, what the dataset's manifest says."""
+    manifest = layout.stage("split") / "manifest.json"
+    if manifest.exists():
+        return Dataset.read_bytes(manifest.read_bytes()).sources[entry["id"]].passages
+    said = {"ingest": entry["counts"]}
+    for stage in FILTERED[1:]:
+        path = layout.stage(stage) / "result.json"
+        of_source = read_json(path)["by_source"].get(entry["id"]) if path.exists() else None
+        said |= {stage: of_source} if of_source else {}
+    return {stage: Passage.model_validate(passage) for stage, passage in said.items()}
 
 
 def _newest(source_id: str, layout: Layout) -> date | None:

@@ -21,9 +21,8 @@ from tasks.core.files import whole_file
 from tasks.core.layout import Layout
 from tasks.core.record import read_table
 from tasks.core.shown import visible
-from tasks.sources.dataset import STAGES
+from tasks.sources.dataset import NOT_DRAWN, STAGES
 from tasks.sources.sources import load_resolved
-from tasks.stages.data.quarantine import NOT_DRAWN
 from tasks.stages.data.validate.outcomes import NEAR, RULES, SPLIT
 
 TOGETHER = 10_000
@@ -79,7 +78,7 @@ class PutAside:
         return self.table.num_rows
 
     def counts(self) -> list[Count]:
-        """By source, rule and stage; of a source the most frequent first."""
+        """By source, rule and stage; of a source the most frequent first. They add up to `dataset.put_aside`."""
         named = ["source_id", "rule", "stage"]
         counted = self.table.group_by(named).aggregate([([], "count_all")]).rename_columns([*named, "rows"])
         counts = [Count(**row) for row in counted.to_pylist()]

@@ -4,6 +4,7 @@ ledger.py     the append-only table and the tree over it
 tables.py     the tables in SQLite or Postgres, which schema.py names
 schema.py     their names and columns
 guards.py     triggers
+earlier.py    a ledger that an earlier version hashed in another form
 entry.py      an entry, as a row, as a leaf of the tree, as it is read
 attached.py   what is attached to an entry, and how it is packed
 kinds.py      the kinds of entries, in words

@@ -33,7 +33,11 @@ KINDS = (
         "occasion.passed_over", "as before",
         "`name`, `reason`, `due`, `missed`, `contents` as before; `why` no run is made of it",
     ),
-    Kind("run.resolved", "run", "`files`: SHA-256 of parameters and inputs; `sources`: SHA-256 of each opened source"),
+    Kind(
+        "run.resolved", "run",
+        "`files`: SHA-256 of parameters and inputs; `sources`: SHA-256 of each opened source; `hallmark`: the version "
+        "that began it",
+    ),
     Kind(
         "run.stage", "run",
         "`stage`; `outputs`: digest of what the stage left; `read`: digest of each source, dataset, model and gate "

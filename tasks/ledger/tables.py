@@ -7,19 +7,19 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
 
-from sqlalchemy import Engine, bindparam, func, select, text
+from sqlalchemy import Engine, bindparam, func, inspect, select, text
 from sqlalchemy.engine import Connection
 
 from tasks.core import database, migrations
 from tasks.core.errors import Refused
 from tasks.core.migrations import Schema
-from tasks.ledger import attached
+from tasks.ledger import attached, earlier
 from tasks.ledger.entry import Entry, Row, parse
 from tasks.ledger.guards import guards, missing_guards
 from tasks.ledger.questions import ASKED, CLOSED, Open
 from tasks.ledger.schema import ATTACHED, ENTRIES, METADATA, OPEN, SUBTREES, TREE
 from tasks.ledger.tree.merkle import Frontier
-from tasks.ledger.tree.subtrees import Subtree
+from tasks.ledger.tree.subtrees import BLOCK, Subtree
 
 # Made once: to put a statement together takes SQLAlchemy longer than to run it takes SQLite.
 INSERT, UPDATE_TREE, INSERT_SUBTREES = ENTRIES.insert(), TREE.update(), SUBTREES.insert()
@@ -41,7 +41,18 @@ def _make(connection: Connection) -> None:
         connection.execute(text(statement))
 
 
-SCHEMA = Schema("ledger", METADATA, _make)
+def _require_this_form(connection: Connection, writers: Sequence[str]) -> None:
+    """Raises Refused for a ledger of the form of before versions named themselves."""
+    if writers or not set(inspect(connection).get_table_names()) >= METADATA.tables.keys():
+        return
+    tables = Tables(connection.engine)
+    first = tables.find(connection, 0, BLOCK)
+    whole = tables.last(connection) < BLOCK
+    root = tables.frontier(connection).root() if whole else tables.subtree(connection, BLOCK, BLOCK)
+    earlier.require_this_form(first, root, tables.where)
+
+
+SCHEMA = Schema("ledger", METADATA, _make, require=_require_this_form)
 
 
 class Tables:

@@ -1,4 +1,5 @@
-"""Whether a deployments file can do what it says here: everything that can be known before it is in force."""
+"""Whether a deployments file can do what it says here: everything that can be known before it is in force, and which
+edits keep its runs from reading what the checkout has."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,12 +11,25 @@ from tasks.ledger.ledger import Ledger
 from tasks.occasions.declared import Asks, Deployments, Event, SourceChanged
 from tasks.policy.governance import Governance
 from tasks.policy.policy import SCHEDULER
+from tasks.runs.committed import Committed
 from tasks.runs.repository import Repository
-from tasks.runs.resolve import read_params
 from tasks.sources import sources
+from tasks.sources.sources import Sources
 
 Problem = tuple[tuple[str, ...], str]
 """Where in the file, and what is wrong there."""
+
+
+UNCOMMITTED = "has edits that are not committed: runs read the committed file, and no trigger answers to the edits"
+"""What to say of `edited`."""
+
+
+def edited(deployments: Deployments, checkout: Repository, named: Sources) -> dict[str, list[str]]:
+    """By params file, what runs of schedules and triggers read and the checkout has otherwise than its HEAD."""
+    head = Committed.head(checkout)
+    return {
+        params: head.edited(params, named.sources) for params in {asks.params for asks in deployments.named.values()}
+    }
 
 
 def check(path: Path, checkout: Repository, ledger: Ledger, governance: Governance) -> tuple[Deployments, str]:
@@ -47,11 +61,12 @@ def _problems(
 def _of_one(
     asks: Asks, checkout: Repository, ledger: Ledger, governance: Governance, known: set[str]
 ) -> Iterator[Problem]:
-    if not checkout.holds(checkout.commit_of("HEAD"), asks.params):
+    head = Committed.head(checkout)
+    if not checkout.holds(head.commit, asks.params):
         yield ("params",), f"{asks.params} is not committed; a scheduled run is made from committed files"
         return
     try:
-        params, _ = read_params(checkout.root / asks.params, asks.changes)
+        params = head.params(asks.params, asks.changes)
         tier = params.use_case.risk_tier
         who = None if isinstance(asks, Event) else SCHEDULER
         if who and (why := asking_rules.why_not(who, tier, governance.policy, governance.people, ledger.now())):

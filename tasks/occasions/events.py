@@ -6,7 +6,10 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from tasks.core.params.params import Params
+from tasks.declarations import declarations
 from tasks.declarations import standing as declared_standing
+from tasks.declarations.signed_declaration import of_card
 from tasks.gates.signed_request import MOST_REASON
 from tasks.incidents import incidents
 from tasks.ledger.ledger import Ledger
@@ -26,7 +29,8 @@ from tasks.policy import adopting
 from tasks.policy.governance import Governance
 from tasks.registry.promote import waivers
 from tasks.registry.release import promotions
-from tasks.runs.resolve import read_params
+from tasks.runs.committed import Committed
+from tasks.runs.repository import Repository
 from tasks.sources import sources
 
 
@@ -60,7 +64,7 @@ def occasion(name: str, trigger: Watches, what: str, words: str, **facts: Any) -
 
 def _source(name: str, trigger: SourceChanged, since: datetime, place: Place) -> Iterator[Occasion]:
     named = sources.load(place.governance.folder)
-    if change := watched.look(name, trigger, since, named, place.ledger, place.book, place.root):
+    if change := watched.look(name, trigger, since, named, place.ledger, place.book, _head(place)):
         yield occasion(name, trigger, change.id, f"sources changed: {change.words}", contents=change.contents)
 
 
@@ -72,10 +76,12 @@ def _governance(name: str, trigger: GovernanceChanged, since: datetime, place: P
 
 
 def _card(name: str, trigger: CardChanged, since: datetime, place: Place) -> Iterator[Occasion]:
-    card = f"card/{_use_case(trigger, place)}"
-    known = declared_standing.read(place.ledger, place.governance).in_force.get(card)
-    if known and known.signed[-1].at > since:
-        yield occasion(name, trigger, known.declared.sha256[:16], f"the use-case {card} was adopted anew")
+    """An adopted card waits until HEAD has it: a run of another would be refused, or know nothing of it."""
+    declared = of_card(_params(trigger, place))
+    in_force = declared_standing.read(place.ledger, place.governance).in_force
+    known = in_force.get(declared.subject)
+    if known and known.signed[-1].at > since and not declarations.why_not(declared, in_force, place.governance.policy):
+        yield occasion(name, trigger, known.declared.sha256[:16], f"the use-case {declared.subject} was adopted anew")
 
 
 def _prompts(name: str, trigger: PromptsChanged, _: datetime, place: Place) -> Iterator[Occasion]:
@@ -106,7 +112,18 @@ def _incident(name: str, trigger: IncidentOpened, since: datetime, place: Place)
 
 
 def _use_case(trigger: Watches, place: Place) -> str:
-    return read_params(place.root / trigger.params, trigger.changes)[0].use_case.name
+    return _params(trigger, place).use_case.name
+
+
+def _params(trigger: Watches, place: Place) -> Params:
+    """Of a params file that HEAD holds, as a run would have them. Raises InputError for one that it does not hold."""
+    head = _head(place)
+    head.require_text(trigger.params)
+    return head.params(trigger.params, trigger.changes)
+
+
+def _head(place: Place) -> Committed:
+    return Committed.head(Repository.open(place.root))
 
 
 LOOKS: dict[type[Watches], Callable[[str, Any, datetime, Place], Iterator[Occasion]]] = {

@@ -15,6 +15,7 @@ from tasks.ledger.ledger import Ledger
 from tasks.occasions import recent
 from tasks.occasions.declared import PromptsChanged
 from tasks.occasions.recent import Resolved
+from tasks.runs.committed import Committed
 from tasks.runs.repository import Repository
 
 SECTION = "prompts"
@@ -35,7 +36,7 @@ def look(trigger: PromptsChanged, ledger: Ledger, root: Path) -> Change | None:
     lacks, or cannot read, is nothing to compare with either.
     """
     checkout = Repository.open(root)
-    now = prompts(checkout, checkout.commit_of("HEAD"), trigger.params)
+    now = prompts(Committed.head(checkout), trigger.params)
     last = _last(trigger, ledger)
     before = _had(checkout, last) if last else None
     if last is None or before is None or before == now:
@@ -45,12 +46,9 @@ def look(trigger: PromptsChanged, ledger: Ledger, root: Path) -> Change | None:
     return Change(told[:16], f"prompts {', '.join(changed)} of {trigger.params} are not those of run {last.run}")
 
 
-def prompts(checkout: Repository, commit: str, params: str) -> dict[str, Any]:
+def prompts(commit: Committed, params: str) -> dict[str, Any]:
     """The prompts that a commit has in a params file, by name. Raises InputError where it has no such file."""
-    if not checkout.holds(commit, params):
-        raise InputError(f"{params}: no such file in commit {commit[:12]}; commit it, or name another in the trigger")
-    text = checkout.read("show", f"{commit}:{params}").decode(errors="replace")
-    document = config.plain(yaml_text.load(text, params))
+    document = config.plain(yaml_text.load(commit.require_text(params), params))
     section = document.get(SECTION) if isinstance(document, Mapping) else None
     return dict(section) if isinstance(section, Mapping) else {}
 
@@ -59,7 +57,7 @@ def _last(trigger: PromptsChanged, ledger: Ledger) -> Resolved | None:
     """The last run of the params file that changed its prompts as the trigger's would: who tries another prompt with
     `--set` does not make those of the file new."""
     wanted = _own(trigger.changes)
-    return next((each for each in recent.runs_of(ledger, trigger.params) if _own(each.request.changes) == wanted), None)
+    return next((each for each in recent.runs_of(ledger, trigger) if _own(each.request.changes) == wanted), None)
 
 
 def _own(changes: Mapping[str, str]) -> dict[str, str]:
@@ -69,6 +67,6 @@ def _own(changes: Mapping[str, str]) -> dict[str, str]:
 def _had(checkout: Repository, run: Resolved) -> dict[str, Any] | None:
     """None where it cannot be known here: another machine's commit, or a params file that no commit has."""
     try:
-        return prompts(checkout, run.request.commit, run.request.params)
+        return prompts(Committed(checkout, run.request.commit), run.request.params)
     except (InputError, Unavailable):
         return None

@@ -7,8 +7,10 @@ from tasks.core.errors import HallmarkError
 from tasks.gates.signed_request import KIND as REQUESTED
 from tasks.gates.signed_request import REQUEST, Request
 from tasks.ledger.ledger import Entry, Ledger
+from tasks.occasions.declared import Asks
 from tasks.runs.records import RESOLVED
 
+TIER = "use_case.risk_tier"
 RECENT = 50
 """Runs that are looked through."""
 
@@ -23,11 +25,12 @@ class Resolved(NamedTuple):
     """Nothing rests on who signed it."""
 
 
-def runs_of(ledger: Ledger, params: str) -> Iterator[Resolved]:
-    """Of the last runs those of a params file, newest first."""
+def runs_of(ledger: Ledger, asks: Asks) -> Iterator[Resolved]:
+    """Of the last runs those of the same params file and risk tier, newest first: an experiment that somebody tried
+    with `--set` is no run in place of one that a trigger asks for."""
     for _, entry in zip(range(RECENT), ledger.newest_first(RESOLVED), strict=False):
         for request in _requests(ledger, entry.subject):
-            if request.params == params:
+            if request.params == asks.params and request.changes.get(TIER) == asks.changes.get(TIER):
                 yield Resolved(entry.subject, entry, request)
 
 

@@ -1,7 +1,9 @@
 """What a trigger on sources saw last, in `.hallmark/occasions/NAME.json`: a sketch of each source.
 
-It moves on once a run has been asked for, or somebody's run of the same params file has read the same content. Where it
-is lost, the next look begins anew, and compares with nothing.
+It sees what a run would read: of a file that the commit holds the committed content, so that an edit asks for a run
+once it is committed. The sketch moves on once a run has been asked for, or the last run of the same params file, which
+somebody may have asked for, has read the same content. Where it is lost, the next look begins anew, and compares with
+nothing.
 """
 
 import secrets
@@ -19,9 +21,10 @@ from tasks.occasions import recent, sketch
 from tasks.occasions.book import Book
 from tasks.occasions.declared import SourceChanged
 from tasks.occasions.sketch import Sketch
+from tasks.runs.committed import Committed
 from tasks.runs.pin import require_data
 from tasks.sources.sources import Source, Sources
-from tasks.stages.data.readers.content import BLOCK, opened
+from tasks.stages.data.readers.content import BLOCK
 
 
 class Seen(Frozen):
@@ -45,21 +48,23 @@ class Change(Frozen):
 
 
 def look(
-    name: str, trigger: SourceChanged, since: datetime, named: Sources, ledger: Ledger, book: Book, root: Path
+    name: str, trigger: SourceChanged, since: datetime, named: Sources, ledger: Ledger, book: Book, commit: Committed
 ) -> Change | None:
     """The change of a trigger's sources, if it is one. The first look sees nothing to compare with.
 
+    `commit`: of which a run would be made.
+
     Raises InputError for a source that sources.yaml has not, or that cannot be read, Unavailable where one is away.
     """
-    path = root / ".hallmark" / "occasions" / f"{name}.json"
+    path = commit.checkout.root / ".hallmark" / "occasions" / f"{name}.json"
     before = _read(path)
     key = bytes.fromhex(before.key) if before else secrets.token_bytes(16)
-    now = {source.id: _sketch(source, root, key) for source in _watched(name, trigger, named)}
+    now = {source.id: _sketch(source, commit, key) for source in _watched(name, trigger, named)}
     contents = {source: each.sha256 for source, each in now.items()}
     last = book.taken(name)
     asked = last is not None and last.body.get("contents") == contents
     anew = before is None or before.since != since or before.sources.keys() != now.keys()
-    if before is None or anew or asked or _was_read(contents, trigger.params, ledger):
+    if before is None or anew or asked or _was_read(contents, trigger, ledger):
         _write(path, Seen(key=key.hex(), since=since, sources=now), before)
         return None
     shares = {source: sketch.changed(before.sources[source], each) for source, each in now.items()}
@@ -78,20 +83,20 @@ def _watched(name: str, trigger: SourceChanged, named: Sources) -> list[Source]:
     return [source for id_, source in known.items() if trigger.sources is None or id_ in trigger.sources]
 
 
-def _sketch(source: Source, root: Path, key: bytes) -> Sketch:
-    require_data(source, root)
+def _sketch(source: Source, commit: Committed, key: bytes) -> Sketch:
+    require_data(source, commit.checkout.root)
     try:
-        with opened(source, root) as file:
+        with commit.opened(source) as file:
             return sketch.of(iter(lambda: file.read(BLOCK), b""), key)
     except OSError as error:
         raise Unavailable(f"source {source.id} cannot be read: {error.strerror or error}") from None
 
 
-def _was_read(contents: dict[str, str], params: str, ledger: Ledger) -> bool:
-    """Whether one of the last runs of a params file has read these very contents."""
-    return any(
-        contents.items() <= each.entry.body.get("sources", {}).items() for each in recent.runs_of(ledger, params)
-    )
+def _was_read(contents: dict[str, str], trigger: SourceChanged, ledger: Ledger) -> bool:
+    """Whether the last run of a trigger's params file has read these very contents. Earlier ones do not count: what was
+    made since is of other contents."""
+    last = next(recent.runs_of(ledger, trigger), None)
+    return last is not None and contents.items() <= last.entry.body.get("sources", {}).items()
 
 
 def _read(path: Path) -> Seen | None:

@@ -6,10 +6,10 @@ environment `local` alone.
 
 import sysconfig
 from functools import cache
-from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
 
+from tasks.core import version
 from tasks.core.config import Frozen
 from tasks.core.errors import Refused
 from tasks.core.files import canonical_json, sha256_bytes, sha256_file
@@ -35,7 +35,7 @@ class Judge(Frozen):
 @cache
 def here() -> Judge:
     """As it was when this process looked first: what it runs."""
-    return Judge(version=_version(), sha256=digest(HOME), editable=_is_editable())
+    return Judge(version=version.HALLMARK, sha256=digest(HOME), editable=_is_editable())
 
 
 def digest(home: Path) -> str:
@@ -70,13 +70,6 @@ def why_not(judge: Judge, policy: Policy) -> str:
             "adopted there"
         )
     return ""
-
-
-def _version() -> str:
-    try:
-        return metadata.version("hallmark")
-    except metadata.PackageNotFoundError:
-        return "unknown"
 
 
 def _is_editable() -> bool:

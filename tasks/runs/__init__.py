@@ -4,6 +4,7 @@ request.py     what somebody asks for
 asking.py      it is signed, and a run takes nothing that was not
 checking.py    all that is wrong with a request, at once
 first_look.py  what the beginnings of its files show
+committed.py   what a run of a commit reads where the checkout has something else
 foreseen.py    which checks will fail whatever it makes
 foretold.py    what its training will need
 repository.py  git: commits, worktrees and refs that leave the user's checkout alone

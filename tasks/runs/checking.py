@@ -6,6 +6,7 @@ ask for a run is a question to a policy that could be read.
 
 from collections.abc import Callable, Iterator
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,6 +20,7 @@ from tasks.policy import judge, satisfiable
 from tasks.policy.governance import Governance
 from tasks.policy.policy import SCHEDULER
 from tasks.runs import first_look, named, tree
+from tasks.runs.committed import Committed
 from tasks.runs.foreseen import foreseen
 from tasks.runs.pin import check_sources
 from tasks.runs.repository import Repository
@@ -26,6 +28,7 @@ from tasks.runs.request import RunRequest
 from tasks.runs.resolve import known_owners, read_params, require_adopted
 from tasks.sources import sources
 from tasks.sources.sources import Sources, Suites
+from tasks.stages.data.readers import content
 from tasks.supervise import box
 from tasks.versions import versions
 
@@ -46,11 +49,13 @@ def request(
     """Note all that is wrong with a request. `governance` gives what it is judged by, or raises HallmarkError.
     `elsewhere`: another machine will execute the run, and looks at its own equipment.
 
-    Where nobody said who asks, whether they may is not looked at.
+    Where nobody said who asks, whether they may is not looked at. Where no commit is asked for, the files of the
+    checkout are looked at as they lie there.
     """
     known = "requested_by" in asked.model_fields_set or not mistakes.found
     folder = checkout.root / (asked.governance or Path("infra") / "governance")
-    read = files(checkout.root, asked.params, asked.changes, folder, governance, mistakes, elsewhere)
+    committed = Committed(checkout, asked.commit) if asked.commit else None
+    read = files(checkout.root, asked.params, asked.changes, folder, governance, mistakes, elsewhere, committed)
     if read.governed:
         ledger = open_ledger(read.governed.state)
         if asked.run_id:
@@ -69,12 +74,15 @@ def request(
 
 def files(
     root: Path, params: str, changes: dict[str, str], folder: Path, governance: Callable[[], Governance],
-    mistakes: Mistakes, elsewhere: bool = True,
+    mistakes: Mistakes, elsewhere: bool = True, committed: Committed | None = None,
 ) -> Files:  # fmt: skip
-    """Note all that is wrong in a params file, in governance files and in the sources that these name."""
+    """Note all that is wrong in a params file, in governance files and in the sources that these name.
+
+    `committed`: the commit whose files count; None: the files count as they lie in the checkout.
+    """
     asked = governed = named = suites = None
     with mistakes.noted():
-        asked, _ = read_params(root / params, changes)
+        asked = committed.params(params, changes) if committed else read_params(root / params, changes)[0]
     with mistakes.noted():
         governed = governance()
     with mistakes.noted():
@@ -83,7 +91,7 @@ def files(
         with mistakes.noted():
             suites = sources.load_suites(governed.folder if governed else folder, named)
         with mistakes.noted():
-            check_sources(named, root)
+            check_sources(named, root, committed.opened if committed else partial(content.opened, root=root))
     for text in (*(first_look.tasks(asked, named) if asked and named else ()),
                  *(first_look.expectations(suites) if suites else ()),
                  *(_impossible(asked, root, elsewhere) if asked else ())):  # fmt: skip

@@ -1,28 +1,32 @@
 """What a run would find in its files minutes after its start, and a look at their beginnings finds at once."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from functools import cache
 from importlib.util import find_spec
 from io import BytesIO
 from pathlib import Path
+from typing import IO
 
 from tasks.core.errors import InputError
 from tasks.core.params.params import Params
 from tasks.sources.sources import Source, Sources, Suites
-from tasks.stages.data.readers import content, gzipped
+from tasks.stages.data.readers import gzipped
 
+Opener = Callable[[Source], AbstractContextManager[IO[bytes]]]
+"""Opens the content of a source that a run would read."""
 SMALL = 8 << 20
 """Bytes of a file that is read before a run reads it; a second for the largest. A store's are not, which takes longer,
 and of larger ones no part tells for sure how they are encoded."""
 
 
-def source(declared: Source, root: Path) -> None:
+def source(declared: Source, opened: Opener) -> None:
     """Open a source as a run will, and read a small one's header and first row.
 
     Raises InputError where its form is not as declared, its columns are not those mapped or it is no file at all,
     Unavailable where a store is away.
     """
-    with content.opened(declared, root) as file:
+    with opened(declared) as file:
         if "://" in declared.location or "${" in declared.location:
             return
         data = file.read(SMALL + 1)

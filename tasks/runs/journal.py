@@ -4,6 +4,7 @@ One JSON file a run, replaced whole at every change by the one process that exec
 is decided by it.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -37,6 +38,12 @@ class GateLine(Frozen):
     decided_by: list[str] = []
 
 
+def in_words(status: Status | str, gates: Mapping[str, GateLine]) -> str:
+    """Where a run stands: one that stopped at a gate which still waits, for a waiver, has not failed for good."""
+    waits = [name for name, line in gates.items() if line.state == "waiting"]
+    return f"stopped, the {waits[-1]} gate waits" if status == "failed" and waits else status
+
+
 class Journal(Frozen):
     run: str
     requested_by: str
@@ -65,6 +72,10 @@ class Journal(Frozen):
     @property
     def finished(self) -> bool:
         return self.status in FINISHED
+
+    @property
+    def in_words(self) -> str:
+        return in_words(self.status, self.gates)
 
 
 def path(state: Path, run_id: str) -> Path:

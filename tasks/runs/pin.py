@@ -9,6 +9,7 @@ from tasks.core.errors import InputError, Unavailable
 from tasks.core.files import sha256_file
 from tasks.core.layout import Layout
 from tasks.runs import first_look
+from tasks.runs.first_look import Opener
 from tasks.sources.sources import (
     ResolvedSource,
     ResolvedSources,
@@ -45,7 +46,7 @@ def resolve_sources(inventory: Sources, root: Path, today: date, vault: str) -> 
     )
 
 
-def check_sources(inventory: Sources, root: Path) -> None:
+def check_sources(inventory: Sources, root: Path, opened: Opener) -> None:
     """Open every source as a run will, so that one that is away, or not as declared, is told before the run is started.
 
     Raises InputError with all that cannot be opened as they are declared, Unavailable where only stores are away.
@@ -54,7 +55,7 @@ def check_sources(inventory: Sources, root: Path) -> None:
     for source in inventory.sources:
         try:
             require_data(source, root)
-            first_look.source(source, root)
+            first_look.source(source, opened)
         except InputError as error:
             wrong.append(str(error))
         except Unavailable as error:

@@ -12,6 +12,7 @@ from tasks.core import facts, files
 from tasks.core.errors import Refused
 from tasks.core.layout import Layout
 from tasks.core.params.params import Params
+from tasks.core.version import GOES_ON_WITH_RUNS_SINCE, HALLMARK, UNNAMED, series
 from tasks.ledger.ledger import Entry, Ledger
 from tasks.runs import dvc_lock
 from tasks.runs.dvc import VAULTED, StageOutcome
@@ -34,6 +35,7 @@ def resolved(ledger: Ledger, layout: Layout, run: str) -> Entry:
     now |= {f"inputs/{name}": sha256 for name, sha256 in files.tree_manifest(layout.inputs).items()}
     with ledger.transaction():
         for entry in ledger.entries(RESOLVED, run)[:1]:
+            _require_goes_on(entry)
             before = entry.body["files"]
             if changed := sorted(name for name in {*before, *now} if before.get(name) != now.get(name)):
                 raise Refused(
@@ -42,7 +44,26 @@ def resolved(ledger: Ledger, layout: Layout, run: str) -> Entry:
                 )
             return entry
         whole = files.read_json(layout.code)["tree_sha256"]
-        return ledger.append(RESOLVED, run, {"tree_sha256": whole, "files": now, "sources": _sources(layout)})
+        read = {"tree_sha256": whole, "files": now, "sources": _sources(layout)}
+        return ledger.append(RESOLVED, run, read | {"hallmark": HALLMARK})
+
+
+def require_goes_on(ledger: Ledger, run: str) -> None:
+    """Raises Refused for a run that another version of Hallmark began, if this one cannot go on with it."""
+    for entry in ledger.entries(RESOLVED, run)[:1]:
+        _require_goes_on(entry)
+
+
+def _require_goes_on(resolved: Entry) -> None:
+    by = resolved.body.get("hallmark")
+    if series(GOES_ON_WITH_RUNS_SINCE) <= series(by) <= series(HALLMARK):
+        return
+    later = series(by) > series(HALLMARK)
+    do = f"go on with it in Hallmark {by}" if later else "start it anew with `hallmark run`"
+    raise Refused(
+        f"run {resolved.subject} was begun by Hallmark {by or UNNAMED}, and this is {HALLMARK}, which digests the work "
+        f"of a run otherwise (CHANGELOG.md says what changed); {do}"
+    )
 
 
 def stage(ledger: Ledger, layout: Layout, run: str, outcome: StageOutcome) -> Entry:

@@ -8,10 +8,12 @@ worktrees, and git before 2.48 cannot read relative ones.
 
 import hashlib
 import os
+import posixpath
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -62,12 +64,15 @@ class Repository:
         """Run git and return its output, stripped. Raises Unavailable with git's own message."""
         return self.read(*args, cwd=cwd, env=env).decode(errors="surrogateescape").strip()
 
-    def read(self, *args: str, cwd: Path | None = None, env: Mapping[str, str] | None = None) -> bytes:
-        """Run git and return its output as it is. Raises Unavailable with git's own message."""
+    def read(
+        self, *args: str, cwd: Path | None = None, env: Mapping[str, str] | None = None, given: bytes = b""
+    ) -> bytes:
+        """Run git with `given` on its standard input and return its output as it is. Raises Unavailable with git's own
+        message."""
         try:
             done = subprocess.run(
                 [*GIT, *args], cwd=cwd or self.root, env=_environment() | dict(env or {}), capture_output=True,
-                check=False,
+                check=False, input=given,
             )  # fmt: skip
         except FileNotFoundError:
             raise Unavailable("git is not installed; install it and try again") from None
@@ -117,6 +122,44 @@ class Repository:
             return self.git("cat-file", "-t", f"{commit}:{path}") == "blob"
         except Unavailable:
             return False
+
+    def blob(self, commit: str, path: str) -> str | None:
+        """The name under which git keeps the content of a file of a commit; None if the commit holds no such file.
+
+        Links in the commit are followed, as they are on disk. `path` starts at the top folder.
+        """
+        inside = posixpath.normpath(path)
+        if posixpath.isabs(inside) or inside.split("/")[0] in ("", ".", "..") or {"\n", "\0"} & set(inside):
+            return None
+        asked = os.fsencode(f"{self.commit_of(commit)}:{inside}\n")
+        found = self.read("cat-file", "--batch-check", "--follow-symlinks", given=asked).split(b"\n")[0].split()
+        return found[0].decode() if len(found) == 3 and found[1] == b"blob" and found[2].isdigit() else None
+
+    @contextmanager
+    def opened(self, blob: str, aside: Path) -> Iterator[IO[bytes]]:
+        """The content that git keeps under a name, as a file without a name in the folder `aside`.
+
+        Raises Unavailable if the clone does not hold it.
+        """
+        with tempfile.TemporaryFile(dir=aside) as file:
+            done = subprocess.run(
+                [*GIT, "cat-file", "blob", blob], cwd=self.root, env=_environment(), stdout=file,
+                stderr=subprocess.DEVNULL, check=False,
+            )  # fmt: skip
+            if done.returncode:
+                raise Unavailable(f"this clone lacks {blob}, which a commit of it holds; fetch it again")
+            file.seek(0)
+            yield file
+
+    def differs_on_disk(self, commit: str, path: str) -> bool:
+        """Whether a commit holds a file at `path`, and the checkout has another one there, or none."""
+        blob = self.blob(commit, path)
+        file = self.root / path
+        return blob is not None and not (file.is_file() and self._name_of(file) == blob)
+
+    def _name_of(self, file: Path) -> str:
+        """The name under which git would keep what a file holds."""
+        return self.git("hash-object", "--no-filters", "--", str(file))
 
     def changes(self) -> list[str]:
         """Paths that differ from HEAD or that git does not track, as `git status` shows them."""

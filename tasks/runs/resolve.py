@@ -27,15 +27,18 @@ from tasks.sources.sources import Sources, Suites
 from tasks.trust.gate_statement import Authority
 
 
-def read_params(path: Path, changes: Mapping[str, str]) -> tuple[Params, str]:
-    """The parameters of `path` with `changes` applied, checked, and their YAML text with its comments kept."""
-    document = config.read_yaml(path)
+def read_params(path: Path, changes: Mapping[str, str], text: str | None = None) -> tuple[Params, str]:
+    """The parameters of `path` with `changes` applied, checked, and their YAML text with its comments kept.
+
+    `text`: what counts in place of what the file holds now.
+    """
+    document = config.read_yaml(path) if text is None else config.parse_yaml(text, path)
     for key, value in changes.items():
         _set(document, key, value)
     checked = config.validate(document, Params, path, changes)
-    text = StringIO()
-    YAML().dump(document, text)
-    return checked, text.getvalue()
+    written = StringIO()
+    YAML().dump(document, written)
+    return checked, written.getvalue()
 
 
 def resolve(params: Params, ledger: Ledger, governance: Governance, layout: Layout, tree_sha256: str) -> None:

@@ -165,10 +165,12 @@ def create(root: Path, request: RunRequest, envelope: asking.Envelope | None = N
     checkout = Repository.open(root)
     layout = layout_of(root, request.named)
     if is_here(layout):
+        records.require_goes_on(open_ledger(layout.state), request.named)
         known = open_run(root, request.named)
         asking.require_same(known.asked, request, envelope)
         return known
-    _, governed = check_request(checkout, request)
+    at_commit = request.model_copy(update={"commit": checkout.commit_of(request.commit or "HEAD")})
+    _, governed = check_request(checkout, at_commit)
     ledger = open_ledger(layout.state)
     asked = asking.take(checkout, ledger, governed, request, envelope)
     code = tree_of(checkout, asked.request)

@@ -33,6 +33,10 @@ class Summary(Frozen):
     report: str | None
     data_docs: str | None
 
+    @property
+    def in_words(self) -> str:
+        return journal.in_words(self.status, self.gates)
+
 
 def summarise(state: Path, run_id: str) -> Summary | None:
     """What is known of a run now; None where there is no such run."""

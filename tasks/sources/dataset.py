@@ -3,6 +3,8 @@
 It holds counts, digests and what the inventory said; no time, so that the same sources give the same manifest.
 """
 
+from collections import Counter
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from tasks.core.config import Frozen
@@ -14,6 +16,9 @@ from tasks.sources.sources import ResolvedSource
 
 STAGES = (*FILTERED, "split")
 """The stages that a row goes through, in their order: each leaves records and quarantine."""
+NOT_DRAWN = "not_drawn"
+"""What stands for a rule of records that `split` did not draw: nothing is wrong with them, and parameters ask for no
+more. An earlier version counted them as put aside."""
 SIDES = ("train", "test")
 SEGMENTS = ("source_id", "department", "language", "kind")
 Value = str | int | float | bool | None
@@ -74,16 +79,33 @@ class Origin(Frozen):
 
     @property
     def aside(self) -> dict[str, int]:
-        """Rows put aside before the split, by rule; what the split draws says nothing about a source."""
-        rules: dict[str, int] = {}
-        for passage in (self.passages[stage] for stage in STAGES[:-1] if stage in self.passages):
-            for rule, count in passage.quarantined.items():
-                rules[rule] = rules.get(rule, 0) + count
-        return rules
+        """Rows put aside, by rule."""
+        return put_aside(self.passages)
 
     @property
     def aside_share(self) -> float:
-        return sum(self.aside.values()) / self.taken if self.taken else 0.0
+        """Of the rows read, those put aside."""
+        return _share(self.aside, self.taken)
+
+    @property
+    def early_aside_share(self) -> float:
+        """Of the rows read, those put aside before the split, as evidence states it."""
+        return _share(put_aside({name: it for name, it in self.passages.items() if name != "split"}), self.taken)
+
+
+def put_aside(passages: Mapping[str, Passage]) -> dict[str, int]:
+    """Rows of a source that stages put aside, by rule: the figure that every page, command and report states.
+
+    Rows that were merely not drawn are none of them: nothing is wrong with those.
+    """
+    rules: Counter[str] = Counter()
+    for passage in passages.values():
+        rules.update({rule: rows for rule, rows in passage.quarantined.items() if rule != NOT_DRAWN})
+    return dict(rules)
+
+
+def _share(aside: Mapping[str, int], taken: int) -> float:
+    return sum(aside.values()) / taken if taken else 0.0
 
 
 def declared(item: ResolvedSource) -> dict[str, Any]:

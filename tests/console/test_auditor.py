@@ -9,6 +9,9 @@ from infra.console.actions import SIGNINGS
 from infra.console.app import application
 from infra.console.pages import PAGES
 from infra.console.site import Site
+from tasks.ledger.ledger import open_ledger
+from tasks.occasions import deciding
+from tasks.runs.run import installed_governance
 from tests.checkouts import Checkouts
 from tests.console.visits import ORIGIN, govern, seated
 from tests.in_process import hallmark
@@ -31,6 +34,14 @@ def reader(root: Path) -> TestClient:
 def test_an_auditor_reads_every_page(reader: TestClient, path: str) -> None:
     answer = reader.get(path)
     assert answer.status_code == 200, answer.text
+
+
+def test_an_auditor_is_offered_no_switch_of_a_schedule(reader: TestClient, root: Path) -> None:
+    ledger, governed = open_ledger(root / ".hallmark"), installed_governance(root, None)
+    deciding.declare(ledger, governed, "ml-engineer", "schedules: {nightly: {every: 1h}}")
+    assert "hallmark schedule pause" in seated(reader.app, root, "ml-engineer").get("/schedules/nightly").text
+    page = reader.get("/schedules/nightly")
+    assert page.status_code == 200 and "hallmark schedule" not in page.text and "data-asked" not in page.text
 
 
 @pytest.mark.attack(rights="visitor", stopped="an auditor changes nothing, whatever a page lets them ask")

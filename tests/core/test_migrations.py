@@ -12,6 +12,7 @@ from sqlalchemy.engine import Connection
 from tasks.core import database, migrations
 from tasks.core.errors import Refused, Unavailable
 from tasks.core.migrations import Schema
+from tasks.core.version import HALLMARK, UNNAMED
 from tests.governed.postgres import sql
 
 ROOT = Path(__file__).parents[2]
@@ -50,7 +51,7 @@ def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
         yield database.sqlite(tmp_path / "things.db")
         return
     url = request.getfixturevalue("cluster")
-    sql(url, "DROP TABLE IF EXISTS hallmark_things, hallmark_things_schema")
+    sql(url, "DROP TABLE IF EXISTS hallmark_things, hallmark_things_schema, hallmark_things_writers")
     yield database.postgres(database.postgres_url(url, "URL"), 7)
 
 
@@ -66,6 +67,7 @@ def test_an_earlier_one_is_brought_forward_once(engine: Engine, capsys: pytest.C
     migrations.prepare(engine, THIRD)
     told = capsys.readouterr().err
     assert things(engine) == [("a", 8), ("b", 8)] and "is brought from things schema 1 to 3; " in told
+    assert f"was made by an earlier Hallmark, {HALLMARK}; " in told
     assert "s3cret" not in told
     migrations.prepare(engine, THIRD)
     assert things(engine) == [("a", 8), ("b", 8)] and migrations.is_current(engine, THIRD)
@@ -77,17 +79,22 @@ def test_a_new_one_is_made_as_the_newest(engine: Engine) -> None:
     assert things(engine) == [] and migrations.is_current(engine, THIRD)
 
 
-def test_one_without_a_version_is_of_the_first(engine: Engine) -> None:
+def test_one_without_a_version_is_of_the_first(engine: Engine, capsys: pytest.CaptureFixture[str]) -> None:
     with engine.begin() as connection:
         first(connection)
     assert migrations.is_current(engine, FIRST)
     migrations.prepare(engine, SECOND)
     assert things(engine) == [("a", 7), ("b", 7)]
+    assert f"was made by an earlier Hallmark, {UNNAMED}; " in capsys.readouterr().err
+    with engine.connect() as connection:
+        assert migrations.writers(connection, SECOND) == [HALLMARK], "from now on it names who wrote it"
 
 
 def test_a_newer_one_is_refused_in_words_and_left_as_it_is(engine: Engine) -> None:
     migrations.prepare(engine, THIRD)
-    words = r"made by a newer Hallmark \(things schema 3, this version knows 2\); install"
+    with engine.begin() as connection:
+        connection.execute(text("INSERT INTO hallmark_things_writers VALUES ('0.10.0')"))
+    words = rf"made by a newer Hallmark, 0\.10\.0 \(things schema 3, this version, {HALLMARK}, knows 2\); install"
     with pytest.raises(Unavailable, match=words):
         migrations.prepare(engine, SECOND)
     assert migrations.is_current(engine, THIRD)

@@ -23,6 +23,7 @@ from tests.in_process import hallmark
 from tests.patience import patience, wait_until
 from tests.prefect_server import Flows, Server
 from tests.run_states import status
+from tests.tiny_project import git
 
 NOWHERE = "http://127.0.0.1:9/api"
 """Nobody listens on the port of `discard`."""
@@ -122,7 +123,8 @@ def test_one_that_cannot_be_looked_at_keeps_no_other_from_its_run(project: Path)
     assert at_once(project) == 3
     ledger, looking, source = open_ledger(project / ".hallmark"), Occasions(project), project / "examples/messages.csv"
     text = source.read_text()
-    source.unlink()
+    git(project, "rm", "-q", "examples/messages.csv")
+    git(project, "commit", "-qm", "the source lies elsewhere")
     wait_until_due(project, due)
     done, failed = look(looking)
     assert not done and not ledger.entries(TAKEN), "a run would not find its source"

@@ -12,7 +12,7 @@ from tasks.ledger.ledger import open_ledger
 from tasks.occasions.book import STARTED, TAKEN
 from tasks.occasions.declared import DEFAULT, Deployments
 from tasks.runs.run import installed_governance
-from tests.editing import moved
+from tests.editing import changed, moved
 from tests.in_process import hallmark, hallmark_json
 from tests.loaded_modules import ROOT
 
@@ -182,6 +182,19 @@ def test_the_doctor_says_what_keeps_schedules_from_asking(project: Path) -> None
     key = project / ".hallmark" / "keys" / "scheduler"
     with moved(key, project / "elsewhere"):
         assert "the private key of scheduler is wanted" in lines()
+
+
+def test_what_is_not_committed_waits_and_a_run_is_judged_by_what_is(project: Path, handed: list[str]) -> None:
+    says = "has edits that are not committed: runs read the committed file, and no trigger answers to the edits"
+    source = project / "examples" / "messages.csv"
+    assert says not in hallmark(project, "schedule", "list")
+    with changed(source, lambda _: b"no,such\ncolumns,here\n"), changed(project / "params.yaml", lambda _: b"nonsense"):
+        told = hallmark(project, "schedule", "list")
+        assert f"params.yaml {says}" in told and f"source messages (examples/messages.csv) {says}" in told
+        assert all(len(row["uncommitted"]) == 2 for row in hallmark_json(project, "schedule", "list"))
+        found = [line.says for line in looks.lines(project, {"schedules": looks.LOOKS["schedules"]})]
+        assert f"params.yaml {says}" in found
+        assert hallmark_json(project, "schedule", "run-now", "nightly", *AS)["run"] == handed[-1]
 
 
 def test_an_event_that_cannot_be_is_refused(project: Path) -> None:

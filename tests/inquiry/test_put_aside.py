@@ -1,6 +1,7 @@
 """What a run put aside, for who answers for the rows: all of it, in order, with what was kept instead, and no value."""
 
 import csv
+from collections import Counter
 from pathlib import Path
 
 import pyarrow as pa
@@ -9,9 +10,10 @@ import pytest
 from tasks.core.errors import InputError
 from tasks.core.files import read_json
 from tasks.core.record import read_table, write_table
-from tasks.inquiry import put_aside
+from tasks.inquiry import inventory, put_aside
 from tasks.inquiry.put_aside import Entry, PutAside
-from tasks.sources.dataset import STAGES
+from tasks.sources import dataset as dataset_of
+from tasks.sources.dataset import STAGES, Dataset, Passage
 from tests.stages.data.build import Run, messages, params, source, stages, table
 
 SECRET = "Zanzibar"
@@ -55,6 +57,21 @@ def lines(asked: PutAside, path: Path) -> list[dict[str, str]]:
     asked.write(path)
     with path.open(newline="") as file:
         return list(csv.DictReader(file))
+
+
+def test_every_place_states_one_figure_for_a_source(done: Run) -> None:
+    """What `hallmark data quarantine` and the page of rows count, what the gate shows, and what the inventory shows."""
+    dataset = Dataset.read_bytes((done.layout.stage("split") / "manifest.json").read_bytes())
+    for name, origin in dataset.sources.items():
+        listed: Counter[str] = Counter()
+        for count in put_aside.read(done.layout, [name]).counts():
+            listed[count.rule] += count.rows
+        assert dict(listed) == origin.aside
+        (quality,) = inventory.trend(name, [done.layout.root])
+        assert quality.quarantined_share == pytest.approx(origin.aside_share, abs=1e-4)
+        assert quality.quarantined_share == pytest.approx(listed.total() / origin.taken, abs=1e-4)
+    split = Passage(rows=9, records=4, quarantined={"prompt_in_test": 2, "not_drawn": 3})
+    assert dataset_of.put_aside({"split": split}) == {"prompt_in_test": 2}, "an earlier version counted what it left"
 
 
 def test_every_row_that_a_stage_put_aside_is_told_with_the_reason(done: Run) -> None:

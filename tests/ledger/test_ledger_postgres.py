@@ -24,7 +24,7 @@ pytestmark = pytest.mark.slow
 @pytest.fixture
 def url(cluster: str, monkeypatch: pytest.MonkeyPatch) -> str:
     """The cluster with an empty database, and the setting that points at it."""
-    sql(cluster, f"DROP TABLE IF EXISTS {', '.join(METADATA.tables)}, hallmark_ledger_schema")
+    sql(cluster, f"DROP TABLE IF EXISTS {', '.join(METADATA.tables)}, hallmark_ledger_schema, hallmark_ledger_writers")
     monkeypatch.setenv("HALLMARK_LEDGER_URL", cluster)
     return cluster
 

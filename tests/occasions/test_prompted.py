@@ -10,6 +10,7 @@ from tasks.occasions import events, prompted
 from tasks.occasions.book import Book
 from tasks.occasions.declared import Deployments
 from tasks.occasions.events import Place
+from tasks.runs.committed import Committed
 from tasks.runs.records import RESOLVED
 from tasks.runs.repository import Repository
 from tests.governed.house import House
@@ -104,6 +105,14 @@ def test_a_params_file_that_head_lacks_or_that_is_no_yaml_is_told(
         checkout.look(params="gone.yaml")
 
 
+def test_an_experiment_with_the_new_prompts_is_no_run_of_the_triggers_tier(checkout: Checkout) -> None:
+    checkout.run("run-1")
+    checkout.commit(FIRST.replace("Name", "Say"))
+    checkout.run("run-2", changes={"use_case.risk_tier": "experiment"})
+    assert checkout.look()
+    assert checkout.look(changes={"use_case.risk_tier": "experiment"}) == []
+
+
 def test_a_file_without_the_section_has_no_prompts(checkout: Checkout) -> None:
     checkout.commit("- a list\n", "list.yaml")
-    assert prompted.prompts(Repository.open(checkout.root), "HEAD", "list.yaml") == {}
+    assert prompted.prompts(Committed.head(Repository.open(checkout.root)), "list.yaml") == {}

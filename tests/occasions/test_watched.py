@@ -7,13 +7,20 @@ from pathlib import Path
 import pytest
 
 from tasks.core.errors import InputError
+from tasks.gates import signed_request
 from tasks.ledger.ledger import Ledger, open_ledger
 from tasks.occasions import events, sketch, taking, watched
 from tasks.occasions.book import Book
 from tasks.occasions.declared import SourceChanged
+from tasks.runs.committed import Committed
+from tasks.runs.pin import resolve_source
+from tasks.runs.records import RESOLVED
+from tasks.runs.repository import Repository
 from tasks.sources.sources import Sources
+from tests.governed.house import House
 from tests.occasions.test_due import SINCE, signs
 from tests.stages.data.build import source
+from tests.tiny_project import git
 
 KEY = b"k" * 16
 
@@ -47,10 +54,12 @@ def test_a_sketch_does_not_depend_on_how_the_content_comes_and_stays_small() -> 
 
 
 class Watch:
-    """A trigger on the messages of a folder, as a runner looks at it."""
+    """A trigger on the messages of a checkout, which are not committed, as a runner looks at it."""
 
     def __init__(self, root: Path, ledger: Ledger, **trigger: object) -> None:
         self.root, self.ledger = root, ledger
+        git(root, "init", "-q")
+        git(root, "commit", "-q", "--allow-empty", "-m", "start")
         self.trigger = SourceChanged.model_validate({"on": "source_changed", **trigger})
         self.file, self.since = root / "messages.csv", SINCE
         self.named = Sources(sources=[source("messages.csv", id="messages")])
@@ -58,10 +67,17 @@ class Watch:
     def write(self, *lines: str) -> None:
         self.file.write_text("\n".join(lines))
 
+    def commit(self, *lines: str) -> None:
+        self.write(*lines)
+        git(self.root, "add", "--", ".", ":!.hallmark")
+        git(self.root, "commit", "-qm", "messages")
+
+    def head(self) -> Committed:
+        return Committed.head(Repository.open(self.root))
+
     def look(self) -> watched.Change | None:
-        return watched.look(
-            "data", self.trigger, self.since, self.named, self.ledger, Book().update(self.ledger), self.root
-        )
+        book = Book().update(self.ledger)
+        return watched.look("data", self.trigger, self.since, self.named, self.ledger, book, self.head())
 
     def take(self, change: watched.Change) -> str:
         occasion = events.occasion("data", self.trigger, change.id, change.words, contents=change.contents)
@@ -110,8 +126,8 @@ def test_a_change_is_answered_once_and_the_same_again_later_is_another(watch: Wa
 
 
 def test_another_machine_with_the_same_ledger_finds_the_same_change(watch: Watch, tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
     other = Watch(tmp_path / "other", watch.ledger, beyond=0.05)
-    other.root.mkdir()
     other.write(*ROWS)
     assert other.look() is None
     for each in (watch, other):
@@ -120,6 +136,65 @@ def test_another_machine_with_the_same_ledger_finds_the_same_change(watch: Watch
     assert one and two and one.id == two.id
     watch.take(one)
     assert other.look() is None, "it was taken there"
+
+
+def test_an_edit_asks_for_nothing_until_it_is_committed_and_then_for_one_run(watch: Watch) -> None:
+    """A run reads the committed file: one that an edit asked for would read the old content, and the commit, whose
+    content was answered already, would ask for none."""
+    watch.commit(*ROWS)
+    assert watch.look() is None
+    watch.write(*ROWS[:50])
+    assert watch.look() is None, "no run would read it"
+    assert watch.head().edited("params.yaml", watch.named.sources) == ["source messages (messages.csv)"]
+    watch.commit(*ROWS[:50])
+    change = watch.look()
+    assert change and change.contents == {"messages": resolve_source(watch.named.sources[0], watch.root).sha256}
+    watch.take(change)
+    assert watch.look() is None and not watch.head().edited("params.yaml", watch.named.sources)
+    watch.file.unlink()
+    assert watch.look() is None, "the commit still holds it"
+
+
+def test_a_committed_link_leads_to_what_a_run_would_read(watch: Watch) -> None:
+    (watch.root / "real.csv").write_text("\n".join(ROWS))
+    watch.file.unlink()
+    watch.file.symlink_to("real.csv")
+    git(watch.root, "add", "--", ".", ":!.hallmark")
+    git(watch.root, "commit", "-qm", "a link")
+    assert watch.look() is None
+    (watch.root / "real.csv").write_text("\n".join(ROWS[:50]))
+    assert watch.look() is None
+    assert watch.head().edited("params.yaml", watch.named.sources) == ["source messages (messages.csv)"]
+    git(watch.root, "commit", "-qam", "other rows")
+    assert watch.look()
+
+
+@pytest.mark.parametrize(
+    ("runs", "asked"),
+    [
+        ([("new", {})], False),
+        ([("new", {}), ("old", {})], True),
+        ([("old", {}), ("new", {"use_case.risk_tier": "experiment"})], True),
+    ],
+)
+def test_only_the_last_run_of_the_triggers_tier_stands_in_for_one(
+    house: House, tmp_path: Path, runs: list[tuple[str, dict[str, str]]], asked: bool
+) -> None:
+    """A source that is as it was before the last run is other than what that run read; an experiment makes nothing that
+    counts for a governed run."""
+    root = tmp_path / "checkout"
+    root.mkdir()
+    watch = Watch(root, house.ledger)
+    watch.write(*ROWS)
+    assert watch.look() is None
+    old = resolve_source(watch.named.sources[0], root).sha256
+    watch.write(*ROWS[:50])
+    read = {"old": old, "new": resolve_source(watch.named.sources[0], root).sha256}
+    for number, (content, changes) in enumerate(runs):
+        envelope = house.sign_request(f"run-{number}", changes=changes)
+        signed_request.record(house.ledger, house.governance, envelope)
+        house.ledger.append(RESOLVED, f"run-{number}", {"sources": {"messages": read[content]}})
+    assert bool(watch.look()) is asked
 
 
 def test_a_state_that_was_lost_begins_anew(watch: Watch) -> None:

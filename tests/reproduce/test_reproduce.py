@@ -11,6 +11,8 @@ import pytest
 from tasks.core.files import tree_digest
 from tasks.core.graph import RUNS
 from tasks.core.layout import Layout
+from tasks.core.payload import manifest
+from tasks.core.payload.manifest import Manifest
 from tasks.reproduce import obstacles, rebuild
 from tasks.reproduce.original import Original
 from tasks.reproduce.place import place
@@ -86,6 +88,20 @@ def test_other_library_versions_are_told(tmp_path: Path) -> None:
     assert "pytest" in told and "(wanted 0.1)" in told and "pydantic" in told and "no-such" not in told
     path.write_text(f"pytest=={pytest.__version__}\n")
     assert list(obstacles._libraries(path)) == []
+
+
+def test_a_release_whose_code_was_digested_otherwise_is_said_to_be_that(checkout: Repository) -> None:
+    """The digest of a manifest of before left docstrings out. With the same tree it was made with the same code."""
+    with place(checkout, "tiny-1", "HEAD", keep=False) as layout:
+        for path in (layout.champion, layout.code, layout.params, layout.root / "constraints.txt"):
+            path.parent.mkdir(exist_ok=True)
+            path.write_text('{"tree_sha256": "' + "1" * 64 + '"}')
+        now = manifest.read_by_stages(layout, "2" * 64)
+        of_before, other = Manifest.model_construct(**now), Manifest.model_construct(**now | {"tree_sha256": "3" * 64})
+        (told,) = obstacles._read_otherwise(layout, of_before)
+        assert "made by a Hallmark before 0.2.0" in told and "the commit holds the files" in told
+        told = " ".join(obstacles._read_otherwise(layout, other))
+        assert "tree_sha256 of the commit is not the manifest's" in told and "code_sha256 of the commit is not" in told
 
 
 def again(*came_out: str) -> list[StageAgain]:

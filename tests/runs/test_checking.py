@@ -1,6 +1,7 @@
 """One start shows every mistake of every file."""
 
 import shutil
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from tasks.core.errors import InputError, Refused, Unavailable
 from tasks.core.mistakes import Mistakes
 from tasks.runs import first_look
+from tasks.stages.data.readers import content
 from tests.checkouts import Checkouts
 from tests.editing import changed, edit
 from tests.in_process import hallmark
@@ -85,13 +87,14 @@ def test_the_beginning_of_a_source_shows_what_it_is(tmp_path: Path, data: bytes,
     (tmp_path / "data").write_bytes(data)
     declared = source("data", kind=kind, mapping={"prompt": "text", "response": "label"})
     with pytest.raises(InputError, match=wanted):
-        first_look.source(declared, tmp_path)
+        first_look.source(declared, partial(content.opened, root=tmp_path))
 
 
 def test_a_large_source_is_opened_and_left_to_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(first_look, "SMALL", 10)
     (tmp_path / "data").write_bytes(b"other,columns\na,b\n")
-    first_look.source(source("data", mapping={"prompt": "text", "response": "label"}), tmp_path)
+    declared = source("data", mapping={"prompt": "text", "response": "label"})
+    first_look.source(declared, partial(content.opened, root=tmp_path))
 
 
 def test_the_expectations_known_by_their_files_are_those_of_the_library() -> None:

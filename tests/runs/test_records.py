@@ -1,5 +1,6 @@
 """What runs do is on the ledger: each stage with what it read, once, whatever is killed, resumed or away."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from flows import stages as flow
 from tasks.core.errors import Refused, Unavailable
 from tasks.core.files import write_json
 from tasks.core.layout import Layout
+from tasks.core.version import HALLMARK
 from tasks.ledger.ledger import Entry, Ledger, open_ledger
 from tasks.runs import dvc, journal, records
 from tasks.runs import stage as made
@@ -18,7 +20,7 @@ from tasks.runs.request import RunRequest
 from tasks.runs.run import Run
 from tests.checkouts import Checkouts
 from tests.dvc_stages import run_of
-from tests.in_process import hallmark_json
+from tests.in_process import hallmark, hallmark_json
 from tests.tiny_project import create
 
 AWAY = "postgresql+pg8000://nobody:secret@127.0.0.1:1/ledger"
@@ -148,7 +150,7 @@ def test_parameters_and_inputs_changed_after_resolving_are_refused(project: Path
     assert lifecycle.resolve(request, envelope).asked == run.asked
     [entry] = run.ledger().entries(records.RESOLVED, run.id)
     assert entry.body["sources"] == {"messages": resolve_sources_of(run)}
-    assert entry.body["tree_sha256"] == run.request.tree_sha256
+    assert entry.body["tree_sha256"] == run.request.tree_sha256 and entry.body["hallmark"] == HALLMARK
     run.as_asked()
     for path in (run.layout.params, run.layout.champion):
         before = path.read_text()
@@ -161,6 +163,25 @@ def test_parameters_and_inputs_changed_after_resolving_are_refused(project: Path
     (run.layout.inputs / "more.json").write_text("{}")
     with pytest.raises(Refused, match=r"inputs/more\.json changed since"):
         run.as_asked()
+
+
+@pytest.mark.parametrize(
+    ("by", "told"),
+    [
+        (None, r"was begun by Hallmark 0\.1\.0 or an earlier commit, and this is .*start it anew"),
+        ("0.1.7", r"was begun by Hallmark 0\.1\.7, and this is .*start it anew"),
+        ("99.0.0", r"was begun by Hallmark 99\.0\.0, and this is .*go on with it in Hallmark 99\.0\.0"),
+    ],
+)
+def test_a_run_that_another_version_began_ends_in_words_that_name_it(project: Path, by: str | None, told: str) -> None:
+    run = create(project, f"begun-{(by or 'before').replace('.', '-')}")
+    named = {"hallmark": by} if by else {}
+    run.ledger().append(records.RESOLVED, run.id, {"files": {}, "sources": {}, **named})
+    for go_on in (lambda: create(project, run.id), run.as_asked):
+        with pytest.raises(Refused, match=told):
+            go_on()
+    words = hallmark(project, "run", "--resume", run.id, code=1)
+    assert re.search(told, " ".join(words.split()))
 
 
 def test_code_changed_in_the_worktree_is_nothing_that_anybody_asked_for(project: Path) -> None:

@@ -17,7 +17,10 @@ pytestmark = pytest.mark.slow
 @pytest.fixture
 def url(cluster: str, monkeypatch: pytest.MonkeyPatch) -> str:
     """The cluster without a vault, and the setting that points at it."""
-    sql(cluster, "DROP TABLE IF EXISTS hallmark_vault, hallmark_vault_key, hallmark_vault_schema")
+    sql(
+        cluster,
+        "DROP TABLE IF EXISTS hallmark_vault, hallmark_vault_key, hallmark_vault_schema, hallmark_vault_writers",
+    )
     monkeypatch.setenv("HALLMARK_VAULT_URL", cluster)
     monkeypatch.delenv("HALLMARK_VAULT_KEY", raising=False)
     return cluster

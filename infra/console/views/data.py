@@ -32,8 +32,8 @@ class SourceRow(Frozen):
     """It is older than the source promises to be."""
     rows: int | None
     """In the last run; null where it never ran."""
-    without_record: float | None
-    """Share of these of which `ingest` made no record."""
+    aside_share: float | None
+    """Share of these that stages put aside."""
     trend: list[Quality]
     """Oldest first."""
     last_run: str
@@ -71,7 +71,7 @@ def _row(holding: Holding, withdrawn: str) -> SourceRow:
         newest=holding.newest,
         stale=holding.stale,
         rows=last.rows if last else None,
-        without_record=last.quarantined_share if last else None,
+        aside_share=last.quarantined_share if last else None,
         trend=holding.trend,
         last_run=last.run if last else "",
         without=_loss(holding),

@@ -9,7 +9,6 @@ from infra.console.views.checks import Check
 from infra.console.views.dataset import Distribution, SourceRow
 from infra.console.views.evaluation import Evaluation, read_or_why
 from infra.console.views.files import layout_here
-from infra.console.views.inbox import may_do
 from tasks.consent import withdrawals
 from tasks.consent.withdrawals import Use
 from tasks.core.config import Frozen
@@ -19,15 +18,18 @@ from tasks.gates import cases, gates, glance, signed_decision, since, words
 from tasks.gates.cases import Case
 from tasks.gates.evidence import Evidence
 from tasks.gates.gates import DecisionStanding
+from tasks.gates.offered import Offer, offered
 from tasks.gates.reminders import REMINDED
-from tasks.gates.rules.person import roles_for
 from tasks.gates.signed_decision import Verb
 from tasks.policy.governance import Governance
 from tasks.policy.people import Person
 from tasks.runs.request import checked_run_id
 
-VERBS: tuple[Verb, ...] = ("approve", "waive")
-"""What is decided in a role."""
+DO: dict[Verb, str] = {
+    "approve": "approve in role {}", "reject": "reject in role {}", "waive": "waive failed checks in role {}",
+    "withdraw": "withdraw your decision",
+}  # fmt: skip
+"""What a person may do, in words, which name the role."""
 
 
 class GatePage(Frozen):
@@ -65,8 +67,8 @@ class GatePage(Frozen):
     decisions: list[DecisionStanding]
     mine: list[str]
     """What this person may do, in words."""
-    own: bool
-    """This person has a decision here that counts, and may withdraw it."""
+    verbs: list[Verb]
+    """The decisions that would be taken from this person now."""
     asked_of: Asked | None
     """What their browser signs; null where there is nothing that they may do."""
     report: bool
@@ -94,8 +96,9 @@ def gate(here: Here, person: Person, run: str, gate: str) -> GatePage:
     before = since.last_passed(evidence, here.ledger)
     still_open = case.closed is None
     looked = {path.rsplit("/", 1)[-1] for path in evidence.artefacts}
-    mine = may_do(here, evidence, standing, person) if still_open and standing.state == "waiting" else []
-    own = still_open and any(it.counted and it.person == person.id for it in standing.decisions)
+    listed = checks.shown(standing, before, evidence)
+    failed = [check.name for check in listed if check.waivable and not check.holds]
+    offers = offered(here.ledger, governed, evidence, person, failed) if still_open else []
     figures, wrong = read_or_why(here, layout_here(here, run)) if gate == "evaluation" else (None, "")
     return GatePage(
         run=run,
@@ -112,7 +115,7 @@ def gate(here: Here, person: Person, run: str, gate: str) -> GatePage:
         closed=case.closed.time if case.closed else None,
         glance=glance.lines(evidence, here.ledger, governed),
         facts=_facts(evidence),
-        checks=checks.shown(standing, before, evidence),
+        checks=listed,
         sources=dataset.sources(evidence),
         distributions=dataset.distributions(evidence),
         changes=dataset.changes(evidence, before),
@@ -120,16 +123,16 @@ def gate(here: Here, person: Person, run: str, gate: str) -> GatePage:
         evaluation=figures,
         wrong=wrong,
         decisions=standing.decisions,
-        mine=mine,
-        own=own,
-        asked_of=_asked(here, case, person, governed) if mine or own else None,
+        mine=[DO[offer.verb].format(offer.role) for offer in offers],
+        verbs=list(dict.fromkeys(offer.verb for offer in offers)),
+        asked_of=_asked(here, case, person, governed, offers) if offers else None,
         report="report.html" in looked,
         docs="index.html" in looked,
     )
 
 
-def _asked(here: Here, case: Case, person: Person, governed: Governance) -> Asked:
-    it, held = case.evidence, person.roles_at(here.now)
+def _asked(here: Here, case: Case, person: Person, governed: Governance, offers: list[Offer]) -> Asked:
+    it = case.evidence
     policy = governed.policy
     wanted = policy.gate(it.tier, it.gate).signature
     return Asked(
@@ -143,7 +146,7 @@ def _asked(here: Here, case: Case, person: Person, governed: Governance) -> Aske
         },
         digests=[it.subject.sha256, case.sha256],
         wish={"evidence": case.sha256},
-        roles=[role for verb in VERBS for role in roles_for(verb, it.asks) if role in held],
+        roles=list(dict.fromkeys(offer.role for offer in offers if offer.role)),
     )  # fmt: skip
 
 

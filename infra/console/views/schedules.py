@@ -73,34 +73,34 @@ class SchedulePage(Frozen):
     coming: list[Coming]
     asked: list[Asking]
     """Newest first."""
-    asked_of: Asked
-    """What their browser signs to let it rest, or go on."""
+    asked_of: Asked | None
+    """What their browser signs to let it rest, or go on; null for an auditor, who changes nothing."""
 
 
 def schedule(here: Here, person: Person, name: str) -> SchedulePage:
     """Raises InputError where none of that name is in force."""
     stands, book = standing.read(here.ledger, here.governance), Book().update(here.ledger)
     stands.require(name)
-    deed = "resume" if name in stands.paused else "pause"
     return SchedulePage(
         name=name,
         row=_row(here, name, stands, book),
         coming=[each for each in _coming(here, stands) if each.name == name],
         asked=_asked(here, name),
-        asked_of=Asked(
-            path=f"/schedules/{name}",
-            type=SWITCH_TYPE,
-            person=person.id,
-            keys=keys_of(here, person),
-            about={
-                "deed": deed,
-                "name": name,
-                "environment": here.governance.policy.environment,
-                "follows": stands.follows(name),
-            },
-            digests=[sha256_bytes(name.encode())],
-            wish={"deed": deed},
-        ),
+        asked_of=None if person.only_reads(here.now) else _to_sign(here, person, name, stands),
+    )
+
+
+def _to_sign(here: Here, person: Person, name: str, stands: Standing) -> Asked:
+    deed = "resume" if name in stands.paused else "pause"
+    environment = here.governance.policy.environment
+    return Asked(
+        path=f"/schedules/{name}",
+        type=SWITCH_TYPE,
+        person=person.id,
+        keys=keys_of(here, person),
+        about={"deed": deed, "name": name, "environment": environment, "follows": stands.follows(name)},
+        digests=[sha256_bytes(name.encode())],
+        wish={"deed": deed},
     )
 
 

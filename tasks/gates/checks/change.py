@@ -77,7 +77,7 @@ def _source(before: Origin | None, now: Origin | None) -> SourceChange:
         content=_content(before, now),
         taken=_of(before, now, lambda source: source.taken),
         rows=_of(before, now, lambda source: sum(source.rows.values())),
-        aside_share=_of(before, now, lambda source: round(source.aside_share, 6)),
+        aside_share=_of(before, now, lambda source: round(source.early_aside_share, 6)),
         terms=moved(_terms(before), _terms(now)) if before and now else {},
     )
 

@@ -13,9 +13,6 @@ from tasks.core.record import QUARANTINE, read_table
 
 REMOVED = pa.schema([field for field in QUARANTINE if field.name != "row"])
 """Records that a stage took out; `winner` is the one that was kept instead."""
-NOT_DRAWN = "not_drawn"
-"""What stands for a rule in not_drawn.parquet: of records that nothing is wrong with, while the parameters ask for no
-more."""
 
 
 class Counts(Frozen):

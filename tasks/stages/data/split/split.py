@@ -30,9 +30,10 @@ from tasks.core.params.evaluation import Evaluation
 from tasks.core.progress import announce
 from tasks.core.record import VALIDATION, Writer, batches, read_table, rows_at, write_table
 from tasks.core.steps.data import LAST
+from tasks.sources.dataset import NOT_DRAWN
 from tasks.stages.data import json_text
 from tasks.stages.data.conversations import prompt_keys, targets
-from tasks.stages.data.quarantine import NOT_DRAWN, REMOVED, Counts, count, of_records
+from tasks.stages.data.quarantine import REMOVED, Counts, count, of_records
 from tasks.stages.data.split import placed
 from tasks.stages.data.split.draw import draw
 from tasks.stages.data.split.manifest import manifest
