@@ -4,6 +4,7 @@ import json
 import random
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 
 from tasks.sources.protection import Protection
 from tasks.stages.data.protect.agree import agree
-from tasks.stages.data.protect.placeholders import PLACEHOLDER
+from tasks.stages.data.protect.placeholders import PATTERN, PLACEHOLDER
 from tasks.stages.data.protect.recognise import detect
 from tasks.stages.data.protect.records import Guard, protect
 from tasks.stages.data.protect.sequences import Finder
@@ -159,6 +160,25 @@ def test_a_target_can_be_told_from_its_prompt(prompt: str, target: dict[str, str
     for value in target.values():
         for word in set(value.casefold().split()) - {"this", "is"}:
             assert word not in (before + after).casefold()
+
+
+def test_a_field_that_is_personal_by_its_purpose_is_found_whatever_it_says() -> None:
+    said = {
+        "song": "sjedokowa",
+        "artist": "the prince",
+        "guests": ["queen", "Rye"],
+        "who": {"name": "x"},
+        "note": "jam",
+    }
+    asked = "play sjedokowa by the prince for queen and Rye, x, jam"
+    guard = replace(GUARD, personal={"artist": "name", "guests": "name", "name": "identity"})
+    ((made, _),) = protect([record(asked, json.dumps(said))], guard)
+    prompt, target = (turn["content"] for turn in made["messages"])
+    found = json.loads(target)
+    artist, guests, number = found["artist"], found["guests"], found["who"]["name"]
+    assert all(re.fullmatch(PATTERN, text) for text in (artist, *guests, number)) and number.startswith("[identity:")
+    assert (found["song"], found["note"]) == ("sjedokowa", "jam")
+    assert prompt == f"play sjedokowa by {artist} for {guests[0]} and {guests[1]}, {number}, jam"
 
 
 def test_a_record_depends_on_no_other_in_its_batch() -> None:

@@ -15,7 +15,7 @@ Takes time linear in the texts, and depends on nothing but the record.
 """
 
 from bisect import bisect_left
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
 from tasks.stages.data.protect.pieces import one_around, rest, swept, touches, trimmed, words_beside
@@ -41,11 +41,17 @@ class Agreed(NamedTuple):
     """Finds that are replaced in pieces, with their spelling."""
 
 
-def agree(texts: Sequence[str], found: Sequence[Sequence[Stretch]]) -> Agreed:
-    """The finds of a record's texts, the target's last, each sorted and without overlaps."""
+def agree(texts: Sequence[str], found: Sequence[Sequence[Stretch]], said: Sequence[Stretch] = ()) -> Agreed:
+    """The finds of a record's texts, the target's last, each sorted and without overlaps.
+
+    `said` is what the source's owner says of the target: it goes before what was found, and counts as a value wherever
+    it is spelled so, though it may be an ordinary word.
+    """
+    *before, target = found
+    found = [*before, merged(said, target)]
     if not any(found):
         return Agreed([list(finds) for finds in found], set())
-    record, apart = _Record([Text.of(text) for text in texts], found), dict[Value, None]()
+    record, apart = _Record([Text.of(text) for text in texts], found, said), dict[Value, None]()
     for _ in range(ROUNDS):
         known = len(record.values)
         placed = record.placed(apart)
@@ -61,9 +67,10 @@ def agree(texts: Sequence[str], found: Sequence[Sequence[Stretch]]) -> Agreed:
 class _Record:
     """The texts of a record, and every value that is known of it."""
 
-    def __init__(self, texts: Sequence[Text], found: Sequence[Sequence[Stretch]]) -> None:
+    def __init__(self, texts: Sequence[Text], found: Sequence[Sequence[Stretch]], said: Iterable[Stretch]) -> None:
         self._texts = texts
-        self.values: dict[tuple[str, ...], Value] = {}
+        sure = (Value.of(it.category, texts[-1].spelled(it.start, it.end)).surely for it in said)
+        self.values: dict[tuple[str, ...], Value] = {value.key: value for value in sure}
         """By their words; if two classes have the same words, the class that came first."""
         self._found = [
             [self._known(text, find) for find in trimmed(text.text, finds)]

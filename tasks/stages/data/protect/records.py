@@ -12,13 +12,14 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import Any
 
-from tasks.sources.protection import Protection
+from tasks.sources.protection import Category, Protection
 from tasks.sources.sources import Terms
 from tasks.stages.data.protect import actions, terms
 from tasks.stages.data.protect.actions import Outcome
 from tasks.stages.data.protect.agree import agree
 from tasks.stages.data.protect.recognise.names import lists
 from tasks.stages.data.protect.stretch import Detector, Stretch, merged
+from tasks.stages.data.protect.words import Text
 
 LABELS = ("department", "geography", "language")
 """Fields of a record beside its messages and tags that hold text of the source."""
@@ -42,6 +43,8 @@ class Guard:
     token_key: bytes
     named: Mapping[str, Collection[str]] = field(default_factory=dict)
     """By label, the values that sources.yaml names: `Source.named`."""
+    personal: Mapping[str, Category] = field(default_factory=dict)
+    """By field of JSON targets that is personal by its purpose, its class: `Source.personal`."""
 
 
 def protect(records: Sequence[dict[str, Any]], guard: Guard) -> Iterator[tuple[dict[str, Any], Outcome]]:
@@ -75,12 +78,17 @@ def _turns(turns: Sequence[dict[str, str]], detected: Detected, guard: Guard, ou
     texts = [turn["content"] for turn in turns]
     found = [detected.get(text, ()) for text in texts]
     outcome.undetectable |= None in found
-    agreed = agree(texts, [spans or () for spans in found])
+    agreed = agree(texts, [spans or () for spans in found], _by_purpose(texts[-1], guard.personal))
     outcome.subjects |= actions.subjects(agreed.parted, guard.token_key)
     return [
         turn | {"content": actions.replace(turn["content"], spans, guard.protection, guard.token_key, outcome)}
         for turn, spans in zip(turns, agreed.texts, strict=True)
     ]
+
+
+def _by_purpose(target: str, personal: Mapping[str, Category]) -> list[Stretch]:
+    fields = Text.of(target).named_fields() if personal else ()
+    return [Stretch(start, end, personal[name]) for name, start, end in fields if name in personal]
 
 
 def _labels(record: dict[str, Any], safe: Callable[..., str], named: Mapping[str, Collection[str]]) -> dict[str, Any]:

@@ -43,6 +43,11 @@ class Value(NamedTuple):
         return Value(category, spelling, words, sum(map(str.isalnum, spelling)) < LEAST, _is_common(words))
 
     @property
+    def surely(self) -> "Value":
+        """The same, said by who knows it: its words are the value, though they may be short or ordinary."""
+        return self._replace(short=False, common=False)
+
+    @property
     def key(self) -> tuple[str, ...]:
         """What makes two values the same: the words; of a number its letters and digits, as for its token."""
         if self.category in SPELLED or self.category == "email":

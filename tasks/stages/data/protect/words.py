@@ -54,8 +54,16 @@ class Text(NamedTuple):
 
     def fields(self) -> Iterator[tuple[int, int]]:
         """Where the values of JSON stand that are strings. A text that is no JSON has none: it may be a label."""
-        if self.is_json:
-            yield from (match.span(1) for match in STRING.finditer(self.text) if match[1] and not match[2])
+        yield from ((start, end) for _, start, end in self.named_fields())
+
+    def named_fields(self) -> Iterator[tuple[str, int, int]]:
+        """The same, each with the name before it: its own, or that of the list which it is in."""
+        name = ""
+        for match in STRING.finditer(self.text) if self.is_json else ():
+            if match[2]:
+                name = self.spelled(*match.span(1))
+            elif match[1]:
+                yield name, *match.span(1)
 
     def spelled(self, start: int, end: int) -> str:
         """What stands there, without the escapes of JSON."""
