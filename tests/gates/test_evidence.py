@@ -7,8 +7,8 @@ import pytest
 from tasks.core import code
 from tasks.core.errors import InputError
 from tasks.core.facts import Fact
-from tasks.core.files import sha256_file, tree_digest
-from tasks.gates import evidence, missing
+from tasks.core.files import sha256_file, tree_digest, write_json
+from tasks.gates import evidence, missing, words
 from tasks.gates.checks.checks import check_result
 from tasks.gates.evidence import Asks, Evidence
 from tasks.policy.gate_rules import STANDING
@@ -104,6 +104,21 @@ def test_a_gate_says_which_records_a_figure_names_and_nothing_else_of_a_runs_own
     ))[0]  # fmt: skip
     other = Check(name="c", fact="validate.other", at_most=0)
     assert check_result(other, {other.fact: Fact(value=0.5, note=note)}).why == ""
+
+
+def test_the_data_gate_says_what_masking_missed_of_planted_values(house: House) -> None:
+    assert words.missed(house.collect("data"))["masking missed"].startswith("not measured here")
+    counts = {"category": "address", "values": 16, "truth": 200, "hit": 150, "marked": 150, "right": 150}
+    write_json(house.layout.measured("planted.json"), {"kinds": [], "classes": [counts | {"taken_for": {}}]})
+    found = house.collect("data")
+    assert found.facts["planted.recall_address"].value == 0.75
+    wanted = "address 25.0% (150 of 200 characters of 16 planted values)"
+    assert words.missed(found) == {"masking missed": wanted} and words.missed(house.collect("evaluation")) == {}
+    check = Check(name="c", fact="planted.recall_address", at_least=0.8)
+    assert check_result(check, found.facts).verdict == "failed", "policy may ask for it"
+    house.layout.measured("planted.json").write_text("{}")
+    with pytest.raises(InputError, match="is not what a drill found"):
+        house.collect("data")
 
 
 def test_the_written_file_has_the_digest_that_decisions_bind_to(house: House) -> None:

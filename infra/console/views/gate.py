@@ -159,6 +159,7 @@ def _facts(evidence: Evidence) -> dict[str, str]:
         "asked by": evidence.asked_by,
         "who decides": words.who(evidence.asks),
         "made by": words.made(evidence),
+        **words.missed(evidence),
         "adopted": ", ".join(evidence.declared) or "neither its sources nor its card, by anybody",
         "subject": f"output of {evidence.subject.stage}, SHA-256 {evidence.subject.sha256}",
         "looked at": f"{len(evidence.artefacts)} files, {len(evidence.facts)} figures",
