@@ -67,8 +67,8 @@ def report(run: Run) -> None:
 def drill(run: Run) -> None:
     """Judge what was planted in the sources, where sources.yaml names a truth.
 
-    Sources and truth are read again for it, and may have changed since the run read them. No gate asks for these
-    figures, so the run goes on without new ones; the report keeps those that were made before.
+    The data gate says what masking missed of it, and the report all of it. Sources and truth are read again for it, and
+    may have changed since the run read them: then the figures stay that were made before, or there are none.
     """
     from tasks.inquiry.planted import score
 
@@ -77,7 +77,7 @@ def drill(run: Run) -> None:
     except Exception as error:
         # Messages of errors that are not ours may quote a row.
         message = str(error) if isinstance(error, HallmarkError) else type(error).__name__
-        get_run_logger().warning(f"the report has no new figures of what was planted: {message}")
+        get_run_logger().warning(f"there are no new figures of what was planted: {message}")
 
 
 def pages(run: Run) -> None:

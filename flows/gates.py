@@ -85,6 +85,8 @@ def ask(run: Run, name: GateName) -> Evidence:
         recorded = chain.require(name, run.layout, run.id, ledger, governed)
         if name == "release":
             agreed(run)
+        if name == "data":
+            artifacts.drill(run)
         declared = declarations.digests(declarations.kept(ledger, governed, run.declared()))
         collected = evidence.collect(
             name, run.layout, run.params, governed.policy, run.asked, before, adopted, recorded, declared

@@ -22,6 +22,7 @@ from tasks.scaffold.columns import Column
 from tasks.scaffold.mapping import Mapped, Unclear
 from tasks.scaffold.opened import Opened
 from tasks.scaffold.plan import Plan
+from tasks.sources.protection import CATEGORIES, Category
 
 LONGEST_NAME = 40
 SPECIAL = re.compile(r"^[-:]|[*?\[\\]")
@@ -43,6 +44,13 @@ def new(
         list[str] | None,
         typer.Option(metavar="COLUMN", help="Column with the answer. May be repeated: one JSON object of several."),
     ] = None,
+    personal: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="FIELD=CLASS",
+            help="Field of a JSON answer that is personal by its purpose, e.g. artist=name. May be repeated.",
+        ),
+    ] = None,
     tier: Annotated[str, typer.Option(metavar="TIER", help="Risk tier of policy.yaml.")] = "limited",
     encoding: Annotated[Said, typer.Option(metavar="NAME", help="Where it is guessed wrong.")] = None,
     delimiter: Annotated[Said, typer.Option(metavar="CHARACTER", help="Where it is guessed wrong.")] = None,
@@ -62,6 +70,7 @@ def new(
     form = {key: value for key, value in (("encoding", encoding), ("delimiter", delimiter)) if value}
     asks = not as_json and sys.stdin.isatty() and sys.stdout.isatty()
     looked, mapped, known = _looked(root, name, file, form, prompt, response or [], said, asks)
+    known = known.model_copy(update={"personal": _personal(personal, mapped, asks)})
     made = plan.make(root, name, tier, known, looked, mapped)
     if not as_json:
         _show(made, root)
@@ -122,6 +131,15 @@ def _mapped(columns: list[Column], prompt: Said, response: list[str], asks: bool
         console.print(f"columns: {names}")
         prompt = prompt or typer.prompt("Which column is what is asked?")
         return mapping.guess(columns, prompt, response or [typer.prompt("Which column is the answer?")])
+
+
+def _personal(said: list[str] | None, mapped: Mapped, asks: bool) -> dict[str, Category]:
+    """Fields that are personal by their purpose; asked for where the answer has fields."""
+    fields = mapped.keys.get("response")
+    if said is None and asks and isinstance(fields, dict):
+        console.print(f"fields of the answer: {', '.join(fields)}; classes: {', '.join(CATEGORIES)}", style="dim")
+        said = [typer.prompt(f"{answers.PERSONAL.asks} (e.g. {answers.PERSONAL.example})", default="")]
+    return answers.personal(said or [])
 
 
 def _option(question: answers.Question) -> str:

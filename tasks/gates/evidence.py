@@ -31,6 +31,7 @@ from tasks.gates.checks.change import Change, compare
 from tasks.gates.checks.checks import CheckResult, check_result, checks_of, standing_facts
 from tasks.gates.checks.purpose import Purpose
 from tasks.gates.signed_request import SignedRequest, WithAskers
+from tasks.inquiry.planted import figures
 from tasks.policy.policy import Policy, Role, Tier, Waive
 from tasks.sources import sources
 from tasks.sources.dataset import DECLARED, Dataset, declared
@@ -181,6 +182,7 @@ def collect(
     purpose, bar = Purpose.of(params.use_case), Bar.of(params)
     adopted = adopted if gate == "evaluation" else None
     facts |= standing_facts(gate, purpose, dataset, bar, adopted)
+    facts |= figures.facts(layout) if gate == "data" else {}
     return Evidence(
         gate=gate,
         run=asked.request.run_id,

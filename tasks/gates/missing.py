@@ -7,6 +7,7 @@ from tasks.gates.evidence import Asks, Summary
 from tasks.gates.rules.person import barred
 from tasks.gates.signed_decision import Decision
 from tasks.gates.weigh import Weighed
+from tasks.policy.gate_rules import STANDING
 from tasks.policy.governance import Governance
 from tasks.policy.people import Person
 
@@ -17,7 +18,7 @@ def missing_waivers(failed: list[CheckResult], asks: Asks) -> list[str]:
 
 def _way(result: CheckResult, asks: Asks) -> str:
     if asks.waive is None or not asks.waive.covers(result.name):
-        other = "another use-case card or other sources" if result.why else "other outputs"
+        other = "another use-case card or other sources" if result.name in STANDING.values() else "other outputs"
         return f"{other}: policy lets nobody waive it"
     return f"a waiver by role {asks.waive.role}"
 
@@ -80,7 +81,7 @@ def eligible(
 
 
 def _shown(result: CheckResult) -> str:
-    if result.why:
+    if result.name in STANDING.values():
         return result.why
     wanted = f"at least {result.at_least:g}" if result.at_least is not None else f"at most {result.at_most:g}"
     figure = {"value": result.value, "low": result.low, "high": result.high}[result.bound]

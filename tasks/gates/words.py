@@ -9,6 +9,7 @@ from tasks.gates.checks.checks import CheckResult
 from tasks.gates.evidence import Asks, Evidence
 from tasks.gates.gates import CheckStanding, Standing
 from tasks.gates.since import Since
+from tasks.inquiry.planted import figures
 from tasks.sources.dataset import SIDES, Dataset
 
 MOST = 5
@@ -49,6 +50,11 @@ def who(asks: Asks) -> str:
         if asks.waive
         else "; nobody may waive a check"
     )
+
+
+def missed(evidence: Evidence) -> dict[str, str]:
+    """At the data gate, what masking is known to miss; a line for the head of its page."""
+    return {"masking missed": figures.missed(evidence.facts)} if evidence.dataset else {}
 
 
 def outcome(check: CheckStanding) -> str:

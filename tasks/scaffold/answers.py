@@ -1,9 +1,11 @@
 """What no data file says, and a person has to."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from tasks.core import config
+from tasks.core.errors import InputError
+from tasks.sources.protection import CATEGORIES, Category
 
 
 class Question(NamedTuple):
@@ -33,6 +35,29 @@ class Answers(config.Frozen):
     licence: str
     basis: str
     purpose: str
+    personal: dict[str, Category] = {}
+    """By field of the answer that is personal by its purpose, its class."""
+
+
+PERSONAL = Question(
+    "personal",
+    "Which fields of the answer are personal by their purpose, a name to be found for example? Empty for none",
+    "artist=name, phone=phone",
+)
+
+
+def personal(said: Iterable[str]) -> dict[str, Category]:
+    """The fields of `FIELD=CLASS`, each or several apart by commas. Raises InputError for what is none."""
+    fields: dict[str, Category] = {}
+    for pair in filter(None, (part.strip() for text in said for part in text.split(","))):
+        name, _, category = (part.strip() for part in pair.partition("="))
+        if not name or category not in CATEGORIES:
+            raise InputError(
+                f"{PERSONAL.option} {pair!r}: expected FIELD=CLASS, such as artist=name; classes are "
+                f"{', '.join(CATEGORIES)}"
+            )
+        fields[name] = category
+    return fields
 
 
 def missing(given: dict[str, str | None]) -> Iterator[Question]:

@@ -42,12 +42,13 @@ def sources(
         "lawful_basis": answers.basis, "licence": answers.licence, "retention_days": retention(sample),
         "region": NOT_SAID, "refresh_days": DAYS, "approved_uses": [answers.purpose],
         "description": NOT_SAID, "suite": f"expectations/{name}.yaml",
-        "mapping": mapped.keys, "constants": constants,
+        **({"personal": answers.personal} if answers.personal else {}), "mapping": mapped.keys, "constants": constants,
     }  # fmt: skip
     remarks = {
         "sources.classification": "public, internal, confidential or restricted: guessed with care",
         "sources.retention_days": "how long after `effective_from` a record may be used: guessed",
         "sources.refresh_days": "how old its newest record may be: guessed",
+        **({"sources.personal": "all of these fields counts as found"} if answers.personal else {}),
         "sources.region": "where it is kept, e.g. eu",
     }
     return {"sources": [source], "dataset_suite": "expectations/dataset.yaml"}, remarks

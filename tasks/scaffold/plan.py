@@ -87,7 +87,9 @@ def make(root: Path, name: str, tier: str, answers: Answers, opened: Opened, map
     requester = _requester(judged, tier, answers.owner)
     files = [_params(known, judged, requester, root), _sources(known), *_suites(known), *rules_files]
     _read_aside(folder, files, lambda trial: _load(trial, root))
-    return Plan(folder, files, requester, judged.policy.environment, told.look(opened, mapped, sample))
+    return Plan(
+        folder, files, requester, judged.policy.environment, told.look(opened, mapped, sample, answers.personal)
+    )
 
 
 def _policy_and_people(known: Known, folder: Path) -> list[Planned]:

@@ -1,12 +1,13 @@
 """What was guessed and why, as a person reads it before anything is written; and what they should look at."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from tasks.scaffold import governed, parameters
 from tasks.scaffold.mapping import Mapped
 from tasks.scaffold.opened import Opened
 from tasks.scaffold.sampled import Sampled
+from tasks.sources.protection import Category, Protection
 
 Guessed = list[tuple[str, str]]
 """What was guessed, and why."""
@@ -59,7 +60,7 @@ def _short(value: Any) -> str:
     return f"{len(value)} values" if isinstance(value, list) and len(value) > 2 else str(value)
 
 
-def look(opened: Opened, mapped: Mapped, sample: Sampled) -> list[str]:
+def look(opened: Opened, mapped: Mapped, sample: Sampled, personal: dict[str, Category]) -> list[str]:
     """What may go wrong in a run, or was guessed with little to go by."""
     rows, unspoken = sample.records, not governed.spoken(mapped, sample) and "language" not in mapped.keys
     rare = sum(count < RARE for count in sample.targets.values()) if sample.labels else 0
@@ -83,4 +84,20 @@ def look(opened: Opened, mapped: Mapped, sample: Sampled) -> list[str]:
         said.append("no language was recognised; personal data is looked for in English and German text alone")
     if opened.source.encoding == "cp1252":
         said.append("it is no UTF-8, so cp1252 was guessed; if umlauts and accents are wrong, say --encoding")
-    return said
+    return said + list(_look_personal(sample, personal))
+
+
+def _look_personal(sample: Sampled, personal: dict[str, Category]) -> Iterator[str]:
+    """What to know of a model that is to find things, if some of them are about people."""
+    protect = Protection()
+    for name, category in personal.items():
+        if (action := protect.action(category)) != "keep":
+            yield (
+                f"the field {name!r} is personal by its purpose, and `protect` says {action}: the model learns with "
+                f"placeholders in its place. One that has to see what stands there needs {category}: keep"
+            )
+    if sample.fields and not personal:
+        yield (
+            f"answers have the fields {', '.join(sample.fields)}; if one is personal by its purpose, such as a name to "
+            "be found, say so (`personal` in sources.yaml): what recognisers miss of it stays readable"
+        )

@@ -175,6 +175,9 @@ class Source(Frozen):
     """In words."""
     protect: Protection = Protection()
     """What is done with personal and secret text, class by class."""
+    personal: dict[Text, Category] = {}
+    """Text fields of JSON targets that are personal by their purpose, with their class: `{artist: name}`. All of such a
+    field counts as found, and so do its words in the other turns of the record. `protect` says what is done with it."""
     labels: dict[Label, list[Text]] = {}
     """The values that a label may have, each harmless. A row with another is put aside; another `labelled_by` is
     replaced, as `protect` says of names."""
@@ -197,6 +200,16 @@ class Source(Frozen):
         for name in ("kind", "language", "department", "split"):
             if getattr(self.mapping, name) is not None and getattr(self.constants, name) is not None:
                 raise ValueError(f"source {self.id}: `{name}` is both mapped and constant; keep one")
+        return self
+
+    @model_validator(mode="after")
+    def _personal_fields_known(self) -> Self:
+        fields = self.mapping.response
+        if isinstance(fields, dict) and (unknown := sorted(self.personal.keys() - fields.keys())):
+            raise ValueError(
+                f"source {self.id}: `personal` names {', '.join(map(repr, unknown))}; the target has the fields "
+                f"{', '.join(map(repr, fields))}"
+            )
         return self
 
 

@@ -7,10 +7,10 @@ import pytest
 from tasks.core import code
 from tasks.core.errors import InputError
 from tasks.core.facts import Fact
-from tasks.core.files import sha256_file, tree_digest
-from tasks.gates import evidence
+from tasks.core.files import sha256_file, tree_digest, write_json
+from tasks.gates import evidence, missing, words
 from tasks.gates.checks.checks import check_result
-from tasks.gates.evidence import Evidence
+from tasks.gates.evidence import Asks, Evidence
 from tasks.policy.gate_rules import STANDING
 from tasks.policy.policy import Check, Waive
 from tests.governed.house import House, put_result
@@ -85,6 +85,40 @@ def test_verdicts(fact, bound, at_least, at_most, optional, verdict) -> None:
     result = check_result(check, {"s.f": fact} if fact else {})
     assert result.verdict == verdict
     assert result.value == (fact.value if fact else None)
+
+
+@pytest.mark.parametrize(
+    ("note", "why"),
+    [
+        (said := f"2 of 1,154 targets with a placeholder: records {'0a' * 16}, {'f1' * 16}, …", said),
+        (none := "0 of 9 targets with a placeholder", none),
+        ("2 of 9 targets with a placeholder: records Grace Hopper", ""),
+    ],
+)
+def test_a_gate_says_which_records_a_figure_names_and_nothing_else_of_a_runs_own_words(note: str, why: str) -> None:
+    check = Check(name="c", fact="validate.placeholders_only_in_target", at_most=0)
+    result = check_result(check, {check.fact: Fact(value=0.5, note=note)})
+    assert (result.why, result.verdict) == (why, "failed")
+    assert "is 0.5, wanted at most 0" in missing.missing_waivers([result], Asks(
+        roles=[], waive=None, deadline_days=1, owners=[], besides_owner=None
+    ))[0]  # fmt: skip
+    other = Check(name="c", fact="validate.other", at_most=0)
+    assert check_result(other, {other.fact: Fact(value=0.5, note=note)}).why == ""
+
+
+def test_the_data_gate_says_what_masking_missed_of_planted_values(house: House) -> None:
+    assert words.missed(house.collect("data"))["masking missed"].startswith("not measured here")
+    counts = {"category": "address", "values": 16, "truth": 200, "hit": 150, "marked": 150, "right": 150}
+    write_json(house.layout.measured("planted.json"), {"kinds": [], "classes": [counts | {"taken_for": {}}]})
+    found = house.collect("data")
+    assert found.facts["planted.recall_address"].value == 0.75
+    wanted = "address 25.0% (150 of 200 characters of 16 planted values)"
+    assert words.missed(found) == {"masking missed": wanted} and words.missed(house.collect("evaluation")) == {}
+    check = Check(name="c", fact="planted.recall_address", at_least=0.8)
+    assert check_result(check, found.facts).verdict == "failed", "policy may ask for it"
+    house.layout.measured("planted.json").write_text("{}")
+    with pytest.raises(InputError, match="is not what a drill found"):
+        house.collect("data")
 
 
 def test_the_written_file_has_the_digest_that_decisions_bind_to(house: House) -> None:

@@ -311,6 +311,45 @@ def test_at_a_terminal_it_asks_what_it_cannot_know_and_writes_after_yes(project:
         assert (project / "examples" / "garden" / "params.yaml").exists() == (code == 0)
 
 
+EXTRACT = [
+    {"request": f"{row['letter']} asks Ada{number}", "what": row["topic"], "who": f"Ada{number}"}
+    for number, row in enumerate(ROWS)
+]
+FIELDS = ("--response", "what", "--response", "who")
+
+
+def test_fields_that_are_personal_by_their_purpose_are_said_and_declared(project: Path, folder: Path) -> None:
+    source = written(project, as_csv(EXTRACT), folder, *FIELDS, "--personal", "who=name")
+    assert source.personal == {"who": "name"} and source.mapping.response == {"what": "what", "who": "who"}
+    text = (project / "examples/garden/governance/sources.yaml").read_text()
+    assert "who: name" in text and not any(f"Ada{number}" in text for number in range(100))
+
+
+@pytest.mark.parametrize(
+    ("said", "wanted"),
+    [
+        ("who", "--personal 'who': expected FIELD=CLASS, such as artist=name; classes are name, address"),
+        ("who=person", "--personal 'who=person': expected FIELD=CLASS"),
+        ("whose=name", "`personal` names 'whose'; the target has the fields 'what', 'who'"),
+    ],
+)
+def test_a_field_that_is_none_is_told(project: Path, folder: Path, said: str, wanted: str) -> None:
+    assert wanted in refused(project, as_csv(EXTRACT), folder, *FIELDS, "--personal", said)
+
+
+def test_who_says_of_no_field_that_it_is_personal_is_told_to_look(project: Path, folder: Path) -> None:
+    (folder / "data.csv").write_text(as_csv(EXTRACT))
+    told = hallmark_json(project, "new", "garden", "--from", str(folder / "data.csv"), *ANSWERS, *FIELDS)
+    assert any("answers have the fields what, who; if one is personal by its purpose" in line for line in told["look"])
+    git(project, "clean", "-qfd", "examples")
+    terminal = Terminal(project, "new", "garden", "--from", str(folder / "data.csv"), *ANSWERS, *FIELDS)
+    terminal.until("phone=phone)")
+    os.write(terminal.screen, b"who=name\n")
+    told_there = " ".join(terminal.until("6 files").split())
+    assert "the field 'who' is personal by its purpose, and `protect` says tokenise" in told_there
+    assert terminal.answer("n")[0] == 1
+
+
 def test_only_texts_that_a_file_may_hold_are_dumped_as_yaml(tmp_path: Path) -> None:
     from tasks.scaffold import document
 

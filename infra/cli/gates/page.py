@@ -45,6 +45,7 @@ def _head(case: Case, standing: Standing, ledger: Ledger, governed: Governance) 
         "evidence": f"SHA-256 {case.sha256}",
         "": f"{len(evidence.artefacts)} files looked at, {len(evidence.facts)} figures; --json has each",
         "made by": words.made(evidence),
+        **words.missed(evidence),
         "adopted": ", ".join(evidence.declared) or "neither its sources nor its card, by anybody",
         "use case": f"{evidence.use_case}, risk tier {evidence.tier}"
         + ", demo run: not for production" * evidence.demo,

@@ -161,6 +161,7 @@ def _facts(evidence: Evidence) -> dict[str, str]:
     return {
         "use case": f"{evidence.use_case}, risk tier {evidence.tier}",
         "made by": words.made(evidence),
+        **words.missed(evidence),
         "adopted": ", ".join(evidence.declared) or "neither its sources nor its card, by anybody",
         "subject": f"output of {evidence.subject.stage}, SHA-256 {evidence.subject.sha256}",
         "looked at": f"{len(evidence.artefacts)} files, {len(evidence.facts)} figures",

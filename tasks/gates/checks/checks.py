@@ -4,6 +4,7 @@ Those that stand in every tier are worked out here from what the evidence holds,
 let a role waive them; it cannot leave them out.
 """
 
+import re
 from collections.abc import Sequence
 from typing import Literal
 
@@ -23,6 +24,14 @@ IN_EVERY_TIER: dict[GateName, list[Check]] = {
 }
 """By gate, the checks that stand in every tier that has gates."""
 
+NAMES_RECORDS = {
+    "validate.placeholders_only_in_target": re.compile(
+        r"[\d,]+ of [\d,]+ targets with a placeholder(?:: records [0-9a-f]{32}(?:, [0-9a-f]{32})*(?:, …)?)?"
+    )
+}
+"""Figures whose note names records, for who decides on them, and the form of the note: a run's own code wrote it, so
+nothing but counts and ids may reach everybody who sees the gate."""
+
 
 class CheckResult(Frozen):
     """A check and how it came out."""
@@ -39,7 +48,7 @@ class CheckResult(Frozen):
     verdict: Literal["passed", "failed", "absent"]
     """`absent`: an optional check whose fact does not exist; it holds nothing up."""
     why: str = ""
-    """Of a check that stands in every tier, in words, each thing that it found."""
+    """In words, what it found: of a check that stands in every tier, and of one whose figure names records."""
 
 
 def checks_of(gate: GateName, rules: Gate, metrics: Sequence[SuccessMetric]) -> list[Check]:
@@ -92,5 +101,11 @@ def check_result(check: Check, facts: Facts) -> CheckResult:
         at_least=check.at_least,
         at_most=check.at_most,
         verdict="absent" if fact is None and check.optional else "passed" if reached else "failed",
-        why=fact.note if fact and check.name in STANDING.values() else "",
+        why=_why(check, fact),
     )
+
+
+def _why(check: Check, fact: Fact | None) -> str:
+    form = NAMES_RECORDS.get(check.fact)
+    shown = check.name in STANDING.values() or (fact and form and form.fullmatch(fact.note))
+    return fact.note if fact and shown else ""

@@ -7,6 +7,7 @@
         replaced.py     what stood where a record has a class or a token
         characters.py   recall and precision, character by character
     score.py        all of it for a run, as figures
+    figures.py      what masking missed, by class, for the data gate
 
 No stage reads the truth, or what it says could leak into what a model learns; and DVC does not know of these figures,
 since nothing may depend on them. The report asks for them where sources.yaml names a truth, from the run's own

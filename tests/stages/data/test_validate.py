@@ -10,7 +10,7 @@ from tasks.core.errors import InputError
 from tasks.core.files import tree_manifest
 from tasks.core.steps.data import LAST
 from tasks.sources.sources import Expectation, Suite, Suites
-from tasks.stages.data.validate import expectations, validate
+from tasks.stages.data.validate import expectations, only_in_target, validate
 from tasks.stages.data.validate.questions import Spared, columns_asked
 from tests.stages.data.build import Run, params, record, suite
 
@@ -53,9 +53,28 @@ def test_expectations_are_counted_and_kept_in_the_order_of_the_suite(
     assert (rows.success, rows.observed, rows.column) == (True, 11, None)
     assert (languages.success, languages.observed, languages.why) == (True, 2, "because 2")
     facts = {name: fact["value"] for name, fact in run.result("validate")["facts"].items()}
-    assert facts == {"evaluated_expectations": 5, "failed_expectations": 1, "failed_suites": 1}
+    asked = {"evaluated_expectations": 5, "failed_expectations": 1, "failed_suites": 1}
+    assert facts == asked | {"placeholders_only_in_target": 0}
     told = [line for line in capsys.readouterr().out.splitlines() if not line.startswith("progress")]
     assert told == [f"suite checks: {IN_SET[0]} of language failed in 1 row: because 0"]
+
+
+A, B = "[name:aaaaaaaaaaaa]", "[name:bbbbbbbbbbbb]"
+
+
+def test_targets_that_cannot_be_told_from_their_prompt_are_counted_and_named(run: Run) -> None:
+    talk = [{"role": role, "content": text} for role, text in (("user", A), ("assistant", "who?"), ("user", B))]
+    answered = {"role": "assistant", "content": f"{A} and {B}"}
+    pairs = [(f"by {A}", A), (f"by {A}", f"{A} {B}"), ("by", "[address]"), ("at [address]", "[address]"), (A, "b [x]")]
+    records = [record(prompt, target, number=number) for number, (prompt, target) in enumerate(pairs)]
+    records += [record("", number=5, messages=[*talk, answered]), record("", number=6, messages=[answered])]
+    run.put(LAST, records)
+    counted = only_in_target.count(run.layout.stage(LAST) / "records.parquet")
+    assert counted.examples == [records[1]["record_id"], records[2]["record_id"]]
+    assert (counted.records, counted.with_placeholder, counted.lacking) == (7, 6, 2), "a text without prompt lacks none"
+    fact = counted.fact()
+    assert fact.value == pytest.approx(2 / 7)
+    assert fact.note == f"2 of 6 targets with a placeholder: records {', '.join(counted.examples)}"
 
 
 EVERY_COLUMN = suite(

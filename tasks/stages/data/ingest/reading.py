@@ -131,7 +131,9 @@ def read(resolved: ResolvedSource, desk: Desk, folder: Path) -> None:
 def _take_in(resolved: ResolvedSource, desk: Desk, tables: Tables) -> _Tally:
     source, tally = resolved.source, _Tally()
     known: set[str] = set()
-    guard = Guard(detect.find_all, source.protect, desk.every.terms, desk.vault.keys.tokens, source.named)
+    guard = Guard(
+        detect.find_all, source.protect, desk.every.terms, desk.vault.keys.tokens, source.named, source.personal
+    )
     intake = Intake(resolved, desk.every.as_of, guard, desk.vault.keys.records)
     announce("ingest", f"fetching {source.id}")
     with content.read(resolved, desk.root) as pinned:

@@ -1,7 +1,7 @@
 """A text with what was found in it replaced, as its source says for each class."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from tasks.sources.protection import IDENTIFYING, Category, Protection
@@ -35,20 +35,26 @@ class Outcome:
 def replace(text: str, spans: Sequence[Stretch], protection: Protection, key: bytes, outcome: Outcome) -> str:
     """The text as it may be written; what was done is added to `outcome`."""
     parts, end = [], 0
-    for start, stop, category in spans:
-        value = text[start:stop]
-        parts += [text[end:start], _instead(category, value, protection, key, outcome)]
-        end = stop
+    for span in spans:
+        parts += [text[end : span.start], _instead(text, span, protection, key, outcome)]
+        end = span.end
     return "".join([*parts, text[end:]])
 
 
-def _instead(category: Category, value: str, protection: Protection, key: bytes, outcome: Outcome) -> str:
-    action = protection.action(category)
+def subjects(finds: Iterable[Stretch], key: bytes) -> set[str]:
+    """Tokens of the people that finds, each with its spelling, are about."""
+    return {token(find.category, find.spelling or "", key) for find in finds if find.category in IDENTIFYING}
+
+
+def _instead(text: str, span: Stretch, protection: Protection, key: bytes, outcome: Outcome) -> str:
+    category, action = span.category, protection.action(span.category)
+    there = text[span.start : span.end]
+    value = there if span.spelling is None else span.spelling
     outcome.counts[category] = outcome.counts.get(category, 0) + 1
     if category in IDENTIFYING:
         outcome.subjects.add(token(category, value, key))
     if action == "keep":
-        return value
+        return there
     if action == "tokenise":
         made = token(category, value, key)
         outcome.secrets.append(Secret(made, value))

@@ -12,12 +12,14 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import Any
 
-from tasks.sources.protection import Protection
+from tasks.sources.protection import Category, Protection
 from tasks.sources.sources import Terms
 from tasks.stages.data.protect import actions, terms
 from tasks.stages.data.protect.actions import Outcome
+from tasks.stages.data.protect.agree import agree
 from tasks.stages.data.protect.recognise.names import lists
 from tasks.stages.data.protect.stretch import Detector, Stretch, merged
+from tasks.stages.data.protect.words import Text
 
 LABELS = ("department", "geography", "language")
 """Fields of a record beside its messages and tags that hold text of the source."""
@@ -26,6 +28,9 @@ PLACE = "geography"
 WORD = re.compile(r"[^\W\d_]+")
 NUMBER = re.compile(r"(?<!\w)[^\W\d_]{0,4}[-_/ ]?\d(?:[-_/. ]?\d){5,}\w*")
 """Six digits and more, however they are grouped, with the few letters before them: P1234567."""
+
+Detected = Mapping[str, list[Stretch] | None]
+"""What stands in a text, by text, if anything does; None for a text that could not be read to its end."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +43,8 @@ class Guard:
     token_key: bytes
     named: Mapping[str, Collection[str]] = field(default_factory=dict)
     """By label, the values that sources.yaml names: `Source.named`."""
+    personal: Mapping[str, Category] = field(default_factory=dict)
+    """By field of JSON targets that is personal by its purpose, its class: `Source.personal`."""
 
 
 def protect(records: Sequence[dict[str, Any]], guard: Guard) -> Iterator[tuple[dict[str, Any], Outcome]]:
@@ -52,10 +59,11 @@ def protect(records: Sequence[dict[str, Any]], guard: Guard) -> Iterator[tuple[d
             spans = merged(spans or (), more) if more else spans
             return actions.replace(text, spans, guard.protection, guard.token_key, outcome) if spans else text
 
-        replaced = _replaced(record, safe, guard.named) | {
-            "labelled_by": _labeller(record["labelled_by"], guard, outcome)
+        replaced = _labels(record, safe, guard.named) | {
+            "messages": _turns(record["messages"], detected, guard, outcome),
+            "labelled_by": _labeller(record["labelled_by"], guard, outcome),
         }
-        yield replaced | {"subjects": sorted(outcome.subjects)}, outcome
+        yield record | replaced | {"subjects": sorted(outcome.subjects)}, outcome
 
 
 def _texts(record: dict[str, Any]) -> Iterator[str]:
@@ -65,12 +73,29 @@ def _texts(record: dict[str, Any]) -> Iterator[str]:
     yield from (record[name] for name in LABELS)
 
 
-def _replaced(record: dict[str, Any], safe: Callable[..., str], named: Mapping[str, Collection[str]]) -> dict[str, Any]:
+def _turns(turns: Sequence[dict[str, str]], detected: Detected, guard: Guard, outcome: Outcome) -> list[dict[str, str]]:
+    """The turns with what was found in any of them replaced in all (`agree`)."""
+    texts = [turn["content"] for turn in turns]
+    found = [detected.get(text, ()) for text in texts]
+    outcome.undetectable |= None in found
+    agreed = agree(texts, [spans or () for spans in found], _by_purpose(texts[-1], guard.personal))
+    outcome.subjects |= actions.subjects(agreed.parted, guard.token_key)
+    return [
+        turn | {"content": actions.replace(turn["content"], spans, guard.protection, guard.token_key, outcome)}
+        for turn, spans in zip(turns, agreed.texts, strict=True)
+    ]
+
+
+def _by_purpose(target: str, personal: Mapping[str, Category]) -> list[Stretch]:
+    fields = Text.of(target).named_fields() if personal else ()
+    return [Stretch(start, end, personal[name]) for name, start, end in fields if name in personal]
+
+
+def _labels(record: dict[str, Any], safe: Callable[..., str], named: Mapping[str, Collection[str]]) -> dict[str, Any]:
     def label(value: str, name: str) -> str:
         return value if value in named.get(name, ()) else safe(value, _in_label(value, name != PLACE))
 
-    return record | {
-        "messages": [turn | {"content": safe(turn["content"])} for turn in record["messages"]],
+    return {
         "policy_tags": sorted({label(tag, "policy_tags") for tag in record["policy_tags"]}),
         **{name: label(record[name], name) for name in LABELS},
     }
@@ -105,7 +130,7 @@ def _is_name(first: str, second: str) -> bool:
     )
 
 
-def _detect(texts: list[str], guard: Guard) -> dict[str, list[Stretch] | None]:
+def _detect(texts: list[str], guard: Guard) -> Detected:
     """What stands in each text, by text, if anything does; the owner's terms go before everything else."""
     pattern = terms.finder(guard.terms)
     listed = [terms.find(text, pattern) for text in texts]

@@ -1,6 +1,6 @@
 """What a recogniser found in a text."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from tasks.sources.protection import Category
@@ -12,6 +12,8 @@ class Stretch(NamedTuple):
     start: int
     end: int
     category: Category
+    spelling: str | None = None
+    """The value as another text of the record spells it, for one token in both; None: as it stands here."""
 
 
 Detector = Callable[[Sequence[str]], list[list[Stretch] | None]]
@@ -22,20 +24,22 @@ Pure: no text's result depends on another's.
 
 
 def merged(first: Sequence[Stretch], second: Sequence[Stretch]) -> list[Stretch]:
-    """Both, sorted; of `second` only what `first` does not cover."""
-    kept = list(first)
+    """Both, sorted; of `second` only what `first` does not cover. Each is sorted and without overlaps."""
+    kept, passed = list(first), 0
     for item in second:
-        pieces = [item]
-        for taken in first:
-            pieces = [part for piece in pieces for part in _outside(piece, taken)]
-        kept += pieces
+        while passed < len(first) and first[passed].end <= item.start:
+            passed += 1
+        kept += _outside(item, first, passed)
     return sorted(kept)
 
 
-def _outside(piece: Stretch, taken: Stretch) -> list[Stretch]:
-    """What of a piece lies before and behind a stretch that is taken."""
-    if piece.end <= taken.start or piece.start >= taken.end:
-        return [piece]
-    before = piece._replace(end=taken.start)
-    behind = piece._replace(start=taken.end)
-    return [part for part in (before, behind) if part.start < part.end]
+def _outside(item: Stretch, taken: Sequence[Stretch], place: int) -> Iterator[Stretch]:
+    """The pieces of a stretch that those taken, from `place` on, leave."""
+    start = item.start
+    while place < len(taken) and taken[place].start < item.end:
+        if start < taken[place].start:
+            yield item._replace(start=start, end=taken[place].start)
+        start = taken[place].end
+        place += 1
+    if start < item.end:
+        yield item._replace(start=start)

@@ -1,4 +1,5 @@
-"""Stage `validate`: ask the data owners' Great Expectations suites of each source and of the dataset.
+"""Stage `validate`: ask the data owners' Great Expectations suites of each source and of the dataset, and whether
+targets can be told from their prompts.
 
     artefacts/validate/result.json   `Validated`
     artefacts/validate/docs/         Data Docs; index.html first
@@ -20,11 +21,12 @@ from tasks.core.progress import announce
 from tasks.core.steps.data import LAST
 from tasks.sources.protection import CATEGORIES
 from tasks.sources.sources import Expectation, ResolvedSources, Suite, Suites, load_resolved
-from tasks.stages.data.validate import expectations, outcomes
+from tasks.stages.data.validate import expectations, only_in_target, outcomes
 from tasks.stages.data.validate.checked import CheckedSuite, summary
 from tasks.stages.data.validate.docs import pages
 from tasks.stages.data.validate.expectations import Asked
 from tasks.stages.data.validate.frame import Records
+from tasks.stages.data.validate.only_in_target import OnlyInTarget
 from tasks.stages.data.validate.questions import about_source_rows, columns_asked
 
 if TYPE_CHECKING:
@@ -36,6 +38,7 @@ LARGE = frozenset({"messages", "prompt", "target"})
 
 class Validated(Frozen):
     suites: list[CheckedSuite]
+    only_in_target: OnlyInTarget
 
 
 class Params(Frozen):
@@ -48,14 +51,15 @@ def run(params: Params, layout: Layout) -> Validated:
     """Check the records of the last stage that filters. Raises InputError for a suite that cannot be asked of them."""
     suites = Suites.model_validate(read_json(layout.suites))
     resolved = load_resolved(layout.sources)
-    records = Records(layout.stage(LAST) / "records.parquet", resolved, params.evaluation.target == "json")
+    path = layout.stage(LAST) / "records.parquet"
+    records = Records(path, resolved, params.evaluation.target == "json")
     rows, spared = records.rows(), _spared(resolved)
     checked = []
     for suite, source in _suites(suites, rows):
         announce("validate", f"suite {suite.name}, {len(suite.expectations)} expectations")
         answer = expectations.check(suite, source, _asked(suite, source, records, layout), spared)
         checked.append((summary(suite, source, rows[source] if source else sum(rows.values()), answer), answer))
-    validated = Validated(suites=[suite for suite, _ in checked])
+    validated = Validated(suites=[suite for suite, _ in checked], only_in_target=only_in_target.count(path))
     for words in _failed(validated):
         print(words, flush=True)
     with whole_folder(layout.stage("validate")) as folder:
@@ -124,4 +128,5 @@ def _facts(validated: Validated) -> facts.Facts:
         "evaluated_expectations": Fact(value=len(asked)),
         "failed_expectations": Fact(value=sum(not expectation.success for expectation in asked)),
         "failed_suites": Fact(value=sum(not suite.success for suite in validated.suites)),
+        only_in_target.FACT: validated.only_in_target.fact(),
     }

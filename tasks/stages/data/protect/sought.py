@@ -1,0 +1,36 @@
+"""Values, looked for in a text by their words."""
+
+from array import array
+from collections.abc import Collection, Iterator
+
+from tasks.stages.data.protect.sequences import Finder
+from tasks.stages.data.protect.stretch import Stretch
+from tasks.stages.data.protect.telling import Value
+from tasks.stages.data.protect.words import Text
+
+
+class Sought:
+    """Values, and the words by which they are looked for."""
+
+    def __init__(self, values: Collection[Value]) -> None:
+        spelled = {words: value for value in values for words in value.ways}
+        self._values = list(spelled.values())
+        self._finder = Finder(spelled)
+        self._lengths = [len(words) for words in spelled]
+
+    def in_text(self, text: Text) -> Iterator[Stretch]:
+        """The longest that ends at each word."""
+        if not self._values:
+            return
+        words, starts, ends = text.words(), array("q"), array("q")
+
+        def read() -> Iterator[str]:
+            for word in words:
+                starts.append(word.start)
+                ends.append(word.end)
+                yield word.plain
+
+        for last, sequence in self._finder.ends(read()):
+            value, first = self._values[sequence], last - self._lengths[sequence] + 1
+            if value.is_at(text, starts[first], ends[last]):
+                yield Stretch(starts[first], ends[last], value.category, value.spelling)
