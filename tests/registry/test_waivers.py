@@ -64,6 +64,42 @@ def test_every_command_about_a_release_tells_its_waivers(
     assert (model["champion"]["waivers"], model["rollback"]["waivers"]) == ([], told)
 
 
+def test_every_command_about_a_release_tells_its_decisions(waived: House, capsys: pytest.CaptureFixture[str]) -> None:
+    """With reason, time and entry; and says one time of the promotion."""
+    listing.show("triage-2", as_json=True)
+    told = documents(capsys)
+    entries = {entry.seq: entry for entry in waived.ledger.entries("gate.decision")}
+    assert [(it["gate"], it["verb"], it["person"], it["role"], it["reason"]) for it in told["decisions"]] == [
+        ("data", "approve", "owner", "data-owner", "seen"),
+        ("evaluation", "approve", "product", "product-owner", "short, and worth it"),
+        ("evaluation", "waive", "risk-officer", "risk", REASON),
+        ("release", "approve", "risk-officer", "risk", "seen"),
+    ]
+    for each in told["decisions"]:
+        assert each["counted"] and datetime.fromisoformat(each["time"]) == entries[each["entry"]].time
+    made = waived.ledger.entries("promotion.made")
+    assert datetime.fromisoformat(told["promoted_at"]) == made[1].time
+    listing.show("triage-2")
+    read = capsys.readouterr().out
+    for each in told["decisions"]:
+        assert (
+            f"as {each['role']}, {each['time'][:10]} {each['time'][11:19]} UTC (ledger entry {each['entry']})" in read
+        )
+        assert each["reason"] in read
+    listing.list_releases(as_json=True)
+    assert [datetime.fromisoformat(each["promoted_at"]) for each in documents(capsys)] == [it.time for it in made]
+    waived.roll_back()
+    listing.show("triage-1", as_json=True)
+    brought = documents(capsys)
+    back = waived.ledger.entries("promotion.made")[3].time
+    assert [datetime.fromisoformat(brought[name]) for name in ("first_promoted_at", "promoted_at")] == [
+        made[0].time,
+        back,
+    ]
+    listing.show("triage-1")
+    assert f"{made[0].time:%Y-%m-%d %H:%M:%S} UTC; brought back {back:%Y-%m-%d %H:%M:%S} UTC" in capsys.readouterr().out
+
+
 def test_people_read_the_same(waived: House, until: datetime, capsys: pytest.CaptureFixture[str]) -> None:
     line = (
         f"evaluation gate, check 'good enough': waived by risk-officer as risk, counts until {until:%Y-%m-%d %H:%M} UTC"

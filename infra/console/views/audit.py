@@ -8,14 +8,13 @@ from tasks.audit.record import Record
 from tasks.core.config import Frozen
 from tasks.core.errors import HallmarkError, InputError
 from tasks.ledger import glance, search
+from tasks.ledger.kinds import LOOK
 from tasks.ledger.search import Wanted
 from tasks.policy import in_force
 from tasks.policy.people import Person
 from tasks.registry.promote import releases
 from tasks.trust.validity import shown
 
-LOOKS = ("source.read", "vault.read", "person.sought")
-"""Kinds of entries that say who looked at data of people."""
 MOST = 20
 """Looks named one by one."""
 
@@ -186,14 +185,14 @@ def is_the_log_whole(here: Here, it: Record) -> Iterator[Line]:
 
 
 def who_looked(here: Here, it: Record) -> Iterator[Line]:
-    looks = [entry for kind in LOOKS for entry in search.newest(here.ledger, Wanted(kind=kind), MOST).entries]
-    for entry in sorted(looks, key=lambda entry: entry.seq, reverse=True)[:MOST]:
+    looks = search.newest(here.ledger, Wanted(kind=LOOK), MOST)
+    for entry in looks.entries:
         yield Line(
             text=f"{shown(entry.time)}: {entry.kind} by {entry.body.get('person')}: {entry.body.get('reason')}",
             href=f"/ledger/{entry.seq}",
         )
-    if not looks:
-        yield Line(text="nobody has looked at a record of a source or into the vault", href="/ledger?kind=source.read")
+    nobody = "nobody has looked at a record of a source, into the vault, or for a person"
+    yield Line(text="every look in the ledger" if looks.entries else nobody, href=f"/ledger?kind={LOOK}")
 
 
 def what_is_not_covered(here: Here, it: Record) -> Iterator[Line]:
