@@ -1,7 +1,6 @@
 """`hallmark audit`"""
 
 from collections.abc import Callable
-from datetime import datetime
 from functools import cache
 from pathlib import Path
 from typing import Annotated
@@ -44,13 +43,12 @@ def audit(
     target = (to or governed.state / "audits" / str(audited.label)).resolve()
     try:
         with busy(f"gathering what is known of {audited.label}", None if as_json else console):
-            told = publish.publish_grown(ledger, governed)  # so that each entry here has a proof
+            signer, told = _signer(ledger, governed)
             gathered = record.gather(audited, ledger, governed)
-            signer, why = _signer(governed, gathered.now)
             dossier, zipped = archive.write(gathered, _prover(ledger, governed), target, weights, signer)
     except OSError as error:
         raise InputError(f"{target}: cannot be written ({error.strerror or error}); name another with --to") from None
-    for text in (*told, *([why] if why else [])):
+    for text in told:
         shared.notice(text, as_json)
     if as_json:
         where = {"page": str(target / archive.PAGE), "archive": str(zipped)}
@@ -65,12 +63,16 @@ def audit(
     raise typer.Exit(1 if dossier.verdict == "invalid" else 0)
 
 
-def _signer(governed: Governance, at: datetime) -> tuple[Signer | None, str]:
-    """The key that signs, or why none does."""
+def _signer(ledger: Ledger, governed: Governance) -> tuple[Signer | None, list[str]]:
+    """The ledger's key, once it has signed a head under which each entry has a proof, and what the user should know.
+
+    None if the key is not here, or the ledger does not go on from an earlier head: nobody signs what somebody rewrote.
+    """
     try:
-        return governed.signer("ledger", at), ""
+        away = publish.publish(ledger, governed).away
+        return governed.signer("ledger", ledger.now()), away
     except HallmarkError as error:
-        return None, f"nobody signs the dossier: {error}"
+        return None, [f"nobody signs the dossier: {error}"]
 
 
 def _root(governed: Governance) -> str:

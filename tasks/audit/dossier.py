@@ -100,5 +100,5 @@ class Dossier(Document):
     @property
     def headline(self) -> str:
         """What the verification came to, in words that never let a demonstration pass for more."""
-        words = {"valid": "verified", "incomplete": "verified in part", "invalid": "NOT verified"}[self.verdict]
+        words = {"valid": "verified", "incomplete": "verified in part", "invalid": "not verified"}[self.verdict]
         return f"demonstration only: {words}, and no person decided" if self.demo else words

@@ -21,7 +21,9 @@ UNMEASURED = {
 """What an evaluation may cover, with words in the names of figures that would say that this one did."""
 
 
-UNSIGNED = "Nobody signed this dossier: the key of the ledger is not on the machine that wrote it."
+UNSIGNED = (
+    "Nobody signed this dossier: the key of the ledger was not there, or the ledger does not go on from its last head."
+)
 
 
 def missing(record: Record, shelf: Shelf | None = None, frameworks: Sequence[Framework] = ()) -> Iterator[str]:

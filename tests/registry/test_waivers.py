@@ -69,23 +69,26 @@ def test_every_command_about_a_release_tells_its_decisions(waived: House, capsys
     listing.show("triage-2", as_json=True)
     told = documents(capsys)
     entries = {entry.seq: entry for entry in waived.ledger.entries("gate.decision")}
-    assert [(it["gate"], it["verb"], it["person"], it["role"], it["reason"]) for it in told["decisions"]] == [
-        ("data", "approve", "owner", "data-owner", "seen"),
-        ("evaluation", "approve", "product", "product-owner", "short, and worth it"),
-        ("evaluation", "waive", "risk-officer", "risk", REASON),
-        ("release", "approve", "risk-officer", "risk", "seen"),
+    decided = [
+        (it["gate"], it["verb"], it["person"], it["role"], it["reason"], it["counted"]) for it in told["decisions"]
     ]
-    for each in told["decisions"]:
-        assert each["counted"] and datetime.fromisoformat(each["time"]) == entries[each["entry"]].time
+    assert decided == [
+        ("data", "approve", "owner", "data-owner", "seen", True),  # given at run-0, and carried over
+        ("data", "approve", "owner", "data-owner", "seen", False),
+        ("evaluation", "approve", "product", "product-owner", "short, and worth it", True),
+        ("evaluation", "waive", "risk-officer", "risk", REASON, True),
+        ("release", "approve", "risk-officer", "risk", "seen", True),
+    ]
+    assert [it["run"] for it in told["decisions"]] == ["run-0", *["run-1"] * 4]
+    assert all(datetime.fromisoformat(it["time"]) == entries[it["entry"]].time for it in told["decisions"])
     made = waived.ledger.entries("promotion.made")
     assert datetime.fromisoformat(told["promoted_at"]) == made[1].time
     listing.show("triage-2")
     read = capsys.readouterr().out
     for each in told["decisions"]:
-        assert (
-            f"as {each['role']}, {each['time'][:10]} {each['time'][11:19]} UTC (ledger entry {each['entry']})" in read
-        )
-        assert each["reason"] in read
+        aside = "" if each["counted"] else ", not among those that it was passed on"
+        when = f"{each['time'][:10]} {each['time'][11:19]} UTC (ledger entry {each['entry']}{aside})"
+        assert f"as {each['role']}, {when}: {each['reason']}" in read
     listing.list_releases(as_json=True)
     assert [datetime.fromisoformat(each["promoted_at"]) for each in documents(capsys)] == [it.time for it in made]
     waived.roll_back()

@@ -32,9 +32,9 @@ def verify(
     ] = None,
     as_json: shared.Json = False,
 ) -> None:
-    """Check a release from its folder alone: files, gates, decisions, provenance, signatures. Or a dossier.
+    """Check a release, or the dossier of one, from its folder alone: files, gates, decisions, provenance, signatures.
 
-    Of a dossier it checks the signature, every file, every entry of the ledger with its proof, and the release in it.
+    Of a dossier also who signed it, and each entry of the ledger against its proof.
     With --root it needs nothing else, on any machine. Exit code 1: invalid, 3: incomplete, 2: no such folder or root.
 
     Example: hallmark releases verify support-triage-1 --root SHA256:dTMJHKLwDWSNEi81aap+xlRbD1nSaFXpP+b7HZkPkUE
