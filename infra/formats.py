@@ -12,6 +12,8 @@ from typing import Any, NamedTuple
 
 from pydantic import TypeAdapter
 
+from tasks.audit import signed_dossier
+from tasks.audit.dossier import Dossier
 from tasks.consent import signed_withdrawal
 from tasks.core.payload.manifest import Manifest
 from tasks.declarations import signed_declaration
@@ -76,6 +78,8 @@ FORMATS = (
     _of("Promotion and rollback", promotions.PROMOTION),
     _of("Order of a rollback", orders.ORDER),
     Format("Incident", signed_incident.TYPE, Opening | Escalation | Closing, signed=True),
+    Format("Dossier of a release", "urn:hallmark:dossier:v1", Dossier),
+    _of("Signature of a dossier", signed_dossier.SIGNATURE),
     Format("Manifest of a release", "urn:hallmark:manifest:v1", Manifest),
     Format("Manifest of a dataset", "urn:hallmark:dataset:v1", Dataset),
     Format("Files of a release", bundle.TYPE, bundle.Files),

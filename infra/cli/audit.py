@@ -12,12 +12,15 @@ from infra.cli.registered import Label, in_force
 from infra.cli.screen import busy
 from infra.cli.shared import console
 from tasks.audit import archive, record
-from tasks.core.errors import InputError
+from tasks.core.errors import HallmarkError, InputError
 from tasks.core.files import canonical_json
+from tasks.ledger.heads import publish
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.proof import Prover
+from tasks.policy import adopting
 from tasks.policy.governance import Governance
 from tasks.registry.promote import releases
+from tasks.trust.keys import Signer
 
 
 def audit(
@@ -30,7 +33,8 @@ def audit(
 ) -> None:
     """Write the dossier of a release, as HTML and as one archive: its story in order, each claim beside its evidence.
 
-    Exit code 1: the release does not verify. The command writes the dossier all the same, and the dossier says so.
+    The ledger's key signs it, and `hallmark releases verify DIR` checks all of it. Exit code 1: the release does not
+    verify. The command writes the dossier all the same, and the dossier says so.
 
     Example: hallmark audit support-triage-1 --to support-triage-1-audit
     """
@@ -39,19 +43,41 @@ def audit(
     target = (to or governed.state / "audits" / str(audited.label)).resolve()
     try:
         with busy(f"gathering what is known of {audited.label}", None if as_json else console):
+            signer, told = _signer(ledger, governed)
             gathered = record.gather(audited, ledger, governed)
-            dossier, zipped = archive.write(gathered, _prover(ledger, governed), target, weights)
+            dossier, zipped = archive.write(gathered, _prover(ledger, governed), target, weights, signer)
     except OSError as error:
         raise InputError(f"{target}: cannot be written ({error.strerror or error}); name another with --to") from None
+    for text in told:
+        shared.notice(text, as_json)
     if as_json:
         where = {"page": str(target / archive.PAGE), "archive": str(zipped)}
         shared.print_json(where | dossier.model_dump(mode="json"))
     else:
-        console.print(f"{dossier.release}: {dossier.verdict}, {dossier.standing}")
+        console.print(f"{dossier.release}: {dossier.headline}; {dossier.standing}")
         for text in dossier.missing:
             console.print(f"  missing: {text}")
         console.print(f"page: {target / archive.PAGE}\narchive: {zipped}")
+        if root := _root(governed):
+            console.print(f"whoever gets it: hallmark releases verify DIR --root {root}")
     raise typer.Exit(1 if dossier.verdict == "invalid" else 0)
+
+
+def _signer(ledger: Ledger, governed: Governance) -> tuple[Signer | None, list[str]]:
+    """The ledger's key, once it has signed a head under which each entry has a proof, and what the user should know.
+
+    None if the key is not here, or the ledger does not go on from an earlier head: nobody signs what somebody rewrote.
+    """
+    try:
+        away = publish.publish(ledger, governed).away
+        return governed.signer("ledger", ledger.now()), away
+    except HallmarkError as error:
+        return None, [f"nobody signs the dossier: {error}"]
+
+
+def _root(governed: Governance) -> str:
+    """Fingerprint of the root key that the adoptions in the dossier follow from; empty where nothing was adopted."""
+    return adopting.root_fingerprint(governed.state) if governed.chain else ""
 
 
 def _prover(ledger: Ledger, governed: Governance) -> Callable[[int], bytes]:

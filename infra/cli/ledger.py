@@ -40,7 +40,9 @@ TELL_SECONDS = 5.0
 
 def show(
     entry: Annotated[int | None, typer.Argument(metavar="ENTRY", help="Number of one entry, to show it whole.")] = None,
-    kind: Annotated[str | None, typer.Option(help="E.g. gate.asked, or gate for all of its kinds.")] = None,
+    kind: Annotated[
+        str | None, typer.Option(help="E.g. gate.asked; gate for all of its kinds; look for looks at personal data.")
+    ] = None,
     subject: Annotated[str | None, typer.Option(help="Subject of the entries, or its beginning.")] = None,
     run: Annotated[str | None, typer.Option(metavar="RUN", help="Entries that name a run.", parser=runs.meant)] = None,
     person: Annotated[

@@ -2,44 +2,60 @@
 
 index.html      the story
 dossier.json    the same for machines
-SHA256SUMS      digest of every other file, as `sha256sum --check` reads it
+SHA256SUMS      digest of every other file but the signature, as `sha256sum --check` reads it
 release/        the release's folder
 ledger/         entries that claims rest on, and their proofs
+governance/     the adoptions of policy and people so far: whose keys count
+signature.json  all of these files by digest, signed with the ledger's key (signed_dossier.py)
 """
 
 import shutil
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-from tasks.audit import chapters, controls, gaps, page
+from tasks.audit import chapters, controls, gaps, page, signed_dossier
+from tasks.audit.decisions import decided
 from tasks.audit.dossier import Dossier
+from tasks.audit.looked import looked
 from tasks.audit.record import Record
-from tasks.audit.shelf import RELEASE, Shelf
+from tasks.audit.shelf import GOVERNANCE, RELEASE, Shelf
+from tasks.audit.signed_dossier import DossierSignature
 from tasks.audit.since import since, standing
 from tasks.audit.timeline import timeline
 from tasks.core import files
 from tasks.core.errors import InputError
 from tasks.registry.release import bundle
 from tasks.registry.verify import left_out
+from tasks.trust import dsse, keys
+from tasks.trust.keys import Signer
 
 PAGE, DOCUMENT, SUMS = "index.html", "dossier.json", "SHA256SUMS"
-STORY = (chapters.asked, chapters.data, chapters.checked, chapters.trained, chapters.figures, chapters.decided,
-         chapters.promoted, since)  # fmt: skip
+STORY = (chapters.asked, chapters.data, chapters.checked, chapters.trained, chapters.figures, decided,
+         chapters.promoted, since, looked)  # fmt: skip
 EPOCH = (1980, 1, 1, 0, 0, 0)
 """The earliest time that a zip file can state; the same files make the same archive."""
 
 
-def write(record: Record, prove: Callable[[int], bytes], target: Path, weights: bool = True) -> tuple[Dossier, Path]:
+def write(
+    record: Record, prove: Callable[[int], bytes], target: Path, weights: bool = True, signer: Signer | None = None
+) -> tuple[Dossier, Path]:
     """Write the folder `target` and `target`.zip. Returns the dossier and the zip file.
 
-    `prove` gives a ledger entry's proof. Raises InputError where either is there and no dossier, or the folder holds
-    a file that no dossier has.
+    Args:
+        record: What is known of the release.
+        prove: Gives the proof of a ledger entry.
+        target: The folder to write.
+        weights: Whether the model's weights are put in.
+        signer: The ledger's key. Without it nobody signs the dossier, which says so.
+
+    Raises InputError if either is there and no dossier, or the folder holds a file that no dossier has.
     """
     _require_ours(target)
     folder = Path(record.release.bundle)
     shelf = Shelf(folder, prove)
-    dossier = tell(record, shelf)
+    dossier = tell(record, shelf, keys.fingerprint(signer.public_line) if signer else "")
     if not weights:
         dossier = dossier.model_copy(update={"missing": [*dossier.missing, gaps.weights_left_out(folder)]})
     with files.whole_folder(target) as aside:
@@ -48,12 +64,28 @@ def write(record: Record, prove: Callable[[int], bytes], target: Path, weights: 
             path.chmod(0o755 if path.is_dir() else 0o644)
         for name, data in shelf.contents.items():
             files.write_bytes(aside / name, data)
-        files.write_json(aside / DOCUMENT, dossier.model_dump(mode="json"))
+        for number, envelope in enumerate(record.chain, start=1):
+            dsse.write(aside / GOVERNANCE / f"{number:04}.json", envelope)
+        files.write_bytes(aside / DOCUMENT, dossier.spelled)
         digests = files.tree_manifest(aside)
         files.write_bytes(aside / PAGE, page.render(dossier, digests).encode())
         sums = files.tree_manifest(aside)
         files.write_bytes(aside / SUMS, "".join(f"{sha256}  {name}\n" for name, sha256 in sums.items()).encode())
+        if signer:
+            dsse.write(aside / signed_dossier.NAME, _signature(record, files.tree_manifest(aside), signer))
     return dossier, _zip(target)
+
+
+def _signature(record: Record, digests: dict[str, str], signer: Signer) -> dict[str, Any]:
+    said = DossierSignature(
+        release=str(record.release.label),
+        release_sha256=record.release.sha256,
+        environment=record.environment,
+        demo=record.release.demo,
+        last_entry=record.last_entry,
+        time=record.now,
+    )
+    return signed_dossier.sign(said, digests, signer)
 
 
 def _require_ours(target: Path) -> None:
@@ -64,7 +96,8 @@ def _require_ours(target: Path) -> None:
         return
     if not (target / DOCUMENT).is_file() or not (target / SUMS).is_file():
         raise InputError(f"{target} is there and is no dossier; name another folder with --to")
-    listed = {SUMS, *(line.partition("  ")[2] for line in (target / SUMS).read_text("utf-8").splitlines())}
+    lines = (target / SUMS).read_text("utf-8").splitlines()
+    listed = {SUMS, signed_dossier.NAME, *(line.partition("  ")[2] for line in lines)}
     there = (path.relative_to(target).as_posix() for path in sorted(target.rglob("*")) if not path.is_dir())
     if other := next((name for name in there if name not in listed), None):
         raise InputError(f"{target / other} is not of this dossier; move it away, or name another folder with --to")
@@ -83,7 +116,7 @@ def _copy(folder: Path, target: Path, weights: bool) -> None:
         left_out.mark(target, left)
 
 
-def tell(record: Record, shelf: Shelf) -> Dossier:
+def tell(record: Record, shelf: Shelf, signed_by: str) -> Dossier:
     chapters = [chapter(record, shelf) for chapter in STORY]
     frameworks = controls.evidenced(chapters)
     card, release = record.params.use_case, record.release
@@ -94,14 +127,15 @@ def tell(record: Record, shelf: Shelf) -> Dossier:
         environment=record.environment,
         tier=release.tier,
         demo=release.demo,
-        sha256=release.sha256,
+        release_sha256=release.sha256,
         payload_sha256=release.payload_sha256,
         standing=standing(record),
         verdict=record.verification.verdict,
+        signed_by=signed_by,
         as_of=f"{record.now:%Y-%m-%d %H:%M:%S} UTC, ledger entry {record.last_entry}",
         timeline=timeline(record),
         chapters=chapters,
-        missing=list(gaps.missing(record, shelf, frameworks)),
+        missing=[*gaps.missing(record, shelf, frameworks), *([] if signed_by else [gaps.UNSIGNED])],
         frameworks=frameworks,
     )
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from tasks.audit.dossier import Artifact, Chapter, Claim, Kind, Table
-from tasks.audit.record import Decided, Record
+from tasks.audit.record import Record
 from tasks.audit.shelf import Shelf
 from tasks.core.facts import Fact
 from tasks.core.params import methods
@@ -167,47 +167,6 @@ def figures(record: Record, shelf: Shelf) -> Chapter:
     rest = [shelf.file("payload/evaluation/report.html"), shelf.file("attestations/evidence/evaluation.json")]
     text = f"{len(rows)} figures were measured on held-out records, {bounded} of them with an interval."
     return chapter(5, "figures", "How good it is", [table], [("figures", text, rest)])
-
-
-def decided(record: Record, shelf: Shelf) -> Chapter:
-    every = [(gate, it) for gate in record.contents.promotion.gates for it in record.decided.get(gate, [])]
-    table = Table(
-        caption="Every decision in the ledger on what this run put to its gates",
-        columns=["Gate", "Who", "Role", "Decided", "Reason", "When (UTC)", "Entry", "Counted"],
-        rows=[[gate, it.decision.person, it.decision.role or "–", it.decision.verb, it.decision.reason or "–",
-               f"{it.entry.time:%Y-%m-%d %H:%M:%S}", str(it.entry.seq), "yes" if it.counted else "no"]
-              for gate, it in every],
-    )  # fmt: skip
-    said = list[Said]()
-    for gate in record.contents.promotion.gates:
-        who = record.release.approved_by.get(gate, [])
-        text = f"approved by {', '.join(who)}" if who else "passed by its checks alone, as its policy allows"
-        artifacts = [shelf.entry(it.entry) for it in record.decided.get(gate, []) if it.counted]
-        said.append(
-            ("decision", f"The {gate} gate was {text}.", [*artifacts, shelf.file(f"attestations/gates/{gate}.json")])
-        )
-    counted = [it for _, it in every if it.counted]
-    own = [it.decision.person for it in counted if it.decision.person == record.release.requested_by]
-    people = [shelf.file("attestations/people.json"), shelf.file("attestations/policy.json")]
-    somebody = "Somebody" if own else "Nobody"
-    said.append(
-        (
-            "separation",
-            f"{somebody} who asked for the run decided on it. Roles and keys of those who did are here.",
-            people,
-        )
-    )
-    said += [waiver(it, shelf) for it in counted if it.decision.verb == "waive"]
-    return chapter(6, "decided", "Who decided", [table], said)
-
-
-def waiver(it: Decided, shelf: Shelf) -> Said:
-    until = f"{it.decision.expires:%Y-%m-%d %H:%M} UTC" if it.decision.expires else "no end"
-    text = (
-        f"{it.decision.person} as {it.decision.role} waived {', '.join(it.decision.checks)} until {until}: "
-        f"{it.decision.reason}"
-    )
-    return "waiver", text, [shelf.entry(it.entry)]
 
 
 def promoted(record: Record, shelf: Shelf) -> Chapter:

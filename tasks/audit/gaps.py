@@ -21,6 +21,11 @@ UNMEASURED = {
 """What an evaluation may cover, with words in the names of figures that would say that this one did."""
 
 
+UNSIGNED = (
+    "Nobody signed this dossier: the key of the ledger was not there, or the ledger does not go on from its last head."
+)
+
+
 def missing(record: Record, shelf: Shelf | None = None, frameworks: Sequence[Framework] = ()) -> Iterator[str]:
     """In words, what matters most first. `shelf` and `frameworks` are those of a dossier, if it is for one."""
     if record.verification.verdict == "invalid":
@@ -29,8 +34,12 @@ def missing(record: Record, shelf: Shelf | None = None, frameworks: Sequence[Fra
         yield f"The release verifies as far as its folder goes: {record.verification.against}."
     if record.release.demo:
         yield "Demo identities decided: no person looked at it, and it counts in environment local alone."
+    if shelf and shelf.unlike:
+        numbers = ", ".join(map(str, sorted(shelf.unlike)))
+        yield f"Ledger entries that are NOT what their proofs are about: {numbers}. Somebody changed them."
     yield from _decisions(record)
     yield from _adoptions(record)
+    yield from _made(record)
     names = " ".join(record.contents.figures).lower()
     absent = [what for what, words in UNMEASURED.items() if not any(word in names for word in words)]
     if absent:
@@ -72,6 +81,25 @@ def _adoptions(record: Record) -> Iterator[str]:
         yield f"Adopted by no owner, as its run declared them: {_listed('source', sources)}."
     if not any(name.startswith("card/") for name in declared):
         yield "The use-case card was adopted by nobody."
+
+
+def _made(record: Record) -> Iterator[str]:
+    """What nobody reviewed, and what nothing kept apart or compared; environment `local` allows each."""
+    tree, promotion = record.contents.manifest.tree_sha256, record.contents.promotion
+    if not any((record.contents.folder / bundle.CODE).glob("*.json")):
+        yield f"The version of the code, tree {tree[:12]}, was signed off by nobody."
+    if not record.stages:
+        yield "What its stages read and left was not recorded."
+    if bare := [name for name, stage in record.stages.items() if stage.environment.sandbox is None]:
+        what = "without a sandbox, so by code that could do all that the runner may"
+        yield f"Computed {what}: {_listed('stage', sorted(bare))}."
+    if promotion.judge is None:
+        yield "Which Hallmark judged it is not said."
+    elif promotion.judge.editable:
+        what = "which a commit or an editor changes between two gates"
+        yield f"An editable install judged it, {what}: {promotion.judge}."
+    if promotion.replaces is None:
+        yield "There was no champion to compare it with: it is the first of its model."
 
 
 def _listed(what: str, names: list[str]) -> str:

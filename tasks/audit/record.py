@@ -1,42 +1,42 @@
 """Everything that is known of a release, from its folder and the ledger; what does not verify is left out or marked."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
+from tasks.audit import policies
+from tasks.audit.policies import Policies
 from tasks.consent import withdrawals
 from tasks.consent.withdrawals import Use, Withdrawal
 from tasks.core.errors import InputError, Refused
 from tasks.core.params.params import Params, load
-from tasks.gates import cases, signed_decision, signed_request
+from tasks.gates import cases, signed_request
 from tasks.gates.cases import Case
-from tasks.gates.signed_decision import Decision
 from tasks.gates.signed_request import Request, SignedRequest
 from tasks.incidents import incidents
 from tasks.incidents.incidents import Incident
+from tasks.ledger import search
+from tasks.ledger.kinds import LOOK
 from tasks.ledger.ledger import Entry, Ledger
+from tasks.ledger.search import Looked, Wanted
 from tasks.policy.governance import Governance
-from tasks.registry.history import declared, history
+from tasks.registry.history import declared
 from tasks.registry.history.declared import Declared
-from tasks.registry.history.history import Reign
-from tasks.registry.promote import releases
+from tasks.registry.promote import decided, releases
+from tasks.registry.promote.decided import Decided
 from tasks.registry.promote.releases import Release
-from tasks.registry.release import bundle, promotions
+from tasks.registry.release import bundle, promotions, reigns
+from tasks.registry.release.reigns import Reign
 from tasks.registry.release.report import Verification
-from tasks.trust import dsse
+from tasks.trust import dsse, stage_record
 from tasks.trust.gate_statement import GateName
+from tasks.trust.stage_record import StageRecord
 
 REPRODUCED = "release.reproduced"
-
-
-@dataclass(frozen=True)
-class Decided:
-    """A decision in the ledger whose signature verified."""
-
-    entry: Entry
-    decision: Decision
-    counted: bool
-    """The release carries it: it is one of those that its gate was passed on."""
+MOST_LOOKS = 200
+"""Looks at personal data in one dossier."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +54,13 @@ class Record:
     cases: dict[GateName, Case]
     """What the run put to each gate last."""
     decided: dict[GateName, list[Decided]]
+    chain: tuple[dict[str, Any], ...]
+    """The adoptions of policy and people so far, oldest first; empty under proposed files."""
+    policies: Policies
+    stages: dict[str, StageRecord]
+    """What its stages read and left, by stage; empty where a version made it that recorded none."""
+    looks: Looked
+    """The newest looks at personal data in this environment, whatever their kind."""
     reigns: list[Reign]
     """Of every release of this model."""
     reproductions: list[Entry]
@@ -68,6 +75,19 @@ class Record:
     def own(self) -> list[Reign]:
         """The times in which this release was in production."""
         return [reign for reign in self.reigns if reign.signed.promotion.label == self.release.label]
+
+    @property
+    def policy_sha256(self) -> str:
+        """Of the policy that its gates were judged under."""
+        return next(evidence.policy_sha256 for evidence in self.contents.evidence.values())
+
+    def is_demo(self, person: str) -> bool:
+        """Whether people.json of the release says that somebody is a demo identity, which stands in for a person."""
+        return bool(self.contents.people.get(f"[{person}].demo"))
+
+    def called(self, person: str) -> str:
+        """An id, marked where it is a demo identity's."""
+        return f"{person} (demo identity)" if self.is_demo(person) else person
 
     def name_of(self, person: str) -> str:
         """`ID (Name)`, as the release's people.json has it."""
@@ -95,8 +115,12 @@ def gather(release: Release, ledger: Ledger, governance: Governance) -> Record:
         request=asked.request if asked else None,
         request_entry=_entry_of(asked, ledger) if asked else None,
         cases=newest,
-        decided={gate: _decided(case, folder, ledger, governance) for gate, case in newest.items()},
-        reigns=history.reigns(line),
+        decided=decided.of(contents.promotion, ledger, governance),
+        chain=governance.chain,
+        policies=policies.read(contents, ledger, governance),
+        stages=_stages(folder),
+        looks=search.newest(ledger, Wanted(kind=LOOK), MOST_LOOKS),
+        reigns=reigns.reigns(line),
         reproductions=ledger.entries(REPRODUCED, str(release.label)),
         incidents=_incidents(release, ledger, governance),
         withdrawn=_withdrawn(contents, ledger, governance),
@@ -105,26 +129,19 @@ def gather(release: Release, ledger: Ledger, governance: Governance) -> Record:
     )
 
 
+def _stages(folder: Path) -> dict[str, StageRecord]:
+    """What the records in the folder say; one that cannot be read is left out, and the verification says so."""
+    records = {}
+    for path in sorted((folder / bundle.STAGES).glob("*.json")):
+        with suppress(Refused):
+            said = stage_record.unverified(dsse.read(path)).said
+            records[said.name] = said
+    return records
+
+
 def _entry_of(asked: SignedRequest, ledger: Ledger) -> Entry:
     every = ledger.entries(signed_request.KIND, asked.request.run_id)
     return next(entry for entry in every if entry.body.get("envelope") == asked.envelope)
-
-
-def _decided(case: Case, folder: Path, ledger: Ledger, governance: Governance) -> list[Decided]:
-    """Every decision on what was put to the gate, oldest first; those that do not verify left out."""
-    gate = case.evidence.gate
-    carried = {
-        dsse.digest(dsse.read(path)) for path in (folder / bundle.ATTESTATIONS / "decisions" / gate).glob("*.json")
-    }
-    decided = []
-    for entry in ledger.entries(signed_decision.KIND, case.evidence.subject.sha256):
-        try:
-            signed = signed_decision.read(entry, governance)
-        except Refused:
-            continue
-        if signed.decision.gate == gate:
-            decided.append(Decided(entry, signed.decision, signed.sha256 in carried))
-    return decided
 
 
 def _incidents(release: Release, ledger: Ledger, governance: Governance) -> list[Incident]:

@@ -4,11 +4,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tasks.audit.dossier import Artifact
+from tasks.audit.entries import is_about, parse_proof
 from tasks.core import files
 from tasks.core.errors import HallmarkError
 from tasks.ledger.ledger import Entry
 
-RELEASE, LEDGER = "release", "ledger"
+RELEASE, LEDGER, GOVERNANCE = "release", "ledger", "governance"
 """Folders of the archive."""
 
 
@@ -21,6 +22,8 @@ class Shelf:
         self.unproven: set[int] = set()
         """Entries without a proof."""
         self.why_unproven = ""
+        self.unlike: set[int] = set()
+        """Entries that are not what their own proof is about."""
 
     def file(self, name: str, title: str = "") -> Artifact:
         """A file of the release, by its path in it."""
@@ -34,7 +37,10 @@ class Shelf:
         proof = f"{LEDGER}/{entry.seq:06}.proof.json"
         if proof not in self.contents and entry.seq not in self.unproven:
             try:
-                self.contents[proof] = self._prove(entry.seq)
+                made = self._prove(entry.seq)
+                if not is_about(parse_proof(made), entry):
+                    self.unlike.add(entry.seq)
+                self.contents[proof] = made
             except HallmarkError as error:
                 self.unproven.add(entry.seq)
                 self.why_unproven = str(error)

@@ -4,7 +4,8 @@ from tasks.audit.chapters import Said, chapter
 from tasks.audit.dossier import Chapter, Table
 from tasks.audit.record import Record
 from tasks.audit.shelf import Shelf
-from tasks.registry.history.history import Reign, orderers
+from tasks.registry.history.history import orderers
+from tasks.registry.release.reigns import Reign
 
 
 def since(record: Record, shelf: Shelf) -> Chapter:

@@ -19,7 +19,8 @@ def timeline(record: Record) -> list[Moment]:
             moments.append((case.entry.time, f"{gate} gate asked"))
         for it in record.decided.get(gate, []):
             said = VERBS.get(it.decision.verb, it.decision.verb)
-            moments.append((it.entry.time, f"{it.decision.person} {said} at the {gate} gate"))
+            who = record.called(it.decision.person)
+            moments.append((it.signed.time, f"{who} {said} at the {gate} gate"))
     for before, reign in zip([None, *record.reigns], record.reigns, strict=False):
         promotion = reign.signed.promotion
         if reign in record.own:

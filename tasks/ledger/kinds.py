@@ -2,11 +2,16 @@
 
 from typing import NamedTuple
 
+LOOK = "look"
+"""The group of kinds that say who looked at personal data, and why."""
+
 
 class Kind(NamedTuple):
     kind: str
     subject: str
     body: str
+    group: str = ""
+    """Name under which `hallmark ledger show --kind` and the console's ledger page find it together with others."""
 
 
 KINDS = (
@@ -60,9 +65,9 @@ KINDS = (
     Kind("gate.closed", "run", "`gate`, `use_case`, `demo`, `sha256`, `state`"),
     Kind("source.withdrawn", "source", "`envelope`: its owner withdraws it"),
     Kind("source.restored", "source", "`envelope`: its owner gives it again"),
-    Kind("source.read", "row or record", "`person`, `reason`; `sha256` of the source"),
-    Kind("vault.read", "record", "`person`, `reason`, `tokens`"),
-    Kind("person.sought", "`person`", "`person`, `reason`, `tokens`"),
+    Kind("source.read", "row or record", "`person`, `reason`; `sha256` of the source", LOOK),
+    Kind("vault.read", "record", "`person`, `reason`, `tokens`", LOOK),
+    Kind("person.sought", "`person`", "`person`, `reason`, `tokens`", LOOK),
     Kind(
         "promotion.intended", "model",
         "`name`, `version`, `environment`, `sequence`, `previous`, `run`, `commit`, `installation`",
@@ -92,3 +97,8 @@ KINDS = (
     Kind("incident.escalated", "incident", "`envelope`"),
     Kind("incident.closed", "incident", "`envelope`: who closed it and why; `countersigned` by the gate's key"),
 )  # fmt: skip
+
+
+def of_group(name: str) -> tuple[str, ...]:
+    """Return the kinds of a group; none if there is no such group."""
+    return tuple(kind.kind for kind in KINDS if name and kind.group == name)

@@ -188,13 +188,13 @@ class Ledger:
         with self._reading() as connection:
             return self._tables.find(connection, 0, None, kind, subject)
 
-    def newest_first(self, kind: str | None = None, below: int | None = None) -> Iterator[Entry]:
-        """Entries, of one kind and with seq below a number where these are given, the last first; whoever stops early
+    def newest_first(self, *kinds: str, below: int | None = None) -> Iterator[Entry]:
+        """Entries, of some kinds and with seq below a number where these are given, the last first; whoever stops early
         has read few."""
         before = 2**63 - 1 if below is None else below
         while True:
             with self._reading() as connection:
-                page = self._tables.newest(connection, kind, before, PAGE)
+                page = self._tables.newest(connection, kinds, before, PAGE)
             yield from map(ledger_entry.read, page)
             if len(page) < PAGE:
                 return

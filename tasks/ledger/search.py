@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from tasks.core.config import Frozen
 from tasks.core.errors import Refused
 from tasks.ledger import entry as ledger_entry
+from tasks.ledger import kinds
 from tasks.ledger.ledger import Entry, Ledger
 from tasks.trust import dsse
 
@@ -27,7 +28,8 @@ class Wanted(Frozen):
     """What to show; None: any."""
 
     kind: str | None = None
-    """A kind, or the beginning of one up to its dot: `gate` finds gate.asked and gate.closed."""
+    """A kind, the beginning of one up to its dot (`gate` finds gate.asked and gate.closed), or a group of kinds:
+    `look` finds every look at personal data (kinds.py)."""
     subject: str | None = None
     """A subject, or its beginning."""
     run: str | None = None
@@ -37,8 +39,15 @@ class Wanted(Frozen):
     since: datetime | None = None
     until: datetime | None = None
 
+    @property
+    def exact(self) -> tuple[str, ...]:
+        """The kinds meant, if they can be named one by one: the database finds entries of these at once."""
+        if self.kind and "." in self.kind:
+            return (self.kind,)
+        return kinds.of_group(self.kind or "")
+
     def fits(self, entry: Entry) -> bool:
-        if self.kind and entry.kind != self.kind and entry.kind.partition(".")[0] != self.kind:
+        if self.kind and self.kind not in (entry.kind, entry.kind.partition(".")[0]) and entry.kind not in self.exact:
             return False
         if self.subject and not entry.subject.startswith(self.subject):
             return False
@@ -69,9 +78,8 @@ class Looked(NamedTuple):
 def newest(ledger: Ledger, wanted: Wanted, most: int, below: int | None = None, looks: int | None = None) -> Looked:
     """The newest entries that fit, of those below a number where one is given. A look goes through at most `looks`
     entries, for who has not all day. Raises as `find`."""
-    kind = wanted.kind if wanted.kind and "." in wanted.kind else None
     found: list[Entry] = []
-    for number, entry in enumerate(ledger.newest_first(kind, below), start=1):
+    for number, entry in enumerate(ledger.newest_first(*wanted.exact, below=below), start=1):
         found += [entry] * wanted.fits(entry)
         if len(found) == most or number == looks:
             return Looked(found, entry.seq)

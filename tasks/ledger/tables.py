@@ -124,9 +124,9 @@ class Tables:
             query = query.limit(most)
         return list(map(Row._make, connection.execute(query).fetchall()))
 
-    def newest(self, connection: Connection, kind: str | None, before: int, most: int) -> list[Row]:
-        """The last rows with seq below `before`, of one kind where it is given, the last first."""
-        query = select(ENTRIES).where(ENTRIES.c.seq < before, *[ENTRIES.c.kind == kind] * (kind is not None))
+    def newest(self, connection: Connection, kinds: Collection[str], before: int, most: int) -> list[Row]:
+        """The last rows with seq below `before`, of some kinds where these are given, the last first."""
+        query = select(ENTRIES).where(ENTRIES.c.seq < before, *[ENTRIES.c.kind.in_(kinds)] * bool(kinds))
         return list(map(Row._make, connection.execute(query.order_by(ENTRIES.c.seq.desc()).limit(most)).fetchall()))
 
     def subjects(self, connection: Connection, kind: str) -> list[str]:

@@ -22,7 +22,8 @@ from tasks.trust.validity import HeldRole, Key
 
 MachineName = Literal["gate", "scheduler", "worker", "ledger"]
 MACHINES: tuple[MachineName, ...] = get_args(MachineName)
-"""gate signs gate statements and promotions, scheduler requests of runs, ledger its heads; worker signs nothing yet."""
+"""gate signs gate statements and promotions, scheduler requests of runs, worker records of stages, ledger its heads and
+dossiers."""
 OPTIONAL: tuple[MachineName, ...] = ("worker",)
 """Machines that may be without a key outside environment `local`."""
 RESERVED = (*MACHINES, "root", "vault", "model-signing")

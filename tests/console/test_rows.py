@@ -11,17 +11,18 @@ from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from tasks.core.layout import Layout
-from tasks.inquiry.lineage.person import SOUGHT
-from tasks.inquiry.looks import ROW_READ, TOKENS_READ
+from tasks.inquiry.looks import ROW_READ, SOUGHT, TOKENS_READ
 from tasks.ledger.ledger import open_ledger
 from tests.console.conftest import WAITING, write_journal
 from tests.console.visits import reader_of
 from tests.editing import changed
+from tests.in_process import hallmark_json
 from tests.tiny_project import create
 from tests.whole_run import RUN
 
 ROWS = f"/api/runs/{WAITING}/rows"
 SHOWN = f"/runs/{WAITING}/shown"
+LOOKS = (ROW_READ, SOUGHT, TOKENS_READ)
 
 
 def form_token(client: TestClient) -> str:
@@ -76,6 +77,12 @@ def test_where_a_person_is_is_asked_for_a_reason(app: FastAPI, lived_in: Path) -
     assert answer.status_code == 200 and "/releases/tiny-1" in answer.text, answer.text
     entry = open_ledger(lived_in / ".hallmark").entries(SOUGHT)[-1]
     assert entry.body["reason"] == "she asked" and "Ada" not in str(entry.body)
+    looks = {each.seq: each.kind for each in open_ledger(lived_in / ".hallmark").entries() if each.kind in LOOKS}
+    assert SOUGHT in looks.values()
+    assert {row["entry"] for row in client.get("/api/ledger?kind=look").json()["rows"]} == looks.keys()
+    assert {row["seq"] for row in hallmark_json(lived_in, "ledger", "show", "--kind", "look")} == looks.keys()
+    answers = {each["id"]: each["answer"] for each in client.get("/api/audit").json()["questions"]}
+    assert {line["href"] for line in answers["looked"]} == {*(f"/ledger/{seq}" for seq in looks), "/ledger?kind=look"}
     record = answer.text.partition("/where?record=")[2].partition('"')[0]
     assert {row["record"] for row in client.get(f"/api/where?record={record}").json()["rows"]} == {record}
     closed = reader_of(app, "ml-engineer")

@@ -3,7 +3,9 @@
 import ast
 import re
 from pathlib import Path
+from typing import get_args
 
+from tasks.inquiry import looks
 from tasks.ledger import kinds
 
 ROOT = Path(__file__).parents[2]
@@ -15,10 +17,10 @@ def documented() -> dict[str, set[str]]:
 
 
 def constants(path: Path) -> set[str]:
-    """What a module's own constants say, as `READ = "vault.read"` or `OPENED, CLOSED = "…", "…"` does."""
+    """What a module's own constants say: `READ = "vault.read"`, `OPENED, CLOSED = "…", "…"`, `TYPE: Final = "…"`."""
     found = set()
     for node in ast.parse(path.read_text()).body:
-        if isinstance(node, ast.Assign):
+        if isinstance(node, ast.Assign | ast.AnnAssign):
             values = node.value.elts if isinstance(node.value, ast.Tuple) else [node.value]
             found |= {str(value.value) for value in values if isinstance(value, ast.Constant)}
     return found
@@ -42,6 +44,13 @@ def recorded() -> set[str]:
 
 def test_every_kind_is_in_the_document() -> None:
     assert recorded() == documented().keys(), "KINDS in tasks/ledger/kinds.py describes each kind of entry"
+
+
+def test_every_look_at_personal_data_is_found_as_one() -> None:
+    """A look has its person and reason in its body; what somebody signs has them in its envelope."""
+    fields = documented()
+    looked_at = {kind for kind, named in fields.items() if {"person", "reason"} <= named and "envelope" not in named}
+    assert looked_at == set(kinds.of_group(kinds.LOOK)) == set(get_args(looks.Kind))
 
 
 def test_what_appends_names_its_kind_by_a_constant() -> None:

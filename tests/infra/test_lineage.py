@@ -13,7 +13,7 @@ from tasks.core.files import read_json, tree_digest, write_json
 from tasks.core.layout import Layout
 from tasks.core.payload import manifest
 from tasks.inquiry.lineage import build
-from tasks.inquiry.lineage.person import SOUGHT
+from tasks.inquiry.looks import SOUGHT
 from tasks.ledger.ledger import open_ledger
 from tasks.registry.release import bundle
 from tasks.runs.run import installed_governance

@@ -7,7 +7,8 @@ import pytest
 from tasks.core.errors import InputError, Refused
 from tasks.inquiry.access import Access
 from tasks.inquiry.lineage import build, person
-from tasks.inquiry.lineage.person import SOUGHT, Sought
+from tasks.inquiry.lineage.person import Sought
+from tasks.inquiry.looks import SOUGHT
 from tasks.ledger.ledger import Ledger, open_ledger
 from tasks.policy.people import Person
 from tasks.sources import vault_keys

@@ -311,7 +311,9 @@ def test_the_list_is_what_the_command_line_prints(released: House) -> None:
     assert {"name", "version", "aliases", "bundle", "label", "sha256", "demo"} <= set(told)
     assert Path(told["bundle"]).is_dir()
     assert releases.get(released.ledger, released.governance, "triage-1") == release
-    assert "release gate    risk-officer as risk" in release.describe()
-    assert "triage-1" in release.describe() and release.sha256 in release.describe()
+    _, line = releases.find(released.ledger, released.governance, "triage-1")
+    read = release.describe(releases.decisions(line, release, released.ledger, released.governance))
+    assert "release gate    approved by risk-officer as risk, " in read
+    assert "triage-1" in read and release.sha256 in read
     with pytest.raises(InputError, match="known: triage-1"):
         releases.get(released.ledger, released.governance, "triage-2")

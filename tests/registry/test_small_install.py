@@ -9,10 +9,10 @@ import pytest
 
 from tasks.ledger import export as ledger_export
 from tasks.ledger import proof as ledger_proof
-from tasks.ledger.heads import publish
 from tests import small_install
 from tests.registry.conftest import copied
 from tests.registry.house import copy
+from tests.registry.test_dossier import dossier as write_dossier
 from tests.small_install import Installed
 
 
@@ -26,7 +26,7 @@ class HandedOut(NamedTuple):
     """What an auditor is given. Tests read it only."""
 
     outside: Path
-    """Folder with a release, an export of the ledger and a proof."""
+    """Folder with a release, its dossier, an export of the ledger and a proof."""
     project: Path
     """A checkout with the same in it."""
     root_of_trust: str
@@ -38,7 +38,7 @@ class HandedOut(NamedTuple):
 def handed_out(tmp_path_factory: pytest.TempPathFactory, released_once: Path) -> HandedOut:
     house = copied(released_once, tmp_path_factory.mktemp("house") / "house")
     copy(house.bundle(), (outside := tmp_path_factory.mktemp("outside")) / "triage-1")
-    publish.publish(house.ledger, house.governance)
+    write_dossier(house, outside / "dossier")
     ledger_export.export(house.ledger, house.governance, outside / "ledger.jsonl")
     (outside / "proof.json").write_text(ledger_proof.prove(house.ledger, house.governance, 1).model_dump_json())
     project = Path(shutil.copytree(outside, house.checkout(), dirs_exist_ok=True))
@@ -49,6 +49,11 @@ def test_a_release_is_checked(handed_out: HandedOut, small: Installed) -> None:
     words = ("releases", "verify", "triage-1", "--root", handed_out.root_of_trust)
     done = small.run(*words, cwd=handed_out.outside)
     assert done.returncode == 0, done.stderr + done.stdout
+
+
+def test_a_dossier_is_checked_by_one_command(handed_out: HandedOut, small: Installed) -> None:
+    done = small.run("releases", "verify", "dossier", "--root", handed_out.root_of_trust, cwd=handed_out.outside)
+    assert done.returncode == 0 and "valid: the dossier of triage-1, " in done.stdout, done.stderr + done.stdout
 
 
 def test_an_export_of_the_ledger_and_a_proof_are_checked(handed_out: HandedOut, small: Installed) -> None:

@@ -64,6 +64,45 @@ def test_every_command_about_a_release_tells_its_waivers(
     assert (model["champion"]["waivers"], model["rollback"]["waivers"]) == ([], told)
 
 
+def test_every_command_about_a_release_tells_its_decisions(waived: House, capsys: pytest.CaptureFixture[str]) -> None:
+    """With reason, time and entry; and says one time of the promotion."""
+    listing.show("triage-2", as_json=True)
+    told = documents(capsys)
+    entries = {entry.seq: entry for entry in waived.ledger.entries("gate.decision")}
+    decided = [
+        (it["gate"], it["verb"], it["person"], it["role"], it["reason"], it["counted"]) for it in told["decisions"]
+    ]
+    assert decided == [
+        ("data", "approve", "owner", "data-owner", "seen", True),  # given at run-0, and carried over
+        ("data", "approve", "owner", "data-owner", "seen", False),
+        ("evaluation", "approve", "product", "product-owner", "short, and worth it", True),
+        ("evaluation", "waive", "risk-officer", "risk", REASON, True),
+        ("release", "approve", "risk-officer", "risk", "seen", True),
+    ]
+    assert [it["run"] for it in told["decisions"]] == ["run-0", *["run-1"] * 4]
+    assert all(datetime.fromisoformat(it["time"]) == entries[it["entry"]].time for it in told["decisions"])
+    made = waived.ledger.entries("promotion.made")
+    assert datetime.fromisoformat(told["promoted_at"]) == made[1].time
+    listing.show("triage-2")
+    read = capsys.readouterr().out
+    for each in told["decisions"]:
+        aside = "" if each["counted"] else ", not among those that it was passed on"
+        when = f"{each['time'][:10]} {each['time'][11:19]} UTC (ledger entry {each['entry']}{aside})"
+        assert f"as {each['role']}, {when}: {each['reason']}" in read
+    listing.list_releases(as_json=True)
+    assert [datetime.fromisoformat(each["promoted_at"]) for each in documents(capsys)] == [it.time for it in made]
+    waived.roll_back()
+    listing.show("triage-1", as_json=True)
+    brought = documents(capsys)
+    back = waived.ledger.entries("promotion.made")[3].time
+    assert [datetime.fromisoformat(brought[name]) for name in ("first_promoted_at", "promoted_at")] == [
+        made[0].time,
+        back,
+    ]
+    listing.show("triage-1")
+    assert f"{made[0].time:%Y-%m-%d %H:%M:%S} UTC; brought back {back:%Y-%m-%d %H:%M:%S} UTC" in capsys.readouterr().out
+
+
 def test_people_read_the_same(waived: House, until: datetime, capsys: pytest.CaptureFixture[str]) -> None:
     line = (
         f"evaluation gate, check 'good enough': waived by risk-officer as risk, counts until {until:%Y-%m-%d %H:%M} UTC"

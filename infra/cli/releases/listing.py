@@ -29,17 +29,19 @@ def list_releases(as_json: shared.Json = False) -> None:
 
 
 def show(release: Label, as_json: shared.Json = False) -> None:
-    """Show one release: its digests, its gates, who decided, and which failed checks were waived.
+    """Show one release: its digests, who decided at its gates, when and why, and which failed checks were waived.
 
     Example: hallmark releases show support-triage-1
     """
     ledger, governed = in_force()
-    promoted = releases.get(ledger, governed, release)
-    relied = releases.waived(promoted, ledger, governed)
+    promoted, line = releases.find(ledger, governed, release)
+    relied = releases.waived_in(line, promoted, ledger, governed)
+    decided = releases.decisions(line, promoted, ledger, governed)
     if as_json:
-        shared.print_json(_document(promoted, relied))
+        told = [each.model_dump(mode="json") for each in decided]
+        shared.print_json(_document(promoted, relied) | {"decisions": told})
         return
-    console.print(promoted.describe())
+    console.print(promoted.describe(decided))
     for number, each in enumerate(relied):
         console.print(f"{'' if number else 'waivers':<15} {each.describe()}")
     if not relied:

@@ -9,6 +9,7 @@ import typer
 from infra.cli import shared
 from infra.cli.screen import busy
 from infra.cli.shared import console
+from tasks.audit import checked, signed_dossier
 from tasks.core.errors import InputError
 from tasks.registry.release import bundle
 from tasks.registry.release.report import EXIT, Verification
@@ -18,7 +19,10 @@ from tasks.trust import keys
 
 def verify(
     named: Annotated[
-        Path, typer.Argument(metavar="DIR", help="Folder of a release, or the name of one of this checkout.")
+        Path,
+        typer.Argument(
+            metavar="DIR", help="Folder of a release or dossier, or the name of a release of this checkout."
+        ),
     ],
     root: Annotated[
         str | None,
@@ -28,8 +32,9 @@ def verify(
     ] = None,
     as_json: shared.Json = False,
 ) -> None:
-    """Check a release from its folder alone: files, gates, decisions, provenance, signatures.
+    """Check a release, or the dossier of one, from its folder alone: files, gates, decisions, provenance, signatures.
 
+    Of a dossier also who signed it, and each entry of the ledger against its proof.
     With --root it needs nothing else, on any machine. Exit code 1: invalid, 3: incomplete, 2: no such folder or root.
 
     Example: hallmark releases verify support-triage-1 --root SHA256:dTMJHKLwDWSNEi81aap+xlRbD1nSaFXpP+b7HZkPkUE
@@ -37,7 +42,7 @@ def verify(
     folder = _folder(named)
     fingerprint = keys.checked_fingerprint(root) if root else None
     with busy(f"verifying {folder}", None if as_json else console):
-        verified = verification.verify_from_root(folder, fingerprint) if fingerprint else _own(folder)
+        verified = _from_root(folder, fingerprint) if fingerprint else _own(folder)
     if as_json:
         shared.print_json(verified.model_dump(mode="json"))
     else:
@@ -59,6 +64,12 @@ def _folder(named: Path) -> Path:
     )
 
 
+def _from_root(folder: Path, root: str) -> Verification:
+    if signed_dossier.is_dossier(folder):
+        return checked.verify_from_root(folder, root)
+    return verification.verify_from_root(folder, root)
+
+
 def _own(folder: Path) -> Verification:
     try:
         where = shared.root()
@@ -70,4 +81,7 @@ def _own(folder: Path) -> Verification:
     except ModuleNotFoundError as error:
         raise InputError(f"this installation has no keys of its own ({error}); say --root FINGERPRINT") from None
 
-    return releases.verify(folder, installed_governance(where, None))
+    governed = installed_governance(where, None)
+    if signed_dossier.is_dossier(folder):
+        return checked.verify(folder, governed)
+    return releases.verify(folder, governed)

@@ -8,14 +8,12 @@ from tasks.audit.record import Record
 from tasks.core.config import Frozen
 from tasks.core.errors import HallmarkError, InputError
 from tasks.ledger import glance, search
+from tasks.ledger.kinds import LOOK
 from tasks.ledger.search import Wanted
-from tasks.policy import in_force
 from tasks.policy.people import Person
 from tasks.registry.promote import releases
 from tasks.trust.validity import shown
 
-LOOKS = ("source.read", "vault.read", "person.sought")
-"""Kinds of entries that say who looked at data of people."""
 MOST = 20
 """Looks named one by one."""
 
@@ -39,6 +37,8 @@ class AuditPage(Frozen):
     """Newest first."""
     verdict: str
     """Of the release's folder; empty where it cannot be looked at."""
+    demo: bool
+    """Demo identities let the release through: no person decided."""
     standing: str
     """Which places it has now; or why nothing can be said."""
     questions: list[Question]
@@ -51,16 +51,20 @@ def audit(here: Here, person: Person, release: str = "") -> AuditPage:
     """About the champion where no release is named. Raises InputError for a release that is not here."""
     labels = releases.labels(here.ledger, here.governance)
     if not labels:
-        return AuditPage(release="", releases=[], verdict="", standing="", questions=[])
+        return AuditPage(release="", releases=[], verdict="", demo=False, standing="", questions=[])
     named = releases.get(here.ledger, here.governance, release or labels[0])
     try:
         gathered = record.gather(named, here.ledger, here.governance)
     except InputError as error:  # its folder is elsewhere, or damaged
-        return AuditPage(release=str(named.label), releases=labels, verdict="", standing=str(error), questions=[])
+        why = str(error)
+        return AuditPage(
+            release=str(named.label), releases=labels, verdict="", demo=named.demo, standing=why, questions=[]
+        )
     return AuditPage(
         release=str(named.label),
         releases=labels,
         verdict=gathered.verification.verdict,
+        demo=named.demo,
         standing=", ".join(named.aliases) or "in no place now",
         questions=[
             Question(id=id_, asks=asks, answer=_answered(answer, here, gathered))
@@ -86,8 +90,8 @@ def who_approved(here: Here, it: Record) -> Iterator[Line]:
             said = each.decision
             carried = said.run != it.release.run
             yield Line(
-                text=f"{gate} gate: {said.verb} by {it.name_of(said.person)} as {said.role}, "
-                f"{shown(each.entry.time)}: {said.reason}"
+                text=f"{gate} gate: {said.verb} by {it.name_of(said.person)}{', a demo identity,' * each.demo} as "
+                f"{said.role}, {shown(each.signed.time)}: {said.reason}"
                 + f" (given at run {said.run} with the same data and policy, and carried over)"
                 * carried,
                 href=f"/ledger/{each.entry.seq}",
@@ -108,16 +112,16 @@ def on_what(here: Here, it: Record) -> Iterator[Line]:
 
 
 def under_which_policy(here: Here, it: Record) -> Iterator[Line]:
-    digests = {evidence.policy_sha256 for evidence in it.contents.evidence.values()}
-    now = here.governance.policy_sha256
-    for digest in sorted(digests):
-        same = "which is in force now" if digest == now else "in place of which another is in force now"
-        yield Line(text=f"policy SHA-256 {digest[:12]}, {same}; risk tier {it.release.tier}", href="/policy")
-    chain = in_force.chain(here.state, here.ledger)
-    for place, adopted in enumerate(chain.adoptions):
-        if adopted.policy.digest() in digests:
-            yield Line(text=f"adoption {adopted.sequence} of {shown(chain.entries[place].time)}, signed by "
-                       f"{', '.join(chain.signed_by(place))}", href=f"/ledger/{chain.entries[place].seq}")  # fmt: skip
+    digest, adopted = it.policy_sha256, it.policies.at_promotion
+    same = "which is in force now" if digest == here.governance.policy_sha256 else "another is in force now"
+    yield Line(text=f"policy SHA-256 {digest[:12]}, {same}; risk tier {it.release.tier}", href="/policy")
+    if adopted is None:
+        yield Line(text="nobody had adopted it: it was proposed with the run")
+    else:
+        yield Line(text=f"in force at the promotion: {adopted.describe()}", href=f"/ledger/{adopted.entry.seq}")
+    for later in it.policies.later:
+        text = f"adopted after the promotion, so nothing here was judged under it: {later.describe()}"
+        yield Line(text=text, href=f"/ledger/{later.entry.seq}")
 
 
 def which_data(here: Here, it: Record) -> Iterator[Line]:
@@ -186,14 +190,14 @@ def is_the_log_whole(here: Here, it: Record) -> Iterator[Line]:
 
 
 def who_looked(here: Here, it: Record) -> Iterator[Line]:
-    looks = [entry for kind in LOOKS for entry in search.newest(here.ledger, Wanted(kind=kind), MOST).entries]
-    for entry in sorted(looks, key=lambda entry: entry.seq, reverse=True)[:MOST]:
+    looks = search.newest(here.ledger, Wanted(kind=LOOK), MOST)
+    for entry in looks.entries:
         yield Line(
             text=f"{shown(entry.time)}: {entry.kind} by {entry.body.get('person')}: {entry.body.get('reason')}",
             href=f"/ledger/{entry.seq}",
         )
-    if not looks:
-        yield Line(text="nobody has looked at a record of a source or into the vault", href="/ledger?kind=source.read")
+    nobody = "nobody has looked at a record of a source, into the vault, or for a person"
+    yield Line(text="every look in the ledger" if looks.entries else nobody, href=f"/ledger?kind={LOOK}")
 
 
 def what_is_not_covered(here: Here, it: Record) -> Iterator[Line]:

@@ -10,6 +10,7 @@ from tasks.policy.people import Person
 from tasks.registry.history import declared
 from tasks.registry.promote import emergency, orders
 from tasks.registry.promote import releases as promoted
+from tasks.registry.promote.decided import DecisionLine
 from tasks.registry.promote.orders import SignedOrder
 from tasks.registry.promote.releases import Release
 from tasks.registry.promote.waivers import Reliance
@@ -49,6 +50,8 @@ class Lineage(Frozen):
 class ReleasePage(Frozen):
     release: Release
     label: str
+    decisions: list[DecisionLine]
+    """Gate by gate, with reason, time and entry of the ledger."""
     waivers: list[Reliance]
     verified: Verification
     lineage: Lineage | None
@@ -71,6 +74,7 @@ def release(here: Here, person: Person, label: str) -> ReleasePage:
     return ReleasePage(
         release=known,
         label=str(known.label),
+        decisions=promoted.decisions(line, known, here.ledger, here.governance),
         waivers=promoted.waived_in(line, known, here.ledger, here.governance),
         verified=promoted.verify(Path(known.bundle), here.governance),
         lineage=_lineage(known),

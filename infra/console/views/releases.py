@@ -9,8 +9,9 @@ from tasks.policy.people import Person
 from tasks.registry.history import history
 from tasks.registry.history.history import Moment
 from tasks.registry.promote import releases as promoted
-from tasks.registry.release import promotions
-from tasks.registry.release.promotions import Promotions, Signed
+from tasks.registry.promote.releases import Release
+from tasks.registry.release import promotions, reigns
+from tasks.registry.release.promotions import Promotions
 
 PAGE = 15
 """Releases on one page: who let failed checks of one pass is looked up in the ledger, in 10 ms."""
@@ -73,10 +74,10 @@ def releases(here: Here, person: Person, before: datetime | None = None, most: M
     if before is not None and before.tzinfo is None:
         before = before.replace(tzinfo=UTC)
     lines = [promotions.read(here.ledger, here.governance, name) for name in promotions.names(here.ledger)]
-    listed = [(signed, line) for line in lines for signed in line.latest()]
-    listed.sort(key=lambda each: each[0].promotion.time, reverse=True)
-    wanted = [each for each in listed if before is None or each[0].promotion.time < before]
-    rows = [_row(here, line, signed) for signed, line in wanted[:most]]
+    listed = [(known, line) for line in lines for known in promoted.releases_of(line, here.governance)]
+    listed.sort(key=lambda each: each[0].promoted_at, reverse=True)
+    wanted = [each for each in listed if before is None or each[0].promoted_at < before]
+    rows = [_row(here, line, known) for known, line in wanted[:most]]
     champions = [reign for line in lines for reign in _reigns(line)]
     older = rows[-1].promoted if len(wanted) > most else None
     problems = [problem for line in lines for problem in line.problems][:MOST_PROBLEMS]
@@ -84,21 +85,18 @@ def releases(here: Here, person: Person, before: datetime | None = None, most: M
 
 
 def _reigns(line: Promotions) -> list[Reign]:
-    shown = line.valid[-REIGNS:]
-    ends = [*(signed.promotion.time for signed in shown[1:]), None][: len(shown)]
-    return [_reign(signed, until) for signed, until in zip(shown, ends, strict=True)]
+    return [_reign(each) for each in reigns.reigns(line)[-REIGNS:]]
 
 
-def _reign(signed: Signed, until: datetime | None) -> Reign:
-    it = signed.promotion
+def _reign(each: reigns.Reign) -> Reign:
+    it, entry = each.signed.promotion, each.signed.entry
     return Reign(
-        model=it.name, release=it.label, since=it.time, until=until, by=it.action,
-        entry=signed.entry.seq if signed.entry else 0, reason=it.reason,
+        model=it.name, release=it.label, since=each.since, until=each.until, by=it.action,
+        entry=entry.seq if entry else 0, reason=it.reason,
     )  # fmt: skip
 
 
-def _row(here: Here, line: Promotions, signed: Signed) -> ReleaseRow:
-    (release,) = promoted.chosen(line, [signed], here.governance)
+def _row(here: Here, line: Promotions, release: Release) -> ReleaseRow:
     relied = promoted.waived_in(line, release, here.ledger, here.governance)
     return ReleaseRow(
         release=str(release.label),

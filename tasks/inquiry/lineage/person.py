@@ -20,9 +20,6 @@ from tasks.sources import vault_keys
 from tasks.sources.protection import IDENTIFYING
 from tasks.stages.data.protect.tokens import token
 
-SOUGHT = "person.sought"
-"""In the ledger; its subject is `person`, since a token for each class of values stands for the one who was sought."""
-
 
 @dataclass(frozen=True)
 class Sought:
@@ -46,7 +43,7 @@ def find(state: Path, value: str, access: Access, reason: str, ledger: Ledger) -
     closed = _closed(list(known.values()), access)
     if known and not any(access.sees(source) for dataset in known.values() for source in dataset.sources):
         raise Refused(f"{access.person.id} may look at records of no source here: {'; '.join(closed)}")
-    looks.record(ledger, SOUGHT, "person", access.person.id, reason, {"tokens": tokens})
+    looks.record(ledger, looks.SOUGHT, "person", access.person.id, reason, {"tokens": tokens})
     members = ask.of_subjects(state, tokens)
     shown = [member for member in members if access.sees(_source(known[member.dataset], member.source_id))]
     return Sought(shown, closed)

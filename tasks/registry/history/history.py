@@ -1,24 +1,19 @@
-"""What was in production at a moment of the past, and who had decided it: from the signed statements in the ledger.
-
-A statement counts from the later of two times, its own, which is signed, and its entry's; and never before the one that
-it follows. A time moved back in the database, or by a clock, so moves nothing.
-"""
+"""What was in production at a moment of the past, and who had decided it: from the signed statements in the ledger."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from typing import Any
 
 from tasks.core.config import Frozen
 from tasks.core.errors import InputError, Refused
 from tasks.core.moments import in_utc
-from tasks.gates import cases, signed_decision
 from tasks.ledger.ledger import Ledger
 from tasks.policy.governance import Governance
-from tasks.registry.promote import waivers
+from tasks.registry.promote import decided, waivers
 from tasks.registry.promote.waivers import Reliance
 from tasks.registry.release import promotions
 from tasks.registry.release.promotions import Promotion, Promotions, Signed
+from tasks.registry.release.reigns import Reign, reigns
 from tasks.trust import dsse
 from tasks.trust.gate_statement import GateName
 
@@ -86,15 +81,6 @@ class Moment(Frozen):
     models: list[Standing]
 
 
-@dataclass(frozen=True)
-class Reign:
-    """A statement and the time in which it was the newest."""
-
-    signed: Signed
-    since: datetime
-    until: datetime | None
-
-
 def moment(text: str, now: datetime) -> datetime:
     """The time that somebody means: UTC where they name no zone; of a date its end, of today's date now.
 
@@ -121,16 +107,6 @@ def at(asked: str, ledger: Ledger, governance: Governance) -> Moment:
         if line.valid:
             models.append(_standing(name, line, when, ledger, governance))
     return Moment(asked=asked, at=when, environment=governance.policy.environment, models=models)
-
-
-def reigns(line: Promotions) -> list[Reign]:
-    """Every statement with the time in which it counted, oldest first."""
-    begins: list[datetime] = []
-    for signed in line.valid:
-        written = [signed.entry.time] if signed.entry else []
-        begins.append(max([signed.promotion.time, *written, *begins[-1:]]))
-    ends: list[datetime | None] = [*begins[1:], None]
-    return [Reign(signed, begins[i], ends[i]) for i, signed in enumerate(line.valid)]
 
 
 def _standing(name: str, line: Promotions, when: datetime, ledger: Ledger, governance: Governance) -> Standing:
@@ -197,24 +173,14 @@ def _as(order: dict[str, Any]) -> str:
 
 def approvals(promotion: Promotion, ledger: Ledger, governance: Governance) -> Iterator[Approval]:
     """Who the statement says approved, gate by gate, each with the entry of the signed approval."""
-    for gate in promotion.gates:
-        entries = _signed_at(gate, promotion.run, ledger, governance)
+    for gate, every in decided.of(promotion, ledger, governance).items():
+        entries = {
+            f"{it.decision.person} as {it.decision.role}": it.entry.seq
+            for it in every
+            if it.counted and it.decision.verb == "approve"
+        }
         for who in promotion.approved_by.get(gate, []):
             yield Approval(gate=gate, who=who, entry=entries.get(who))
-
-
-def _signed_at(gate: GateName, run: str, ledger: Ledger, governance: Governance) -> dict[str, int]:
-    """By `PERSON as ROLE`, the last approval of what the run put to the gate; those that do not verify left out."""
-    last_approved: dict[str, int] = {}
-    for case in cases.read(ledger, run, gate):
-        for entry in ledger.entries(signed_decision.KIND, case.evidence.subject.sha256):
-            try:
-                decision = signed_decision.read(entry, governance).decision
-            except Refused:
-                continue
-            if (decision.gate, decision.verb) == (gate, "approve"):
-                last_approved[f"{decision.person} as {decision.role}"] = entry.seq
-    return last_approved
 
 
 def _meant(text: str, now: datetime) -> datetime:

@@ -7,6 +7,7 @@ promotion.py  promote, and finish or undo what a crash left
 assembly.py   building a bundle: aside first, then renamed
 intents.py    what a promotion writes down before it starts
 bases.py      the base models that releases are adapters of, kept
+decided.py    the decisions behind a release, with reason, time and entry
 waivers.py    what a release was let through on, and what of that has expired
 champion.py   the release in production, as runs compare with it
 recovery.py   what a crash left of a promotion, finished or undone

@@ -1,6 +1,6 @@
 """What was promoted: releases as the signed statements in the ledger tell of them."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -10,14 +10,17 @@ from pydantic import computed_field
 from tasks.consent import consent
 from tasks.core.config import Frozen
 from tasks.core.errors import InputError, Refused
+from tasks.core.graph import in_order
 from tasks.core.params.values import Sha256
 from tasks.core.payload import manifest
 from tasks.ledger.ledger import Ledger
 from tasks.policy.governance import Governance
-from tasks.registry.promote import waivers
+from tasks.registry.promote import decided, waivers
+from tasks.registry.promote.decided import DecisionLine
 from tasks.registry.promote.waivers import Reliance
 from tasks.registry.release import bundle, promotions
 from tasks.registry.release.promotions import Promotions, Signed
+from tasks.registry.release.reigns import Reign, reigns
 from tasks.registry.release.report import Verification
 from tasks.registry.verify import verification
 from tasks.trust.gate_statement import GateName
@@ -41,7 +44,9 @@ class Release(Frozen):
     sequence: int
     """Of the newest promotion statement that names it."""
     promoted_at: datetime
-    """The ledger's time of that statement."""
+    """From when that statement counts (release/reigns.py)."""
+    first_promoted_at: datetime
+    """From when its first statement counts; earlier where a rollback brought it back."""
     tier: str
     demo: bool
     """Demo identities let it through."""
@@ -59,22 +64,33 @@ class Release(Frozen):
     def label(self) -> str:
         return f"{self.name}-{self.version}"
 
-    def describe(self) -> str:
-        """The release for people, some lines of text."""
+    @property
+    def promoted(self) -> str:
+        """When it was promoted, and when it was brought back, in words."""
+        back = f"; brought back {_utc(self.promoted_at)}" if self.promoted_at > self.first_promoted_at else ""
+        return f"{_utc(self.first_promoted_at)}{back}, statement {self.sequence}"
+
+    def describe(self, decided: Sequence[DecisionLine]) -> str:
+        """The release for people, some lines of text; `decided`: its decisions."""
         lines = {
             "release": f"{self.name}-{self.version}{' (demonstration only)' if self.demo else ''}",
             "aliases": ", ".join(self.aliases) or "none",
-            "promoted": f"{self.promoted_at:%Y-%m-%d %H:%M:%S} UTC, statement {self.sequence}",
+            "promoted": self.promoted,
             "reason": self.reason,
             "risk tier": self.tier,
             "run": f"{self.run}, asked for by {self.requested_by}",
             "commit": self.commit,
-            **{f"{gate} gate": ", ".join(people) or "its checks" for gate, people in self.approved_by.items()},
+            **{f"{gate} gate": self._decided_at(gate, decided) for gate in in_order(self.approved_by)},
             "digest": self.sha256,
             "payload": self.payload_sha256,
             "bundle": self.bundle,
         }
         return "\n".join(f"{name:<15} {value}" for name, value in lines.items() if value)
+
+    def _decided_at(self, gate: GateName, decided: Sequence[DecisionLine]) -> str:
+        own = [each.describe() for each in decided if each.gate == gate]
+        lost = f"{', '.join(self.approved_by[gate])}; the ledger has no such decision any more"
+        return f"\n{'':<15} ".join(own) or (lost if self.approved_by[gate] else "its checks alone")
 
 
 def list_releases(ledger: Ledger, governance: Governance, name: str | None = None) -> list[Release]:
@@ -92,9 +108,10 @@ def releases_of(line: Promotions, governance: Governance) -> list[Release]:
 
 def chosen(line: Promotions, newest: Iterable[Signed], governance: Governance) -> list[Release]:
     """Those of a model's releases of which the newest statements are given."""
-    first = {signed.promotion.version: signed for signed in reversed(line.valid)}
+    every = {reign.signed.sha256: reign for reign in reigns(line)}
+    first = {reign.signed.promotion.version: reign for reign in reversed(every.values())}
     holders, state = _holders(line), governance.state.resolve()
-    return [_release(signed, first[signed.promotion.version], holders, state) for signed in newest]
+    return [_release(every[each.sha256], first[each.promotion.version], holders, state) for each in newest]
 
 
 def labels(ledger: Ledger, governance: Governance) -> list[str]:
@@ -128,8 +145,17 @@ def waived(release: Release, ledger: Ledger, governance: Governance) -> list[Rel
 
 def waived_in(line: Promotions, release: Release, ledger: Ledger, governance: Governance) -> list[Reliance]:
     """The same, of one of a model's promotions."""
-    signed = next(signed for signed in line.valid if signed.promotion.version == release.version)
-    return waivers.relied_on(ledger, governance, signed)
+    return waivers.relied_on(ledger, governance, _first(line, release))
+
+
+def decisions(line: Promotions, release: Release, ledger: Ledger, governance: Governance) -> list[DecisionLine]:
+    """Every decision on what its run put to its gates, gate by gate. `line`: the promotions of its model."""
+    return decided.lines(_first(line, release).promotion, ledger, governance)
+
+
+def _first(line: Promotions, release: Release) -> Signed:
+    """The statement that first promoted a release."""
+    return next(signed for signed in line.valid if signed.promotion.version == release.version)
 
 
 def dataset(release: Release) -> str:
@@ -195,9 +221,9 @@ def problems(ledger: Ledger, governance: Governance, names: Iterable[str] | None
     return texts
 
 
-def _release(signed: Signed, first: Signed, holders: dict[str, int | None], state: Path) -> Release:
+def _release(newest: Reign, first: Reign, holders: dict[str, int | None], state: Path) -> Release:
     """`state` without links: the path of a thousand folders takes its time."""
-    promotion = signed.promotion
+    signed, promotion = newest.signed, newest.signed.promotion
     return Release(
         name=promotion.name,
         version=promotion.version,
@@ -206,16 +232,21 @@ def _release(signed: Signed, first: Signed, holders: dict[str, int | None], stat
         sha256=signed.release_sha256,
         payload_sha256=promotion.payload_sha256,
         sequence=promotion.sequence,
-        promoted_at=promotion.time,
+        promoted_at=newest.since,
+        first_promoted_at=first.since,
         tier=promotion.tier,
         demo=promotion.demo,
         run=promotion.run,
         commit=promotion.commit,
-        requested_by=first.promotion.requested_by,
+        requested_by=first.signed.promotion.requested_by,
         approved_by=promotion.approved_by,
         reason=promotion.reason,
         candidate_inputs=promotion.candidate_inputs,
     )
+
+
+def _utc(time: datetime) -> str:
+    return f"{time:%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _holders(line: Promotions) -> dict[str, int | None]:

@@ -34,6 +34,10 @@ class Verification(Frozen):
     """Digest of the release; empty where there is no valid statement."""
     root: str
     """Fingerprint of the key that all trust was taken from."""
+    demo: bool = False
+    """Demo identities let the release through, so no person decided."""
+    of: Literal["release", "dossier"] = "release"
+    """What was checked. A dossier's checks end with those of its release."""
     checks: list[Check]
     unchecked: list[str]
     """What a folder alone cannot show, in words."""
@@ -68,9 +72,12 @@ class Verification(Frozen):
         yield self.conclusion()
 
     def conclusion(self) -> str:
+        """The verdict in one line, which never calls a demonstration valid without saying that it is one."""
+        what = f"{'the dossier of ' * (self.of == 'dossier')}{self.release}"
+        demo = "demonstration only, no person decided" * self.demo
         if self.verdict == "valid":
-            return f"valid: {self.release}, digest {self.sha256}"
+            return f"valid{f' ({demo})' * self.demo}: {what}, digest {self.sha256}"
         if self.verdict == "incomplete":
             missing = "; ".join(check.text for check in self.checks if check.state == "missing")
-            return f"INCOMPLETE: nothing is wrong with {self.release}, but {missing}"
+            return f"INCOMPLETE{f' ({demo})' * self.demo}: nothing is wrong with {what}, but {missing}"
         return "NOT valid; whatever stands behind what failed was not looked at"

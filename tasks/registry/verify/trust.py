@@ -71,10 +71,13 @@ def _worker(governance: Governance) -> tuple[Key, ...]:
         return ()
 
 
-def from_root(folder: Path, root: str) -> Trust:
-    """What the adoptions in a release say, if they follow from the root key. Raises Refused where they don't."""
-    place = folder / bundle.GOVERNANCE
-    names = [f"{bundle.GOVERNANCE}/{name}" for name in contents.names(place)] if place.is_dir() else []
+def from_root(folder: Path, root: str, below: str = bundle.GOVERNANCE) -> Trust:
+    """What the adoptions in a folder say, if they follow from the root key; `below` which of its folders holds them.
+
+    Raises Refused where they don't.
+    """
+    place = folder / below
+    names = [f"{below}/{name}" for name in contents.names(place)] if place.is_dir() else []
     if not names:
         raise Refused(UNADOPTED)
     chain: list[dict[str, Any]] = []

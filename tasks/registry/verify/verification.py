@@ -20,6 +20,8 @@ from tasks.registry.verify.trust import Trust
 from tasks.stages.package.package import SAFE
 from tasks.trust import dsse
 
+FAULTS = (HallmarkError, OSError, ValueError, RecursionError)
+"""What a check raises that does not hold."""
 BESIDE = (".md", ".html", ".yaml", *SAFE)
 """Endings of files of the payload beside the model."""
 UNCHECKED = [
@@ -38,9 +40,14 @@ def verify_from_root(folder: Path, root: str) -> Verification:
     """Check the release in `folder` against the fingerprint of the root key, received by another way."""
     try:
         trusted = trust.from_root(folder, root)
-    except (HallmarkError, OSError, ValueError, RecursionError) as error:
-        against = Check(about="root of trust", state="no", text=_in_words(error))
+    except FAULTS as error:
+        against = Check(about="root of trust", state="no", text=in_words(error))
         return Verification(release="", sha256="", root=root, checks=[against], unchecked=UNCHECKED)
+    return _verify(folder, trusted)[0]
+
+
+def verify_under(folder: Path, trusted: Trust) -> Verification:
+    """Check the release in `folder` against keys that somebody has found to count."""
     return _verify(folder, trusted)[0]
 
 
@@ -70,11 +77,13 @@ def _verify(folder: Path, trusted: Trust, whole: bool = False) -> tuple[Verifica
         checks.append(_promoted(signed))
         for check in _steps(folder, data, signed, trusted, whole):
             checks.append(check)
-    except (HallmarkError, OSError, ValueError, RecursionError) as error:
-        checks.append(Check(about="", state="no", text=_in_words(error)))
+    except FAULTS as error:
+        checks.append(Check(about="", state="no", text=in_words(error)))
     label, sha256 = (signed.promotion.label, signed.release_sha256) if signed else ("", "")
     unchecked = [*(_before(signed.promotion) if signed else ()), *UNCHECKED]
-    return Verification(release=label, sha256=sha256, root=trusted.root, checks=checks, unchecked=unchecked), signed
+    demo = signed is not None and signed.promotion.demo
+    found = Verification(release=label, sha256=sha256, root=trusted.root, demo=demo, checks=checks, unchecked=unchecked)
+    return found, signed
 
 
 def _before(promotion: Promotion) -> Iterator[str]:
@@ -86,7 +95,8 @@ def _before(promotion: Promotion) -> Iterator[str]:
         yield declared.UNCHECKED
 
 
-def _in_words(error: Exception) -> str:
+def in_words(error: Exception) -> str:
+    """What is wrong, for the check that it ended."""
     return f"a file does not hold what its name says ({why(error)})" if isinstance(error, ValueError) else why(error)
 
 

@@ -1,0 +1,145 @@
+"""A dossier checked from its folder and the root key's fingerprint: no network, database or project.
+
+First the adoptions, which say whose keys count. Then the signature, which lists every file by digest; only where all
+agree is anything else parsed: each entry of the ledger against its proof, each claim against its files, the release.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from tasks.audit import signed_dossier
+from tasks.audit.dossier import Artifact, Dossier
+from tasks.audit.entries import is_about, parse_proof
+from tasks.audit.shelf import GOVERNANCE, LEDGER, RELEASE
+from tasks.audit.signed_dossier import NAME, DossierSignature
+from tasks.core.errors import Refused
+from tasks.core.files import json_of_others
+from tasks.ledger import proof as ledger_proof
+from tasks.ledger.ledger import Entry
+from tasks.policy.governance import Governance
+from tasks.policy.read_signed import Signed
+from tasks.registry.release import contents
+from tasks.registry.release.contents import Contents, shown
+from tasks.registry.release.report import Check, Verification
+from tasks.registry.verify import trust, verification
+from tasks.registry.verify.trust import Trust
+
+DOCUMENT = "dossier.json"
+PROOF = ".proof.json"
+UNSIGNED = "nobody signed this dossier: its story may be anybody's; the release in it was checked by itself"
+
+
+def verify(folder: Path, governance: Governance) -> Verification:
+    """Check the dossier in `folder` against the keys of the project that wrote it."""
+    if not (folder / NAME).is_file():
+        return _unsigned(verification.verify(folder / RELEASE, governance))
+    return _verify(folder, trust.own(governance))
+
+
+def verify_from_root(folder: Path, root: str) -> Verification:
+    """Check the dossier in `folder` against the fingerprint of the root key, received by another way."""
+    if not (folder / NAME).is_file():
+        return _unsigned(verification.verify_from_root(folder / RELEASE, root))
+    try:
+        trusted = trust.from_root(folder, root, GOVERNANCE)
+    except verification.FAULTS as error:
+        against = Check(about="root of trust", state="no", text=verification.in_words(error))
+        return _found([against], root)
+    return _verify(folder, trusted)
+
+
+def _unsigned(release: Verification) -> Verification:
+    check = Check(about="dossier", state="missing", text=UNSIGNED)
+    return release.model_copy(update={"of": "dossier", "checks": [check, *release.checks]})
+
+
+def _verify(folder: Path, trusted: Trust) -> Verification:
+    checks, release = [trusted.check], None
+    try:
+        signed = signed_dossier.read(contents.read_one(folder, NAME), trusted)
+        checks.append(_ok("dossier", _signed_by(signed)))
+        files = _files(folder, signed)
+        checks.append(_ok("dossier", f"all {len(signed.subjects)} files are those that were signed, no other is there"))
+        checks += _told(files, signed)
+        checks += _entries(files, trusted)
+        release = verification.verify_under(folder / RELEASE, trusted)
+        checks += release.checks[1:]  # the root of trust stands first already
+        if release.verdict != "invalid":
+            checks.append(_ok("dossier", _about(signed.said, release)))
+        files.require_unchanged()
+    except verification.FAULTS as error:
+        checks.append(Check(about="dossier", state="no", text=verification.in_words(error)))
+    return _found(checks, trusted.root, release)
+
+
+def _found(checks: list[Check], root: str, release: Verification | None = None) -> Verification:
+    known = release or Verification(release="", sha256="", root=root, checks=[], unchecked=verification.UNCHECKED)
+    return known.model_copy(update={"of": "dossier", "checks": checks})
+
+
+def _signed_by(signed: Signed[DossierSignature]) -> str:
+    said = signed.said
+    when = f"ledger entry {said.last_entry}, {said.time:%Y-%m-%d %H:%M} UTC"
+    return f"the dossier of {said.release} as of {when}, is signed by the ledger's key {signed.keyid}"
+
+
+def _files(folder: Path, signed: Signed[DossierSignature]) -> Contents:
+    """All files of the dossier, if they are those that were signed; those that are parsed here with their bytes."""
+    wanted = signed.subjects
+    contents.require_plain(wanted)
+    there = set(contents.names(folder)) - {NAME}
+    for what, names in (("missing", wanted.keys() - there), ("not signed", there - wanted.keys())):
+        if names:
+            raise Refused(f"{what}: {shown(names)}")
+    parsed = [name for name in wanted if name == DOCUMENT or name.startswith(f"{LEDGER}/")]
+    files = contents.read(folder, [*wanted, NAME], parsed)
+    if changed := [name for name in wanted if files.digests[name] != wanted[name]]:
+        raise Refused(f"changed: {shown(changed)}")
+    return files
+
+
+def _told(files: Contents, signed: Signed[DossierSignature]) -> Iterator[Check]:
+    """The story is about that release, and every claim in it rests on files that are here."""
+    story, said = Dossier.read_bytes(files.bytes(DOCUMENT)), signed.said
+    if (story.release, story.release_sha256, story.demo) != (said.release, said.release_sha256, said.demo):
+        raise Refused(f"{DOCUMENT} is about another release than the signature, or calls it another's decision")
+    claims = [claim for chapter in story.chapters for claim in chapter.claims]
+    for claim in claims:
+        if any(not _is_here(artifact, signed.subjects) for artifact in claim.artifacts):
+            raise Refused(f"claim {claim.number} of {DOCUMENT} rests on a file that is not here")
+    yield _ok("dossier", f"each of {len(claims)} claims rests on files that are here, by digest")
+
+
+def _is_here(artifact: Artifact, files: dict[str, str]) -> bool:
+    return files.get(artifact.path) == artifact.sha256 and (artifact.proof is None or artifact.proof in files)
+
+
+def _entries(files: Contents, trusted: Trust) -> Iterator[Check]:
+    """Each entry of the ledger is the very one that its proof leads to a signed head."""
+    names = [name for name in files.below(LEDGER) if not name.endswith(PROOF)]
+    bare = []
+    for name in names:
+        entry = Entry.model_validate(json_of_others(files.bytes(name), ledger_proof.PIECES))
+        where = f"{name.removesuffix('.json')}{PROOF}"
+        if where not in files.digests:
+            bare.append(str(entry.seq))
+            continue
+        proof = parse_proof(files.bytes(where))
+        ledger_proof.check(proof, trusted.ledger)
+        if not is_about(proof, entry):
+            raise Refused(f"{name} is not the entry that its proof is about")
+    proven = len(names) - len(bare)
+    yield _ok("ledger entries", f"{proven} of {len(names)} are what their proofs lead to a signed head")
+    if bare:
+        text = f"no proof that a signed head covers entries {', '.join(bare)}"
+        yield Check(about="ledger entries", state="missing", text=text)
+
+
+def _about(said: DossierSignature, release: Verification) -> str:
+    if (said.release, said.release_sha256, said.demo) != (release.release, release.sha256, release.demo):
+        raise Refused("the release in the dossier is another than the one that was signed for")
+    return f"its story is about this release{', which demo identities let through' * said.demo}"
+
+
+def _ok(about: str, text: str) -> Check:
+    return Check(about=about, state="ok", text=text)

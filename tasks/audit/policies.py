@@ -1,0 +1,51 @@
+"""The policy that a release was let through under, and what was adopted after its promotion."""
+
+from dataclasses import dataclass
+
+from tasks.core.errors import InputError
+from tasks.ledger.ledger import Entry, Ledger
+from tasks.policy import in_force
+from tasks.policy.adoption import Adoption
+from tasks.policy.governance import Governance
+from tasks.registry.history.declared import Declared
+from tasks.registry.release import bundle
+from tasks.trust.validity import shown
+
+
+@dataclass(frozen=True)
+class Adopted:
+    """An adoption of policy and people, with its entry in the ledger."""
+
+    adoption: Adoption
+    entry: Entry
+    signed_by: list[str]
+
+    def describe(self) -> str:
+        """In words which it is, since when it counts and who signed it."""
+        by = ", ".join(self.signed_by)
+        return f"adoption {self.adoption.sequence} of {shown(self.entry.time)}, signed by {by}"
+
+
+@dataclass(frozen=True)
+class Policies:
+    at_promotion: Adopted | None
+    """What was in force when the release was promoted; None for a release that was made under proposed files."""
+    later: list[Adopted]
+    """What was adopted since, oldest first: nothing of the release was judged under it."""
+
+
+def read(contents: Declared, ledger: Ledger, governance: Governance) -> Policies:
+    """Return the adoptions of this installation, parted where the release was promoted.
+
+    A release holds the adoptions up to its promotion, and its verification compares them with those of the ledger.
+    """
+    held = len(list((contents.folder / bundle.GOVERNANCE).glob("*.json")))
+    try:
+        chain = in_force.chain(governance.state, ledger)
+    except InputError:  # no root key: under proposed files nothing is adopted
+        return Policies(None, [])
+    every = [
+        Adopted(adoption, entry, chain.signed_by(place))
+        for place, (adoption, entry) in enumerate(zip(chain.adoptions, chain.entries, strict=True))
+    ]
+    return Policies(every[held - 1], every[held:]) if 0 < held <= len(every) else Policies(None, every)
