@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
+from tasks.core.errors import InputError
 from tasks.core.params.params import load
 from tasks.declarations import signing
 from tasks.declarations.signed_declaration import of_card
@@ -19,6 +20,7 @@ from tasks.occasions.events import Place
 from tasks.policy.adopting import ADOPTED
 from tests.registry.conftest import copied
 from tests.registry.house import PARAMS, House
+from tests.tiny_project import git
 
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 
@@ -31,10 +33,18 @@ def happened(house: House, since: datetime = LONG_AGO, **trigger: Any) -> list[t
 
 
 def params(house: House) -> Path:
+    """A params file that the checkout's HEAD holds."""
     path = house.root / "params.yaml"
     with path.open("w") as file:
         YAML().dump(PARAMS, file)
+    git(house.root, "init", "-q")
+    commit(house)
     return path
+
+
+def commit(house: House) -> None:
+    git(house.root, "add", "params.yaml")
+    git(house.root, "commit", "-qm", "change")
 
 
 def test_an_adoption_is_answered_once_and_a_forged_one_never(house: House) -> None:
@@ -74,6 +84,8 @@ def test_a_card_that_is_adopted_anew_is_answered(house: House) -> None:
     assert reason == "trigger t: the use-case card/triage was adopted anew"
     path.write_text(path.read_text().replace("agents", "everybody"))
     adopt()
+    assert happened(house, before, on="card_changed") == [], "a run of HEAD would still have the card of before"
+    commit(house)
     ((second, _),) = happened(house, before, on="card_changed")
     assert first != second
     assert happened(house, house.ledger.now(), on="card_changed") == []
@@ -98,8 +110,9 @@ def test_a_waiver_is_answered_some_days_before_it_ends(waived: House) -> None:
 
 @pytest.mark.parametrize("on", ["card_changed", "waiver_expiring"])
 def test_a_params_file_that_is_gone_is_told(house: House, on: str) -> None:
+    params(house)
     look: Callable[[], object] = lambda: happened(house, on=on, params="gone.yaml")  # noqa: E731
-    with pytest.raises(Exception, match=r"gone\.yaml: no such file"):
+    with pytest.raises(InputError, match=r"gone\.yaml: no such file"):
         look()
 
 
