@@ -11,7 +11,7 @@ from infra.doctor import installed, looks, places
 from tests import in_process
 from tests.checkouts import Checkouts
 from tests.editing import edit
-from tests.tiny_project import hallmark
+from tests.tiny_project import commit, hallmark
 
 
 @pytest.fixture(scope="module")
@@ -75,6 +75,12 @@ def _append(name: str, more: str) -> Callable[[Path], None]:
     return change
 
 
+def _without_source(project: Path) -> None:
+    """A run reads the committed file while there is one."""
+    (project / "examples" / "messages.csv").unlink()
+    commit(project, "Without the messages")
+
+
 def _dangling(project: Path) -> None:
     gate = project / ".hallmark" / "keys" / "gate"
     gate.unlink()
@@ -130,7 +136,7 @@ WRONG_FILES: dict[str, tuple[Callable[[Path], object], str, str]] = {
         "packages",
         "in place of ==1.0",
     ),
-    "a source that is away": (lambda p: (p / "examples" / "messages.csv").unlink(), "runs", "correct its location"),
+    "a source that is away": (_without_source, "runs", "correct its location"),
     "a ledger that is lost": (lambda p: _lose_ledger(p, keep=b""), "governance", "restore BACKUP"),
     "a ledger that is empty": (lambda p: _lose_ledger(p), "governance", "speaks of"),
     "a ledger that is no database": (lambda p: _lose_ledger(p, b"text" * 9999), "databases", "is damaged"),

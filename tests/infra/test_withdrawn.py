@@ -63,7 +63,7 @@ def test_a_former_owner_who_gives_it_again_is_told_that_it_stays_withdrawn(proje
 def test_a_withdrawn_source_that_sources_yaml_names_no_longer_is_told(project: Path, owned_by: Path) -> None:
     act(project, "data-owner")
     state = project / ".hallmark"
-    counts = {"rows": 3, "records": 3}
+    counts = {"rows": 3, "records": 3, "quarantined": {}}
     result = Layout(state / "runs" / "old").stage("ingest") / "result.json"
     write_json(result, {"sources": [{"id": "messages", "counts": counts}]})
     journal.write(state, Journal(run="old", requested_by="ml-engineer", status="failed"))

@@ -207,12 +207,12 @@ def test_a_stage_is_asked_once_however_many_ask(tmp_path: Path) -> None:
     supervisor = subprocess.Popen([sys.executable, "-c", UNBOXED, str(starter.pid), *command])
     wait_until(told.exists, "the stage to start", process=supervisor)
     threads = psutil.Process(supervisor.pid).num_threads
-    wait_until(lambda: threads() == 4, "the supervisor to watch", process=supervisor, saw=threads)
+    wait_until(lambda: threads() == 5, "the supervisor to watch", process=supervisor, saw=threads)
     for _ in range(2):
         os.kill(supervisor.pid, signal.SIGTERM)
     starter.kill()
     starter.wait()
-    wait_until(lambda: threads() == 3, "the supervisor to miss who wants it", process=supervisor, saw=threads)
+    wait_until(lambda: threads() == 4, "the supervisor to miss who wants it", process=supervisor, saw=threads)
     (tmp_path / "told.enough").touch()
     assert supervisor.wait(timeout=patience(60)) == 128 + signal.SIGTERM
     assert (tmp_path / "told.asked").read_text() == "1"
