@@ -1,7 +1,8 @@
 """A record or a row as its source had it: behind a finding, for somebody who may look, with a reason, on the ledger.
 
-Of a record the texts that `ingest` kept are shown, with what the vault has in place of their tokens. Of a row that
-never became one nothing was kept, so it is read from the source again.
+Of a record the texts that `ingest` kept are shown, with what the vault has in place of their tokens. A row that never
+became one is read from the source again, and so is every row of an experiment: its code, which nobody has looked at,
+could put a token of somebody else into a text.
 """
 
 import re
@@ -24,6 +25,7 @@ from tasks.stages.data.protect.tokens import IN_TEXT
 from tasks.stages.data.readers.rows import Row
 
 NUMBER = re.compile("[1-9][0-9]{0,17}", re.ASCII)
+RECORD_ID = re.compile("[0-9a-f]{32}")
 
 
 class Shown(Frozen):
@@ -58,7 +60,9 @@ def show(layout: Layout, wanted: str, access: Access, reason: str, ledger: Ledge
     place = _by_row(layout, wanted) if ":" in wanted else _by_id(layout, wanted)
     resolved = _source(layout, place.source_id)
     access.to(layout).check(resolved.source)
-    if place.record_id is None:
+    if place.record_id is not None and not RECORD_ID.fullmatch(place.record_id):  # it would stand in the ledger
+        raise Refused(f"files of run {layout.root.name} name a record by what is no id; nothing is shown")
+    if place.record_id is None or layout.is_apart:
         return _row(layout, place, resolved, access.person.id, reason, ledger)
     return _record(layout, place, access.person.id, reason, ledger)
 

@@ -24,6 +24,8 @@ TYPE: Final = "urn:hallmark:ledger-entry:v1"
 _TYPE = f',"type":"{TYPE}"}}'
 _SPELLED = re.compile(r"\d{4}-\d\d-\d\dT([01]\d|2[0-3]):\d\d:\d\d\.\d{6}Z", re.ASCII).fullmatch
 """What `spell_time` makes of a time; to spell each anew and compare takes twice as long."""
+MOST = 16 * 2**20
+"""Bytes of a leaf: who reads an export takes no longer line for an entry."""
 _json = json.JSONDecoder().decode
 _PIECES = 20
 """Of the JSON of a leaf, which has six columns."""
@@ -51,6 +53,12 @@ class Row(NamedTuple):
 
     def leaf_hash(self) -> bytes:
         return merkle.leaf_hash(self.leaf())
+
+
+def require_fits(row: Row) -> None:
+    """Raises Refused for an entry that no export could be read with: it would stand in the ledger for ever."""
+    if (size := len(row.leaf())) > MOST:
+        raise Refused(f"an entry of {size:,} bytes was to be recorded, and may have {MOST:,}; nothing was recorded")
 
 
 class Kept(NamedTuple):

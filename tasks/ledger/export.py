@@ -40,8 +40,6 @@ from tasks.trust.validity import Key
 # thirty times its length in memory.
 HEADER_MOST = 2**20
 """Bytes of the header's line, and of a head's."""
-ENTRY_MOST = 16 * 2**20
-"""Bytes of an entry's line."""
 ATTACHED_MOST = 2 * attached.MOST + 64
 """Bytes of the line of what is attached: JSON itself, of which spelling it as JSON makes at most twice as much."""
 _ATTACHED = f'{{"{NAMED}":'.encode()
@@ -194,7 +192,7 @@ def _rows(file: IO[bytes]) -> Iterator[Kept]:
                 kept: Kept | None = Kept(row, document.encode())
                 row = None
             else:
-                kept, row = Kept(row, None) if row else None, ledger_entry.of_leaf(_at_most(line, ENTRY_MOST))
+                kept, row = Kept(row, None) if row else None, ledger_entry.of_leaf(_at_most(line, ledger_entry.MOST))
                 same = row.leaf() + b"\n" == line
         except (Refused, ValueError, TypeError, AttributeError, RecursionError) as error:
             raise Refused(f"line {number} of the file's entries cannot be read ({error})") from None

@@ -159,6 +159,7 @@ class Ledger:
                     f"{before.size}; nothing was recorded. `hallmark ledger verify` says what is wrong"
                 )
             row = Row(before.size + 1, ledger_entry.spell_time(self.now()), kind, subject, spelled)
+            ledger_entry.require_fits(row)
             leaf = row.leaf_hash()
             self._tables.put(connection, row, before.append(leaf), finished(before, leaf))
             if document is not None:

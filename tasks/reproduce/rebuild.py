@@ -5,6 +5,7 @@ A stage that comes out otherwise, or cannot be built, is put in place from the r
 still here and has the same digest; so the stages behind it are compared on the inputs that they had.
 """
 
+import re
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -37,6 +38,8 @@ from tasks.trust import stage_record
 
 REPRODUCED = "release.reproduced"
 """Ledger entry: how it came out; its subject is the release. That of a run is `agreed.AGAIN`."""
+OWN_WORDS = re.compile(r"\Astage [^\s:]+\b.*", re.DOTALL)
+UNSAID = "it failed, and says itself why; nobody has looked at that"
 Verdict = Literal["identical", "differs", "incomplete"]
 
 
@@ -130,8 +133,15 @@ def reproduce(checkout: Repository, of: Original, ledger: Ledger, governance: Go
             kept=str(layout.root) if keep else None,
         )
     kind = REPRODUCED if of.release else agreed.AGAIN
-    ledger.append(kind, of.label, result.model_dump(mode="json", exclude={"kept"}))
+    ledger.append(kind, of.label, _recorded(result))
     return result
+
+
+def _recorded(result: Reproduction) -> dict[str, Any]:
+    """The result without what a failed stage says of itself: that may quote its sources, and everybody may read the
+    ledger."""
+    stages = [each.model_copy(update={"why": OWN_WORDS.sub(UNSAID, each.why)}) for each in result.stages]
+    return result.model_copy(update={"stages": stages}).model_dump(mode="json", exclude={"kept"})
 
 
 def _commit(checkout: Repository, of: Original) -> str:

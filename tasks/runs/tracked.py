@@ -35,8 +35,10 @@ MOST = 500
 """Characters of a value that is shown; MLflow takes no more of a parameter everywhere."""
 MOST_POINTS = 250_000
 """Of a curve, in one look."""
-STRANGE = re.compile(r"[^\w\-./: ]")
-"""What MLflow takes in no name: brackets of items of a list, say."""
+STRANGE = re.compile(r"[^\w\-.: ]")
+"""What MLflow takes in no name, brackets of items of a list, say, or a slash that makes it a path."""
+LONGEST = 200
+"""Characters of a name; MLflow takes some more."""
 STATUS = {"promoted": "FINISHED", "unchanged": "FINISHED", "experiment": "FINISHED", "failed": "FAILED",
           "interrupted": "KILLED"}  # fmt: skip
 """MLflow's word for how a run stands; of one that goes on or waits, RUNNING."""
@@ -84,11 +86,16 @@ def picture(root: Path, known: Journal) -> Picture | None:
         use_case=run.params.use_case.name,
         status=STATUS.get(known.status, "RUNNING"),
         tags=_tags(known, run.params.use_case.risk_tier, run.request.commit, records),
-        params={STRANGE.sub("_", name): str(value)[:MOST] for name, value in params},
-        figures=dict(_figures(run.layout, records)),
+        params={_name(name): str(value)[:MOST] for name, value in params},
+        figures={_name(name): value for name, value in _figures(run.layout, records)},
         points=points,
         curve=[] if points else _curve(run.layout, records),
     )
+
+
+def _name(name: str) -> str:
+    """A name that MLflow takes: what it refuses would keep the runs behind this one from being shown."""
+    return STRANGE.sub("_", name)[:LONGEST]
 
 
 def _tags(known: Journal, tier: str, commit: str, records: Mapping[str, SignedRecord]) -> dict[str, str]:

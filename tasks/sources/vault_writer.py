@@ -1,6 +1,6 @@
 """What stage `ingest` may ask of the vault: to keep a value, and whether it has a token. It never gets a value back.
 
-The supervisor of the stage has the vault's key and its database. It answers over two pipes that the stage inherits
+The supervisor of the stage has the vault's key and its database. It answers over a socket that the stage inherits
 (`tasks.supervise.vault_service`), so that the stage, which is the run's own code, can read, change or delete nothing
 that stands there.
 """
@@ -16,8 +16,8 @@ from typing import Any, Protocol
 from tasks.core.errors import HallmarkError, InputError, Refused, Unavailable
 from tasks.sources.vault_keys import WriterKeys
 
-PIPES = "HALLMARK_VAULT_PIPES"
-"""Environment variable: `READ,WRITE`, the file descriptors that a stage inherits."""
+SOCKET = "HALLMARK_VAULT_SOCKET"
+"""Environment variable: the file descriptor of a connected socket that a stage inherits."""
 VALUES_TOGETHER = 200
 TOKENS_TOGETHER = 10_000
 """… of a request."""
@@ -52,8 +52,8 @@ class RemoteWriter:
     Every method raises what the vault raised there, and Unavailable where the supervisor has gone.
     """
 
-    def __init__(self, reads: int, writes: int) -> None:
-        self._answers, self._requests = Connection(reads, writable=False), Connection(writes, readable=False)
+    def __init__(self, handle: int) -> None:
+        self._supervisor = Connection(handle)
         given = self._ask({"do": "begin"})
         secret = {name: bytes.fromhex(given[name]) for name in ("tokens", "seals", "records")}
         self.keys = WriterKeys(**secret, fingerprint=given["fingerprint"])
@@ -67,13 +67,12 @@ class RemoteWriter:
         return sorted(token for part in parts for token in self._ask({"do": "missing", "tokens": part}))
 
     def close(self) -> None:
-        self._requests.close()
-        self._answers.close()
+        self._supervisor.close()
 
     def _ask(self, request: dict[str, Any]) -> Any:
         try:
-            self._requests.send_bytes(encode(request))
-            answer = decode(self._answers.recv_bytes(MOST))
+            self._supervisor.send_bytes(encode(request))
+            answer = decode(self._supervisor.recv_bytes(MOST))
         except (OSError, EOFError):
             raise Unavailable("the supervisor of this stage, which has the vault, is gone") from None
         if kind := answer.get("error"):
@@ -83,8 +82,8 @@ class RemoteWriter:
 
 def inherited() -> RemoteWriter | None:
     """The vault of the supervisor; None for a stage by hand, which has none."""
-    named = os.environ.get(PIPES)
-    return RemoteWriter(*map(int, named.split(","))) if named else None
+    named = os.environ.get(SOCKET)
+    return RemoteWriter(int(named)) if named else None
 
 
 def encode(document: Mapping[str, Any]) -> bytes:

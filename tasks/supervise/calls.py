@@ -21,6 +21,9 @@ class Machine(NamedTuple):
     sockets: tuple[int, ...]
     """socket and socketpair."""
     ioctl: int
+    fcntl: int
+    sends: tuple[tuple[int, int], ...]
+    """sendto, sendmsg and sendmmsg, each with the place of its flags."""
     closed: tuple[int, ...]
     """The numbers of `CLOSED`, in its order."""
 
@@ -37,10 +40,12 @@ CLOSED = (
 GENERIC = (217, 218, 219, 280, 241, 282, 425, 426, 427, 117, 270, 271, 272, 262, 264, 265, 26, 26)
 MACHINES = {
     "x86_64": Machine(
-        arch=0xC000003E, sockets=(41, 53), ioctl=16,
+        arch=0xC000003E, sockets=(41, 53), ioctl=16, fcntl=72, sends=((44, 3), (46, 2), (307, 3)),
         closed=(248, 249, 250, 321, 298, 323, 425, 426, 427, 101, 310, 311, 312, 300, 303, 304, 253, 294),
     ),
-    "aarch64": Machine(arch=0xC00000B7, sockets=(198, 199), ioctl=29, closed=GENERIC),
+    "aarch64": Machine(
+        arch=0xC00000B7, sockets=(198, 199), ioctl=29, fcntl=25, sends=((206, 3), (211, 2), (269, 3)), closed=GENERIC
+    ),
 }  # fmt: skip
 """Little-endian all; on another one there is no filter."""
 OPEN = (1, 2, 10, 16)
@@ -48,11 +53,17 @@ OPEN = (1, 2, 10, 16)
 which leads to the host of a virtual machine, is in no namespace."""
 TYPED = (0x5412, 0x541C)
 """TIOCSTI and TIOCLINUX of ioctl(2): text as if somebody had typed it."""
+OTHER_TCP = (256, 262)
+"""Protocols of a socket that lead to TCP past Landlock's ports: IPPROTO_SMC and IPPROTO_MPTCP."""
+FASTOPEN = 0x20000000
+"""MSG_FASTOPEN of a send, which connects as well."""
+LEASED = (1024, 1026)
+"""F_SETLEASE and F_NOTIFY of fcntl(2): a lease on a file that a stage may only read keeps others from opening it."""
 OTHER_NUMBERS = 0x40000000
 """From here on x86-64 has a second number for each call (x32)."""
 
-LOAD, EQUAL, AT_LEAST, RETURN = 0x20, 0x15, 0x35, 0x06
-"""BPF: load a word of what is asked, jump where it is or is at least a value, end."""
+LOAD, EQUAL, AT_LEAST, HAS, RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
+"""BPF: load a word of what is asked, jump where it is, is at least or has a bit of a value, end."""
 NUMBER, ARCH, ARGUMENTS = 0, 4, 16
 """Where a call's number, its machine and its arguments stand; of an argument the kernel looks at the lower word."""
 ALLOW, KILL, ERROR = 0x7FFF0000, 0x80000000, 0x00050000
@@ -87,11 +98,9 @@ def program(machine: Machine) -> bytes:
         (AT_LEAST, 0, 1, OTHER_NUMBERS),
         (RETURN, 0, 0, KILL),
         *(step for number in machine.closed for step in _where(number, [(RETURN, 0, 0, ERROR | errno.EPERM)])),
-        *(
-            step
-            for number in machine.sockets
-            for step in _where(number, _argument(0, OPEN, ALLOW, ERROR | errno.EAFNOSUPPORT))
-        ),
+        *(step for number in machine.sockets for step in _where(number, _socket())),
+        *(step for number, place in machine.sends for step in _where(number, _without_bit(place, FASTOPEN))),
+        *_where(machine.fcntl, _argument(1, LEASED, ERROR | errno.EPERM, ALLOW)),
         *_where(machine.ioctl, _argument(1, TYPED, ERROR | errno.EPERM, ALLOW)),
         (RETURN, 0, 0, ALLOW),
     ]
@@ -101,6 +110,21 @@ def program(machine: Machine) -> bytes:
 def _where(number: int, then: list[Step]) -> list[Step]:
     """What is done with a call of this number, and ends there."""
     return [(EQUAL, 0, len(then), number), *then]
+
+
+def _socket() -> list[Step]:
+    """The answer to a socket: of a family that is open, and of no other protocol for TCP."""
+    denied = [step for it in OTHER_TCP for step in ((EQUAL, 0, 1, it), (RETURN, 0, 0, ERROR | errno.EPROTONOSUPPORT))]
+    return [(LOAD, 0, 0, ARGUMENTS + 8 * 2), *denied, *_argument(0, OPEN, ALLOW, ERROR | errno.EAFNOSUPPORT)]
+
+
+def _without_bit(place: int, bit: int) -> list[Step]:
+    return [
+        (LOAD, 0, 0, ARGUMENTS + 8 * place),
+        (HAS, 0, 1, bit),
+        (RETURN, 0, 0, ERROR | errno.EPERM),
+        (RETURN, 0, 0, ALLOW),
+    ]
 
 
 def _argument(place: int, values: tuple[int, ...], those: int, others: int) -> list[Step]:

@@ -150,16 +150,18 @@ def require_data(source: str, path: Path, layout: Layout) -> None:
     file of a disk: whoever writes sources.yaml would have `ingest` read keys."""
     where = Path(os.path.realpath(path))
     machine = any(where.is_relative_to(place) for place in NO_DISK)
-    own = layout.root.resolve() != layout.state.parent.resolve() and where.is_relative_to(layout.root.resolve())
-    if machine or _is_hidden(where) or (where.is_relative_to(layout.state.resolve()) and not own):
+    places = [layout.root.resolve(), layout.state.parent.resolve(), *([home.resolve()] if (home := box.home()) else [])]
+    within = next((where.relative_to(place) for place in places if where.is_relative_to(place)), Path())
+    if machine or any(part.startswith(".") for part in within.parts):
         raise InputError(
-            f"source {source}: its location lies in {layout.state.name}, in a hidden folder of a home, or in "
-            f"{', '.join(NO_DISK)}, where no data is; correct its location in sources.yaml"
+            f"source {source}: its location is or lies in something hidden of the checkout or a home, such as "
+            f"{layout.state.name} or .git, or in {', '.join(NO_DISK)}, where no data is; correct its location in "
+            "sources.yaml"
         )
 
 
 def _is_hidden(where: Path) -> bool:
-    """Whether it lies where a person keeps something for programs, keys among it."""
+    """Whether a model lies where a person keeps something for programs, keys among it."""
     home = box.home()
     within = where.relative_to(home.resolve()).parts[:1] if home and where.is_relative_to(home.resolve()) else ()
     return bool(within) and within[0].startswith(".") and within[0] not in DATA_AT_HOME
@@ -283,7 +285,7 @@ PIP_FILES = (PIPS[0], PIPS[1] / "pip.conf", Path(sys.prefix) / "pip.conf")
 RAY_FILES = ("RAY_AUTH_TOKEN_PATH", "RAY_TLS_SERVER_CERT", "RAY_TLS_SERVER_KEY", "RAY_TLS_CA_CERT")
 STATE = ".hallmark"
 DATA_AT_HOME = (".cache", ".local")
-"""Hidden folders of a home that data may lie in; others hold keys and settings."""
+"""Hidden folders of a home that a model may lie in; others hold keys and settings."""
 NO_DISK = ("/proc", "/sys", "/dev")
 
 GRANTS: Mapping[str, Grant] = {

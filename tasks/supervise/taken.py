@@ -5,6 +5,7 @@ import os
 import shutil
 import stat
 import subprocess
+from functools import partial
 from pathlib import Path, PurePosixPath
 
 from tasks.core import files
@@ -108,8 +109,12 @@ def _require(name: str, found: os.stat_result, place: str, stage: str, handle: i
 
 
 def remove(folder: Path) -> None:
-    """Whatever lies there, however deep. What cannot be removed stays and stops nobody."""
-    subprocess.run(["rm", "-rf", "--", folder], check=False, capture_output=True)
+    """Whatever lies there, however deep, also in folders that say that nobody may look into them. What cannot be
+    removed stays and stops nobody."""
+    remove = partial(subprocess.run, ["rm", "-rf", "--", folder], check=False, capture_output=True)
+    if remove().returncode:
+        subprocess.run(["chmod", "-R", "u+rwX", "--", folder], check=False, capture_output=True)
+        remove()
 
 
 def _why_not(name: str, found: os.stat_result, handle: int | None) -> str | None:

@@ -4,7 +4,7 @@ What stands in the vault stays as it is: a request adds values under tokens that
 not there. Whatever else a stage sends ends the service.
 """
 
-import os
+import socket
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -14,41 +14,53 @@ from typing import Any
 
 from tasks.core.errors import NO_SUCH_DOCUMENT, HallmarkError, Refused
 from tasks.sources.protection import CATEGORIES
-from tasks.sources.vault_writer import ERRORS, MOST, PIPES, Secret, VaultWriter, decode, encode
+from tasks.sources.vault_writer import ERRORS, MOST, SOCKET, Secret, VaultWriter, decode, encode
 from tasks.stages.data.protect.tokens import token
 from tasks.supervise.process import Inherited
+
+LONGEST = 2**16
+"""Characters of a value: what a recogniser finds has far fewer."""
 
 
 @contextmanager
 def serving(state: Path) -> Iterator[Inherited]:
     """Answer the requests of one stage for the vault of `state` until the block ends."""
-    (asks, asked), (answered, answers) = os.pipe(), os.pipe()
-    thread = threading.Thread(target=_serve, args=(state, asks, answers), daemon=True)
-    thread.start()
-    try:
-        yield Inherited((answered, asked), {PIPES: f"{answered},{asked}"})
-    finally:
-        os.close(answered)
-        os.close(asked)
-        thread.join()
+    own, theirs = socket.socketpair()
+    with own, theirs:
+        thread = threading.Thread(target=_serve, args=(state, own), daemon=True)
+        thread.start()
+        try:
+            yield Inherited((theirs.fileno(),), {SOCKET: str(theirs.fileno())})
+        finally:
+            _end(own)
+            thread.join()
 
 
-def _serve(state: Path, reads: int, writes: int) -> None:
+def _end(own: socket.socket) -> None:
+    """Whoever has the other end is told so, also another process, to which a stage may have handed it on."""
+    with suppress(OSError):
+        own.shutdown(socket.SHUT_RDWR)
+
+
+def _serve(state: Path, own: socket.socket) -> None:
     """Answer until the stage has closed its end, or sends what is no request."""
     from tasks.sources.vault import open_vault  # a fifth of a second, in which the stage starts as well
 
     vault: VaultWriter | None = None
     ended = (EOFError, OSError, *NO_SUCH_DOCUMENT)
-    with Connection(reads, writable=False) as requests, Connection(writes, readable=False) as answers, suppress(*ended):
-        while True:
-            request = decode(requests.recv_bytes(MOST))
-            try:
-                vault = vault or open_vault(state)
-                answer = {"given": ANSWERS[request["do"]](vault, request)}
-            except HallmarkError as error:
-                kind = next(name for name, kind in ERRORS.items() if isinstance(error, kind))
-                answer = {"error": kind, "message": str(error)}
-            answers.send_bytes(encode(answer))
+    try:
+        with Connection(own.dup().detach()) as stage, suppress(*ended):
+            while True:
+                request = decode(stage.recv_bytes(MOST))
+                try:
+                    vault = vault or open_vault(state)
+                    answer = {"given": ANSWERS[request["do"]](vault, request)}
+                except HallmarkError as error:
+                    kind = next(name for name, kind in ERRORS.items() if isinstance(error, kind))
+                    answer = {"error": kind, "message": str(error)}
+                stage.send_bytes(encode(answer))
+    finally:
+        _end(own)
 
 
 def _begin(vault: VaultWriter, _: Mapping[str, Any]) -> dict[str, str]:
@@ -61,6 +73,8 @@ def _keep(vault: VaultWriter, request: Mapping[str, Any]) -> int:
     """Raises Refused for a value that is to stand under another one's token."""
     secrets = [Secret(made, value) for made, value in request["values"]]
     for secret in secrets:
+        if len(secret.value) > LONGEST:
+            raise Refused(f"ingest would keep a value of {len(secret.value):,} characters, and may {LONGEST:,}")
         category = secret.token.partition(":")[0]
         if category not in CATEGORIES or token(category, secret.value, vault.keys.tokens) != secret.token:
             raise Refused(f"ingest would keep a value under {secret.token}, which is not its token")

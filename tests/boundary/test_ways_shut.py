@@ -65,11 +65,12 @@ def layout(tmp_path: Path) -> Layout:
     return made
 
 
-@pytest.mark.attack(rights="commit", stopped="no source lies in .hallmark, in a hidden folder of a home, or in /proc")
+@pytest.mark.attack(rights="commit", stopped="no source is hidden in the checkout or a home, or lies in /proc")
 @pytest.mark.parametrize("location", [
     ".hallmark/keys/gate", "STATE/keys/gate", "STATE/ledger.db", "STATE/prefect/secret", "STATE/runs/r2/data.csv",
     "${NONE:-.hallmark/keys/gate}", "./.hallmark//ledger.db", "link", "~/.ssh/id_ed25519", "~/.aws/credentials",
-    "~/.netrc", "/proc/self/environ", "/proc/self/mem", "/sys/kernel/notes", "/dev/stdin",
+    "~/.netrc", ".git/config", ".dvc/config.local", ".env", "data/.keys/x.csv", "~/.cache/huggingface/token",
+    "~/.local/share/keyrings/login.keyring", "/proc/self/environ", "/proc/self/mem", "/sys/kernel/notes", "/dev/stdin",
 ])  # fmt: skip
 def test_no_source_is_a_key(layout: Layout, location: str, monkeypatch: pytest.MonkeyPatch) -> None:
     home = layout.state.parent.with_name("home")
@@ -90,7 +91,7 @@ def test_data_lies_where_people_have_it(layout: Layout, monkeypatch: pytest.Monk
     home = layout.state.parent.with_name("home")
     monkeypatch.setenv("HOME", str(home))
     checkout = layout.state.parent
-    for path in (home / "data.csv", home / ".cache" / "data.csv", layout.root / "data.csv", checkout / "data.csv"):
+    for path in (home / "data.csv", home / "data" / "data.csv", layout.root / "data.csv", checkout / "data.csv"):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(table(messages(2)))
         assert pin.resolve_source(source(str(path)), layout.root).bytes

@@ -16,7 +16,7 @@ from tasks.core.payload.manifest import Manifest
 from tasks.reproduce import obstacles, rebuild
 from tasks.reproduce.original import Original
 from tasks.reproduce.place import place
-from tasks.reproduce.rebuild import StageAgain
+from tasks.reproduce.rebuild import Reproduction, StageAgain
 from tasks.runs.repository import Repository
 from tasks.runs.run import open_run
 from tasks.trust import dsse, keys, stage_record
@@ -43,6 +43,21 @@ def checkout(tmp_path: Path) -> Repository:
     git(root, "init", "--quiet")
     commit(root, "start")
     return Repository.open(root)
+
+
+@pytest.mark.attack(rights="stage", stopped="what a failed stage says of itself is not in the ledger")
+def test_what_a_failed_stage_says_is_not_recorded() -> None:
+    """`StageAgain.why` of a stage that failed is its own error, which may quote a row."""
+    said = {"stage ingest: Ada Lovelace\nhas a card": False, "stage clean ended with exit code 7; Ada Lovelace": False,
+            "it reads what could not be built: ingest": True}  # fmt: skip
+    stages = [StageAgain(stage="s", came_out="cannot", seconds=1, wanted="0" * 64, found=None, why=why) for why in said]
+    made = Reproduction(
+        release=None, sha256=None, run="r1", commit="0" * 40, verdict="incomplete", stages=stages, notes=[],
+        machine="m", kept=None,
+    )  # fmt: skip
+    recorded = rebuild._recorded(made)
+    assert "Ada" not in str(recorded) and "Ada" in str(made), "who builds it again is told"
+    assert [each["why"] == why for each, why in zip(recorded["stages"], said, strict=True)] == list(said.values())
 
 
 def worktrees(checkout: Repository) -> int:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.runs import curve
+from tasks.runs import curve, tracked
 
 GOOD = {"step": 1, "loss": 0.5, "lr": 0.1, "tokens": 10, "seconds": 0.5, "positions": 20, "peak_bytes": 2e9}
 STRANGE = [
@@ -23,6 +23,15 @@ def test_what_is_no_point_is_passed_over(tmp_path: Path, line: bytes) -> None:
     path.write_bytes(b"\n".join([json.dumps(GOOD).encode(), line, json.dumps(GOOD | {"step": 2}).encode(), b""]))
     points, offset = curve.read(path, 0)
     assert [point.step for point in points] == [1, 2] and offset == path.stat().st_size
+
+
+@pytest.mark.attack(rights="stage", stopped="a name that a stage gives a figure is written so that MLflow takes it")
+@pytest.mark.parametrize("given", ["a[b]", "x" * 300, "../../x", "/etc", "a//b", "..", "a\nb", "é"])
+def test_any_name_of_a_figure_is_one_that_mlflow_takes(given: str) -> None:
+    """One that it refuses would keep all runs behind this one from being shown."""
+    from mlflow.utils import validation
+
+    validation._validate_metric_name(tracked._name(f"train.{given}"))
 
 
 def test_figures_have_mlflows_names() -> None:

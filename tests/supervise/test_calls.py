@@ -31,6 +31,7 @@ def here() -> calls.Machine:
     return calls.MACHINES[platform.machine()]
 
 
+NAMES = (*calls.CLOSED, "socket", "socketpair", "ioctl", "fcntl", "sendto", "sendmsg", "sendmmsg")
 FAMILIES = (3, 5, 15, 17, 21, 29, 31, 38, 40, 44, 45, 64, 0x10000000, 0x1_0000_0028, -24)
 OPEN = (socket.AF_UNIX, socket.AF_INET, socket.AF_INET6)
 SECOND = ("tried(0x40000000 + 250, 0)", "tried(0x40000000 + 41, 40, 1, 0)")
@@ -49,9 +50,24 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """Return what each command of the tests below did in a sandbox, by the command."""
     closed = [f"tried({number}, 0, 0, 0, 0, 0, 0)" for number in here().closed]
     sockets = [f"tried({call}, {int(family)}, 1, 0)" for call in here().sockets for family in (*FAMILIES, *OPEN)]
+    protocols = [f"tried({here().sockets[0]}, 2, 1, {protocol})" for protocol in (*calls.OTHER_TCP, 6)]
+    leases = [f"tried({here().fcntl}, 0, {command}, 0)" for command in (*calls.LEASED, 1)]
+    fast = [
+        f"tried({number}, 0, {', '.join(['0'] * (place - 1))}, {calls.FASTOPEN}, 0, 0)"
+        for number, place in here().sends
+    ]
     typed = [f"tried({here().ioctl}, 0, {request_}, 0)" for request_ in (*calls.TYPED, 0x5413)]
     second = [f"{FORKED}{call}" for call in SECOND] if platform.machine() == "x86_64" else []
-    asked = [*closed, *sockets, *typed, *second, "list(__import__('psutil').net_if_addrs())"]
+    asked = [
+        *closed,
+        *sockets,
+        *protocols,
+        *leases,
+        *fast,
+        *typed,
+        *second,
+        "list(__import__('psutil').net_if_addrs())",
+    ]
     with socket.create_server(("127.0.0.1", 0)) as other:
         listens = LISTENS.replace("ADDRESS", str(other.getsockname()))
         probes = {word: f"{TRIES}\nfound = {word}" for word in asked} | {"listens": listens}
@@ -71,6 +87,24 @@ def test_a_family_of_sockets_is_closed(answers: dict[str, Any], family: int) -> 
     """AF_VSOCK, which is 40, is closed as well if bits stand above the int that the kernel looks at."""
     for call in here().sockets:
         assert answers[f"tried({call}, {family}, 1, 0)"] == errno.EAFNOSUPPORT
+
+
+@pytest.mark.attack(
+    rights="stage", stopped="a filter of system calls opens no other protocol for TCP, and no send connects"
+)
+def test_no_other_call_leads_to_a_closed_port(answers: dict[str, Any]) -> None:
+    """Landlock knows connect(2) of plain TCP alone."""
+    tcp = [answers[f"tried({here().sockets[0]}, 2, 1, {protocol})"] for protocol in (*calls.OTHER_TCP, 6)]
+    assert tcp == [errno.EPROTONOSUPPORT, errno.EPROTONOSUPPORT, 0]
+    for number, place in here().sends:
+        sent = f"tried({number}, 0, {', '.join(['0'] * (place - 1))}, {calls.FASTOPEN}, 0, 0)"
+        assert answers[sent] == errno.EPERM
+
+
+@pytest.mark.attack(rights="stage", stopped="a filter of system calls gives no leases on files that others open")
+def test_no_file_is_leased(answers: dict[str, Any]) -> None:
+    lease, notice, flags = (answers[f"tried({here().fcntl}, 0, {command}, 0)"] for command in (*calls.LEASED, 1))
+    assert (lease, notice, flags) == (errno.EPERM, errno.EPERM, 0)
 
 
 @pytest.mark.parametrize("family", OPEN)
@@ -110,12 +144,10 @@ def test_the_numbers_are_those_of_libseccomp(machine: str) -> None:
     known = calls.MACHINES[machine]
     assert known.arch == ARCH[machine]
     numbers = {
-        name: library.seccomp_syscall_resolve_name_arch(ctypes.c_uint32(known.arch), name.encode())
-        for name in (*calls.CLOSED, "socket", "socketpair", "ioctl")
+        name: library.seccomp_syscall_resolve_name_arch(ctypes.c_uint32(known.arch), name.encode()) for name in NAMES
     }
-    named = dict(
-        zip((*calls.CLOSED, "socket", "socketpair", "ioctl"), (*known.closed, *known.sockets, known.ioctl), strict=True)
-    )
+    sends = (number for number, _ in known.sends)
+    named = dict(zip(NAMES, (*known.closed, *known.sockets, known.ioctl, known.fcntl, *sends), strict=True))
     assert {name: number for name, number in numbers.items() if number >= 0} == {
         name: number for name, number in named.items() if numbers[name] >= 0
     }, "a call that a machine has not has a number below 0"

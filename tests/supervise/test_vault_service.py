@@ -14,9 +14,9 @@ import pytest
 from tasks.core.errors import InputError, Refused, Unavailable
 from tasks.sources import vault_keys
 from tasks.sources.vault import open_vault
-from tasks.sources.vault_writer import PIPES, RemoteWriter, Secret, inherited
+from tasks.sources.vault_writer import SOCKET, RemoteWriter, Secret, inherited
 from tasks.stages.data.protect.tokens import token
-from tasks.supervise.vault_service import ANSWERS, serving
+from tasks.supervise.vault_service import ANSWERS, LONGEST, serving
 
 
 @pytest.fixture
@@ -26,18 +26,16 @@ def state(tmp_path: Path) -> Path:
 
 
 @contextmanager
-def asking(state: Path) -> Iterator[tuple[Connection, Connection]]:
-    """The two ends that a stage has: where answers come from, where requests go."""
-    with serving(state) as given:
-        ends = [os.dup(int(handle)) for handle in given.variables[PIPES].split(",")]
-        with Connection(ends[0], writable=False) as answers, Connection(ends[1], readable=False) as requests:
-            yield answers, requests
+def asking(state: Path) -> Iterator[Connection]:
+    """The end that a stage has."""
+    with serving(state) as given, Connection(os.dup(int(given.variables[SOCKET]))) as end:
+        yield end
 
 
 @contextmanager
 def writing(state: Path) -> Iterator[RemoteWriter]:
     with serving(state) as given:
-        writer = RemoteWriter(*(os.dup(int(handle)) for handle in given.variables[PIPES].split(",")))
+        writer = RemoteWriter(os.dup(int(given.variables[SOCKET])))
         yield writer
         writer.close()
 
@@ -68,7 +66,7 @@ def test_a_stage_is_given_the_keys_that_open_no_value(state: Path) -> None:
 
 
 def test_a_stage_by_hand_has_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv(PIPES, raising=False)
+    monkeypatch.delenv(SOCKET, raising=False)
     assert inherited() is None
 
 
@@ -99,9 +97,9 @@ def test_no_request_gives_a_value_back(state: Path) -> None:
     anna = named(state, "Anna Schmidt")
     open_vault(state).keep([anna])
     for do in (*ANSWERS, "reveal", "open", "_open", "keys", "__class__"):
-        with asking(state) as (answers, requests):
-            requests.send_bytes(json.dumps({"do": do, "tokens": [anna.token], "values": [[anna.token, "x"]]}).encode())
-            told = received(answers)
+        with asking(state) as stage:
+            stage.send_bytes(json.dumps({"do": do, "tokens": [anna.token], "values": [[anna.token, "x"]]}).encode())
+            told = received(stage)
             assert b"Schmidt" not in told and vault_keys.load(state).encryption.hex().encode() not in told
     assert values(state, anna) == {anna.token: "Anna Schmidt"}
 
@@ -116,17 +114,17 @@ HOSTILE: list[bytes] = [
 @pytest.mark.attack(rights="stage", stopped="what is no request of the vault's service ends the service")
 @pytest.mark.parametrize("sent", HOSTILE)
 def test_what_is_no_request_ends_it(state: Path, sent: bytes) -> None:
-    with asking(state) as (answers, requests):
-        requests.send_bytes(sent)
-        assert received(answers) == b""
+    with asking(state) as stage:
+        stage.send_bytes(sent)
+        assert received(stage) == b""
     assert not open_vault(state).missing([])
 
 
 @pytest.mark.attack(rights="stage", stopped="a request without end is not read")
 def test_a_request_without_end_is_not_read(state: Path) -> None:
-    with asking(state) as (answers, requests):
-        os.write(requests.fileno(), b"\xff\xff\xff\xff" + (2**62).to_bytes(8, "big"))
-        assert received(answers) == b""
+    with asking(state) as stage:
+        os.write(stage.fileno(), b"\xff\xff\xff\xff" + (2**62).to_bytes(8, "big"))
+        assert received(stage) == b""
 
 
 @pytest.mark.attack(
@@ -134,19 +132,37 @@ def test_a_request_without_end_is_not_read(state: Path) -> None:
 )
 def test_one_that_reads_no_answer_ends_nothing(state: Path) -> None:
     asked = json.dumps({"do": "missing", "tokens": [f"name:{number:012}" for number in range(20_000)]}).encode()
-    with asking(state) as (_, requests):
-        requests.send_bytes(asked)
+    with asking(state) as stage:
+        stage.send_bytes(asked)
+
+
+@pytest.mark.attack(rights="stage", stopped="the supervisor ends its end, whoever else has the other")
+def test_a_socket_that_somebody_else_has_holds_nobody_up(state: Path) -> None:
+    """A stage may hand it on to another one, which goes on."""
+    with serving(state) as given:
+        kept = os.dup(int(given.variables[SOCKET]))
+    with Connection(kept) as elsewhere:
+        assert received(elsewhere) == b""
+
+
+@pytest.mark.attack(rights="stage", stopped="a value in the vault is no longer than what recognisers find")
+def test_a_value_without_end_is_not_kept(state: Path) -> None:
+    phone = token("phone", "+49 30 1234567", vault_keys.load(state).tokens)
+    with writing(state) as writer:
+        with pytest.raises(Refused, match="would keep a value of"):
+            writer.keep([Secret(phone, "+49 30" + " " * LONGEST + "1234567")])
+        assert writer.missing([phone]) == [phone]
 
 
 def test_what_the_vault_says_is_said_in_the_stage(tmp_path: Path) -> None:
     with serving(tmp_path) as given, pytest.raises(InputError, match="the vault's key is wanted"):
-        RemoteWriter(*(os.dup(int(handle)) for handle in given.variables[PIPES].split(",")))
+        RemoteWriter(os.dup(int(given.variables[SOCKET])))
 
 
 def test_a_supervisor_that_is_gone_is_told(state: Path) -> None:
     with serving(state) as given:
-        writer = RemoteWriter(*(os.dup(int(handle)) for handle in given.variables[PIPES].split(",")))
-        writer._requests.send_bytes(b"no request")
+        writer = RemoteWriter(os.dup(int(given.variables[SOCKET])))
+        writer._supervisor.send_bytes(b"no request")
         with pytest.raises(Unavailable, match="the supervisor of this stage, which has the vault, is gone"):
             writer.missing(["name:a"])
         writer.close()

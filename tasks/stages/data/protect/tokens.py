@@ -5,10 +5,10 @@ import hmac
 import re
 import unicodedata
 
-from tasks.sources.protection import Category
+from tasks.sources.protection import CATEGORIES, Category
 from tasks.stages.data.protect.placeholders import LETTERS
 
-IN_TEXT = re.compile(rf"\[([a-z_]+:[a-z2-7]{{{LETTERS}}})\]")
+IN_TEXT = re.compile(rf"\[((?:{'|'.join(CATEGORIES)}):[a-z2-7]{{{LETTERS}}})\]")
 """A token as it stands in a protected text."""
 SPELLED = ("name", "address", "health", "trade_secret", "internal_only", "financial", "credential")
 """Classes whose words count; of all others only letters and digits do, however they are spaced."""
