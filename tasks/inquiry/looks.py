@@ -22,7 +22,7 @@ def record(ledger: Ledger, kind: Kind, about: str, person: str, reason: str, at:
 
     Raises InputError without a reason.
     """
-    if not reason.strip():
+    if not any(map(str.isalnum, reason)):
         raise InputError("data is shown for a reason only; say it with --reason")
     ledger.append(kind, about, {"person": person, "reason": reason.strip(), **at})
 

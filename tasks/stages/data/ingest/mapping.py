@@ -44,7 +44,7 @@ def to_record(row: dict[str, Any], source: Source, notes: Counter[str]) -> dict[
         "retired_at": _date(row, source, "retired_at"),
         "subjects": [],
         "origin": constants.origin,
-        "labelled_by": _label(row, source, "labelled_by") or constants.labelled_by or "",
+        "labelled_by": _label(row, source, "labelled_by") or disarmed(constants.labelled_by or ""),
         "split": _choice(row, source, "split", ("train", "test")) or constants.split or "",
     }
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from tasks.sources.protection import IDENTIFYING, Category, Protection
 from tasks.sources.vault_writer import Secret
 from tasks.stages.data.protect.stretch import Stretch
-from tasks.stages.data.protect.tokens import token
+from tasks.stages.data.protect.tokens import IN_TEXT, token
 
 YEAR = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)")
 DOMAIN = re.compile(r"@\s?([\w.-]+)$")
@@ -67,7 +67,8 @@ def _instead(text: str, span: Stretch, protection: Protection, key: bytes, outco
 
 
 def generalised(category: Category, value: str) -> str:
-    """What is coarse of a value: year, network, domain; where nothing is, the class alone."""
+    """What is coarse of a value: year, network, domain; where nothing is, the class alone. So it is of a domain that
+    looks like a token, for which the vault may have somebody else's value."""
     coarse = None
     if category == "birth_date" and (year := YEAR.search(value)):
         coarse = year[0]
@@ -75,4 +76,5 @@ def generalised(category: Category, value: str) -> str:
         coarse = f"{network[1]}.0/24"
     elif category == "email" and (domain := DOMAIN.search(value)):
         coarse = domain[1]
-    return f"[{category}:{coarse}]" if coarse else f"[{category}]"
+    made = f"[{category}:{coarse}]"
+    return f"[{category}]" if coarse is None or IN_TEXT.fullmatch(made) else made

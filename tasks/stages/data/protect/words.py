@@ -71,9 +71,11 @@ class Text(NamedTuple):
         if not self.is_json or "\\" not in there:
             return there
         try:
-            return str(json.loads(f'"{there}"', strict=False))
-        except ValueError:  # it reaches beyond one string
+            spelled = str(json.loads(f'"{there}"', strict=False))
+            spelled.encode()
+        except ValueError:  # it reaches beyond one string, or has half of a character
             return there
+        return spelled
 
     def stands_alone(self, start: int, end: int) -> bool:
         """Whether it is the whole text, or the whole of a string in JSON."""
