@@ -114,6 +114,8 @@ def reaching(what: str) -> Iterator[None]:
             f"{what} cannot be used ({error.orig}); nothing was recorded. Check that the database is up, writable and "
             "not full, then try again"
         ) from error
+    except ConnectionError as error:  # which pg8000 passes on where Postgres has reset the connection
+        raise Unavailable(f"{what} cannot be used ({error}); nothing was recorded. Try again") from error
 
 
 def _write_ahead(connection: Any) -> None:

@@ -1,10 +1,14 @@
 """What differs between two runs, and a form that picks them."""
 
+from collections.abc import Mapping
+
 from infra.console.site import Here
-from infra.console.views import looked_at
+from infra.console.views import hearing, looked_at
 from infra.console.views.changes import Move, code, data, figures, moves
+from infra.console.views.files import layout_here
 from infra.console.views.runs import PAGE
 from tasks.core.config import Frozen
+from tasks.core.layout import Layout
 from tasks.policy.people import Person
 from tasks.runs import difference, journal, paired
 from tasks.runs.difference import RunDifference
@@ -27,7 +31,10 @@ class Compared(Frozen):
 
 
 def compared(here: Here, person: Person, first: str, second: str) -> Compared:
-    """Raises InputError where one of them is not here, Refused where its files are none of ours."""
+    """Raises InputError where one of them is not here, Refused where its files are none of ours, are not what its gate
+    looked at, or were looked at by none and may hold texts of records."""
+    for run in (first, second):
+        _require_looked_at(here, person, layout_here(here, run))
     with looked_at.written_by(f"{first} or {second}"):
         found, _ = difference.compare(here.site.root, first, second)
     both = found.before.evaluated and found.now.evaluated
@@ -39,6 +46,20 @@ def compared(here: Here, person: Person, first: str, second: str) -> Compared:
             "parts": {name: lines for name, lines in _parts(found).items() if lines},
         }
     )
+
+
+STATED: Mapping[str, tuple[str, ...]] = {
+    "data": ("split/manifest.json",),
+    "evaluation": ("evaluate/result.json", "evaluate/metrics.json", "evaluate/examples.parquet"),
+}
+"""By the gate that looks at them, the files whose figures and words are shown."""
+
+
+def _require_looked_at(here: Here, person: Person, layout: Layout) -> None:
+    for gate, names in STATED.items():
+        paths = [path for path in map(layout.stage, names) if path.exists()]
+        if paths and not looked_at.require(here, layout, gate, *paths):
+            hearing.require(here, layout, person, "figures")
 
 
 def compare(here: Here, person: Person, first: str = "", second: str = "") -> Compared:
