@@ -71,7 +71,7 @@ class Row(NamedTuple):
     prompt: str
     target: dict[str, str]
     names: list[str]
-    """What is a person's of the target's values; empty where nobody says."""
+    """The values of the target that belong to a person; empty if they are not known."""
 
 
 def made(rows: int, seed: int) -> list[Row]:
@@ -130,7 +130,7 @@ def together(rows: list[Row]) -> Iterator[tuple[str, str]]:
 
 
 def alone(rows: list[Row]) -> Iterator[tuple[str, str]]:
-    """The same with a record for each text."""
+    """Protect each text as a record of its own."""
     texts = [text for row in rows for text in (row.prompt, json.dumps(row.target, ensure_ascii=False))]
     plain = [record("", "") | {"messages": [{"role": "assistant", "content": text}]} for text in texts]
     made = [it["messages"][0]["content"] for it, _ in protect(plain, Guard(detect.find_all, Protection(), {}, KEY))]

@@ -37,7 +37,7 @@ def here() -> Here:
 
 
 def edited(at: Here) -> dict[str, list[str]]:
-    """By params file that a schedule or trigger names, what a run of it reads and has edits that are not committed."""
+    """Return, for each params file of a schedule or trigger, the files of its runs that have uncommitted edits."""
     return checked.edited(at.standing.deployments, Repository.open(at.root), sources.load(at.governed.folder))
 
 

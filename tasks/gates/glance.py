@@ -19,11 +19,11 @@ AFTERWARDS: Mapping[str, str] = {
     "evaluation": "a rejection at the release gate then keeps the model from promotion",
     "release": "the model is then in production, until another release is, or hallmark releases rollback",
 }
-"""By gate, what can still be done once it is closed."""
+"""What can still be done once a gate is closed, for each gate."""
 
 
 def lines(evidence: Evidence, ledger: Ledger, governed: Governance) -> dict[str, str]:
-    """Name to text."""
+    """Return name and text of each line of the glance."""
     purpose, dataset = evidence.purpose, evidence.dataset
     asked = signed_request.recorded(ledger, governed, evidence.run)
     reason = one_line(asked.request.reason or "") if asked else ""
@@ -40,7 +40,7 @@ def lines(evidence: Evidence, ledger: Ledger, governed: Governance) -> dict[str,
 
 
 def people(origins: Iterable[Origin]) -> str:
-    """How many different values of each class that stands for a person are in a dataset, in words."""
+    """Say how many different values of each class that stands for a person a dataset has."""
     counts: Counter[str] = Counter()
     for origin in origins:
         if origin.people is None:
@@ -51,7 +51,7 @@ def people(origins: Iterable[Origin]) -> str:
 
 
 def terms(origin: Origin) -> dict[str, str]:
-    """What the owner of a source has declared of it, name to text."""
+    """Return name and text of each term that the owner of a source has declared."""
     return {
         "class": origin.classification,
         "lawful basis": one_line(origin.lawful_basis),
@@ -63,7 +63,7 @@ def terms(origin: Origin) -> dict[str, str]:
 
 
 def follows(evidence: Evidence, governed: Governance) -> str:
-    """What the run does once the gate has passed, in words, with who decides at the gates that are left."""
+    """Say what the run does once the gate has passed, and who decides at the gates that are left."""
     if evidence.gate not in GATES:  # another version asked it
         return ""
     tier, parts = governed.policy.tier(evidence.tier), list[str]()

@@ -52,7 +52,7 @@ STATED: Mapping[str, tuple[str, ...]] = {
     "data": ("split/manifest.json",),
     "evaluation": ("evaluate/result.json", "evaluate/metrics.json", "evaluate/examples.parquet"),
 }
-"""By the gate that looks at them, the files whose figures and words are shown."""
+"""The files whose figures and words the page shows, for each gate that looks at them."""
 
 
 def _require_looked_at(here: Here, person: Person, layout: Layout) -> None:

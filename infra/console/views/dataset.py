@@ -18,7 +18,7 @@ class SourceRow(Frozen):
     people: str
     """How many different values of each class that stands for a person, in words."""
     terms: dict[str, str]
-    """What its owner has declared, name to text."""
+    """Name and text of each term that its owner has declared."""
     content: str
     """new, changed or same since the dataset approved last; empty where there is none."""
     rows: int

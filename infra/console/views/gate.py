@@ -29,7 +29,7 @@ DO: dict[Verb, str] = {
     "approve": "approve in role {}", "reject": "reject in role {}", "waive": "waive failed checks in role {}",
     "withdraw": "withdraw your decision",
 }  # fmt: skip
-"""What a person may do, in words, which name the role."""
+"""Each decision in words, with the role in which it is made."""
 
 
 class GatePage(Frozen):
@@ -50,9 +50,9 @@ class GatePage(Frozen):
     deadline: datetime
     closed: datetime | None
     glance: dict[str, str]
-    """What is read before deciding, name to text."""
+    """Name and text of each line that is read before deciding."""
     facts: dict[str, str]
-    """What was looked at, name to text."""
+    """Name and text of each line on what the gate looked at."""
     checks: list[Check]
     sources: list[SourceRow]
     distributions: list[Distribution]
