@@ -2,6 +2,7 @@
 
 import ctypes
 import errno
+import fcntl
 import platform
 import socket
 from typing import Any
@@ -32,6 +33,10 @@ def here() -> calls.Machine:
 
 
 NAMES = (*calls.CLOSED, "socket", "socketpair", "ioctl", "fcntl", "sendto", "sendmsg", "sendmmsg")
+OTHER_TCP = (256, socket.IPPROTO_MPTCP, socket.IPPROTO_TCP)
+"""Protocols of a socket, of which the last is open; 256 is IPPROTO_SMC, which a kernel without it refuses as well."""
+COMMANDS = (fcntl.F_SETLEASE, fcntl.F_NOTIFY, fcntl.F_GETFD)
+"""Of fcntl(2), of which the last is open."""
 FAMILIES = (3, 5, 15, 17, 21, 29, 31, 38, 40, 44, 45, 64, 0x10000000, 0x1_0000_0028, -24)
 OPEN = (socket.AF_UNIX, socket.AF_INET, socket.AF_INET6)
 SECOND = ("tried(0x40000000 + 250, 0)", "tried(0x40000000 + 41, 40, 1, 0)")
@@ -50,10 +55,10 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """Return what each command of the tests below did in a sandbox, by the command."""
     closed = [f"tried({number}, 0, 0, 0, 0, 0, 0)" for number in here().closed]
     sockets = [f"tried({call}, {int(family)}, 1, 0)" for call in here().sockets for family in (*FAMILIES, *OPEN)]
-    protocols = [f"tried({here().sockets[0]}, 2, 1, {protocol})" for protocol in (*calls.OTHER_TCP, 6)]
-    leases = [f"tried({here().fcntl}, 0, {command}, 0)" for command in (*calls.LEASED, 1)]
+    protocols = [f"tried({here().sockets[0]}, 2, 1, {protocol})" for protocol in OTHER_TCP]
+    leases = [f"tried({here().fcntl}, 0, {command}, 0)" for command in COMMANDS]
     fast = [
-        f"tried({number}, 0, {', '.join(['0'] * (place - 1))}, {calls.FASTOPEN}, 0, 0)"
+        f"tried({number}, 0, {', '.join(['0'] * (place - 1))}, {socket.MSG_FASTOPEN}, 0, 0)"
         for number, place in here().sends
     ]
     typed = [f"tried({here().ioctl}, 0, {request_}, 0)" for request_ in (*calls.TYPED, 0x5413)]
@@ -94,16 +99,16 @@ def test_a_family_of_sockets_is_closed(answers: dict[str, Any], family: int) -> 
 )
 def test_no_other_call_leads_to_a_closed_port(answers: dict[str, Any]) -> None:
     """Landlock knows connect(2) of plain TCP alone."""
-    tcp = [answers[f"tried({here().sockets[0]}, 2, 1, {protocol})"] for protocol in (*calls.OTHER_TCP, 6)]
+    tcp = [answers[f"tried({here().sockets[0]}, 2, 1, {protocol})"] for protocol in OTHER_TCP]
     assert tcp == [errno.EPROTONOSUPPORT, errno.EPROTONOSUPPORT, 0]
     for number, place in here().sends:
-        sent = f"tried({number}, 0, {', '.join(['0'] * (place - 1))}, {calls.FASTOPEN}, 0, 0)"
+        sent = f"tried({number}, 0, {', '.join(['0'] * (place - 1))}, {socket.MSG_FASTOPEN}, 0, 0)"
         assert answers[sent] == errno.EPERM
 
 
 @pytest.mark.attack(rights="stage", stopped="a filter of system calls gives no leases on files that others open")
 def test_no_file_is_leased(answers: dict[str, Any]) -> None:
-    lease, notice, flags = (answers[f"tried({here().fcntl}, 0, {command}, 0)"] for command in (*calls.LEASED, 1))
+    lease, notice, flags = (answers[f"tried({here().fcntl}, 0, {command}, 0)"] for command in COMMANDS)
     assert (lease, notice, flags) == (errno.EPERM, errno.EPERM, 0)
 
 
