@@ -111,8 +111,9 @@ def test_a_waiver_is_answered_some_days_before_it_ends(waived: House) -> None:
 @pytest.mark.parametrize("on", ["card_changed", "waiver_expiring"])
 def test_a_params_file_that_is_gone_is_told(house: House, on: str) -> None:
     params(house)
+    (house.root / "gone.yaml").write_text((house.root / "params.yaml").read_text())  # which HEAD does not hold
     look: Callable[[], object] = lambda: happened(house, on=on, params="gone.yaml")  # noqa: E731
-    with pytest.raises(InputError, match=r"gone\.yaml: no such file"):
+    with pytest.raises(InputError, match=r"gone\.yaml: no such file in commit"):
         look()
 
 
