@@ -43,7 +43,7 @@ def inside(made: Box, source: str) -> Any:
     words = [sys.executable, "-I", "-c", f"import json\n{source}\nprint(json.dumps(found))"]
     with calls.filtered() as handle:
         done = subprocess.run(
-            box.command(made, words, handle), env=box.environment(made), pass_fds=box.handles(handle),
+            box.command(made, words, handle), env=box.environment(made), pass_fds=box.handles(handle, made),
             capture_output=True, text=True, timeout=patience(60),
         )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr

@@ -17,6 +17,7 @@ from infra.cli.summary import print_summary
 from infra.console import server as pages
 from infra.prefect import client, server
 from infra.prefect.server import Up
+from tasks.core.config import checked_reason
 from tasks.core.errors import InputError, Unavailable
 from tasks.core.layout import Layout
 from tasks.core.mistakes import Mistakes
@@ -119,7 +120,7 @@ def _request(
     with mistakes.noted():
         given["commit"] = _commit(checkout, demo_approvals, as_json)
     with mistakes.noted():
-        given["reason"] = shared.worded(reason) if reason else None
+        given["reason"] = checked_reason(reason, "--reason has no words; say why, or leave it out") if reason else None
     named = {"run_id": new_run_id(), "params": params, "governance": governance, "demo_approvals": demo_approvals}
     return RunRequest.model_validate(named | given), mistakes
 

@@ -8,7 +8,8 @@ import typer
 from infra.cli import occasions, shared
 from infra.cli.occasions import Here
 from infra.cli.shared import console
-from tasks.occasions import deciding, due
+from tasks.core.config import checked_reason
+from tasks.occasions import deciding, due, events
 from tasks.occasions.checked import UNCOMMITTED
 from tasks.occasions.declared import Schedule
 from tasks.occasions.signed_deed import Deed
@@ -114,6 +115,7 @@ def run_now(
     at, person = occasions.here(), shared.identity(who)
     at.standing.require(name)
     asks, now = at.standing.deployments.named[name], at.ledger.now()
-    words = f"{name}, asked for now" + (f": {shared.worded(reason)}" if reason.strip() else "")
+    why = f": {checked_reason(reason, '--reason has no words; say why now, or leave it out')}" if reason else ""
+    words = events.fitting(f"{name}, asked for now{why}")
     key = f"{name}/now/{due.spelled(now)}-{secrets.token_hex(4)}"
     occasions.ask_now(at, Occasion(key, name, words, asks.params, asks.changes, pool=asks.pool), person, as_json)

@@ -13,7 +13,6 @@ from rich.table import Table
 
 from infra.cli import tables
 from infra.cli.tables import Whole
-from tasks.core.config import clear
 from tasks.core.errors import InputError, Unavailable, is_full_disk
 from tasks.core.files import UMASK
 from tasks.core.shown import json_text, one_line
@@ -27,7 +26,6 @@ Changes = Annotated[
     list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a parameter. May be repeated.")
 ]
 
-LONGEST_REASON = 1000
 """Characters; what schedules and triggers say beside it has room too."""
 console = Whole(width=None if sys.stdout.isatty() else 160)
 """A log or a pipe gets lines wide enough for a table."""
@@ -92,14 +90,6 @@ def identity(given: str | None) -> str:
     if not who:
         raise InputError("who are you? Say --as ID, or set HALLMARK_IDENTITY, with an id of people.yaml")
     return who
-
-
-def worded(reason: str) -> str:
-    """Why somebody asks for a run, as it is signed. Raises InputError for what is too long or does not show."""
-    reason = clear(reason.strip(), "the reason")
-    if len(reason) > LONGEST_REASON:
-        raise InputError(f"the reason has {len(reason):,} characters; say it in {LONGEST_REASON:,}")
-    return reason
 
 
 @contextmanager

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from infra.cli import occasions, shared
+from tasks.core.config import checked_reason
 from tasks.core.errors import InputError, Refused
 from tasks.occasions import due, events
 from tasks.occasions.declared import Event
@@ -35,9 +36,7 @@ def trigger(
         raise InputError(f"{name} is no trigger with `on: event`; to ask for its run now: hallmark schedule run-now")
     if paused := at.standing.paused.get(name):
         raise Refused(f"{name} rests: {paused.person} paused it ({paused.reason})")
-    if not reason.strip():
-        raise InputError("say with --reason what happened, so that others can follow it later")
-    words = shared.worded(reason)
+    words = checked_reason(reason, "say with --reason what happened, so that others can follow it later")
     if key is not None and not re.fullmatch(KEY, key):
         raise InputError(f"--key {key}: expected at most 100 letters, digits and . _ : -, as in export-2026-03-02")
     what = key or due.spelled(at.ledger.now())

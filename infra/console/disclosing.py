@@ -14,6 +14,7 @@ from infra.console.context import Context, Visitor
 from infra.console.views import looked_at
 from infra.console.views.files import layout_here
 from infra.console.views.where import Where
+from tasks.core.config import MOST_REASON
 from tasks.inquiry import access, disclose
 from tasks.runs.run import governance_of
 
@@ -22,7 +23,7 @@ def serve(app: FastAPI, context: Context) -> None:
     @app.post("/runs/{run}/shown", include_in_schema=False)
     def shown(
         request: Request, run: str, who: Annotated[Visitor, Depends(context.visiting)],
-        record: Annotated[str, Form(max_length=200)], reason: Annotated[str, Form(max_length=2_000)],
+        record: Annotated[str, Form(max_length=200)], reason: Annotated[str, Form(max_length=MOST_REASON)],
         form_token: Annotated[str, Form(max_length=100)],
     ) -> Response:  # fmt: skip
         who.require_own(form_token)
@@ -38,7 +39,7 @@ def serve(app: FastAPI, context: Context) -> None:
     @app.post("/where", include_in_schema=False)
     def sought(
         request: Request, who: Annotated[Visitor, Depends(context.visiting)],
-        subject: Annotated[str, Form(max_length=200)], reason: Annotated[str, Form(max_length=2_000)],
+        subject: Annotated[str, Form(max_length=200)], reason: Annotated[str, Form(max_length=MOST_REASON)],
         form_token: Annotated[str, Form(max_length=100)],
     ) -> Response:  # fmt: skip
         who.require_own(form_token)

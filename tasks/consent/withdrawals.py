@@ -18,7 +18,7 @@ from pathlib import Path
 
 from tasks.consent import signed_withdrawal
 from tasks.consent.signed_withdrawal import PREDICATE_TYPE, RESTORED, WITHDRAWN, Notice, Withdrawal
-from tasks.core.config import clear
+from tasks.core.config import checked_reason
 from tasks.core.errors import HallmarkError, InputError, Refused
 from tasks.core.files import canonical_json, sha256_bytes
 from tasks.core.layout import Layout
@@ -147,14 +147,12 @@ def _draft(
     ledger: Ledger, governance: Governance, source: Source, person: Person, reason: str,
     restores: Withdrawal | None, contents: Collection[str] = (),
 ) -> Draft:  # fmt: skip
-    if not reason.strip():
-        raise InputError("say why with --reason, so that others can follow it later")
-    clear(reason, "the reason")
+    reason = checked_reason(reason, "say why with --reason, so that others can follow it later")
     notice = Notice(
         verb="restore" if restores else "withdraw",
         source=source.id,
         person=person.id,
-        reason=reason.strip(),
+        reason=reason,
         restores=restores.sha256 if restores else None,
         contents=list(contents),
         location=None if restores else source.location,

@@ -19,6 +19,9 @@ from tasks.core import yaml_text
 from tasks.core.errors import InputError
 from tasks.core.shown import hidden
 
+MOST_REASON = 2_000
+"""Characters of a reason that somebody gives."""
+
 
 class Frozen(BaseModel):
     """Base of every settings object and result: immutable, strict about its keys.
@@ -157,6 +160,19 @@ def clear(text: str, what: str) -> str:
     if name := hidden(text):
         raise InputError(f"{what}: {UNSEEN.format(name)}")
     return text
+
+
+def checked_reason(reason: str, empty: str) -> str:
+    """A reason as it is signed and recorded.
+
+    Raises InputError with the text `empty` where it has no letter and no digit, and for one that is too long or holds
+    what does not show.
+    """
+    if len(reason) > MOST_REASON:
+        raise InputError(f"the reason has {len(reason):,} characters; say it in {MOST_REASON:,}")
+    if not any(map(str.isalnum, clear(reason, "the reason"))):
+        raise InputError(empty)
+    return reason.strip()
 
 
 def _unseen(document: Any, where: tuple[str | int, ...] = ()) -> Iterator[dict[str, Any]]:

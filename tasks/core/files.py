@@ -194,6 +194,10 @@ FICLONE = 0x40049409
 """Of ioctl_ficlone(2): two files share what they hold until one of them is written."""
 PIECE = 2**20
 """Bytes that are copied at once."""
+SMALL = 2**12
+"""Bytes up to which a file is not looked through for holes."""
+COUNTED = 512
+"""Bytes of what `st_blocks` counts. Where a file system compresses, it says too little."""
 
 
 def copy(source: Path, target: Path) -> None:
@@ -212,6 +216,28 @@ def copy_open(file: IO[bytes], target: Path) -> None:
             while part := file.read(min(left, PIECE)):
                 made.write(part)
                 left -= len(part)
+
+
+def is_hollow(handle: int) -> bool:
+    """Whether less than half of an open file is on its disk: whoever reads it reads what nobody wrote, without end."""
+    found = os.fstat(handle)
+    half = found.st_size // 2
+    return found.st_size > SMALL and found.st_blocks * COUNTED < half and _held(handle, found.st_size) < half
+
+
+def _held(handle: int, size: int) -> int:
+    """Bytes of a file that are no hole. It is read from its beginning afterwards."""
+    held, place = 0, 0
+    try:
+        while place < size:
+            begin = os.lseek(handle, place, os.SEEK_DATA)
+            place = os.lseek(handle, begin, os.SEEK_HOLE)
+            held += place - begin
+    except OSError:  # no data after this place
+        pass
+    finally:
+        os.lseek(handle, 0, os.SEEK_SET)
+    return held
 
 
 def copy_tree(source: Path, target: Path, copy: Callable[[Path, Path], object] = copy) -> None:

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from tasks.core.config import clear
-from tasks.core.errors import InputError, Refused
+from tasks.core.config import checked_reason
+from tasks.core.errors import Refused
 from tasks.declarations import signed_declaration, standing
 from tasks.declarations.signed_declaration import KIND, Declaration, Declared
 from tasks.declarations.standing import Standing
@@ -24,13 +24,12 @@ def sign(
     for an unknown person and without a reason.
     """
     person = governance.actor(person_id, ledger.now())
-    if not clear(reason, "the reason").strip():
-        raise InputError("say with --reason what you looked at, so that others can follow it later")
+    reason = checked_reason(reason, "say with --reason what you looked at, so that others can follow it later")
 
     def drafts() -> Entry | list[Draft]:
         now, at = standing.read(ledger, governance), ledger.now()
         new = [each for each in declared if not _has_signed(person, each, now, governance)]
-        said = [_draft(each, person, now, at, governance, reason.strip()) for each in new]
+        said = [_draft(each, person, now, at, governance, reason) for each in new]
         return said or ledger.entries(KIND, declared[-1].subject)[-1]
 
     signed_entry.record(ledger, governance, person, drafts)

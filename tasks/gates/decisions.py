@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from tasks.core.config import clear
+from tasks.core.config import checked_reason
 from tasks.core.errors import InputError, Refused
 from tasks.core.moments import in_utc
 from tasks.gates import cases
@@ -242,9 +242,7 @@ def _form(verb: str, reason: str, checks: Sequence[str], expires: datetime | Non
     """What belongs to which verb."""
     if verb not in VERBS:
         raise InputError(f"expected one of {', '.join(VERBS)}, got {verb!r}")
-    clear(reason, "the reason")
-    if not any(map(str.isalnum, reason)):
-        raise InputError(f"to {verb} give a reason in words, so that others can follow it later")
+    checked_reason(reason, f"to {verb} give a reason in words, so that others can follow it later")
     if verb == "waive" and (not checks or expires is None):
         raise InputError("a waiver names the failed checks it is for and when it expires")
     if verb != "waive" and (checks or expires is not None):

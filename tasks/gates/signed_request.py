@@ -10,6 +10,7 @@ from typing import Annotated, Any, Protocol
 
 from pydantic import Field
 
+from tasks.core.config import MOST_REASON
 from tasks.core.errors import HallmarkError, Refused
 from tasks.core.files import canonical_json, sha256_bytes
 from tasks.core.params.values import Name, Sha256
@@ -27,8 +28,6 @@ PREDICATE_TYPE = "urn:hallmark:run-request:v1"
 FRESH = timedelta(days=7)
 """How long after it was signed a request may begin a run; one that began goes on however long it takes."""
 
-MOST_REASON = 2000
-"""Characters."""
 RUN_ID = r"^[a-z0-9][a-z0-9-]{0,62}$"
 RunId = Annotated[str, Field(pattern=RUN_ID)]
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from tasks.core.config import clear
+from tasks.core.config import checked_reason
 from tasks.core.errors import InputError, Refused
 from tasks.incidents import signed_incident
 from tasks.incidents.signed_incident import (
@@ -120,9 +120,7 @@ def to_close(
     Raises InputError for an unknown incident or person and without a reason; what is drafted, Refused for whoever may
     not close it and where it is closed already.
     """
-    if not reason.strip():
-        raise InputError("say with --reason what was found and done, so that others can follow it later")
-    clear(reason, "the reason")
+    reason = checked_reason(reason, "say with --reason what was found and done, so that others can follow it later")
     person = governance.actor(person_id, ledger.now())
 
     def draft() -> list[Draft]:
@@ -133,7 +131,7 @@ def to_close(
         if incident.closing:
             raise Refused(f"{incident.id} was closed by {incident.closing.person}: {incident.closing.reason}")
         said = Closing(
-            id=opened.id, cause=opened.cause, person=person.id, role=opened.role, reason=reason.strip(),
+            id=opened.id, cause=opened.cause, person=person.id, role=opened.role, reason=reason,
             environment=opened.environment, time=now,
         )  # fmt: skip
         return [Draft(CLOSED, incident.id, signed_incident.statement(said))]

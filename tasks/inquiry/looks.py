@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any, Final, Literal
 
-from tasks.core.errors import InputError
+from tasks.core.config import checked_reason
 from tasks.ledger.ledger import Ledger
 
 TOKENS_READ: Final = "vault.read"
@@ -22,9 +22,8 @@ def record(ledger: Ledger, kind: Kind, about: str, person: str, reason: str, at:
 
     Raises InputError without a reason.
     """
-    if not any(map(str.isalnum, reason)):
-        raise InputError("data is shown for a reason only; say it with --reason")
-    ledger.append(kind, about, {"person": person, "reason": reason.strip(), **at})
+    words = checked_reason(reason, "data is shown for a reason only; say it with --reason")
+    ledger.append(kind, about, {"person": person, "reason": words, **at})
 
 
 def at_tokens(ledger: Ledger, about: str, person: str, reason: str) -> Callable[[list[str]], None]:

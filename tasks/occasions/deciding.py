@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from tasks.core.config import clear
-from tasks.core.errors import InputError, Refused
+from tasks.core.config import checked_reason
+from tasks.core.errors import Refused
 from tasks.core.files import sha256_bytes
 from tasks.ledger.ledger import Entry, Ledger
 from tasks.occasions import standing
@@ -66,9 +66,7 @@ def to_switch(
     ledger: Ledger, governance: Governance, deed: Deed, name: str, person_id: str, reason: str
 ) -> tuple[Person, Drafts]:
     """Who switches a schedule or trigger, and what they sign. Raises as `switch`."""
-    if not reason.strip():
-        raise InputError("say with --reason why, so that others can follow it later")
-    clear(reason, "the reason")
+    reason = checked_reason(reason, "say with --reason why, so that others can follow it later")
     person = governance.actor(person_id, ledger.now())
 
     def draft() -> list[Draft]:
@@ -76,7 +74,7 @@ def to_switch(
         now.require(name)
         _require_other(now.paused.get(name), deed, name)
         said = Switch(
-            deed=deed, name=name, person=person.id, reason=reason.strip(), follows=now.follows(name),
+            deed=deed, name=name, person=person.id, reason=reason, follows=now.follows(name),
             environment=governance.policy.environment, time=ledger.now(),
         )  # fmt: skip
         return [Draft(KINDS[deed], name, statement_of_switch(said))]

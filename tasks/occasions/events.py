@@ -6,11 +6,11 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from tasks.core.config import MOST_REASON
 from tasks.core.params.params import Params
 from tasks.declarations import declarations
 from tasks.declarations import standing as declared_standing
 from tasks.declarations.signed_declaration import of_card
-from tasks.gates.signed_request import MOST_REASON
 from tasks.incidents import incidents
 from tasks.ledger.ledger import Ledger
 from tasks.occasions import prompted, watched
@@ -55,11 +55,15 @@ def happened(name: str, trigger: Watches, since: datetime, place: Place) -> Iter
 
 def occasion(name: str, trigger: Watches, what: str, words: str, **facts: Any) -> Occasion:
     """`what` tells it from the other occasions of the trigger."""
-    reason = f"trigger {name}: {words}"
-    reason = reason if len(reason) <= MOST_REASON else f"{reason[: MOST_REASON - 2]} …"
+    reason = fitting(f"trigger {name}: {words}")
     return Occasion(
         f"{name}/{what}", name, reason, trigger.params, trigger.changes, trigger.cool_down, None, facts, trigger.pool
     )
+
+
+def fitting(reason: str) -> str:
+    """A reason that begins with our words, as long as a request may have it."""
+    return reason if len(reason) <= MOST_REASON else f"{reason[: MOST_REASON - 2]} …"
 
 
 def _source(name: str, trigger: SourceChanged, since: datetime, place: Place) -> Iterator[Occasion]:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -78,18 +78,19 @@ def read(ledger: Ledger, governance: Governance) -> Standing:
             since = {name: since[name] if before.get(name) == it else signed.at for name, it in timing.items()}
             before = timing
             contents = {name: each.model_dump(mode="json") for name, each in deployments.named.items()}
-            same = {name for name, it in contents.items() if content.get(name) == it and _is_here(by[name], governance)}
+            stayed = (name for name, it in contents.items() if content.get(name) == it)
+            same = {name for name in stayed if _is_here(by[name], governance, signed.at)}
             by = {name: by[name] if name in same else said.person for name in contents}
             content = contents
             files.add(said.file_sha256)
     paused, switched = _switched(ledger, governance, since, files)
-    orphaned = tuple(name for name, person in by.items() if not _is_here(person, governance))
+    orphaned = tuple(name for name, person in by.items() if not _is_here(person, governance, ledger.now()))
     return Standing(deployments, newest, since, paused, problem, by, orphaned, switched)
 
 
-def _is_here(person_id: str, governance: Governance) -> bool:
+def _is_here(person_id: str, governance: Governance, at: datetime) -> bool:
     person = governance.people.get(person_id)
-    return person is not None and bool(person.roles_at(datetime.now(UTC)))
+    return person is not None and bool(person.roles_at(at))
 
 
 def _switched(

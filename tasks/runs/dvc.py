@@ -157,8 +157,8 @@ def _dvc(
     _put_ours(layout)
     dvc_lock.keep(layout.root)
     with subprocess.Popen(
-        [*DVC, *words], cwd=layout.root, env=environment, text=True, start_new_session=True,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, errors="replace",
+        [*DVC, *words], cwd=layout.root, env=environment, start_new_session=True,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
     ) as process, _within(most, process) as late:  # fmt: skip
         try:
             for line in told.follow(process):
@@ -176,7 +176,7 @@ def _dvc(
 
 
 @contextmanager
-def _within(most: float | None, process: "subprocess.Popen[str]") -> Iterator[threading.Event]:
+def _within(most: float | None, process: "subprocess.Popen[bytes]") -> Iterator[threading.Event]:
     """End the process where the block takes longer than `most` seconds; the event tells that it was."""
     late = threading.Event()
 
@@ -316,7 +316,7 @@ SILENT = 3.0
 """Seconds after which a person is told what is waited for."""
 
 
-def end(process: "subprocess.Popen[str]") -> None:
+def end(process: "subprocess.Popen[bytes]") -> None:
     """Ask the process group to stop, then make it, and wait for all of it: DVC ends at once, its stage later."""
     for sign, patience in ((signal.SIGTERM, SILENT), (None, PATIENCE - SILENT), (signal.SIGKILL, 10.0)):
         if not _goes_on(process):
@@ -331,7 +331,7 @@ def end(process: "subprocess.Popen[str]") -> None:
             time.sleep(0.1)
 
 
-def _goes_on(leader: "subprocess.Popen[str]") -> bool:
+def _goes_on(leader: "subprocess.Popen[bytes]") -> bool:
     """Whether a process of its group has not ended."""
     if leader.poll() is None:
         return True

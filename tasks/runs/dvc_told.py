@@ -1,12 +1,14 @@
 """What DVC and a stage printed, and what it says of a stage that failed."""
 
+import codecs
 import errno
+import io
 import os
 import re
+import select
 import subprocess
 from collections import deque
-from collections.abc import Iterator, Mapping
-from functools import partial
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from tasks.core.errors import Died, HallmarkError, InputError, Refused, Unavailable
@@ -21,6 +23,10 @@ KEPT = 200
 """Number of last lines that are kept."""
 LONGEST = 2**14
 """Characters that are taken for one line."""
+MOST_LEFT = 2**20
+"""Bytes that are still read of a pipe once its process has ended: more than one holds."""
+LOOK_SECONDS = 0.5
+"""How often it is looked whether the process has ended, while it prints nothing."""
 
 
 class Told:
@@ -31,10 +37,9 @@ class Told:
         self.ran = False
         """Whether DVC started the stage."""
 
-    def follow(self, process: "subprocess.Popen[str]") -> Iterator[str]:
+    def follow(self, process: "subprocess.Popen[bytes]") -> Iterator[str]:
         """Yield each line that a process prints, as visible text, a long one in parts, and keep the last ones."""
-        assert process.stdout
-        for part in iter(partial(process.stdout.readline, LONGEST), ""):
+        for part in _lines(_printed(process)):
             line = visible(part.rstrip())
             self.add(line)
             yield line
@@ -50,6 +55,38 @@ class Told:
 
     def end(self) -> str:
         return "\n".join(list(self.lines)[-15:])
+
+
+def _printed(process: "subprocess.Popen[bytes]") -> Iterator[bytes]:
+    """What a process prints until its end. Others may have its output as well, and hold it open: the code of a stage
+    can hand it on to whatever it reaches."""
+    assert process.stdout
+    handle, look, left = process.stdout.fileno(), select.poll(), MOST_LEFT
+    look.register(handle, select.POLLIN)
+    while left > 0:
+        has_ended = process.poll() is not None
+        if look.poll(0 if has_ended else 1000 * LOOK_SECONDS):
+            if not (part := os.read(handle, LONGEST)):
+                return
+            yield part
+            left -= len(part) * has_ended
+        elif has_ended:
+            return
+
+
+def _lines(printed: Iterable[bytes]) -> Iterator[str]:
+    """The text in lines without their ends, of which each is one newline, and a long line in parts."""
+    decoder = io.IncrementalNewlineDecoder(codecs.getincrementaldecoder("utf-8")("replace"), translate=True)
+    rest = ""
+    for part in printed:
+        *lines, rest = (rest + decoder.decode(part)).split("\n")
+        for line in lines:
+            yield from (line[begin : begin + LONGEST] for begin in range(0, max(1, len(line)), LONGEST))
+        while len(rest) >= LONGEST:
+            yield rest[:LONGEST]
+            rest = rest[LONGEST:]
+    if rest := rest + decoder.decode(b"", final=True):
+        yield rest
 
 
 def failure(root: Path, stage: str, code: int, told: Told) -> HallmarkError:

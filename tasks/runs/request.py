@@ -7,10 +7,10 @@ from typing import Annotated
 
 from pydantic import Field
 
-from tasks.core.config import Frozen
+from tasks.core.config import MOST_REASON, Frozen
 from tasks.core.errors import InputError
 from tasks.core.params.values import Name
-from tasks.gates.signed_request import MOST_REASON, RUN_ID, Request, RunId, WithAskers
+from tasks.gates.signed_request import RUN_ID, Request, RunId, WithAskers
 from tasks.policy.policy import SCHEDULER
 
 NO_RUN = "there is no run {!r} here; `hallmark status` lists the runs"

@@ -46,9 +46,8 @@ def bring(layout: Layout, stage: str, boxed: bool, say: Say) -> None:
 def _run(layout: Layout, stage: str, environment: dict[str, str], say: Say) -> tuple[Told, int]:
     told = Told()
     with subprocess.Popen(
-        [shell.installed(), "-c", f"a trial: {stage}"], cwd=layout.root, env=environment, text=True,
+        [shell.installed(), "-c", f"a trial: {stage}"], cwd=layout.root, env=environment,
         start_new_session=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        errors="replace",
     ) as process:  # fmt: skip
         try:
             for line in told.follow(process):

@@ -2,6 +2,7 @@
 nothing else. What it leaves counts once it has been looked through, and is signed with what it read.
 
 grants.py         what a stage gets beside code, parameters and inputs: a network, a folder that it keeps between runs
+opened.py         what of that lies outside its run, so that what is mounted is what was checked
 shown.py          the files that it sees of the run's worktree
 box.py            the sandbox, as arguments of bubblewrap
 network.py        the ports that it reaches, where it has a network

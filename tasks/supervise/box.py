@@ -21,6 +21,8 @@ from tasks.supervise import calls
 BUBBLEWRAP = "bwrap"
 OLDEST = (0, 8)
 """The first that keeps a process inside from making name spaces of its own (`--disable-userns`)."""
+BY_HANDLE = (0, 10)
+"""The first that mounts what is open (`--ro-bind-fd`)."""
 BOXED = "HALLMARK_BOXED"
 """Environment variable: not empty where a stage runs in the sandbox or not at all."""
 LOCAL = "local"
@@ -49,7 +51,8 @@ class Box:
     """Folder that measured/ is written to."""
     fetched: tuple[Path, Path] | None = None
     """Folder that is written to, and the place where the stage finds it: what it fetches from elsewhere."""
-    reads: tuple[Path, ...] = ()
+    reads: Mapping[Path, int | None] = field(default_factory=dict)
+    """What is mounted for reading alone, by its place; its handle, or None: whatever lies at that place."""
     writes: tuple[Path, ...] = ()
     network: bool = False
     ports: Collection[int] | None = None
@@ -73,10 +76,8 @@ def why_not() -> str | None:
         return "bubblewrap needs Linux"
     if (program := _program()) is None:
         return "bubblewrap is not installed (Debian and Ubuntu: `apt install bubblewrap`)"
-    told = subprocess.run([program, "--version"], capture_output=True, text=True).stdout
-    version = tuple(int(part) for part in told.split()[-1].split(".")[:2] if part.isdigit()) if told else ()
-    if version < OLDEST:
-        return f"bubblewrap {'.'.join(map(str, OLDEST))} or newer is needed, and this is {told.strip() or 'unknown'}"
+    if _version() < OLDEST:
+        return f"bubblewrap {'.'.join(map(str, OLDEST))} or newer is needed, and this is {name() or 'unknown'}"
     with calls.filtered() as handle:
         tried = subprocess.run(
             [program, *_separated(False, handle), *_system(), *_python(), sys.executable, "-I", "-c", ""],
@@ -92,6 +93,12 @@ def why_not() -> str | None:
 def name() -> str:
     """The sandbox of this machine, as records name it: `bubblewrap 0.11.0`."""
     return subprocess.run([_program() or BUBBLEWRAP, "--version"], capture_output=True, text=True).stdout.strip()
+
+
+@cache
+def _version() -> tuple[int, ...]:
+    """Its first two numbers; empty where it says something else."""
+    return tuple(int(part) for part in name().rpartition(" ")[2].split(".")[:2] if part.isdigit())
 
 
 def machine() -> str:
@@ -124,7 +131,7 @@ def command(box: Box, words: Iterable[str], handle: int | None = None) -> list[s
         *_mounted("--bind", box.outputs, box.root / "artefacts"),
         *_mounted("--bind", box.measured, box.root / "measured"),
         *(_mounted("--bind", *box.fetched) if box.fetched else ()),
-        *(word for path in box.reads for word in _mounted("--ro-bind", path, path)),
+        *(word for path, opened in box.reads.items() for word in _mounted_open(opened, path)),
         *(word for path in box.writes for word in _mounted("--bind", path, path)),
         *("--remount-ro", "/", "--chdir", str(box.root), "--", *words),
     ]
@@ -145,9 +152,9 @@ def home() -> Path | None:
     return path if path.is_dir() and path != Path("/") else None
 
 
-def handles(handle: int | None) -> tuple[int, ...]:
+def handles(handle: int | None, box: Box | None = None) -> tuple[int, ...]:
     """What a process inherits besides its standard streams."""
-    return () if handle is None else (handle,)
+    return tuple(each for each in (handle, *(box.reads.values() if box else ())) if each is not None)
 
 
 def _separated(network: bool, handle: int | None) -> list[str]:
@@ -204,3 +211,10 @@ def _devices(granted: bool) -> list[str]:
 
 def _mounted(how: str, source: Path, place: Path) -> list[str]:
     return [how, str(source), str(place)]
+
+
+def _mounted_open(handle: int | None, place: Path) -> list[str]:
+    """For reading alone. bubblewrap closes the handle, which would lead out, before anything runs inside."""
+    if handle is None or _version() < BY_HANDLE:
+        return _mounted("--ro-bind", place, place)
+    return ["--ro-bind-fd", str(handle), str(place)]

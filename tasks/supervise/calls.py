@@ -22,6 +22,7 @@ class Machine(NamedTuple):
     """socket and socketpair."""
     ioctl: int
     fcntl: int
+    setsockopt: int
     sends: tuple[tuple[int, int], ...]
     """sendto, sendmsg and sendmmsg, each with the place of its flags."""
     closed: tuple[int, ...]
@@ -40,11 +41,13 @@ CLOSED = (
 GENERIC = (217, 218, 219, 280, 241, 282, 425, 426, 427, 117, 270, 271, 272, 262, 264, 265, 26, 26)
 MACHINES = {
     "x86_64": Machine(
-        arch=0xC000003E, sockets=(41, 53), ioctl=16, fcntl=72, sends=((44, 3), (46, 2), (307, 3)),
+        arch=0xC000003E, sockets=(41, 53), ioctl=16, fcntl=72, setsockopt=54,
+        sends=((44, 3), (46, 2), (307, 3)),
         closed=(248, 249, 250, 321, 298, 323, 425, 426, 427, 101, 310, 311, 312, 300, 303, 304, 253, 294),
     ),
     "aarch64": Machine(
-        arch=0xC00000B7, sockets=(198, 199), ioctl=29, fcntl=25, sends=((206, 3), (211, 2), (269, 3)), closed=GENERIC
+        arch=0xC00000B7, sockets=(198, 199), ioctl=29, fcntl=25, setsockopt=208,
+        sends=((206, 3), (211, 2), (269, 3)), closed=GENERIC,
     ),
 }  # fmt: skip
 """Little-endian all; on another one there is no filter."""
@@ -57,6 +60,8 @@ OTHER_TCP = (256, 262)
 """Protocols of a socket that lead to TCP past Landlock's ports: IPPROTO_SMC and IPPROTO_MPTCP."""
 FASTOPEN = 0x20000000
 """MSG_FASTOPEN of a send, which connects as well."""
+SOL_SOCKET, SO_REUSEPORT = 1, 15
+"""Of setsockopt(2): by this option two servers of one user listen on one port, and each gets a part of the calls."""
 LEASED = (1024, 1026)
 """F_SETLEASE and F_NOTIFY of fcntl(2): a lease on a file that a stage may only read keeps others from opening it."""
 OTHER_NUMBERS = 0x40000000
@@ -100,6 +105,7 @@ def program(machine: Machine) -> bytes:
         *(step for number in machine.closed for step in _where(number, [(RETURN, 0, 0, ERROR | errno.EPERM)])),
         *(step for number in machine.sockets for step in _where(number, _socket())),
         *(step for number, place in machine.sends for step in _where(number, _without_bit(place, FASTOPEN))),
+        *_where(machine.setsockopt, _unshared_port()),
         *_where(machine.fcntl, _argument(1, LEASED, ERROR | errno.EPERM, ALLOW)),
         *_where(machine.ioctl, _argument(1, TYPED, ERROR | errno.EPERM, ALLOW)),
         (RETURN, 0, 0, ALLOW),
@@ -125,6 +131,12 @@ def _without_bit(place: int, bit: int) -> list[Step]:
         (RETURN, 0, 0, ERROR | errno.EPERM),
         (RETURN, 0, 0, ALLOW),
     ]
+
+
+def _unshared_port() -> list[Step]:
+    """The answer to an option of a socket: none lets another server share its port."""
+    shared = _argument(2, (SO_REUSEPORT,), ERROR | errno.ENOPROTOOPT, ALLOW)
+    return [(LOAD, 0, 0, ARGUMENTS + 8), (EQUAL, 1, 0, SOL_SOCKET), (RETURN, 0, 0, ALLOW), *shared]
 
 
 def _argument(place: int, values: tuple[int, ...], those: int, others: int) -> list[Step]:

@@ -15,6 +15,7 @@ from tasks.stages.cluster import member
 from tasks.stages.train import points
 from tasks.stages.train.base.model_files import FILES, is_part_of_a_model
 from tasks.supervise import box, fetched, network
+from tasks.supervise.opened import Opened
 
 Environment = Mapping[str, str]
 
@@ -30,6 +31,10 @@ ONLINE = (*PROXIES, *(name.lower() for name in PROXIES), "SSL_CERT_FILE", "SSL_C
 
 
 def _nothing(_: Layout) -> Iterable[Path]:
+    return ()
+
+
+def _reads_nothing(_: Layout, __: Opened) -> Iterable[Path]:
     return ()
 
 
@@ -51,7 +56,7 @@ class Grant:
     """Folders below .hallmark/ that it writes, of its own code alone."""
     fetches: Callable[[Layout], str | None] = _no_model
     """The SHA-256 of the model that it may fetch, which is kept once it is what that says (`fetched.py`)."""
-    reads: Callable[[Layout], Iterable[Path]] = _nothing
+    reads: Callable[[Layout, Opened], Iterable[Path]] = _reads_nothing
     """Files and folders outside its inputs that it reads."""
     settings: tuple[str, ...] = ()
     """The same, below the home of a person, for a stage with a network."""
@@ -107,15 +112,17 @@ def _kept_at(layout: Layout) -> dict[str, str]:
     return {KEPT_AT: str(layout.world)} if layout.is_apart else {}
 
 
-def outside(stage: str, layout: Layout, online: bool) -> list[Path]:
-    """What a stage reads outside its inputs, as far as it is there; of a link also what it leads to.
+def outside(stage: str, layout: Layout, online: bool, opened: Opened) -> dict[Path, int]:
+    """What a stage reads outside its inputs, as far as it is there, with handles; of a link also what it leads to.
 
     Raises Refused for a link to what Hallmark keeps on this machine: another stage may have left it.
     """
-    grant = of(stage)
-    own = _at_home(grant) if online else ()
-    named = [path for path in (*grant.reads(layout), *own) if path.exists()]
-    return list(dict.fromkeys(each for path in named for each in (path, _target(path, layout))))
+    grant, places = of(stage), dict[Path, int]()
+    for path in (*grant.reads(layout, opened), *(_at_home(grant) if online else ())):
+        if opened.holds(path):
+            for place in (path, _target(path, opened.real(path), layout)):
+                places.setdefault(place, opened.handles[path])
+    return places
 
 
 def _at_home(grant: Grant) -> list[Path]:
@@ -123,10 +130,9 @@ def _at_home(grant: Grant) -> list[Path]:
     return [home / name for name in grant.settings] if home else []
 
 
-def _target(path: Path, layout: Layout) -> Path:
+def _target(path: Path, real: Path, layout: Layout) -> Path:
     """What a path leads to. Inside the state that is the same thing, or, of what stands in for a checkout
     (`tasks.reproduce`), the same in the checkout's."""
-    real = path.resolve()
     own = path.is_relative_to(layout.root) and real.is_relative_to(layout.root.resolve())
     if STATE in real.parts and not own:
         place = real.parts[len(real.parts) - real.parts[::-1].index(STATE) :]
@@ -135,28 +141,27 @@ def _target(path: Path, layout: Layout) -> Path:
     return real
 
 
-def _sources(layout: Layout) -> Iterator[Path]:
+def _sources(layout: Layout, opened: Opened) -> Iterator[Path]:
     """The files of the sources that lie on this machine."""
     for item in sources.load_resolved(layout.sources).sources:
         location = sources.expand(item.source.location)
         if "://" not in location:
             path = layout.locate(str(Path(location).expanduser()))
-            require_data(item.source.id, path, layout)
+            require_data(item.source.id, opened.real(path), layout)
             yield path
 
 
 def require_data(source: str, path: Path, layout: Layout) -> None:
-    """Raises InputError where a source lies among what Hallmark keeps, what a person keeps for programs, or what is no
-    file of a disk: whoever writes sources.yaml would have `ingest` read keys."""
+    """Raises InputError where a source lies among what Hallmark keeps, here or in another checkout, what a person keeps
+    for programs, or what is the machine's: whoever writes sources.yaml would have `ingest` read keys."""
     where = Path(os.path.realpath(path))
-    machine = any(where.is_relative_to(place) for place in NO_DISK)
+    machine = any(where.is_relative_to(place) for place in NO_DATA)
     places = [layout.root.resolve(), layout.state.parent.resolve(), *([home.resolve()] if (home := box.home()) else [])]
-    within = next((where.relative_to(place) for place in places if where.is_relative_to(place)), Path())
+    within = next((where.relative_to(place) for place in places if where.is_relative_to(place)), where)
     if machine or any(part.startswith(".") for part in within.parts):
         raise InputError(
-            f"source {source}: its location is or lies in something hidden of the checkout or a home, such as "
-            f"{layout.state.name} or .git, or in {', '.join(NO_DISK)}, where no data is; correct its location in "
-            "sources.yaml"
+            f"source {source}: its location is or lies in something hidden, such as {layout.state.name}, .git or .ssh, "
+            f"or in {', '.join(NO_DATA)}, where no data is; correct its location in sources.yaml"
         )
 
 
@@ -179,36 +184,36 @@ def _located_by(layout: Layout) -> Iterable[str]:
     return sources.variables(item.source for item in sources.load_resolved(layout.sources).sources)
 
 
-def _models(layout: Layout) -> Iterator[Path]:
+def _models(layout: Layout, opened: Opened) -> Iterator[Path]:
     """The folder that is named, a model that was fetched before, and how pip finds its index."""
     named = _base_model(layout)
     if folder := named.get("folder"):
         path = layout.state.parent / str(folder)
-        _require_the_model(path, str(named.get("sha256")), layout)
+        _require_the_model(path, str(named.get("sha256")), layout, opened)
         yield path
     if fetched.there(layout, str(named.get("sha256"))):
         yield fetched.place(layout, str(named.get("sha256")))
     yield from PIPS
 
 
-def _require_the_model(folder: Path, sha256: str, layout: Layout) -> None:
+def _require_the_model(folder: Path, sha256: str, layout: Layout, opened: Opened) -> None:
     """A run's own parameters name the folder, and the stage is to see the model that they mean, not whatever folder it
     likes. Raises InputError, which says nothing of what else is there. One that is not there the stage itself tells."""
-    where, state = folder.resolve(), layout.state.resolve()
+    where, itself, state = opened.real(folder), opened.itself(folder), layout.state.resolve()
     if state.is_relative_to(where) or where.is_relative_to(state) or _is_hidden(where):
         raise InputError(
             f"base_model.folder: {folder} holds more than a model, or lies in {state} or a hidden folder of a home; "
             "give another"
         )
-    if not folder.is_dir():
+    if not itself.is_dir():
         return
-    if not all(is_part_of_a_model(path) for path in folder.rglob("*") if not path.is_dir()):
+    if not all(is_part_of_a_model(path) for path in itself.rglob("*") if not path.is_dir()):
         raise InputError(
             f"base_model.folder: {folder} holds other files than those of a model ({', '.join(FILES)}); give one that "
             "holds the model alone"
         )
     try:
-        found = tree_digest(folder)
+        found = tree_digest(itself)
     except ValueError:
         raise InputError(f"base_model.folder: {folder} holds links; copy the files in their place") from None
     if found != sha256:
@@ -260,7 +265,7 @@ def _kept_by_train(layout: Layout) -> Iterator[Path]:
     yield layout.kept("checkpoints", "train")
 
 
-def _of_a_cluster(_: Layout) -> Iterator[Path]:
+def _of_a_cluster(_: Layout, __: Opened) -> Iterator[Path]:
     """Files that Ray's settings name, for who works on a cluster."""
     if _has_a_cluster(os.environ):
         yield from (Path(value) for name, value in os.environ.items() if name in RAY_FILES and value.startswith("/"))
@@ -273,10 +278,10 @@ def _champion(layout: Layout) -> Iterator[Path]:
         yield layout.state / "bases"
 
 
-def _read_by_predict(layout: Layout) -> Iterator[Path]:
+def _read_by_predict(layout: Layout, opened: Opened) -> Iterator[Path]:
     yield from _champion(layout)
     if _answers_elsewhere(layout, os.environ):
-        yield from _of_a_cluster(layout)
+        yield from _of_a_cluster(layout, opened)
 
 
 PIPS = (Path("/etc/pip.conf"), Path("/etc/xdg/pip"))
@@ -286,7 +291,8 @@ RAY_FILES = ("RAY_AUTH_TOKEN_PATH", "RAY_TLS_SERVER_CERT", "RAY_TLS_SERVER_KEY",
 STATE = ".hallmark"
 DATA_AT_HOME = (".cache", ".local")
 """Hidden folders of a home that a model may lie in; others hold keys and settings."""
-NO_DISK = ("/proc", "/sys", "/dev")
+NO_DATA = ("/proc", "/sys", "/dev", "/run", "/etc", "/boot")
+"""Folders of the machine itself, its keys and passwords among them."""
 
 GRANTS: Mapping[str, Grant] = {
     "ingest": Grant(

@@ -28,6 +28,7 @@ from tasks.supervise import box, calls, fetched, grants, kept, limits, materials
 from tasks.supervise.box import Box
 from tasks.supervise.handed_on import handing_on
 from tasks.supervise.limits import Limits
+from tasks.supervise.opened import Opened, opened
 from tasks.supervise.process import Inherited
 from tasks.trust import signing, stage_record
 from tasks.trust.keys import Signer
@@ -123,24 +124,24 @@ def _in_a_box(stage: str, layout: Layout, command: list[str], starter: int | Non
     if why := box.why_not():
         raise Unavailable(f"this machine had a sandbox when the run went on, and has none now: {why}")
     box.require_hidden(layout.state)
-    with _place(layout.state / PLACE) as place:
-        made = _box(stage, layout, place)
+    with _place(layout.state / PLACE) as place, opened() as read:
+        made = _box(stage, layout, place, read)
         over = limits.watch(LIMITS, place)
         folder = stage.replace("@", "/")
         told = handing_on(grants.of(stage).tells, made.measured / folder, layout.measured(folder))
         with calls.filtered() as handle, told, _vault(stage, layout) as vault:
-            words, inherited = box.command(made, command, handle), (*box.handles(handle), *vault.handles)
+            words, inherited = box.command(made, command, handle), (*box.handles(handle, made), *vault.handles)
             variables = {**box.environment(made), **vault.variables}
             code = process.run(words, variables, starter, over=over, handles=inherited, ports=made.ports)
         _keep_error(stage, layout, place) if code else _take(stage, layout, made)
     return made, code
 
 
-def _box(stage: str, layout: Layout, place: Path) -> Box:
-    """What the stage finds, laid out in `place`."""
+def _box(stage: str, layout: Layout, place: Path, read: Opened) -> Box:
+    """What the stage finds, laid out in `place`; what it reads outside its run is opened."""
     grant = grants.of(stage)
     online = grant.network(layout, os.environ)
-    reads = (*shown.inputs(stage, layout), *grants.outside(stage, layout, online))
+    reads = {**dict.fromkeys(shown.inputs(stage, layout)), **grants.outside(stage, layout, online, read)}
     made = Box(
         root=layout.root,
         tree=place / "tree",

@@ -13,11 +13,7 @@ from tasks.core.errors import Refused, Unavailable, is_full_disk
 
 DEEPEST = 40
 """Folders in each other."""
-SMALL = 2**20
-"""Bytes up to which a file is not looked through for holes."""
 FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-BLOCK = 512
-"""Bytes of what `st_blocks` counts. Where a file system compresses, it says too little."""
 
 
 def take(box: Path, name: str, target: Path, stage: str) -> None:
@@ -129,9 +125,7 @@ def _why_not(name: str, found: os.stat_result, handle: int | None) -> str | None
         return "has another name as well"
     if found.st_mode & (stat.S_ISUID | stat.S_ISGID):
         return "would run as somebody else"
-    half = found.st_size // 2
-    sparse = found.st_size > SMALL and found.st_blocks * BLOCK < half
-    if handle is not None and sparse and _holds(handle, found.st_size) < half:
+    if handle is not None and files.is_hollow(handle):
         return f"says that it has {found.st_size:,} bytes and has fewer"
     return None
 
@@ -145,18 +139,3 @@ def _is_text(name: str) -> bool:
         return bool(name.encode())
     except UnicodeEncodeError:
         return False
-
-
-def _holds(handle: int, size: int) -> int:
-    """Bytes of a file that are no hole."""
-    held, place = 0, 0
-    try:
-        while place < size:
-            begin = os.lseek(handle, place, os.SEEK_DATA)
-            place = os.lseek(handle, begin, os.SEEK_HOLE)
-            held += place - begin
-    except OSError:  # no data after this place
-        pass
-    finally:
-        os.lseek(handle, 0, os.SEEK_SET)
-    return held

@@ -10,7 +10,7 @@ from contextlib import suppress
 from datetime import datetime
 from typing import NamedTuple
 
-from tasks.core.config import clear
+from tasks.core.config import checked_reason
 from tasks.core.errors import HallmarkError, InputError, Refused
 from tasks.ledger.ledger import Entry, Ledger
 from tasks.policy import satisfiable, signed_entry
@@ -54,8 +54,7 @@ def sign(
     Raises Refused for whoever holds no role that policy names, InputError where it names none.
     """
     person = governance.actor(person_id, ledger.now())
-    if not clear(reason, "the reason").strip():
-        raise InputError("say with --reason what you looked at, so that others can follow it later")
+    reason = checked_reason(reason, "say with --reason what you looked at, so that others can follow it later")
     if not governance.policy.changes.code:
         raise InputError(
             "policy names nobody who signs code off; say under `changes` who does, `code: [{role: NAME}]`, and have "
@@ -78,7 +77,7 @@ def sign(
             commit=commit,
             environment=governance.policy.environment,
             person=person.id,
-            reason=reason.strip(),
+            reason=reason,
             time=now,
         )
         return [Draft(KIND, tree_sha256, signed_version.statement(said))]

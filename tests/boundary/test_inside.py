@@ -24,6 +24,7 @@ from tasks.core.graph import RUNS
 from tasks.core.layout import EXPERIMENT, Layout
 from tasks.supervise import box, shell, taken
 from tasks.supervise.box import Box
+from tasks.supervise.opened import opened
 from tests.boundary.stage_of import ROOT, a_run, as_it_is, bring, sparse
 from tests.forking import Forking
 from tests.patience import patience
@@ -125,8 +126,9 @@ def test_no_path_of_a_stage_leads_to_what_another_keeps(
 ) -> None:
     monkeypatch.setattr(shell.shown, "require_code", lambda *_: None)
     monkeypatch.setattr(shell.shown.code, "files_of", lambda *_: [])
-    made = shell._box(stage, layout, tmp_path / "place")
-    _, found = reached(made, layout.state, ["/proc", "/sys", *SYSTEM])
+    with opened() as read:
+        made = shell._box(stage, layout, tmp_path / "place", read)
+        _, found = reached(made, layout.state, ["/proc", "/sys", *SYSTEM])
     assert found == MAY.get("predict@base" if stage.startswith("predict") else stage, set())
 
 
@@ -141,8 +143,9 @@ def test_no_path_of_an_experiment_leads_to_a_vault(tmp_path: Path, monkeypatch: 
     for name in ("keys/vault", "vault/vault.db"):
         (layout.world / name).parent.mkdir(parents=True)
         (layout.world / name).write_text("the experiments' own")
-    made = shell._box("ingest", layout, tmp_path / "place")
-    _, found = reached(made, layout.state, ["/proc", "/sys", *SYSTEM])
+    with opened() as read:
+        made = shell._box("ingest", layout, tmp_path / "place", read)
+        _, found = reached(made, layout.state, ["/proc", "/sys", *SYSTEM])
     assert not found
 
 
@@ -423,7 +426,7 @@ except OSError as error:
         how: source.replace("TARGET", repr(str(made.root / "artefacts" / how))).replace("WAY", way)
         for how, way in ways.items()
     }
-    found = inside_each(replace(made, reads=(given.parent,), writes=(kept.parent,)), asked)
+    found = inside_each(replace(made, reads={given.parent: None}, writes=(kept.parent,)), asked)
     return found, {path.name for path in made.outputs.iterdir()}
 
 

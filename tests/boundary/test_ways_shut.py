@@ -71,19 +71,22 @@ def layout(tmp_path: Path) -> Layout:
     "${NONE:-.hallmark/keys/gate}", "./.hallmark//ledger.db", "link", "~/.ssh/id_ed25519", "~/.aws/credentials",
     "~/.netrc", ".git/config", ".dvc/config.local", ".env", "data/.keys/x.csv", "~/.cache/huggingface/token",
     "~/.local/share/keyrings/login.keyring", "/proc/self/environ", "/proc/self/mem", "/sys/kernel/notes", "/dev/stdin",
+    "/etc/shadow", "/run/secrets/token", "OTHER/.ssh/id_ed25519", "OTHER/.hallmark/keys/gate",
 ])  # fmt: skip
 def test_no_source_is_a_key(layout: Layout, location: str, monkeypatch: pytest.MonkeyPatch) -> None:
     home = layout.state.parent.with_name("home")
     home.mkdir()
     monkeypatch.setenv("HOME", str(home))
     (layout.state.parent / "link").symlink_to(layout.state / "keys" / "gate")
-    named = source(location.replace("STATE", str(layout.state)))
+    location = location.replace("STATE", str(layout.state)).replace("OTHER", str(home.with_name("other")))
+    named = source(location)
     for root in (layout.root, layout.state.parent):
         with pytest.raises(InputError, match="where no data is; correct its location"):
             pin.resolve_source(named, root)
     with pytest.raises(InputError, match="where no data is"):
-        grants.require_data("s", layout.locate(str(Path(location.replace("STATE", str(layout.state))
-            .replace("${NONE:-", "").replace("}", "")).expanduser())), layout)  # fmt: skip
+        grants.require_data(
+            "s", layout.locate(str(Path(location.replace("${NONE:-", "").replace("}", "")).expanduser())), layout
+        )
 
 
 def test_data_lies_where_people_have_it(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:

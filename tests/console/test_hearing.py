@@ -1,6 +1,7 @@
 """What the code of a run says in words of its own: for who may see single records of all its sources."""
 
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,8 +10,11 @@ from fastapi import FastAPI
 
 from tasks.core.files import write_json
 from tasks.core.layout import EXPERIMENT, Layout
+from tasks.ledger.ledger import open_ledger
 from tasks.runs import journal
 from tasks.runs.journal import Journal, StageLine
+from tasks.trust import keys, stage_record
+from tasks.trust.stage_record import Environment, StageRecord
 from tests.console.conftest import FAILING
 from tests.console.visits import reader_of
 
@@ -74,3 +78,21 @@ def test_pages_that_no_gate_looked_at(app: FastAPI, lived_in: Path, page: str) -
         assert SECRET in reader_of(app, "data-owner").get(f"/runs/{FAILING}/{page}").text
     finally:
         (folder / "report.html").unlink()
+
+
+@pytest.mark.attack(
+    rights="commit", stopped="files of an experiment, which has named them, are for who may see its records"
+)
+def test_names_of_an_experiments_files_in_its_record(app: FastAPI, lived_in: Path) -> None:
+    state, run = lived_in / ".hallmark", "20260104-000000-beef"
+    shutil.copytree(Layout(state / "runs" / FAILING).inputs, Layout(state / "runs" / run).inputs)
+    where = Environment(run=run, sandbox="bubblewrap", network=False, platform="p", packages="c" * 64, experiment=True)
+    said = StageRecord(name="clean", command=["python"], materials=[], environment=where, tree_sha256="d" * 64)
+    signer = keys.signer(keys.load_private(state / "keys" / "worker"))
+    envelope = stage_record.sign(said, {f"artefacts/clean/{SECRET}": "e" * 64}, signer)
+    entry = open_ledger(state).append(stage_record.KIND, run, {"stage": "clean", "envelope": envelope})
+    try:
+        closed, opened = (reader_of(app, who).get(f"/ledger/{entry.seq}").text for who in ("ml-engineer", "data-owner"))
+        assert SECRET not in closed and "records of messages are not for ml-engineer" in closed and SECRET in opened
+    finally:
+        shutil.rmtree(state / "runs" / run)

@@ -185,3 +185,23 @@ def test_a_schema_describes_fields_by_their_docstrings() -> None:
         "nested": "Docstring of a field\nin two lines.",
     }
     assert schema["$defs"]["Base"]["properties"]["anew"]["description"] == "Docstring that is not inherited."
+
+
+@pytest.mark.parametrize(
+    ("reason", "told"),
+    [
+        ("", "say why"),
+        (" \n", "say why"),
+        ("\u2800", "say why"),  # a letter of braille without a dot
+        ("…!", "say why"),
+        ("fine\x1b[2J", "it holds the character"),
+        ("x" * 2_001, "the reason has 2,001 characters; say it in 2,000"),
+    ],
+)
+def test_a_reason_that_says_nothing_is_refused(reason: str, told: str) -> None:
+    with pytest.raises(InputError, match=told):
+        config.checked_reason(reason, "say why")
+
+
+def test_a_reason_is_kept_without_blanks_around_it() -> None:
+    assert config.checked_reason(" 原因 1\n", "say why") == "原因 1"

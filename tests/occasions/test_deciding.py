@@ -131,7 +131,7 @@ def test_what_rests_asks_for_nothing_and_makes_up_for_nothing(house: House, monk
     with pytest.raises(InputError, match="there is no schedule or trigger 'nix': nightly"):
         switch(house, "pause", "nix")
     with pytest.raises(InputError, match="say with --reason why"):
-        switch(house, "pause", reason="  ")
+        switch(house, "pause", reason="\u2800")
 
 
 @pytest.mark.attack(rights="database", stopped="a pause or its end counts once, after the one that it follows")
@@ -218,3 +218,12 @@ def test_what_somebody_put_in_force_who_left_another_takes_over_as_it_is(house: 
     now = standing.read(house.ledger, house.governance)
     assert (now.declared_by, now.orphaned) == ({"nightly": "lead"}, ())
     assert deciding.declare(house.ledger, house.governance, "lead", FILE) is None
+
+
+def test_who_declared_something_else_before_somebody_left_takes_nothing_over(house: House) -> None:
+    declare(house, by="owner")
+    deciding.declare(house.ledger, house.governance, "lead", f"{FILE}  weekly: {{cron: '0 3 * * 1'}}\n")
+    ended = f"{{id: owner, name: Data owner, roles: [{{role: data-owner, valid_before: {house.ledger.now()}}}]}}"
+    reload(house, people=PEOPLE.replace("{id: owner, name: Data owner, roles: [data-owner]}", ended))
+    now = standing.read(house.ledger, house.governance)
+    assert (now.declared_by, now.orphaned) == ({"nightly": "owner", "weekly": "lead"}, ("nightly",))

@@ -42,6 +42,14 @@ def test_a_pipe_in_place_of_a_file_holds_nobody_up(folder: Path) -> None:
         contents.names(folder)
 
 
+@pytest.mark.attack(rights="registry", stopped="a file that is a hole is neither hashed nor parsed")
+@pytest.mark.timeout(10)
+def test_a_terabyte_that_is_a_hole_holds_nobody_up(folder: Path) -> None:
+    os.truncate(folder / "weights.safetensors", 1 << 40)
+    with pytest.raises(Refused, match=r"weights\.safetensors says that it has 1,099,511,627,776 bytes, most of which"):
+        read(folder)
+
+
 @pytest.mark.parametrize("target", ["/etc/hostname", "weights.safetensors", "/dev/zero", "nowhere"])
 def test_a_link_is_not_followed(folder: Path, target: str) -> None:
     (folder / "link.json").symlink_to(target)
@@ -52,7 +60,7 @@ def test_a_link_is_not_followed(folder: Path, target: str) -> None:
 
 
 def test_what_is_parsed_has_a_limit_and_gigabytes_are_hashed_in_blocks(folder: Path) -> None:
-    os.truncate(folder / "sub" / "a.json", MAX_PARSED + 1)
+    (folder / "sub" / "a.json").write_bytes(b" " * (MAX_PARSED + 1))
     with pytest.raises(Refused, match="16,777,217 bytes"):
         read(folder, "sub/a.json")
     assert len(read(folder).digests) == 2

@@ -5,6 +5,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import psutil
@@ -13,7 +14,7 @@ import pytest
 from tasks.core.errors import InputError, Refused, Unavailable
 from tasks.core.layout import Layout
 from tasks.runs import dvc
-from tasks.runs.dvc_told import KEPT, Told
+from tasks.runs.dvc_told import KEPT, LONGEST, Told
 from tasks.supervise import grants
 from tests.dvc_stages import run_of
 from tests.patience import patience, wait_until
@@ -144,6 +145,24 @@ def test_a_stage_that_prints_without_end_fills_no_memory() -> None:
     for number in range(10_000):
         told.add(str(number))
     assert len(told.lines) == KEPT and told.lines[-1] == "9999"
+
+
+@pytest.mark.attack(rights="stage", stopped="a stage's output is read until DVC has ended, whoever still holds it")
+def test_an_output_that_somebody_else_holds_keeps_nobody_waiting() -> None:
+    read, write = os.pipe()
+    begun = time.monotonic()
+    with subprocess.Popen(["echo", "done"], stdout=write) as process, os.fdopen(read, "rb") as process.stdout:
+        assert [*Told().follow(process)] == ["done"]
+    os.close(write)
+    assert time.monotonic() - begun < patience(5)
+
+
+def test_each_line_is_told_without_its_end_and_a_long_one_in_parts() -> None:
+    long = "ä" * (LONGEST + 1)
+    print_all = f"printf 'one\\r\\ntwo\\rthree\\n\\n\\377 %s\\nlast' {long}"
+    with subprocess.Popen(["sh", "-c", print_all], stdout=subprocess.PIPE) as process:
+        told = [*Told().follow(process)]
+    assert told == ["one", "two", "three", "", f"\ufffd {long[:-3]}", "äää", "last"]
 
 
 def test_a_defect_shows_its_last_lines(layout: Layout) -> None:

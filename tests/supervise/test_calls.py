@@ -32,11 +32,13 @@ def here() -> calls.Machine:
     return calls.MACHINES[platform.machine()]
 
 
-NAMES = (*calls.CLOSED, "socket", "socketpair", "ioctl", "fcntl", "sendto", "sendmsg", "sendmmsg")
+NAMES = (*calls.CLOSED, "socket", "socketpair", "ioctl", "fcntl", "setsockopt", "sendto", "sendmsg", "sendmmsg")
 OTHER_TCP = (256, socket.IPPROTO_MPTCP, socket.IPPROTO_TCP)
 """Protocols of a socket, of which the last is open; 256 is IPPROTO_SMC, which a kernel without it refuses as well."""
 COMMANDS = (fcntl.F_SETLEASE, fcntl.F_NOTIFY, fcntl.F_GETFD)
 """Of fcntl(2), of which the last is open."""
+OPTIONS = ((socket.SOL_SOCKET, socket.SO_REUSEPORT), (socket.SOL_SOCKET, socket.SO_REUSEADDR), (socket.SOL_IP, 15))
+"""Levels and options of setsockopt(2), of which the first is closed."""
 FAMILIES = (3, 5, 15, 17, 21, 29, 31, 38, 40, 44, 45, 64, 0x10000000, 0x1_0000_0028, -24)
 OPEN = (socket.AF_UNIX, socket.AF_INET, socket.AF_INET6)
 SECOND = ("tried(0x40000000 + 250, 0)", "tried(0x40000000 + 41, 40, 1, 0)")
@@ -56,6 +58,7 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     closed = [f"tried({number}, 0, 0, 0, 0, 0, 0)" for number in here().closed]
     sockets = [f"tried({call}, {int(family)}, 1, 0)" for call in here().sockets for family in (*FAMILIES, *OPEN)]
     protocols = [f"tried({here().sockets[0]}, 2, 1, {protocol})" for protocol in OTHER_TCP]
+    shared = [f"tried({here().setsockopt}, 0, {int(level)}, {int(option)}, 0, 0)" for level, option in OPTIONS]
     leases = [f"tried({here().fcntl}, 0, {command}, 0)" for command in COMMANDS]
     fast = [
         f"tried({number}, 0, {', '.join(['0'] * (place - 1))}, {socket.MSG_FASTOPEN}, 0, 0)"
@@ -67,6 +70,7 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         *closed,
         *sockets,
         *protocols,
+        *shared,
         *leases,
         *fast,
         *typed,
@@ -104,6 +108,13 @@ def test_no_other_call_leads_to_a_closed_port(answers: dict[str, Any]) -> None:
     for number, place in here().sends:
         sent = f"tried({number}, 0, {', '.join(['0'] * (place - 1))}, {socket.MSG_FASTOPEN}, 0, 0)"
         assert answers[sent] == errno.EPERM
+
+
+@pytest.mark.attack(rights="stage", stopped="a filter of system calls lets no two servers share a port")
+def test_no_server_shares_a_port(answers: dict[str, Any]) -> None:
+    """Two sockets of one user that both ask for it get a part each of the connections to a port."""
+    asked = [answers[f"tried({here().setsockopt}, 0, {int(level)}, {int(option)}, 0, 0)"] for level, option in OPTIONS]
+    assert asked == [errno.ENOPROTOOPT, errno.ENOTSOCK, errno.ENOTSOCK]
 
 
 @pytest.mark.attack(rights="stage", stopped="a filter of system calls gives no leases on files that others open")
@@ -152,7 +163,9 @@ def test_the_numbers_are_those_of_libseccomp(machine: str) -> None:
         name: library.seccomp_syscall_resolve_name_arch(ctypes.c_uint32(known.arch), name.encode()) for name in NAMES
     }
     sends = (number for number, _ in known.sends)
-    named = dict(zip(NAMES, (*known.closed, *known.sockets, known.ioctl, known.fcntl, *sends), strict=True))
+    named = dict(
+        zip(NAMES, (*known.closed, *known.sockets, known.ioctl, known.fcntl, known.setsockopt, *sends), strict=True)
+    )
     assert {name: number for name, number in numbers.items() if number >= 0} == {
         name: number for name, number in named.items() if numbers[name] >= 0
     }, "a call that a machine has not has a number below 0"

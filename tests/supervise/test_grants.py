@@ -13,6 +13,7 @@ from tasks.core.files import tree_digest, write_json
 from tasks.core.layout import Layout
 from tasks.core.params.evaluation import Evaluation
 from tasks.supervise import grants, shown
+from tasks.supervise.opened import opened
 
 
 @pytest.fixture
@@ -29,7 +30,12 @@ def layout(tmp_path: Path) -> Layout:
 
 def asks_for(layout: Layout, folder: str, sha256: str) -> list[Path]:
     layout.params.write_text(f"base_model: {{folder: {folder}, sha256: {sha256}}}\n")
-    return [path for path in grants.outside("base_model", layout, online=False) if not path.is_relative_to("/etc")]
+    return [path for path in outside("base_model", layout) if not path.is_relative_to("/etc")]
+
+
+def outside(stage: str, layout: Layout, online: bool = False) -> list[Path]:
+    with opened() as read:
+        return [*grants.outside(stage, layout, online, read)]
 
 
 @pytest.mark.attack(rights="commit", stopped="a folder that parameters name is shown where it is the model they mean")
@@ -106,7 +112,7 @@ def test_answers_have_a_network_and_keys_where_workers_of_a_cluster_give_them(
     assert grants.of("predict@base").network(layout, environment) is online
     given = grants.variables("predict@base", layout, environment, online)
     assert given.keys() == ({*environment} if online else {"PATH"})
-    assert grants.outside("predict@base", layout, online) == ([token] if online else [])
+    assert outside("predict@base", layout, online) == ([token] if online else [])
 
 
 def test_a_training_has_a_network_on_a_cluster_alone(layout: Layout) -> None:
@@ -172,4 +178,4 @@ def test_a_link_among_fetched_models_leads_nowhere(layout: Layout, target: str) 
     (layout.state / "models" / ("a" * 64)).symlink_to(target)
     layout.params.write_text(f"base_model: {{sha256: {'a' * 64}}}\n")
     with pytest.raises(Refused, match="which no stage reads by that name; remove it"):
-        grants.outside("base_model", layout, online=False)
+        outside("base_model", layout)

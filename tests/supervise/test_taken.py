@@ -44,6 +44,14 @@ def left(tmp_path: Path) -> Path:
 
 
 @pytest.mark.attack(rights="stage", stopped="of what a stage leaves, plain files and folders are taken")
+def test_many_small_holes_are_not_written_out(left: Path, tmp_path: Path) -> None:
+    with (left / "x").open("wb") as file:
+        file.truncate(3 * 4096)
+    with pytest.raises(Refused, match="says that it has 12,288 bytes and has fewer"):
+        taken.take(left.parent, "clean", tmp_path / "run" / "clean", "clean")
+
+
+@pytest.mark.attack(rights="stage", stopped="of what a stage leaves, plain files and folders are taken")
 @pytest.mark.parametrize(
     ("plant", "why"),
     [

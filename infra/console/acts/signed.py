@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from tasks.core.config import MOST_REASON
 from tasks.core.errors import InputError
 from tasks.core.files import canonical_json
 from tasks.ledger.ledger import Entry
@@ -21,7 +22,7 @@ class Wanted(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    reason: Annotated[str, Field(max_length=2_000)]
+    reason: Annotated[str, Field(max_length=MOST_REASON)]
     public_key: Annotated[str, Field(max_length=1_000)]
     """OpenSSH public key line of the key that the browser has."""
 

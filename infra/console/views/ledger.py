@@ -1,9 +1,12 @@
 """Entries of the ledger, newest first, and one with all that it says."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 from infra.console.site import Here
+from infra.console.views import hearing
+from infra.console.views.files import layout_here
 from infra.console.views.runs import Many, Number
 from tasks.core.config import Frozen
 from tasks.core.errors import InputError
@@ -13,6 +16,7 @@ from tasks.ledger.kinds import KINDS
 from tasks.ledger.ledger import Entry
 from tasks.ledger.search import Wanted
 from tasks.policy.people import Person
+from tasks.trust import stage_record
 
 PAGE = 50
 """Entries on one page."""
@@ -85,11 +89,16 @@ def _row(entry: Entry) -> EntryRow:
 
 
 def entry(here: Here, person: Person, number: Number) -> EntryPage:
-    """Raises InputError where there is no such entry, Refused where it was changed."""
+    """An entry; names of an experiment's files, which its code chose, are for people who may see the run's free text.
+
+    Raises InputError where there is no such entry, Refused where it was changed.
+    """
     found = search.newest(here.ledger, Wanted(), 1, number + 1).entries
     if not found or found[0].seq != number:
         raise InputError(f"the ledger has no entry {number}; it has {here.ledger.count()}")
     body = search.opened(found[0].body)
+    if _is_of_an_experiment(body) and (why := hearing.why_closed(here, layout_here(here, found[0].subject), person)):
+        body["envelope"]["statement"]["subject"] = f"names of files may hold texts of records, and {why}"
     return EntryPage(
         entry=number,
         time=found[0].time,
@@ -100,3 +109,12 @@ def entry(here: Here, person: Person, number: Number) -> EntryPage:
         says=search.gist(found[0]),
         meaning=next((kind.body for kind in KINDS if kind.kind == found[0].kind), ""),
     )
+
+
+def _is_of_an_experiment(body: Mapping[str, Any]) -> bool:
+    """Whether an opened body has the record of a stage of an experiment."""
+    said = body.get("envelope")
+    statement = said.get("statement") if isinstance(said, dict) else None
+    if not statement or statement["predicateType"] != stage_record.PREDICATE_TYPE:
+        return False
+    return bool(statement["predicate"].get("environment", {}).get("experiment"))

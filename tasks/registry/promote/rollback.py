@@ -4,8 +4,8 @@ from contextlib import suppress
 from typing import Any, NamedTuple
 
 from tasks.consent import consent
-from tasks.core.config import clear
-from tasks.core.errors import InputError, Refused, Unavailable
+from tasks.core.config import checked_reason
+from tasks.core.errors import Refused, Unavailable
 from tasks.ledger.ledger import Ledger
 from tasks.policy import in_force, judge
 from tasks.policy.governance import Governance
@@ -64,9 +64,7 @@ def take(
 
 
 def _ordering(ledger: Ledger, governance: Governance, label: str, person_id: str, wish: Wish) -> "_Ordering":
-    if not wish.reason.strip():
-        raise InputError("a rollback needs a reason, so that others can follow it later")
-    clear(wish.reason, "the reason")
+    checked_reason(wish.reason, "a rollback needs a reason, so that others can follow it later")
     with intents.turn(governance.state):
         recovery.settle(ledger, governance)
     line = promotions.read(ledger, governance, releases.get(ledger, governance, label).name)

@@ -138,6 +138,8 @@ def _read(folder: Path, name: str, keep: bool) -> tuple[str, Mark, bytes | None]
         before = os.fstat(handle)
         if not stat.S_ISREG(before.st_mode):
             raise Refused(f"{shown([name])} is not a plain file; a release holds no links, pipes or devices")
+        if files.is_hollow(handle):
+            raise Refused(f"{shown([name])} says that it has {before.st_size:,} bytes, most of which are not there")
         if keep and before.st_size > MAX_PARSED:
             raise Refused(f"{name} has {before.st_size:,} bytes; nothing that long is parsed ({MAX_PARSED:,} at most)")
         if keep:

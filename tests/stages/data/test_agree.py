@@ -106,9 +106,16 @@ def agreed(*texts: str) -> list[str]:
             ["<card|123> is it", '{"cvv": "123", "street": "123 Main"}'],
             ["<card|123> is it", '{"cvv": "<card|123>", "street": "123 Main"}'],
         ),
-        (  # names of fields stay
-            ["<name|Ada Lovelace> asks", '{"Ada Lovelace": "Ada Lovelace"}'],
-            ["<name|Ada Lovelace> asks", '{"Ada Lovelace": "<name|Ada Lovelace>"}'],
+        (  # the name of a field too
+            ["<name|Ada Lovelace> asks", '{"Ada Lovelace": "Ada Lovelace", "by": {"ada  \\u006covelace": 1}}'],
+            [
+                "<name|Ada Lovelace> asks",
+                '{"<name|Ada Lovelace>": "<name|Ada Lovelace>", "by": {"<name|Ada Lovelace>": 1}}',
+            ],
+        ),
+        (  # but for ordinary words, and for what is no person's: most targets have fields of one scheme
+            ["<name|Will> has <health|asthma>", '{"Will": "asthma", "asthma": true}'],
+            ["<name|Will> has <health|asthma>", '{"Will": "<health|asthma>", "asthma": true}'],
         ),
         (
             ["my <health|asthma> is bad", "Use the asthma spray"],
@@ -179,6 +186,15 @@ def test_a_field_that_is_personal_by_its_purpose_is_found_whatever_it_says() -> 
     assert all(re.fullmatch(PATTERN, text) for text in (artist, *guests, number)) and number.startswith("[identity:")
     assert (found["song"], found["note"]) == ("sjedokowa", "jam")
     assert prompt == f"play sjedokowa by {artist} for {guests[0]} and {guests[1]}, {number}, jam"
+
+
+def test_a_field_of_a_class_that_is_kept_covers_nothing_else() -> None:
+    guard = replace(GUARD, personal={"artist": "name"}, protection=Protection(name="keep"))
+    target = '{"artist": "Hanna of hanna@example.org"}'
+    ((made, _),) = protect([record("play Hanna of hanna@example.org", target)], guard)
+    prompt, target = (turn["content"] for turn in made["messages"])
+    artist = json.loads(target)["artist"]
+    assert prompt == f"play {artist}" and re.fullmatch(rf"Hanna of {PATTERN}", artist)
 
 
 def test_a_record_depends_on_no_other_in_its_batch() -> None:

@@ -74,11 +74,15 @@ def _texts(record: dict[str, Any]) -> Iterator[str]:
 
 
 def _turns(turns: Sequence[dict[str, str]], detected: Detected, guard: Guard, outcome: Outcome) -> list[dict[str, str]]:
-    """The turns with what was found in any of them replaced in all (`agree`)."""
+    """The turns with what was found in any of them replaced in all (`agree`). A field whose class is kept covers
+    nothing else that was found in it."""
     texts = [turn["content"] for turn in turns]
     found = [detected.get(text, ()) for text in texts]
     outcome.undetectable |= None in found
-    agreed = agree(texts, [spans or () for spans in found], _by_purpose(texts[-1], guard.personal))
+    said = _by_purpose(texts[-1], guard.personal)
+    kept = [it for it in said if guard.protection.action(it.category) == "keep"]
+    *before, target = (spans or () for spans in found)
+    agreed = agree(texts, [*before, merged(target, kept)], [it for it in said if it not in kept])
     outcome.subjects |= actions.subjects(agreed.parted, guard.token_key)
     return [
         turn | {"content": actions.replace(turn["content"], spans, guard.protection, guard.token_key, outcome)}

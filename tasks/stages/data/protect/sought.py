@@ -22,15 +22,16 @@ class Sought:
         """The longest that ends at each word."""
         if not self._values:
             return
-        words, starts, ends = text.words(), array("q"), array("q")
+        words, starts, ends, names_field = text.words(), array("q"), array("q"), array("b")
 
         def read() -> Iterator[str]:
             for word in words:
                 starts.append(word.start)
                 ends.append(word.end)
+                names_field.append(word.names_field)
                 yield word.plain
 
         for last, sequence in self._finder.ends(read()):
             value, first = self._values[sequence], last - self._lengths[sequence] + 1
-            if value.is_at(text, starts[first], ends[last]):
+            if (value.may_name_field or not names_field[last]) and value.is_at(text, starts[first], ends[last]):
                 yield Stretch(starts[first], ends[last], value.category, value.spelling)

@@ -9,7 +9,7 @@ up in the very spelling that was found, and if that has no capital where it stan
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from tasks.sources.protection import Category
+from tasks.sources.protection import IDENTIFYING, Category
 from tasks.stages.data.protect.recognise.names import lists, lower
 from tasks.stages.data.protect.tokens import SPELLED, canonical
 from tasks.stages.data.protect.words import Text, of_value
@@ -46,6 +46,12 @@ class Value(NamedTuple):
     def surely(self) -> "Value":
         """The same, said by who knows it: its words are the value, though they may be short or ordinary."""
         return self._replace(short=False, common=False)
+
+    @property
+    def may_name_field(self) -> bool:
+        """Whether it is also looked for in the names of JSON's fields, which most targets have of a scheme: of a
+        person, and of no ordinary words."""
+        return self.category in IDENTIFYING and not (self.short or self.common)
 
     @property
     def key(self) -> tuple[str, ...]:

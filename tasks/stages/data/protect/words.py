@@ -2,6 +2,7 @@
 
 import json
 import re
+import sys
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -10,11 +11,7 @@ from tasks.stages.data.protect.recognise.fold import fold
 from tasks.stages.data.protect.recognise.span import Span
 
 PLAIN = re.compile(r"(\w+|[^\w\s])")
-IN_JSON = re.compile(
-    r'"(?:[^"\\]|\\.)*+"\s*+(?=:)'  # the name of a field is no text of the source's
-    r"|((?:\w|\\u[0-9a-fA-F]{4})+|\\.|[^\w\s\"\\])",
-    re.DOTALL,
-)
+IN_JSON = re.compile(r"((?:\w|\\u[0-9a-fA-F]{4})+|\\.|[^\w\s\"\\])", re.DOTALL)
 """Words of a JSON text. A line end or a quote is escaped there, a letter may be: `Ren\\u00e9e`."""
 STRING = re.compile(r'"((?:[^"\\]|\\.)*+)"(\s*+:)?', re.DOTALL)
 """A string in JSON; its second group is there if it names a field."""
@@ -30,6 +27,8 @@ class Word(NamedTuple):
     """In lower case, as other texts may spell it."""
     start: int
     end: int
+    names_field: bool = False
+    """Whether it stands in the name of a field of JSON."""
 
 
 class Text(NamedTuple):
@@ -45,12 +44,14 @@ class Text(NamedTuple):
     def words(self) -> Iterator[Word]:
         """Every word, in the offsets of the text."""
         folded = fold(self.text)
+        names = _Names(folded.text if self.is_json else "")
         for match in (IN_JSON if self.is_json else PLAIN).finditer(folded.text):
-            if match[1] is not None and (plain := self._plain(match[1])):
+            if plain := self._plain(match[1]):
                 start, end = match.span(1)
+                names_field = names.hold(start)
                 if folded.removed:
                     start, end, *_ = folded.back(Span(start, end, "", 0))
-                yield Word(plain, start, end)
+                yield Word(plain, start, end, names_field)
 
     def fields(self) -> Iterator[tuple[int, int]]:
         """Where the values of JSON stand that are strings. A text that is no JSON has none: it may be a label."""
@@ -87,6 +88,20 @@ class Text(NamedTuple):
             word = ESCAPE.sub(lambda code: chr(int(code[1], 16)), word)
             word = ESCAPED.get(word, "" if word.startswith("\\") else word)
         return word.casefold()
+
+
+class _Names:
+    """The names of the fields of a JSON text, read from its beginning to its end."""
+
+    def __init__(self, text: str) -> None:
+        self._left = (match.span(1) for match in STRING.finditer(text) if match[2])
+        self._start = self._end = 0
+
+    def hold(self, place: int) -> bool:
+        """Whether one of them has the character at this place, which is none before the last one."""
+        while self._end <= place:
+            self._start, self._end = next(self._left, (sys.maxsize, sys.maxsize))
+        return self._start <= place
 
 
 def of_value(value: str) -> tuple[str, ...]:

@@ -1,0 +1,65 @@
+"""What a stage reads outside its run is what was looked at, whatever has its name by then."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tasks.core.errors import InputError
+from tasks.core.layout import Layout
+from tasks.supervise import box, grants
+from tasks.supervise.opened import opened
+from tests.sandbox import inside, make, needs_sandbox
+
+HANDLES = """
+from pathlib import Path
+found = [Path(PLACE).read_text()]
+for process in ("self", "1"):
+    try:
+        found += [str(path.readlink()) for path in Path("/proc", process, "fd").iterdir()]
+    except OSError:
+        pass
+"""
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    path = tmp_path / "data" / "rows.csv"
+    path.parent.mkdir()
+    path.write_text("rows")
+    return path
+
+
+@needs_sandbox
+@pytest.mark.skipif(box._version() < box.BY_HANDLE, reason="this bubblewrap mounts nothing by its handle")
+@pytest.mark.attack(rights="disk", stopped="a source is opened, looked at and mounted by one handle")
+def test_a_link_in_its_place_is_not_mounted(data: Path, tmp_path: Path) -> None:
+    """Nor is anything of the handle left inside, since it leads out."""
+    (tmp_path / "key").write_text("secret")
+    with opened() as read:
+        assert read.holds(data)
+        data.rename(data.with_name("aside"))
+        data.symlink_to(tmp_path / "key")
+        made = replace(make(tmp_path / "made"), reads={data: read.handles[data]})
+        said, *handles = inside(made, HANDLES.replace("PLACE", repr(str(data))))
+    assert said == "rows" and handles and not [place for place in handles if place.startswith(str(data.parent))]
+
+
+@pytest.mark.attack(rights="disk", stopped="a source is opened, looked at and mounted by one handle")
+def test_a_link_that_is_there_for_a_moment_is_looked_at(data: Path, tmp_path: Path) -> None:
+    key = tmp_path / ".ssh" / "key"
+    key.parent.mkdir()
+    key.write_text("secret")
+    aside = data.rename(data.with_name("aside"))
+    data.symlink_to(key)
+    with opened() as read:
+        assert read.holds(data)
+        aside.replace(data)
+        with pytest.raises(InputError, match="where no data is"):
+            grants.require_data("s", read.real(data), Layout(tmp_path / "checkout"))
+        assert read.itself(data).read_text() == "secret", "it is what would have been mounted"
+
+
+def test_what_is_not_there_is_not_held(tmp_path: Path) -> None:
+    with opened() as read:
+        assert not read.holds(tmp_path / "none") and read.real(tmp_path / "none") == tmp_path / "none"
