@@ -14,7 +14,7 @@ import pytest
 from hypothesis import settings
 from xdist.workermanage import NodeManager
 
-from tests import costs, environment, patience, soaking
+from tests import costs, environment, patience, soaking, temporary
 from tests.shared import first_alone
 from tests.slow_files import SECONDS
 
@@ -134,7 +134,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--costs", type=Path, help="Write the cost of each file to this file, as JSON.")
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
+    if config.option.basetemp is None:  # a worker has been given its own
+        config.option.basetemp = temporary.of_session()
     NodeManager.EXIT_TIMEOUT = patience.patience(60)  # as long as a service may take to end
     costs.register(config)
     if config.getoption("--soak") == "only" and not hasattr(config, "workerinput"):

@@ -1,0 +1,29 @@
+"""Temporary folder of a test session, `hallmark-tests-UID/PID` in the machine's.
+
+pytest's default is one folder for all sessions of a user. Each session removes older ones there, and two that do so at
+the same time leave a directory open (pytest 9.2, `cleanup_numbered_dir`): a ResourceWarning, which fails the session
+though every test passed.
+"""
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+from tasks.core.processes import find
+
+KEPT = 1
+"""Number of ended sessions whose files are kept for whoever looks for the cause of a failure."""
+
+
+def of_session() -> Path:
+    """Return the folder of this process, and remove those of sessions that have ended."""
+    base = Path(tempfile.gettempdir()) / f"hallmark-tests-{os.getuid()}"
+    base.mkdir(mode=0o700, exist_ok=True)
+    if base.is_symlink() or base.stat().st_uid != os.getuid():
+        raise PermissionError(f"{base} belongs to another user; remove it")
+    ended = [each for each in base.iterdir() if each.name.isdigit() and not find(int(each.name))]
+    ended.sort(key=lambda folder: folder.stat().st_mtime, reverse=True)
+    for folder in ended[KEPT:]:
+        shutil.rmtree(folder, ignore_errors=True)
+    return base / str(os.getpid())
