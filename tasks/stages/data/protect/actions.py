@@ -33,10 +33,9 @@ class Outcome:
 
 
 def replace(text: str, spans: Sequence[Stretch], protection: Protection, key: bytes, outcome: Outcome) -> str:
-    """Return the text with its spans replaced, and add to `outcome` what was done.
+    """Return the text with its spans replaced, and add counts, subjects and values to `outcome`.
 
-    Args:
-        spans: Sorted, without overlaps.
+    The spans must be sorted and without overlaps.
     """
     parts, end = [], 0
     for span in spans:

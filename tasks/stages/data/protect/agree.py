@@ -72,8 +72,6 @@ def agree(texts: Sequence[str], found: Sequence[Sequence[Stretch]], said: Sequen
 
 
 class _Record:
-    """Texts of a record, and all values detected in any of them."""
-
     def __init__(self, texts: Sequence[Text], found: Sequence[Sequence[Stretch]], said: Iterable[Stretch]) -> None:
         self._texts = texts
         sure = (Value.of(it.category, texts[-1].spelled(it.start, it.end)).surely for it in said)
@@ -87,8 +85,7 @@ class _Record:
     def placed(self, apart: Collection[Value]) -> list[list[Stretch]]:
         """Return the spans to replace in each text, and register pieces of split spans as values.
 
-        Args:
-            apart: Values that take precedence over longer ones which contain them.
+        Values in `apart` take precedence over longer ones that contain them.
         """
         first, every = Sought(apart), Sought(list(self.values.values()))
         return [
@@ -132,7 +129,6 @@ class _Record:
         return found
 
     def parted(self, placed: Sequence[Sequence[Stretch]]) -> set[Stretch]:
-        """Return the detected spans that no single replaced span covers."""
         return {
             find
             for found, stretches in zip(self._found, placed, strict=True)

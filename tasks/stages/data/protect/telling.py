@@ -26,8 +26,6 @@ LISTED: tuple[Category, ...] = ("health",)
 
 
 class Value(NamedTuple):
-    """Value detected in a text of a record."""
-
     category: Category
     spelling: str
     words: tuple[str, ...]
