@@ -114,7 +114,7 @@ def _labels(record: dict[str, Any], safe: Callable[..., str], named: Mapping[str
 def _labeller(by: str, guard: Guard, outcome: Outcome) -> str:
     """Return the replacement for `labelled_by`.
 
-    That person is neither a subject of the record nor a reason to put it into quarantine.
+    The person who labelled a record is not one of its subjects, and is no reason to put it into quarantine.
     """
     if not by or by in guard.named.get("labelled_by", ()):
         return by

@@ -32,7 +32,7 @@ class Value(NamedTuple):
     short: bool
     """Whether the value has fewer than LEAST letters and digits."""
     common: bool
-    """Whether all its words are ordinary ones. Several words with a given name among them are not common."""
+    """Whether the value consists of ordinary words. Several words with a given name among them do not count as such."""
 
     @staticmethod
     def of(category: Category, spelling: str) -> "Value":

@@ -35,7 +35,7 @@ KINDS: Mapping[Category, tuple[str, ...]] = {
         "US_SSN",
     ),
 }
-"""Kinds of span in each class. The classes that are missing here are found by the owner's own terms."""
+"""Kinds of span in each class. Classes without a key have no recogniser; the owner's terms define their values."""
 CATEGORIES: Mapping[str, Category] = {kind: category for category, kinds in KINDS.items() for kind in kinds}
 
 
@@ -43,7 +43,7 @@ def find_all(texts: Sequence[str]) -> list[list[Stretch] | None]:
     """Return the detected spans of each text; None for a text that could not be read to its end (`Detector`).
 
     Raises:
-        Unavailable: The language model is not installed. It is raised for any texts, even if none needs the model:
+        Unavailable: The language model is not installed. The error is raised even if no text needs the model, since
             every text of a record is free text, and patterns alone would miss names.
     """
     model.pipeline()

@@ -124,9 +124,10 @@ def _is_open(text: str, spans: list[Span]) -> bool:
 
 
 def _ask(readings: Sequence[_Reading]) -> None:
-    """Add the spans that the language model finds in open windows.
+    """Add the spans that the language model finds in the windows left open by lists and cues.
 
-    Texts with one open window are read together. Longer ones are read window by window, with the time limit.
+    Texts with one open window are read together. Those with several are read window by window, and the time limit is
+    checked between two of them.
     """
     short = [reading for reading in readings if len(reading.open) == 1]
     answers = model.find(reading.open[0].text for reading in short)

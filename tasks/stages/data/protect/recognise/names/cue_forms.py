@@ -12,7 +12,7 @@ FULL = rf"(?:{WORD}|[{UPPER}]\.)(?:[ ]{{1,2}}(?:{PARTICLE} ){{0,2}}(?:{WORD}|[{U
 """One to four capitalised words or initials, with particles such as "van" between them."""
 LETTERS = r"[^\W\d_]{2,20}(?:['’-][^\W\d_]{1,20})?"
 ANY = rf"{LETTERS}(?: {LETTERS}){{0,2}}"
-"""One to three words in any case."""
+"""One to three words in upper or lower case."""
 
 TITLES = either(
     r"""mr, mrs, ms, mx, miss, mister, sir, madam, dr, prof, professor, doctor, rev, capt, sgt,

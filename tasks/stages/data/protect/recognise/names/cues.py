@@ -32,7 +32,7 @@ def find(text: str) -> list[Span]:
 
 
 def _trimmed(m: re.Match[str], score: float) -> Span:
-    """Return the name up to its first everyday word; an empty span if the first word is one."""
+    """Return the name up to its first everyday word; an empty span if it begins with one."""
     start, end = m.start("name"), m.start("name")
     for piece in re.finditer(r"[^\s,]+", m["name"]):
         word = piece.group().strip(".").lower()
@@ -58,7 +58,7 @@ def _starts_given(words: str) -> bool:
 
 
 def _lower(m: re.Match[str]) -> Span:
-    """Return a name in any case, up to its first everyday word; an empty span if the first word is one."""
+    """Return a name in upper or lower case, up to its first everyday word; an empty span if it begins with one."""
     start = end = m.start("name")
     for piece in re.finditer(r"\S+", m["name"]):
         if is_word(piece.group()):

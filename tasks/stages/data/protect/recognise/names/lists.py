@@ -35,7 +35,7 @@ def not_names() -> frozenset[str]:
 
 @lru_cache(maxsize=1)
 def noun_endings() -> tuple[str, ...]:
-    """Return endings of German words that are nouns and not family names."""
+    """Return endings by which a German word is a noun and not a family name."""
     return tuple(sorted(lists.read("noun_endings")))
 
 
@@ -47,13 +47,13 @@ def english() -> frozenset[str]:
 
 @lru_cache(maxsize=1)
 def words() -> frozenset[str]:
-    """Return frequent words of English and German, with those of `not_names`."""
+    """Return frequent words of English and German, including those in `not_names`."""
     return lists.read("words") | not_names()
 
 
 @lru_cache(maxsize=65_536)
 def is_english(word: str) -> bool:
-    """Return whether WordNet has a word, or its stem without a common ending, or it is a frequent word (`words`)."""
+    """Return whether a word is a frequent one (`words`) or in WordNet, with or without a common ending."""
     low = word.lower()
     endings = ("s", "es", "ed", "d", "ing", "er", "ly")
     stems = (low, *(low.removesuffix(ending) for ending in endings if low.endswith(ending)))

@@ -26,7 +26,7 @@ class Piece(NamedTuple):
     start: int
     end: int
     opens: bool
-    """Whether the word is the first of a sentence or line, which is capitalised in any case."""
+    """Whether the word is the first of a sentence or line, where ordinary words are capitalised too."""
 
     @property
     def low(self) -> str:

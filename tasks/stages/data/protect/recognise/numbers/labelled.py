@@ -45,7 +45,7 @@ NOT_A_NUMBER = re.compile(
     r"|\d+(?:st|nd|rd|th|am|pm|min|days?|hrs?|hours?)$",
     re.IGNORECASE,
 )
-"""Dates, years, amounts and times, which follow the same labels."""
+"""Values that may follow a label but are no identifiers: dates, years, amounts and times."""
 UNITS = either(
     r"[€$£%], eur\b, usd\b, gbp\b, euros?\b, dollars?\b, pounds?\b, days?\b, hours?\b, minutes?\b, tage?n?\b, "
     r"stunden\b, uhr\b, mal\b, times\b"
