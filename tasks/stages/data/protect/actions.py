@@ -19,9 +19,7 @@ class Outcome:
     """Result of protecting one record, or one text of a record."""
 
     counts: dict[Category, int] = field(default_factory=dict)
-    """Number of detected spans of each class."""
     secrets: list[Secret] = field(default_factory=list)
-    """Values to store in the vault, with their tokens."""
     subjects: set[str] = field(default_factory=set)
     """Tokens of the people that the record is about."""
     dropped: Category | None = None

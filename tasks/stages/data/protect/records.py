@@ -77,10 +77,10 @@ def _texts(record: dict[str, Any]) -> Iterator[str]:
 
 
 def _turns(turns: Sequence[dict[str, str]], detected: Detected, guard: Guard, outcome: Outcome) -> list[dict[str, str]]:
-    """Return the turns with values detected in any of them replaced in all (`agree`).
+    """Return the turns, in which every value that was detected in one of them is replaced in all (`agree`).
 
-    A field declared personal takes precedence over what was detected in it, unless the action of its class is `keep`:
-    then e-mail addresses, for example, are still replaced in it.
+    A field declared personal takes precedence over values detected in it. If the action of its class is `keep`, those
+    values take precedence, so that an e-mail address in the field, for example, is still replaced.
     """
     texts = [turn["content"] for turn in turns]
     found = [detected.get(text, ()) for text in texts]
@@ -136,7 +136,6 @@ def _in_label(label: str, people: bool = True) -> tuple[Stretch, ...]:
 
 
 def _is_name(first: str, second: str) -> bool:
-    """Return whether two words are a given and a family name, in either order, or two given names."""
     known = lists.given(), lists.family(), lists.common_family()
     return (first in known[0] and any(second in names for names in known)) or (
         second in known[0] and any(first in names for names in known)

@@ -71,7 +71,6 @@ def _is_tied(text: str, start: int, end: int) -> bool:
 
 
 def _terms(text: str) -> Iterator[tuple[int, int]]:
-    """Yield start and end of listed terms, the longest at each word."""
     starts, end = _starts(), 0
     for word in WORD.finditer(text):
         if word.start() < end:

@@ -40,7 +40,6 @@ def _could_be(piece: Piece) -> bool:
 
 
 def _parts(run: list[Piece]) -> list[list[Piece]]:
-    """Split a run at words that are never part of a name."""
     parts: list[list[Piece]] = [[]]
     for piece in run:
         if piece.low in not_names() and piece.low not in given():

@@ -61,7 +61,6 @@ def find(texts: Iterable[str], batch: int = 256) -> Iterator[list[Span]]:
 
 
 def _plausible(entity: str) -> bool:
-    """Return whether an entity has a capitalised word that is on a name list or is no English word."""
     if "//" in entity or "@" in entity:
         return False
     words = [word for word in LETTERS.findall(entity) if word[0].isupper() and not (word.isupper() and len(word) > 3)]

@@ -30,7 +30,6 @@ class Piece(NamedTuple):
 
     @property
     def low(self) -> str:
-        """Word in lower case, without a possessive ending."""
         return self.word.lower().removesuffix("'s").removesuffix("’s")
 
 
