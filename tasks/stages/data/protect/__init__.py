@@ -1,18 +1,18 @@
-"""What is about people, or secret, is found and replaced before anything of a source is written.
+"""Detection and replacement of personal and secret text, before stage `ingest` writes any record.
 
-    stretch.py        a stretch of text and the class it is of
-    recognise/        who finds what, one family a file
-    terms.py          the owner's own words: trade secrets, internal names
-    tokens.py         keyed tokens: the same value, the same token
-    placeholders.py   what stands in the place of a value
-    actions.py        a text with what was found replaced as its source says
-    agree.py          what was found in one text of a record is found in all of them
-        words.py          the words of a text, as they are compared between texts
-        sequences.py      many sequences of words, looked for together
-        telling.py        where else the words of a value are that value
-        sought.py         values, looked for in a text
-        pieces.py         stretches beside and within each other
-    records.py        the records of a batch, protected together
+    stretch.py        detected spans: a range of characters and its class
+    recognise/        recognisers, one kind of value per file
+    terms.py          search for the owner's own terms: trade secrets, internal names
+    tokens.py         keyed tokens: equal values have equal tokens
+    placeholders.py   the placeholders that stand for values in a protected text
+    actions.py        replacement of the detected spans of one text, as its source declares
+    agree.py          consistent replacement: a value detected in one text of a record is replaced in all of them
+        words.py          words of a text in the normal form in which texts are compared
+        sequences.py      search for many sequences of words at once
+        telling.py        detected values, and the rules by which other text counts as the same value
+        sought.py         search for detected values in a text
+        pieces.py         operations on overlapping and nested spans
+    records.py        protection of a batch of records
 
-What each source wants done with each class stands in sources.yaml (`tasks.sources.protection`).
+The action for each class is declared per source in sources.yaml (`tasks.sources.protection`).
 """

@@ -1,4 +1,4 @@
-"""A text with what was found in it replaced, as its source says for each class."""
+"""Replacement of the detected spans of a text, by the action that its source declares for each class."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -16,24 +16,25 @@ NETWORK = re.compile(r"^(\d{1,3}\.\d{1,3}\.\d{1,3})\.\d{1,3}$")
 
 @dataclass
 class Outcome:
-    """What protecting one record, or one text of it, came to."""
+    """Result of protecting one record, or one text of a record."""
 
     counts: dict[Category, int] = field(default_factory=dict)
-    """How often each class was found."""
     secrets: list[Secret] = field(default_factory=list)
-    """For the vault."""
     subjects: set[str] = field(default_factory=set)
-    """Tokens of the people it is about."""
+    """Tokens of the people that the record is about."""
     dropped: Category | None = None
-    """The class for which the record is to be put aside."""
+    """First class found whose action is `drop`: the record must go into quarantine. None if there is none."""
     stopped: Category | None = None
-    """The class for which the run is to stop."""
+    """First class found whose action is `stop`: the run must stop. None if there is none."""
     undetectable: bool = False
-    """A text could not be read to its end, so that what stands in it is not known."""
+    """Whether a text could not be read to its end, so that its personal data is unknown."""
 
 
 def replace(text: str, spans: Sequence[Stretch], protection: Protection, key: bytes, outcome: Outcome) -> str:
-    """The text as it may be written; what was done is added to `outcome`."""
+    """Return the text with its spans replaced, and add counts, subjects and values to `outcome`.
+
+    The spans must be sorted and without overlaps.
+    """
     parts, end = [], 0
     for span in spans:
         parts += [text[end : span.start], _instead(text, span, protection, key, outcome)]
@@ -42,7 +43,7 @@ def replace(text: str, spans: Sequence[Stretch], protection: Protection, key: by
 
 
 def subjects(finds: Iterable[Stretch], key: bytes) -> set[str]:
-    """Tokens of the people that finds, each with its spelling, are about."""
+    """Return the tokens of the people whom the spans name. Each span must have a spelling."""
     return {token(find.category, find.spelling or "", key) for find in finds if find.category in IDENTIFYING}
 
 
@@ -67,8 +68,11 @@ def _instead(text: str, span: Stretch, protection: Protection, key: bytes, outco
 
 
 def generalised(category: Category, value: str) -> str:
-    """What is coarse of a value: year, network, domain; where nothing is, the class alone. So it is of a domain that
-    looks like a token, for which the vault may have somebody else's value."""
+    """Return the placeholder with the coarse part of a value: year of birth, /24 network or e-mail domain.
+
+    The placeholder has the class alone if the value has no such part. The same applies to a domain that looks like a
+    token: the vault might hold another value for that token.
+    """
     coarse = None
     if category == "birth_date" and (year := YEAR.search(value)):
         coarse = year[0]

@@ -1,17 +1,19 @@
-"""What was found in one text of a record is found in all of them, as one value with one token.
+"""Consistent replacement: a value detected in one text of a record is replaced in all of them, with one token.
 
-A recogniser sees one text, and the same name stands otherwise in another: "melody by hanna sjedokowa" has "hanna" found
-behind "by", and {"artist": "hanna sjedokowa"} nothing. A target with a placeholder that its prompt lacks cannot be
-learned, and what is left of the name can be read. So each value is looked for in all texts of its record:
+A recogniser reads one text at a time, and the same name may be recognised in one text and missed in another. In "melody
+by hanna sjedokowa" it finds "hanna", because of the word "by"; in {"artist": "hanna sjedokowa"} it finds nothing. The
+model cannot learn a target with a placeholder that the prompt lacks, and the rest of the name stays readable. So each
+value is searched for in all texts of its record:
 
-- Of two that stand at one place the longer is there: "hanna sjedokowa", in both texts, if one of them had it whole.
-- A value of the target that stands in the prompt within a longer one alone parts that one, in both texts: the prompt
-  has "anna schmidt", the target "Dear Ms Schmidt", so both have "schmidt", and the prompt has "anna" beside it.
-  The record stays findable by the whole (`Agreed.parted`). So does a field of the target that is a part of one.
-- A field of the target that is a name and words that nothing explains is a name as a whole.
-- Nothing that was found becomes readable, but ordinary words that a rule took into a name by mistake (`is_ordinary`).
+- Of two values that overlap, the longer is replaced: "hanna sjedokowa" in both texts, if it was detected whole in one.
+- A longer value of the prompt is split if the target contains only a part of it. If the prompt has "anna schmidt" and
+  the target "Dear Ms Schmidt", then "schmidt" is replaced in both, and "anna" on its own in the prompt. The subjects of
+  the record still include the whole name (`Agreed.parted`). A field of the target that is part of a longer value splits
+  that value in the same way.
+- A field of the target that consists of a name and of words on no word list is replaced as one name.
+- Everything detected is replaced, except ordinary words that a rule included in a name by mistake (`is_ordinary`).
 
-Takes time linear in the texts, and depends on nothing but the record.
+The time is linear in the length of the texts. The result depends on the record alone.
 """
 
 from bisect import bisect_left
@@ -25,27 +27,32 @@ from tasks.stages.data.protect.telling import Value, is_unexplained
 from tasks.stages.data.protect.words import Text
 
 ROUNDS = 4
-"""A value that is parted leaves pieces, which are values that others may have to be parted for; seldom more than twice.
-What still disagrees then is counted at the data gate."""
+"""Maximum number of rounds. Splitting a value yields new values, for which others may have to be split; more than two
+rounds are rarely needed. The data gate counts the targets that then still have a placeholder which their prompt
+lacks."""
 
 MOST_WORDS = 6
-"""Of a field of the target that may be a name: as many as recognisers take for one."""
+"""Maximum number of words in a field of the target that is treated as a name; recognisers have the same limit."""
 MOST_UNEXPLAINED = 2
-"""Words that nothing explains beside a name in its field: German has no list that is long enough for more."""
+"""Maximum number of words on no word list that a field may have beside a name. More would be unsafe, since no German
+word list is long enough."""
 
 
 class Agreed(NamedTuple):
     texts: list[list[Stretch]]
-    """What to replace in each text, with the spelling of each value."""
+    """Spans to replace in each text, each with the spelling of its value."""
     parted: set[Stretch]
-    """Finds that are replaced in pieces, with their spelling."""
+    """Detected spans that are replaced in several pieces, each with the spelling of the whole."""
 
 
 def agree(texts: Sequence[str], found: Sequence[Sequence[Stretch]], said: Sequence[Stretch] = ()) -> Agreed:
-    """The finds of a record's texts, the target's last, each sorted and without overlaps.
+    """Return the spans to replace in each text of a record.
 
-    `said` is what the source's owner says of the target: it goes before what was found, and counts as a value wherever
-    it is spelled so, though it may be an ordinary word.
+    Args:
+        texts: Texts of the record, the target last.
+        found: Detected spans of each text, sorted and without overlaps.
+        said: Spans of the target that the source's owner declares personal. They take precedence over detected spans,
+            and their values are replaced in every text, even if they are ordinary words.
     """
     *before, target = found
     found = [*before, merged(said, target)]
@@ -65,20 +72,21 @@ def agree(texts: Sequence[str], found: Sequence[Sequence[Stretch]], said: Sequen
 
 
 class _Record:
-    """The texts of a record, and every value that is known of it."""
-
     def __init__(self, texts: Sequence[Text], found: Sequence[Sequence[Stretch]], said: Iterable[Stretch]) -> None:
         self._texts = texts
         sure = (Value.of(it.category, texts[-1].spelled(it.start, it.end)).surely for it in said)
         self.values: dict[tuple[str, ...], Value] = {value.key: value for value in sure}
-        """By their words; if two classes have the same words, the class that came first."""
+        """Values by `Value.key`. If two classes have the same words, the class detected first counts."""
         self._found = [
             [self._known(text, find) for find in trimmed(text.text, finds)]
             for text, finds in zip(texts, found, strict=True)
         ]
 
     def placed(self, apart: Collection[Value]) -> list[list[Stretch]]:
-        """What to replace in each text. Values in `apart` go before longer ones. Pieces of finds become values."""
+        """Return the spans to replace in each text, and register pieces of split spans as values.
+
+        Values in `apart` take precedence over longer ones that contain them.
+        """
         first, every = Sought(apart), Sought(list(self.values.values()))
         return [
             self._placed(text, list(first.in_text(text)), [*found, *every.in_text(text)])
@@ -92,7 +100,7 @@ class _Record:
         return sorted(target.difference(*before))
 
     def name_fields(self, placed: Sequence[Stretch]) -> None:
-        """Take fields of the target up as names that begin or end with one, if nothing explains their other words."""
+        """Register fields of the target as names if they contain a name and otherwise only words on no word list."""
         target = self._texts[-1]
         names = [it for it in placed if it.category == "name"]
         for start, end in target.fields():
@@ -103,8 +111,10 @@ class _Record:
                 self._known(target, Stretch(start, end, "name"))
 
     def fields_within(self, placed: Sequence[Sequence[Stretch]]) -> list[Value]:
-        """Fields of the target of which nothing is replaced, and that are part of what is replaced in the prompt. Those
-        of ordinary words stay: a label such as "top up" is nobody's name."""
+        """Return fields of the target that have no span to replace, but are part of a replaced span of the prompt.
+
+        Fields of ordinary words are left out: a label such as "top up" is not a name.
+        """
         *before, own = placed
         target = self._texts[-1]
         free = [span for span in target.fields() if not touches(span, own)]
@@ -119,7 +129,6 @@ class _Record:
         return found
 
     def parted(self, placed: Sequence[Sequence[Stretch]]) -> set[Stretch]:
-        """Finds of which no stretch has the whole."""
         return {
             find
             for found, stretches in zip(self._found, placed, strict=True)
@@ -128,7 +137,7 @@ class _Record:
         }
 
     def _known(self, text: Text, find: Stretch) -> Stretch:
-        """The find, as the value that its words are."""
+        """Register the value of a span, and return the span with the class and spelling of the registered value."""
         value = Value.of(find.category, text.spelled(find.start, find.end))
         value = self.values.setdefault(value.key, value)
         return find._replace(category=value.category, spelling=value.spelling)

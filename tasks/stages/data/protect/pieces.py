@@ -1,4 +1,7 @@
-"""Stretches of one text beside and within each other. Sorted ones stay sorted, and everything is linear in them."""
+"""Operations on overlapping and nested spans of one text.
+
+Sorted spans stay sorted, and no operation is quadratic in the number of spans.
+"""
 
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
@@ -9,7 +12,11 @@ from tasks.stages.data.protect.words import Text
 
 
 def swept(stretches: Iterable[Stretch]) -> Iterator[Stretch]:
-    """Without overlaps: of two the longer at one place, then the earlier, and what the other covers beyond it."""
+    """Yield the spans sorted and without overlaps.
+
+    Of two spans that overlap, the earlier is kept whole, or the longer if both start at one place. The other is cut to
+    the part beyond it.
+    """
     end = 0
     for stretch in sorted(stretches, key=lambda stretch: (stretch.start, -stretch.end)):
         if stretch.end > end:
@@ -18,7 +25,10 @@ def swept(stretches: Iterable[Stretch]) -> Iterator[Stretch]:
 
 
 def rest(text: Text, piece: Stretch) -> Iterator[Stretch]:
-    """What has to go of a piece of a find: from its first word to its last, if they say anything."""
+    """Yield the part of a piece that must be replaced: from its first word with a letter or digit to its last.
+
+    Nothing is yielded for ordinary words, or if no word has a letter or digit.
+    """
     there = text.text[piece.start : piece.end]
     found = [word for word in text._replace(text=there).words() if any(map(str.isalnum, word.plain))]
     if found and not is_ordinary(piece.category, there):
@@ -26,9 +36,10 @@ def rest(text: Text, piece: Stretch) -> Iterator[Stretch]:
 
 
 def trimmed(text: str, finds: Iterable[Stretch]) -> Iterator[Stretch]:
-    """Finds without the white space at their ends, and without ordinary words that another find has left over.
+    """Yield detected spans without white space at their ends, and without leftovers of ordinary words.
 
-    A recogniser keeps what one of two finds covers beyond the other: it begins where the other ends.
+    A leftover is the rest of a span that overlapped a better one. It begins where the better one ends, and has its
+    class.
     """
     end, category = -1, ""
     for find in finds:
@@ -43,14 +54,14 @@ def trimmed(text: str, finds: Iterable[Stretch]) -> Iterator[Stretch]:
 
 
 def words_beside(text: str, whole: Stretch, inside: Sequence[Stretch]) -> list[str]:
-    """The words of a stretch beside those inside of it."""
+    """Return the words of a span that lie outside the spans `inside` it."""
     return [
         word for left in merged(inside, [whole]) if left not in inside for word in text[left.start : left.end].split()
     ]
 
 
 def one_around(find: Stretch, stretches: Sequence[Stretch]) -> Stretch | None:
-    """The one of the stretches that a find lies within."""
+    """Return the span that contains `find`, or None. The spans must be sorted and without overlaps."""
     place = bisect_right(stretches, find.start, key=lambda stretch: stretch.start) - 1
     return stretches[place] if place >= 0 and stretches[place].end >= find.end else None
 

@@ -1,27 +1,34 @@
-"""What stands in a protected text in place of a value: `[address]`, `[email:k3v9x2ab7dqm]`, `[birth_date:1815]`."""
+"""Placeholders that stand for values in a protected text: `[address]`, `[email:k3v9x2ab7dqm]`, `[birth_date:1815]`."""
 
 import re
 
 from tasks.sources.protection import CATEGORIES
 
 LETTERS = 12
-"""Of a token, in base32: 60 bits, so that a million values collide with a chance of one in two million."""
+"""Number of base32 letters in a token: 60 bits. The probability of a collision among a million values is one in two
+million."""
 PATTERN = rf"\[({'|'.join(CATEGORIES)})(?::[^\[\]\s]*)?\]"
-"""Its group is the class. RE2 knows it too, and case does not matter to it: classes are lower case.
+"""Pattern of a placeholder; its group is the class.
 
-Other words in brackets are the source's own.
+The syntax is also valid in RE2, which PyArrow uses. The pattern also matches casefolded text, since classes are in
+lower case. Other words in brackets belong to the source's text.
 """
 PLACEHOLDER = re.compile(PATTERN)
 TELLING = re.compile(rf"\[\w+:[a-z0-9]{{{LETTERS}}}\]")
-"""One that tells a value from others: with a token."""
+"""Placeholder with a token, which distinguishes its value from others."""
 
 
 def without_values(text: str) -> str:
-    """With the class alone of each value: whom a text is about makes it no other text."""
+    """Return the text with each placeholder reduced to its class.
+
+    Texts that differ only in the people or values that they are about become equal.
+    """
     return PLACEHOLDER.sub(r"[\1]", text) if "[" in text else text
 
 
 def masks(text: str) -> bool:
-    """Whether something stands in it of which nothing tells what it was: a token tells, `[address]` does not, nor does
-    `[birth_date:1815]`."""
+    """Return whether the text has a placeholder without a token, such as `[address]` or `[birth_date:1815]`.
+
+    Equal placeholders of that kind may stand for different values.
+    """
     return "[" in text and any(not TELLING.fullmatch(match[0]) for match in PLACEHOLDER.finditer(text))

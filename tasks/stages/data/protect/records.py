@@ -1,8 +1,8 @@
-"""The records of a batch, protected together, so that a language model sees many texts at once.
+"""Protection of a batch of records. The texts of a batch go to the language model together, which is faster.
 
-A label (department, tags) is no sentence: nothing around a number says what it is the number of, so a long one counts
-as an account's, and a given name beside a family name is a person however it is written. Who labelled is a person, or
-stands for one, and is replaced as a whole. Labels that sources.yaml itself names say nothing new and stay.
+Labels such as department and tags have no sentence around them that explains a number or a name. So a long number
+counts as an account number, and a given name beside a family name counts as a person, even in lower case. `labelled_by`
+names a person and is replaced whole. Labels that sources.yaml lists or sets as constants reveal nothing and are kept.
 """
 
 import re
@@ -22,33 +22,36 @@ from tasks.stages.data.protect.stretch import Detector, Stretch, merged
 from tasks.stages.data.protect.words import Text
 
 LABELS = ("department", "geography", "language")
-"""Fields of a record beside its messages and tags that hold text of the source."""
+"""Fields of a record that hold text of the source, besides messages and tags."""
 PLACE = "geography"
-"""The label whose values often are names of people too: San Francisco, Santa Clara."""
+"""Label in which no names of people are sought: many of its values look like them, such as Santa Clara."""
 WORD = re.compile(r"[^\W\d_]+")
 NUMBER = re.compile(r"(?<!\w)[^\W\d_]{0,4}[-_/ ]?\d(?:[-_/. ]?\d){5,}\w*")
-"""Six digits and more, however they are grouped, with the few letters before them: P1234567."""
+"""Number of six or more digits, grouped or not, with up to four letters before it: P1234567."""
 
 Detected = Mapping[str, list[Stretch] | None]
-"""What stands in a text, by text, if anything does; None for a text that could not be read to its end."""
+"""Detected spans by text; None for a text that could not be read to its end. Texts without any have no key."""
 
 
 @dataclass(frozen=True)
 class Guard:
-    """What protecting needs to know."""
+    """Detector, declarations and key with which the records of one source are protected."""
 
     detector: Detector
     protection: Protection
     terms: Terms
     token_key: bytes
     named: Mapping[str, Collection[str]] = field(default_factory=dict)
-    """By label, the values that sources.yaml names: `Source.named`."""
+    """Values that sources.yaml lists or sets as constants, by label (`Source.named`)."""
     personal: Mapping[str, Category] = field(default_factory=dict)
-    """By field of JSON targets that is personal by its purpose, its class: `Source.personal`."""
+    """Classes of the fields of JSON targets that are declared personal, by field name (`Source.personal`)."""
 
 
 def protect(records: Sequence[dict[str, Any]], guard: Guard) -> Iterator[tuple[dict[str, Any], Outcome]]:
-    """Each record as it may be written, its subjects filled in, and what was done."""
+    """Yield each record with its texts protected and its `subjects` set, and the outcome.
+
+    Records whose outcome is `dropped`, `stopped` or `undetectable` are yielded too; the caller must not write them.
+    """
     detected = _detect(list(dict.fromkeys(text for record in records for text in _texts(record))), guard)
     for record in records:
         outcome = Outcome()
@@ -67,15 +70,18 @@ def protect(records: Sequence[dict[str, Any]], guard: Guard) -> Iterator[tuple[d
 
 
 def _texts(record: dict[str, Any]) -> Iterator[str]:
-    """Every text of a record that is the source's own, but for who labelled it."""
+    """Yield all texts of a record that come from the source, except `labelled_by`, which is replaced unread."""
     yield from (turn["content"] for turn in record["messages"])
     yield from record["policy_tags"]
     yield from (record[name] for name in LABELS)
 
 
 def _turns(turns: Sequence[dict[str, str]], detected: Detected, guard: Guard, outcome: Outcome) -> list[dict[str, str]]:
-    """The turns with what was found in any of them replaced in all (`agree`). A field whose class is kept covers
-    nothing else that was found in it."""
+    """Return the turns, in which every value that was detected in one of them is replaced in all (`agree`).
+
+    A field declared personal takes precedence over values detected in it. If the action of its class is `keep`, those
+    values take precedence, so that an e-mail address in the field, for example, is still replaced.
+    """
     texts = [turn["content"] for turn in turns]
     found = [detected.get(text, ()) for text in texts]
     outcome.undetectable |= None in found
@@ -106,7 +112,10 @@ def _labels(record: dict[str, Any], safe: Callable[..., str], named: Mapping[str
 
 
 def _labeller(by: str, guard: Guard, outcome: Outcome) -> str:
-    """Who labelled, as it may be written. A record is not about them, and not put aside for them."""
+    """Return the replacement for `labelled_by`.
+
+    The person who labelled a record is not one of its subjects, and is no reason to put it into quarantine.
+    """
     if not by or by in guard.named.get("labelled_by", ()):
         return by
     aside = Outcome()
@@ -118,7 +127,7 @@ def _labeller(by: str, guard: Guard, outcome: Outcome) -> str:
 
 @lru_cache(maxsize=65_536)
 def _in_label(label: str, people: bool = True) -> tuple[Stretch, ...]:
-    """What nothing but its place shows: long numbers, and names without capitals or a cue."""
+    """Return the spans that count as personal in a label alone: long numbers, and names without capitals or a cue."""
     spans = [Stretch(match.start(), match.end(), "account") for match in NUMBER.finditer(label)]
     for first, second in pairwise(WORD.finditer(label) if people else ()):
         if _is_name(first[0].casefold(), second[0].casefold()):
@@ -127,7 +136,6 @@ def _in_label(label: str, people: bool = True) -> tuple[Stretch, ...]:
 
 
 def _is_name(first: str, second: str) -> bool:
-    """Either way round, and two given names."""
     known = lists.given(), lists.family(), lists.common_family()
     return (first in known[0] and any(second in names for names in known)) or (
         second in known[0] and any(first in names for names in known)
@@ -135,7 +143,7 @@ def _is_name(first: str, second: str) -> bool:
 
 
 def _detect(texts: list[str], guard: Guard) -> Detected:
-    """What stands in each text, by text, if anything does; the owner's terms go before everything else."""
+    """Return the detected spans by text. The owner's terms take precedence over those of recognisers."""
     pattern = terms.finder(guard.terms)
     listed = [terms.find(text, pattern) for text in texts]
     return {

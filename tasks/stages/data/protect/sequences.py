@@ -1,7 +1,7 @@
-"""Many sequences of words, looked for together: in time linear in text and sequences, whatever they are.
+"""Search for many sequences of words at once, in time linear in the text and the sequences.
 
-Aho and Corasick, "Efficient string matching: an aid to bibliographic search" (1975), over words in place of letters.
-One pattern of alternatives would try each of them at each word.
+Algorithm of Aho and Corasick, "Efficient string matching: an aid to bibliographic search" (1975), with words instead of
+letters. A regular expression with alternatives would try each alternative at each word.
 """
 
 from collections import deque
@@ -12,15 +12,15 @@ class Finder:
     def __init__(self, sequences: Iterable[Sequence[str]]) -> None:
         self._next: list[dict[str, int]] = [{}]
         self._ending: list[int | None] = [None]
-        """By state, the place of the longest sequence that ends there."""
+        """Index of the longest sequence that ends in each state; None if there is none."""
         for place, sequence in enumerate(sequences):
             self._add(place, sequence)
         self._shorter = [0] * len(self._next)
-        """By state, the one of the longest beginning of a sequence that ends there too."""
+        """Failure link of each state: the state of its longest proper suffix that is a prefix of a sequence."""
         self._link()
 
     def ends(self, words: Iterable[str]) -> Iterator[tuple[int, int]]:
-        """Each word at which a sequence ends: its place, and the place of the longest of these sequences."""
+        """Yield the index of each word at which a sequence ends, and the index of the longest such sequence."""
         state = 0
         for place, word in enumerate(words):
             state = self._step(state, word)

@@ -1,4 +1,4 @@
-"""Values, looked for in a text by their words."""
+"""Search for detected values in the texts of a record."""
 
 from array import array
 from collections.abc import Collection, Iterator
@@ -10,7 +10,7 @@ from tasks.stages.data.protect.words import Text
 
 
 class Sought:
-    """Values, and the words by which they are looked for."""
+    """Index of values by the sequences of words for which a text is searched."""
 
     def __init__(self, values: Collection[Value]) -> None:
         spelled = {words: value for value in values for words in value.ways}
@@ -19,7 +19,10 @@ class Sought:
         self._lengths = [len(words) for words in spelled]
 
     def in_text(self, text: Text) -> Iterator[Stretch]:
-        """The longest that ends at each word."""
+        """Yield the occurrences of values in a text: of those that end at the same word, the longest.
+
+        Occurrences may overlap.
+        """
         if not self._values:
             return
         words, starts, ends, names_field = text.words(), array("q"), array("q"), array("b")

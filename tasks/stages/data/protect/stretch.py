@@ -1,4 +1,4 @@
-"""What a recogniser found in a text."""
+"""Detected spans of a text: a range of characters and its class."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
@@ -7,24 +7,27 @@ from tasks.sources.protection import Category
 
 
 class Stretch(NamedTuple):
-    """Characters `start` to `end` (exclusive) of a text, and the class they are of."""
+    """Span of a text from `start` to `end` (exclusive), in characters, and its class."""
 
     start: int
     end: int
     category: Category
     spelling: str | None = None
-    """The value as another text of the record spells it, for one token in both; None: as it stands here."""
+    """Spelling from which the token is made, equal in all texts of a record; None for the characters of the span."""
 
 
 Detector = Callable[[Sequence[str]], list[list[Stretch] | None]]
-"""What stands in each of the texts, sorted and without overlaps; None for one that could not be read to its end.
+"""Function that returns the detected spans of each text, sorted and without overlaps.
 
-Pure: no text's result depends on another's.
+The result of a text is None if it could not be read to its end. It does not depend on the other texts.
 """
 
 
 def merged(first: Sequence[Stretch], second: Sequence[Stretch]) -> list[Stretch]:
-    """Both, sorted; of `second` only what `first` does not cover. Each is sorted and without overlaps."""
+    """Return the spans of `first`, and the parts of `second` that `first` does not cover, sorted.
+
+    Both must be sorted and without overlaps.
+    """
     kept, passed = list(first), 0
     for item in second:
         while passed < len(first) and first[passed].end <= item.start:
@@ -34,7 +37,7 @@ def merged(first: Sequence[Stretch], second: Sequence[Stretch]) -> list[Stretch]
 
 
 def _outside(item: Stretch, taken: Sequence[Stretch], place: int) -> Iterator[Stretch]:
-    """The pieces of a stretch that those taken, from `place` on, leave."""
+    """Yield the parts of `item` that no span of `taken` covers; spans before index `place` end before it."""
     start = item.start
     while place < len(taken) and taken[place].start < item.end:
         if start < taken[place].start:

@@ -1,9 +1,9 @@
-"""Where else in a record words are the value that was found, and where they are only words.
+"""Detected values of a record, and the rules by which the same words elsewhere in the record count as the value.
 
-Many words of a value, or a number, say enough. One word may be a name in one place and something else in another, in
-German above all: "Herr Koch" and "der koch". So it is taken up where it is written as it was found or as names are, or
-stands alone, as a whole field of a JSON target. What is made of ordinary words ("Dear Will", "that will do") is taken
-up in the very spelling that was found, and if that has no capital where it stands alone.
+A value of several words, or a number, is unambiguous. A single word may be a name in one place and a common noun in
+another, above all in German: "Herr Koch" and "der koch". It counts as the value if it has the detected spelling or a
+capital, or if it is a whole text or a whole field of a JSON target. A value of ordinary words ("Dear Will", but "that
+will do") counts in the detected spelling alone; without a capital, it must also be a whole text or field.
 """
 
 from collections.abc import Iterator
@@ -15,25 +15,24 @@ from tasks.stages.data.protect.tokens import SPELLED, canonical
 from tasks.stages.data.protect.words import Text, of_value
 
 LEAST = 4
-"""Letters and digits of a value that is looked for wherever it stands, unless it is a given name and no word; "Li" and
-"123" are too often something else."""
+"""Minimum number of letters and digits in a value that is not `short`: "Li" and "123" often have another meaning.
+Given names that are no ordinary word may be shorter."""
 LONG = 6
-"""Letters and digits of a number that is looked for without spaces and signs too: "12/26" is not "1226"."""
+"""Minimum number of letters and digits in a number that is also searched for without separators: "12/26" is not
+"1226"."""
 POSSESSIVE = ("'s", "\u2019s")
 LISTED: tuple[Category, ...] = ("health",)
-"""Classes whose values are terms of a list, which mean the same in all of a record."""
+"""Classes whose values are terms of a list and have the same meaning throughout a record."""
 
 
 class Value(NamedTuple):
-    """What was found in a text of a record."""
-
     category: Category
     spelling: str
     words: tuple[str, ...]
     short: bool
-    """Whether it has too few letters and digits (LEAST)."""
+    """Whether the value has fewer than LEAST letters and digits."""
     common: bool
-    """Whether it is made of ordinary words, and of no given name with others beside it."""
+    """Whether the value consists of ordinary words. Several words with a given name among them do not count as such."""
 
     @staticmethod
     def of(category: Category, spelling: str) -> "Value":
@@ -44,31 +43,33 @@ class Value(NamedTuple):
 
     @property
     def surely(self) -> "Value":
-        """The same, said by who knows it: its words are the value, though they may be short or ordinary."""
+        """Value as the source's owner declares it: neither `short` nor `common`, whatever its words are."""
         return self._replace(short=False, common=False)
 
     @property
     def may_name_field(self) -> bool:
-        """Whether it is also looked for in the names of JSON's fields, which most targets have of a scheme: of a
-        person, and of no ordinary words."""
+        """Whether the value is also searched for in names of JSON fields.
+
+        Most of those names are from a schema, so the value must identify a person and must not be short or ordinary.
+        """
         return self.category in IDENTIFYING and not (self.short or self.common)
 
     @property
     def key(self) -> tuple[str, ...]:
-        """What makes two values the same: the words; of a number its letters and digits, as for its token."""
+        """Key by which values are equal: the words, or the letters and digits of a number, as in its token."""
         if self.category in SPELLED or self.category == "email":
             return self.words
         return (canonical(self.category, self.spelling),)
 
     @property
     def ways(self) -> Iterator[tuple[str, ...]]:
-        """The words by which to look for it: as it was found, and a long number without what parts its digits."""
+        """Sequences of words to search for: those detected, and a long number without its separators."""
         yield self.words
         if len(self.key) == 1 and len(self.key[0]) >= LONG:
             yield self.key
 
     def is_at(self, text: Text, start: int, end: int) -> bool:
-        """Whether its words there, in whatever case, are the value."""
+        """Return whether an occurrence of the words, found case-insensitively, counts as the value."""
         if self.category in LISTED or (len(self.words) > 1 and not (self.short or self.common)):
             return True
         there, alone = text.text[start:end], text.stands_alone(start, end)
@@ -79,13 +80,15 @@ class Value(NamedTuple):
 
 
 def is_ordinary(category: Category, piece: str) -> bool:
-    """Whether what is left of a find, the rest of which is a value of its own, is words and no part of a name:
-    "playlist" of "nicky jam playlist"."""
+    """Return whether a piece of a split name consists of ordinary words, so that it can stay readable.
+
+    For example, "playlist" in "nicky jam playlist", if "nicky jam" is the name.
+    """
     return category == "name" and all(word in POSSESSIVE or _is_lower_word(word) for word in piece.split())
 
 
 def is_unexplained(word: str) -> bool:
-    """Whether no list of words has a word, so that beside a name it is one too."""
+    """Return whether a word is on no word list, so that it counts as part of the name beside it."""
     return word.isalpha() and not _is_word(word)
 
 

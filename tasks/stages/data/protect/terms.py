@@ -1,4 +1,4 @@
-"""The owner's own words: trade secrets, internal names, financial terms, listed in sources.yaml: terms."""
+"""Search for the owner's own terms: trade secrets, internal names and financial terms, from `terms` of sources.yaml."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -9,10 +9,10 @@ from tasks.stages.data.protect.stretch import Stretch
 
 
 def finder(terms: Mapping[Category, Sequence[str]]) -> "re.Pattern[str] | None":
-    """One pattern for all terms, a group for each class; None where there are none.
+    """Return one pattern for all terms, with a named group for each class; None if there are no terms.
 
-    Terms are literal but for `*`, and what a `*` has taken is not tried again, so that no term can make a pattern that
-    takes for ever: `a*a*a*a*b` on a long word of `a` would be tried in as many ways as there are places for the stars.
+    Terms are literal except for `*`, which stands for any part of a word. The pattern does not backtrack into a `*`, so
+    that no term is slow: for `a*a*a*a*b` on a long word of `a`, backtracking would try every way to place the stars.
     """
     groups = [f"(?P<{category}>{'|'.join(map(_literal, sorted(words)))})" for category, words in sorted(terms.items())]
     return _compiled(rf"(?<!\w)(?:{'|'.join(groups)})(?!\w)") if groups else None
@@ -25,14 +25,14 @@ def find(text: str, pattern: "re.Pattern[str] | None") -> list[Stretch]:
 
 
 def _literal(term: str) -> str:
-    """Words may be apart by any white space; `*` stands for any part of a word."""
     return r"\s+".join(map(_word, term.split()))
 
 
 def _word(word: str) -> str:
-    """What follows a `*` is taken where it comes first, which loses nothing; only the end has to be looked for.
+    """Return the pattern of one word.
 
-    Of many stars in a row one is enough.
+    The text after a `*` matches at its first occurrence (atomic group). That loses no match, because only the last part
+    is tied to the end of the word and may need a later occurrence. Several stars in a row equal one.
     """
     first, *others = [re.escape(part) for part in re.sub(r"\*+", "*", word).split("*")]
     if not others:

@@ -1,4 +1,4 @@
-"""The words of a text, as they are compared between the texts of a record: caseless, evenly spaced, plainly spelled."""
+"""Words of a text in the normal form in which the texts of a record are compared: folded, casefolded, unescaped."""
 
 import json
 import re
@@ -12,28 +12,26 @@ from tasks.stages.data.protect.recognise.span import Span
 
 PLAIN = re.compile(r"(\w+|[^\w\s])")
 IN_JSON = re.compile(r"((?:\w|\\u[0-9a-fA-F]{4})+|\\.|[^\w\s\"\\])", re.DOTALL)
-"""Words of a JSON text. A line end or a quote is escaped there, a letter may be: `Ren\\u00e9e`."""
+"""Word of a JSON text, in which line ends and quotes are escaped and letters may be: `Ren\\u00e9e`."""
 STRING = re.compile(r'"((?:[^"\\]|\\.)*+)"(\s*+:)?', re.DOTALL)
-"""A string in JSON; its second group is there if it names a field."""
+"""String in JSON; the second group matches if the string is the name of a field."""
 ESCAPE = re.compile(r"\\u([0-9a-fA-F]{4})")
 ESCAPED = {r"\"": '"', r"\\": "\\", r"\/": "/"}
-"""What other escapes stand for; those that are not here stand for white space."""
+"""Characters that the other escapes stand for. Escapes that are not listed stand for white space."""
 
 
 class Word(NamedTuple):
-    """A word, or a sign that is neither part of one nor white space."""
+    """Word of a text, or a single sign that is neither part of a word nor white space."""
 
     plain: str
-    """In lower case, as other texts may spell it."""
+    """Normal form: folded, unescaped and casefolded."""
     start: int
     end: int
     names_field: bool = False
-    """Whether it stands in the name of a field of JSON."""
+    """Whether the word is in the name of a JSON field."""
 
 
 class Text(NamedTuple):
-    """A text of a record."""
-
     text: str
     is_json: bool
 
@@ -42,7 +40,7 @@ class Text(NamedTuple):
         return Text(text, text.lstrip()[:1] in ("{", "[") and _is_json(text))
 
     def words(self) -> Iterator[Word]:
-        """Every word, in the offsets of the text."""
+        """Yield the words of the text, with offsets into the original text."""
         folded = fold(self.text)
         names = _Names(folded.text if self.is_json else "")
         for match in (IN_JSON if self.is_json else PLAIN).finditer(folded.text):
@@ -54,11 +52,17 @@ class Text(NamedTuple):
                 yield Word(plain, start, end, names_field)
 
     def fields(self) -> Iterator[tuple[int, int]]:
-        """Where the values of JSON stand that are strings. A text that is no JSON has none: it may be a label."""
+        """Yield start and end of each JSON value that is a non-empty string.
+
+        A text that is no JSON has none, since it may be a label.
+        """
         yield from ((start, end) for _, start, end in self.named_fields())
 
     def named_fields(self) -> Iterator[tuple[str, int, int]]:
-        """The same, each with the name before it: its own, or that of the list which it is in."""
+        """Yield name, start and end of each JSON value that is a non-empty string.
+
+        The name is the last field name before the value, so values in a list have the name of the list.
+        """
         name = ""
         for match in STRING.finditer(self.text) if self.is_json else ():
             if match[2]:
@@ -67,19 +71,19 @@ class Text(NamedTuple):
                 yield name, *match.span(1)
 
     def spelled(self, start: int, end: int) -> str:
-        """What stands there, without the escapes of JSON."""
+        """Return the characters from `start` to `end`, with JSON escapes decoded."""
         there = self.text[start:end]
         if not self.is_json or "\\" not in there:
             return there
         try:
             spelled = str(json.loads(f'"{there}"', strict=False))
             spelled.encode()
-        except ValueError:  # it reaches beyond one string, or has half of a character
+        except ValueError:  # the range goes beyond one string, or has a lone surrogate
             return there
         return spelled
 
     def stands_alone(self, start: int, end: int) -> bool:
-        """Whether it is the whole text, or the whole of a string in JSON."""
+        """Return whether the range is the whole text or a whole JSON string."""
         around = self.text[max(0, start - 1) : start], self.text[end : end + 1]
         return around == (('"', '"') if self.is_json else ("", ""))
 
@@ -91,21 +95,22 @@ class Text(NamedTuple):
 
 
 class _Names:
-    """The names of the fields of a JSON text, read from its beginning to its end."""
-
     def __init__(self, text: str) -> None:
         self._left = (match.span(1) for match in STRING.finditer(text) if match[2])
         self._start = self._end = 0
 
     def hold(self, place: int) -> bool:
-        """Whether one of them has the character at this place, which is none before the last one."""
+        """Return whether the character at `place` is in the name of a field.
+
+        Places must not decrease from call to call.
+        """
         while self._end <= place:
             self._start, self._end = next(self._left, (sys.maxsize, sys.maxsize))
         return self._start <= place
 
 
 def of_value(value: str) -> tuple[str, ...]:
-    """The words of a value as it is spelled outside of JSON."""
+    """Return the words of a value spelled without JSON escapes."""
     return tuple(word.plain for word in Text(value, False).words())
 
 

@@ -1,4 +1,4 @@
-"""What the recognisers find, as the classes that sources.yaml speaks of."""
+"""Detector of stage `ingest`: the spans of all recognisers, with the classes of sources.yaml."""
 
 from collections.abc import Mapping, Sequence
 
@@ -35,15 +35,16 @@ KINDS: Mapping[Category, tuple[str, ...]] = {
         "US_SSN",
     ),
 }
-"""The kinds of span that make up each class; the other classes are the owner's own terms."""
+"""Kinds of span in each class. Classes without a key have no recogniser; the owner's terms define their values."""
 CATEGORIES: Mapping[str, Category] = {kind: category for category, kinds in KINDS.items() for kind in kinds}
 
 
 def find_all(texts: Sequence[str]) -> list[list[Stretch] | None]:
-    """The `Detector` of stage `ingest`.
+    """Return the detected spans of each text; None for a text that could not be read to its end (`Detector`).
 
-    Raises Unavailable where the language model is not installed, whatever the texts: every text of a record is free
-    text, and patterns alone would let names pass.
+    Raises:
+        Unavailable: The language model is not installed. The error is raised even if no text needs the model, since
+            every text of a record is free text, and patterns alone would miss names.
     """
     model.pipeline()
     return [

@@ -1,7 +1,8 @@
-"""Which recogniser sees which text, within bounded time.
+"""Choice of the recognisers that read each text, within time limits.
 
-Three cheap scans decide what a text can hold: digits, signs of a credential, capitals. Names that lists and cues leave
-open are asked of the language model, for all texts of a batch together.
+Three cheap scans decide which recognisers can find anything: for digits, for signs of a credential and for capitals.
+The language model then reads the windows whose capitals neither lists nor cues explain, for all texts of a batch
+together.
 """
 
 import re
@@ -31,11 +32,13 @@ from tasks.stages.data.protect.recognise.span import Find, Span, choose
 from tasks.stages.data.protect.recognise.windows import Window, windows
 
 LONGEST = 4_000_000
-"""Characters of a text that is read. A fixed bound comes before the clock's, so that a slow machine decides alike."""
+"""Maximum number of characters in a text. This limit is checked before the time limit, so that slow and fast machines
+decide alike."""
 SECONDS = 60.0
-"""Processor time that a text may take of the rules, and again of the model; 1 MB of dense support text takes 6."""
+"""Maximum processor time in seconds that the rules may take for a text, and again the language model. The rules take 6
+seconds for 1 MB of dense support text."""
 DIGITS = re.compile(r"\d(?:\D{0,8}\d){2}|[A-Z][A-Z0-9]{8}")
-"""Three digits near each other, or a German card's serial number, which may hold but one."""
+"""Three digits near each other, or the serial number of a German identity card, which may have a single digit."""
 NUMBERS: tuple[Find, ...] = (
     iban.find,
     card.find,
@@ -56,19 +59,17 @@ HEX_GROUPS = re.compile(r"[0-9A-Fa-f]{0,4}:[0-9A-Fa-f:]{2}|(?:[0-9A-Fa-f]{2}-){5
 
 @dataclass
 class _Reading:
-    """What is known of one text so far."""
-
     folded: Folded
     spans: list[Span] = field(default_factory=list)
     open: list[Window] = field(default_factory=list)
-    """Windows whose capitals neither lists nor cues explain."""
+    """Windows for the language model: neither lists nor cues explain all their capitalised words."""
     in_time: bool = True
 
 
 def find_all(texts: Sequence[str], language_model: bool = True) -> list[list[Span] | None]:
-    """All spans of each text, in offsets of the text as given; None for one that is too long or takes too long.
+    """Return the spans of each text, with offsets into the text as given; None for one over a limit of size or time.
 
-    Without the language model names are missed that neither lists nor cues give: for measuring only.
+    Without the language model, names that are on no list and have no cue are missed; that is for measurements only.
     """
     readings = [_read(text) for text in texts]
     if language_model:
@@ -77,9 +78,9 @@ def find_all(texts: Sequence[str], language_model: bool = True) -> list[list[Spa
 
 
 def _read(text: str) -> _Reading:
-    """Patterns and names of a text, window by window.
+    """Find patterns and names in a text, window by window.
 
-    The clock is looked at between two windows, since `re` cannot be stopped within one.
+    The time limit is checked between windows, since `re` cannot be interrupted.
     """
     if len(text) > LONGEST:
         return _Reading(Folded("", ()), in_time=False)
@@ -96,7 +97,7 @@ def _read(text: str) -> _Reading:
 
 
 def patterns(text: str) -> list[Span]:
-    """Everything but names, in folded text."""
+    """Find everything except names in folded text."""
     spans = email.find(text) + health.find(text)
     digits, capital = DIGITS.search(text), CAPITAL.search(text)
     if digits:
@@ -112,18 +113,22 @@ def patterns(text: str) -> list[Span]:
 
 
 def names(text: str) -> list[Span]:
-    """Names that cues and lists give, in folded text."""
+    """Find names in folded text by cues and lists, without the language model."""
     return cues.find(text) + lower.find(text) + (gazetteer.find(text) if CAPITAL.search(text) else [])
 
 
 def _is_open(text: str, spans: list[Span]) -> bool:
-    """Whether the language model should read a text; it knows no German."""
+    """Return whether the language model should read a text. It was trained on English only."""
     sure = [span for span in spans if span.score > gazetteer.GUESS]
     return gazetteer.unresolved(text, sure) and not is_german(text)
 
 
 def _ask(readings: Sequence[_Reading]) -> None:
-    """Add what the language model finds in the windows that are open: short texts together, long ones by the clock."""
+    """Add the spans that the language model finds in the windows left open by lists and cues.
+
+    Texts with one open window are read together. Those with several are read window by window, and the time limit is
+    checked between two of them.
+    """
     short = [reading for reading in readings if len(reading.open) == 1]
     answers = model.find(reading.open[0].text for reading in short)
     for reading, spans in zip(short, answers, strict=True):

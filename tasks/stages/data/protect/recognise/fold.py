@@ -1,10 +1,12 @@
-"""One plain spelling for matching: what only looks different becomes equal, and offsets can be carried back.
+"""Normalisation of characters before matching, with a way back to the offsets of the original text.
 
-Removed: zero-width characters, joiners, soft hyphens, bidirectional controls; combining marks are put into the letter
-before them, and removed where Unicode has no such letter. Replaced one for one: full-width and
-mathematical letters and digits, digits of every script, look-alike letters of Cyrillic and Greek (a hand-picked
-part of Unicode TR39's confusables), the many spaces, dashes and quotes. Only for finding: what is written afterwards is
-cut from the original text.
+- Removed: zero-width characters, joiners, soft hyphens and bidirectional controls. Combining marks are composed with
+  the letter before them, or removed if Unicode has no such letter.
+- Replaced by one character each: full-width and mathematical letters and digits, digits of all scripts, Cyrillic and
+  Greek letters that look like Latin ones (chosen by hand from the confusables of Unicode TR39), and the variants of
+  spaces, dashes and quotes.
+
+Folded text serves matching alone. Everything written afterwards is cut from the original text.
 """
 
 import re
@@ -20,23 +22,22 @@ INVISIBLE = (
     "\u2060\u2061\u2062\u2063\u2064\u2066\u2067\u2068\u2069\ufe00\ufe01\ufe02\ufe0e\ufe0f\ufeff"
 )
 MARKS = "\u0300-\u036f"
-"""Combining marks of European letters, as a range in a pattern."""
+"""Combining marks of European letters, as a range for a character class."""
 SPACES = "\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000"
 DASHES = "\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe58\ufe63\uff0d"
 QUOTES = "\u2018\u2019\u201a\u201b\u2032\u00b4"
 DOTS = {"\u3002": ".", "\uff0e": ".", "\u2024": ".", "\ufe52": "."}
 CYRILLIC = dict(zip("АВЕКМНОРСТХУЅІЈаеорсухіјѕԁԛԝ", "ABEKMHOPCTXYSIJaeopcyxijsdqw", strict=True))
 GREEK = dict(zip("ΑΒΕΖΗΙΚΜΝΟΡΤΥΧορν", "ABEZHIKMNOPTYXopv", strict=True))
-"""A text really in those scripts is folded to nonsense, which finds nothing and harms nothing."""
+"""Text that is really in Greek or Cyrillic becomes nonsense, which is harmless: nothing is found in it."""
 STYLED = (range(0xFF01, 0xFF5F), range(0x1D400, 0x1D800), range(0x2460, 0x2474))
 """Full-width, mathematical and circled letters and digits."""
 DIGITS = range(0x660, 0x1FBFA)
-"""Where Unicode keeps the decimal digits of other scripts."""
+"""Range of code points that contains the decimal digits of other scripts."""
 
 
 @lru_cache(maxsize=1)
 def _table() -> dict[int, str]:
-    """Code point to its one-character plain spelling."""
     table = {ord(c): " " for c in SPACES} | {ord(c): "-" for c in DASHES} | {ord(c): "'" for c in QUOTES}
     table |= {ord(c): plain for c, plain in (CYRILLIC | GREEK | DOTS).items()}
     for points in STYLED:
@@ -52,7 +53,6 @@ def _table() -> dict[int, str]:
 
 @lru_cache(maxsize=1)
 def _unusual() -> re.Pattern[str]:
-    """Any character that folding changes or removes."""
     return re.compile(f"[{MARKS}" + re.escape(INVISIBLE) + "".join(re.escape(chr(p)) for p in sorted(_table())) + "]")
 
 
@@ -61,19 +61,19 @@ _MARKED = re.compile(rf"[^\W\d_][{MARKS}]+")
 
 
 def _composed(m: re.Match[str]) -> str:
-    """A letter with its first mark, and something invisible in place of each mark."""
+    """Compose a letter with its first mark, and put a zero-width space in place of each mark to keep the length."""
     return unicodedata.normalize("NFC", m.group())[0] + "\u200b" * (len(m.group()) - 1)
 
 
 class Folded(NamedTuple):
-    """A folded text and the way back."""
+    """Folded text, and the positions that map it back to the original text."""
 
     text: str
     removed: tuple[int, ...]
-    """Where characters were removed, as offsets into the folded text, ascending; one entry for each."""
+    """Offset into the folded text of each removed character, in ascending order."""
 
     def back(self, span: Span) -> Span:
-        """The span in the original text; removed characters inside it are inside the result."""
+        """Return the span with offsets into the original text. Removed characters within it are included."""
         if not self.removed:
             return span
         start = span.start + bisect_left(self.removed, span.start + 1)
@@ -81,7 +81,7 @@ class Folded(NamedTuple):
 
 
 def fold(text: str) -> Folded:
-    """Fold a text; one that needs nothing costs one scan, or none if it is ASCII."""
+    """Return the folded text. Text that needs no change costs one scan, or none if it is ASCII."""
     if text.isascii() or not _unusual().search(text):
         return Folded(text, ())
     text = _MARKED.sub(_composed, text)

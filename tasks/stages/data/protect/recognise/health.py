@@ -1,7 +1,7 @@
-"""Health conditions and medicines, where the text ties them to a person: "my asthma", "he was diagnosed with …".
+"""Health conditions and medicines that a text attributes to a person: "my asthma", "he was diagnosed with …".
 
-Of a word list alone half would be wrong: "cancer research", "the depression of 1929", "does the policy cover asthma?".
-So a term counts only behind words that say whose it is, within the sentence, or before "patient".
+With a word list alone half of the matches would be wrong: "cancer research", "the depression of 1929", "does the policy
+cover asthma?". So a term counts only after words that name the person, in the same sentence, or before "patient".
 """
 
 import re
@@ -14,7 +14,7 @@ from tasks.stages.data.protect.recognise.wording import either
 
 WORD = re.compile(r"[^\W\d_]+")
 REACH = 70
-"""Characters before a term in which its person is looked for."""
+"""Number of characters before a term that are searched for the person."""
 KINDS = r"(?:type \d |typ[ -]\d[ -])?"
 
 WHOSE = either("my, his, her, meine?[mnrs]?, seine?[mnrs]?, ihre?[mnrs]?, our son's, our daughter's")
@@ -36,27 +36,28 @@ HAVE = either(
 THEY_HAVE = rf"{PEOPLE} (?:has|have|had|is|was|takes|got|hat|hatte|ist|war|nimmt)"
 PATIENT = r"patient(?:in|en|s)?\b"
 BETWEEN = r"(?: [\w'-]{1,20}){0,3} "
-"""Up to three words between the person and the term: "my rather bad asthma"."""
+"""Up to three words between the person and the term, as in "my rather bad asthma"."""
 TIED = re.compile(
     rf"(?i)(?:\b{WHOSE}{BETWEEN}|\b{SUFFERS}{BETWEEN}|\b(?:{HAVE}|{THEY_HAVE}){BETWEEN}"
     rf"|\b{PATIENT}[^.!?\n]{{1,50}}[ (]){KINDS}$"
 )
 NAMED = re.compile(rf"\b[A-ZÄÖÜ][\w'-]{{1,20}} (?:has|had|suffers from|hat|hatte|leidet an){BETWEEN}{KINDS}$")
-"""A capital stands for a name here; that of a firm is excused by what follows (`ELSEWHERE`)."""
+"""A capitalised word counts as a person's name here. Names of companies are excluded by the words after the term
+(`ELSEWHERE`)."""
 DENIED = re.compile(
     r"(?i)\b(?:about|against|questions?|insurance|cover|fragen?|gegen|zum thema)(?: [\w-]{1,20}){0,2} $"
 )
-"""What is asked about, or insured, is nobody's yet."""
+"""Words before a condition that make it a topic or an insured risk and not a person's own."""
 ELSEWHERE = re.compile(
     r"(?i)[ -](?:insurance|cover(?:age)?|policy|research|charity|awareness|campaign|foundation|trust|leaflet|app|course"
     r"|versicherung|stiftung|forschung|hilfe|kampagne|kurs|vorsorge)\b"
 )
-"""What makes of a condition a product or a cause."""
+"""Words after a condition that make the whole a product or a cause, such as "cancer research"."""
 OF_PATIENT = re.compile(r"(?i) patient(?:in|en|s)?\b")
 
 
 def find(text: str) -> list[Span]:
-    """.8: the term alone, without the words that tie it."""
+    """Find the terms that a text attributes to a person, without the words around them. Score .8."""
     return [Span(start, end, "HEALTH", 0.8) for start, end in _terms(text) if _is_tied(text, start, end)]
 
 
@@ -70,7 +71,6 @@ def _is_tied(text: str, start: int, end: int) -> bool:
 
 
 def _terms(text: str) -> Iterator[tuple[int, int]]:
-    """Where terms of the list stand, the longest at each word."""
     starts, end = _starts(), 0
     for word in WORD.finditer(text):
         if word.start() < end:
@@ -84,7 +84,7 @@ def _terms(text: str) -> Iterator[tuple[int, int]]:
 
 @lru_cache(maxsize=1)
 def _starts() -> dict[str, list[re.Pattern[str]]]:
-    """A term's first four letters (fewer in a shorter word) to patterns, the longest term first."""
+    """Return the patterns of all terms, longest first, by the first four letters or fewer of the term's first word."""
     patterns: dict[str, list[re.Pattern[str]]] = {}
     for term in sorted(set(lists.lines("health")), key=lambda term: (-len(term), term)):
         form = r"\s+".join(re.escape(word).replace(r"\*", r"\w{0,20}") for word in term.split())

@@ -1,28 +1,30 @@
-"""What a recogniser finds: a stretch of text, what it is, and how sure the rule is."""
+"""Spans that recognisers return: a range of characters, its kind and a score."""
 
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 
 class Span(NamedTuple):
-    """Characters `start` to `end` (exclusive) of a text."""
+    """Span of a text from `start` to `end` (exclusive), in characters."""
 
     start: int
     end: int
     kind: str
-    """What it is, in Presidio's spelling where Presidio has a name for it (`EMAIL_ADDRESS`, `PERSON`)."""
+    """Kind of value, by Presidio's name if there is one (`EMAIL_ADDRESS`, `PERSON`)."""
     score: float
-    """0 to 1. 1.0: a check digit agrees or the form is unmistakable; .85: form and context; .6: form alone."""
+    """Confidence of the rule, 0 to 1: 1.0 for a valid check digit or an unmistakable format, .85 for format and
+    context, .6 for the format alone."""
 
 
 Find = Callable[[str], list[Span]]
-"""A recogniser. It gets folded text (see `fold`) and is linear in its length."""
+"""Recogniser: a function that finds spans in folded text (see `fold`), in time linear in its length."""
 
 
 def choose(spans: list[Span]) -> list[Span]:
-    """Spans without overlaps: of two that overlap the better scored stays, then the longer, then the earlier.
+    """Return the spans sorted and without overlaps.
 
-    What the loser covers beyond the winner is kept as a span of its own, so that choosing never uncovers a character.
+    Of two spans that overlap, the one with the higher score is kept, then the longer, then the earlier. The parts of
+    the other beyond it are kept as spans of their own, so that every character that was covered stays covered.
     """
     taken = bytearray(max((s.end for s in spans), default=0))
     kept: list[Span] = []
@@ -34,7 +36,6 @@ def choose(spans: list[Span]) -> list[Span]:
 
 
 def _free(taken: bytearray, start: int, end: int) -> Iterator[tuple[int, int]]:
-    """The stretches of `start` to `end` that nothing has taken yet."""
     while (begin := taken.find(0, start, end)) >= 0:
         stop = taken.find(1, begin, end)
         start = end if stop < 0 else stop

@@ -1,4 +1,4 @@
-"""Long texts in windows that overlap, so that no pattern ever sees more than `WINDOW` characters at a time."""
+"""Division of long texts into overlapping windows, so that no pattern reads more than `WINDOW` characters at a time."""
 
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
@@ -6,23 +6,26 @@ from typing import NamedTuple
 from tasks.stages.data.protect.recognise.span import Span
 
 WINDOW = 20_000
-"""Characters. spaCy's own tokeniser is quadratic on some texts (its issue 14020), which this bounds too."""
+"""Length of a window in characters. It also bounds spaCy's tokeniser, which is quadratic on some texts (spaCy issue
+14020)."""
 OVERLAP = 500
-"""Characters that two neighbours share: what one cut in two the other has whole."""
+"""Number of characters that two neighbouring windows share. A shorter span that one of them cuts is whole in the
+other."""
 
 
 class Window(NamedTuple):
-    """A stretch of folded text and where it begins in it."""
+    """Part of a folded text, and its offset `start` in it."""
 
     text: str
     start: int
     total: int
-    """Characters of the whole text."""
+    """Number of characters in the whole text."""
 
     def whole(self, spans: Iterable[Span]) -> Iterator[Span]:
-        """Spans in the whole text's offsets, without those that touch a cut edge, which a neighbour shows whole.
+        """Yield the window's spans with offsets into the whole text, except those that touch a cut edge.
 
-        One of more than half the overlap may be cut in both, so it stays.
+        The neighbouring window has such a span whole. One longer than half the overlap is yielded all the same, since
+        both windows may cut it.
         """
         for span in spans:
             uncut_left = span.start > 0 or self.start == 0
@@ -32,6 +35,5 @@ class Window(NamedTuple):
 
 
 def windows(text: str) -> Iterator[Window]:
-    """The text itself if it is short enough."""
     for start in range(0, max(1, len(text) - OVERLAP), WINDOW - OVERLAP):
         yield Window(text[start : start + WINDOW], start, len(text))

@@ -1,4 +1,4 @@
-"""Alternatives in patterns, written as lists that can be read."""
+"""Alternatives of a pattern, written as a readable list."""
 
 import re
 
@@ -6,7 +6,9 @@ APART = re.compile(r",\s+")
 
 
 def either(words: str) -> str:
-    """One of the alternatives, which stand apart by commas; each may be a pattern of its own. The first one wins.
+    """Return a pattern that matches any of the comma-separated alternatives; the first that matches wins.
+
+    Each alternative may itself be a pattern.
 
     >>> either("mr, mrs?, herr")
     '(?:mr|mrs?|herr)'

@@ -1,4 +1,4 @@
-"""A street, and the town behind it if there is one; or what of an address stands alone."""
+"""Recogniser of postal addresses: a street with the town after it, or a part of an address alone."""
 
 import re
 
@@ -22,14 +22,17 @@ ALONE = (
 
 
 def find(text: str) -> list[Span]:
-    """.95 a street with its town, .88 a street, .6 to .75 a town with its code or a code alone."""
+    """Find postal addresses.
+
+    Scores: .95 for a street with its town, .88 for a street alone, .6 to .9 for other parts of an address, .85 for a
+    postal code after a word such as "zip code".
+    """
     spans = [_grown(text, street, tails) for form, tails in GROWING for street in form.finditer(text)]
     spans += [Span(*m.span(), "ADDRESS", score) for form, score in ALONE for m in form.finditer(text)]
     return spans + [Span(*m.span(1), "ADDRESS", 0.85) for m in towns.ZIP_NAMED.finditer(text)]
 
 
 def _grown(text: str, street: re.Match[str], tails: tuple[re.Pattern[str], ...]) -> Span:
-    """The street and the town behind it, by the first tail that matches."""
     for tail in tails:
         if town := tail.match(text, street.end()):
             return Span(street.start(), town.end(), "ADDRESS", 0.95)

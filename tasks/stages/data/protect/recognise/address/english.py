@@ -1,4 +1,4 @@
-"""Streets of the English-speaking countries: the number, the name, what kind of street it is, the flat."""
+"""Streets of English-speaking countries: number, name, type of street and flat."""
 
 import re
 
@@ -20,12 +20,12 @@ TYPES = either(
     via, viaduct, views?, villages?, ville, vista, walks?, wall, ways?, wells?, close, drive, rise, row, hill,
     green, gate, wharf, yard, parade, quay"""
 )
-"""USPS Publication 28 appendix C1, and what British streets are called besides."""
+"""Types of street, from USPS Publication 28 appendix C1, with British ones added."""
 SURE = either(
     """Street, Road, Avenue, Lane, Drive, Boulevard, Close, Crescent, Terrace, Mews, Grove, Gardens, Parkway, Way,
     Highway, Rd, Ave, Blvd, Pkwy, Ln"""
 )
-"""Those that say street even without a number."""
+"""Types that mark a street even without a number."""
 ROOMS = either("apt, apartment, suite, ste, unit, flat, room, floor, studio, bldg, building, #")
 UNIT = rf"(?:,?[ \n]{{0,2}}{ROOMS}\.? ?[#\-]?\w{{1,6}})"
 FLAT = r"(?i:flat|apartment|unit|studio|suite|apt\.?) ?\w{1,4},?[ \n](?:\d{1,6}[A-Za-z]?,?[ \n])?"
@@ -41,4 +41,4 @@ BOX = re.compile(
     r"(?i:\b(?:p\.? ?o\.? ?box|postfach|psc|unit) \d[\d ]{0,8}\d?(?:,? box \d{1,5})?)"
     rf"|\bUS(?:NS|S|CGC) {CAP}(?=[\n,]{{1,2}}[FAD]PO)"
 )
-"""Post office boxes, and the units and ships of military post."""
+"""Post office box, or unit or ship of a military address."""

@@ -1,8 +1,8 @@
-"""Addresses of Germany, Austria and Switzerland: the street, its number, then the town behind its code.
+"""Addresses of Germany, Austria and Switzerland: street and house number, then postal code and town.
 
-A number from 1900 to 2099 is a year unless more says otherwise: in "Im Jahr 2024" no house number, in "seit 2019 Kunde"
-no code. No street counts so far. Towns of Switzerland and Austria with such a code are known by name, or by standing
-behind a street or a country's letter.
+A number from 1900 to 2099 counts as a year, not as a house number ("Im Jahr 2024") or a postal code ("seit 2019
+Kunde"). House numbers do not reach that range. Swiss and Austrian towns with such a code are recognised by a list of
+their names, after a street, or after the letter of the country.
 """
 
 import re
@@ -18,11 +18,11 @@ ENDINGS = either(
 TYPES = either(r"Straße, Strasse, Str\.?, Weg, Allee, Platz, Gasse, Ring, Damm, Ufer, Chaussee, Hof, Markt")
 PLACES = either("Am, An der, An den, Im, In der, In den, Zum, Zur, Auf der, Auf dem, Unter den, Hinter der, Vor dem")
 JOINED = rf"(?:{BARE}[ -]){{0,3}}[A-ZÄÖÜ]\w{{1,30}}?{ENDINGS}"
-"""Lindenstraße, Karl-Marx-Allee."""
+"""Street whose type is part of its name, such as "Lindenstraße" or "Karl-Marx-Allee"."""
 APART = rf"(?:{BARE}[ -]){{1,3}}{TYPES}"
-"""Berliner Straße."""
+"""Street whose type is a separate word, such as "Berliner Straße"."""
 PLACED = rf"{PLACES} {CAP}"
-"""Am Stadtgarten."""
+"""Street named by its location, such as "Am Stadtgarten"."""
 YEAR = r"(?:19|20)\d\d(?!\d)"
 HOUSE = rf"(?!{YEAR})" + r"\d{1,4}[ /\-]?\d{0,3}(?:[ ]?[a-zA-Z](?![\w]))?(?![\w])"
 STREET = re.compile(rf"(?<![\w-])(?:{JOINED}|{APART}|{PLACED})[ \n]{{1,2}}{HOUSE}")
@@ -34,7 +34,7 @@ ANY_CODE = rf"{COUNTRY}?\d{{4,5}} {BARE}"
 NO_YEAR = rf"(?:(?!{YEAR}){ANY_CODE}|{LIKE_YEARS}(?!\w))"
 MORE = rf"(?:[ /-]{BY}(?= ))?(?:[ /-]{BARE}){{0,2}}(?: \({CAP}\))?"
 TOWN_FORM = rf"{NO_YEAR}{MORE}"
-"""60311 Frankfurt am Main."""
+"""Postal code and town, such as "60311 Frankfurt am Main"."""
 COUNTED = either(
     "Euro, EUR, Dollar, USD, Pound, GBP, Franken, CHF, Stück, Uhr, Mal, Tage, Kunden, Personen, Users?, People"
 )
@@ -44,4 +44,4 @@ TOWN_AFTER = re.compile(
 )
 ONE_IS_NO_YEAR = rf"(?!{YEAR} ?[a-z]?[,\n] ?{YEAR})"
 ANY = re.compile(rf"(?<![\w-])(?:{BARE}[ -]){{1,4}}{ONE_IS_NO_YEAR}\d{{1,4}} ?[a-z]?[,\n] ?{ANY_CODE}{MORE}")
-"""A street whose name says nothing, told by the town behind it."""
+"""Street with any name, recognised by the postal code and town after it."""

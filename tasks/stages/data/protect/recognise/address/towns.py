@@ -1,4 +1,7 @@
-"""Towns with their codes, alone or behind a street: United States, United Kingdom, Canada, Australia, New Zealand."""
+"""Towns and postal codes of the United States, United Kingdom, Canada, Australia and New Zealand.
+
+Patterns with `_AFTER` in their name match the town after a street.
+"""
 
 import re
 
@@ -26,7 +29,7 @@ ZIP_NAMED = re.compile(
 
 OUTWARD = r"[A-PR-UWYZ](?:\d{1,2}|[A-HK-Y]\d(?:\d|[ABEHMNPRV-Y])?|\d[A-HJKPSTUW])"
 POSTCODE_FORM = rf"(?:GIR ?0AA|{OUTWARD} {{0,2}}\d[ABD-HJLNP-UW-Z]{{2}})(?!\w)"
-"""British postcode (BS 7666)."""
+"""British postcode, by BS 7666."""
 POSTCODE = re.compile(rf"(?<!\w){POSTCODE_FORM}")
 WORDS = rf"(?:{BARE}[ -]?){{1,4}}"
 BRITISH_AFTER = re.compile(rf"(?:{GAP}{WORDS}){{1,3}}?{GAP}{POSTCODE_FORM}|{GAP}{POSTCODE_FORM}")

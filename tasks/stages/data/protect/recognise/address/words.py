@@ -1,6 +1,7 @@
-"""Capitalised words and what stands between the parts of an address."""
+"""Patterns of capitalised words and of separators in an address."""
 
 CAP = r"[A-ZÄÖÜÀ-Ý][\w'’\-]{1,24}"
 BARE = r"[A-ZÄÖÜÀ-Ý][\w'’]{1,24}"
-"""Without hyphens, for where a hyphen may also stand between two words: else the ways to cut `Aa-Aa-Aa` multiply."""
+"""Capitalised word without hyphens, for patterns in which a hyphen separates words. If words could also contain a
+hyphen, the ways to match `Aa-Aa-Aa` would multiply, and the time with them."""
 GAP = r"[ \t]{0,3}(?:,|\n|;|\||-)?[ \t\n]{0,3}"

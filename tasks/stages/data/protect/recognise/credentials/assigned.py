@@ -1,4 +1,4 @@
-"""Secrets that are said to be one: `api_key=…`, "my password is …", "Passwort: …", "PIN 4711"."""
+"""Secrets that the text names as such: `api_key=…`, "my password is …", "Passwort: …", "PIN 4711"."""
 
 import re
 
@@ -33,12 +33,14 @@ PASSWORD = re.compile(
 BESIDE = re.compile(
     r"(?i)(?<![a-z])(?:password|passwort|kennwort|passcode|passphrase)\s(?P<secret>[^\s\"'`,;<>(]{6,64})"
 )
-"""With nothing between: only for what can be no word."""
+"""Word for a password, directly followed by the value. Only values with letters and digits count, since prose matches
+too."""
 PAST_WORDS = re.compile(
     r"(?i)(?<![a-z])(?:password|passwort|kennwort|passcode|passphrase|pw)(?:\s[^\W_][\w@.'-]{0,30}){1,6}?"
     r"(?:,|:|\s(?:is|was|ist|war|lautet|to|auf))\s[\"'`<(]?(?P<secret>[^\s\"'`,;<>()]{6,64})"
 )
-"""With words between, for what can be no word either: "the password you sent, …", "the password for the shop is …"."""
+"""Word for a password, then other words, then the value, as in "the password for the shop is …". Only values with
+letters and digits count."""
 LETTER_AND_DIGIT = re.compile(r"[A-Za-z].*\d|\d.*[A-Za-z]")
 
 LENGTHS = r"(?:[0-9a-f]{32}|[0-9a-f]{40}|[0-9a-f]{64}|[A-Za-z0-9+/]{40}|[A-Za-z0-9+/]{86,88}={0,2})"
@@ -48,7 +50,11 @@ MIXED_CASE = re.compile(r"[a-z][A-Z]\w*[a-z][A-Z]|[A-Z][a-z]?[A-Z]\w*[a-z][A-Z]"
 
 
 def find(text: str) -> list[Span]:
-    """.9 assigned and random; a password needs to look like one: a digit, a sign or mixed case, not a plain word."""
+    """Find secrets that the text names as such.
+
+    Scores: .9 for a random value assigned to the name of a key, .85 for a password that is no plain word, .8 for a
+    random value of the usual length with such a name up to 60 characters before it.
+    """
     spans = [Span(*m.span("secret"), "CREDENTIAL", 0.9) for m in KEY.finditer(text) if _is_key(m["secret"])]
     said = [m for m in PASSWORD.finditer(text) if _is_password(m["secret"])]
     apart = (m for form in (BESIDE, PAST_WORDS) for m in form.finditer(text))
@@ -60,7 +66,10 @@ def find(text: str) -> list[Span]:
 
 
 def _without_stop(m: re.Match[str]) -> int:
-    """The end without the full stop of the sentence; another sign may belong to the password, so it goes along."""
+    """Return the end of a password without a full stop or closing bracket, which belong to the sentence.
+
+    Other signs are kept, since they may be part of the password.
+    """
     return m.end("secret") - (m["secret"][-1] in ".)")
 
 
@@ -69,7 +78,6 @@ def _is_key(secret: str) -> bool:
 
 
 def _is_password(secret: str) -> bool:
-    """No word: a digit in four characters, a sign in six, or capitals within."""
     text = secret.rstrip(".!?)")
     if is_placeholder(text):
         return False

@@ -1,4 +1,4 @@
-"""Private key blocks, JSON web tokens, connection strings, credentials in URLs and in HTTP headers."""
+"""Secrets recognised by their syntax: private key blocks, JSON web tokens, connection strings, URLs, HTTP headers."""
 
 import re
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ KEY_BEGINS = re.compile(r"-----BEGIN [A-Z0-9 ]{0,30}PRIVATE KEY(?: BLOCK)?-----"
 KEY_ENDS = re.compile(r"-----END [A-Z0-9 ]{0,30}PRIVATE KEY(?: BLOCK)?-----")
 KEY_BODY = re.compile(r"(?:[A-Za-z0-9+/=\\:,\- \r\n]){0,16384}")
 JWT = re.compile(r"(?<![\w-])ey[JI][\w-]{8,4096}\.ey[JI][\w-]{8,4096}(?:\.[\w-]{8,1024})?")
-"""RFC 7519; header and payload both begin with base64url of `{"`."""
+"""JSON web token (RFC 7519). Header and payload both begin with `{"` in base64url."""
 URL_LOGIN = re.compile(
     r"(?<![\w+.-])[a-z][a-z0-9+.-]{1,30}://(?P<user>[^\s:/@?#]{0,80}):(?P<secret>[^\s/?#]{2,120})@[^\s/@]{1,255}",
     re.IGNORECASE,
@@ -18,7 +18,7 @@ URL_LOGIN = re.compile(
 USER_OPTION = re.compile(
     r"(?:\s-u|--user)[ =]{1,3}[\"']?(?P<user>[^\s:\"']{0,80})[\"']?:[\"']?(?P<secret>[^\s\"']{3,100})"
 )
-"""curl, wget and many others."""
+"""User and password option of curl and other programs."""
 PASSWORD_OPTION = re.compile(r"(?:\bsshpass\s-p\s?|\s--?pass(?:word|wd)?[ =])[\"']?(?P<secret>[^\s\"']{4,100})")
 PAIRS = re.compile(r"(?i)(?:pwd|password)\s?=\s?(?P<secret>[^;\s\"']{3,100})(?=;|\"|'|\s|$)")
 HEADER = re.compile(
@@ -29,7 +29,11 @@ HEADER = re.compile(
 
 
 def find(text: str) -> list[Span]:
-    """1.0; in a URL and for curl only the user's part and the secret, so that the host stays readable."""
+    """Find secrets by their syntax.
+
+    Scores: 1.0 for key blocks, JSON web tokens and URLs, .95 for options of commands, .9 for connection strings and
+    HTTP headers. In a URL and a `-u` option the span covers user and password alone, so that the host stays readable.
+    """
     spans = []
     if "PRIVATE KEY" in text:
         spans += [Span(m.start(), _key_end(text, m.end()), "CREDENTIAL", 1.0) for m in KEY_BEGINS.finditer(text)]
@@ -50,13 +54,13 @@ def _secrets(form: re.Pattern[str], text: str) -> Iterator[re.Match[str]]:
 
 
 def _headers(text: str) -> list[Span]:
-    """What an HTTP header authorises with; a word without a digit is prose."""
+    """Return the credentials in HTTP headers. A match without a digit is skipped, since it may be prose."""
     groups = [(m, "secret" if m["secret"] else "bearer") for m in HEADER.finditer(text)]
     return [Span(*m.span(g), "CREDENTIAL", 0.9) for m, g in groups if any(c.isdigit() for c in m[g])]
 
 
 def _key_end(text: str, body: int) -> int:
-    """Behind the END line, or where a cut-off key stops looking like one."""
+    """Return the end of the END line, or of the base64 text if a truncated block has no such line."""
     end = KEY_ENDS.search(text, body, body + 20000)
     if end:
         return end.end()

@@ -1,4 +1,4 @@
-"""How random a string looks: what separates a key from a word, a placeholder and a file name."""
+"""Randomness of a string, by which a key differs from a word or a file name, and dummy values of documentation."""
 
 import re
 from collections import Counter
@@ -16,21 +16,25 @@ PLACEHOLDER = re.compile(rf"(?i){PLACEHOLDERS}$")
 DIGIT = re.compile(r"\d")
 LETTER = re.compile(r"[A-Za-z]")
 HUMPS = re.compile(r"[a-z][A-Z].*[a-z][A-Z]")
-"""Both cases in the middle, twice."""
+"""Two changes from lower to upper case."""
 
 
 def bits(text: str) -> float:
-    """Shannon entropy in bits a character."""
+    """Return the Shannon entropy in bits per character."""
     n = len(text)
     return -sum(k / n * log2(k / n) for k in Counter(text).values())
 
 
 def is_placeholder(text: str) -> bool:
-    """What documentation writes in a key's place."""
+    """Return whether the text is a dummy that documentation shows instead of a key, such as `YOUR_API_KEY`."""
     return bool(PLACEHOLDER.match(text)) or len(set(text)) <= 2 or "EXAMPLE" in text
 
 
 def is_random(text: str, least: float = 3.0) -> bool:
-    """A mix of characters, letters and digits or both cases in the middle, of at least so many bits each."""
+    """Return whether the text looks random.
+
+    It has letters and digits or changes case twice, has an entropy of at least `least` bits per character, and is no
+    dummy.
+    """
     mixed = (DIGIT.search(text) and LETTER.search(text)) or HUMPS.search(text)
     return bool(mixed) and bits(text) >= least and not is_placeholder(text)

@@ -1,8 +1,7 @@
-"""Keys of providers that nobody has listed: a short name of the service, a sign, and a long random rest.
+"""Keys of providers that are not in `providers`: a short name of the service, a separator and a long random rest.
 
-Since GitHub's tokens of 2021 most providers write theirs so: `gsk_…`, `figd_…`, `tskey-auth-…`. Digests and numbers of
-things are written so too (`sha512-…`, `commit-…`, Stripe's `pi_…`), but are shorter, or say by their first word what
-they are.
+Most providers have used this format since GitHub's tokens of 2021: `gsk_…`, `figd_…`, `tskey-auth-…`. Digests and
+identifiers have it too (`sha512-…`, `commit-…`, Stripe's `pi_…`), but are shorter or have a telling first word.
 """
 
 import re
@@ -24,24 +23,24 @@ THINGS = either(
     conv, chat\w*, user, org, team, project, order, cus, customer, sub, price, prod, product, item, invoice, in, pi,
     ch, pm, tx\w*, digest, hash, checksum, fingerprint, sum"""
 )
-"""What a digest or the number of a thing begins with."""
+"""First words of digests and of identifiers that are no secret."""
 THING = re.compile(rf"(?:^|[_-]){THINGS}(?:[_-]|$)")
 HEX = re.compile(r"[0-9a-f_-]+")
 LEAST_HEX = 40
 CHANGES = 0.4
-"""Of neighbouring characters, how many are of another class (lower, upper, digit). Random ones have .62, CamelCase .3
-at most."""
+"""Minimum share of neighbouring characters that are of different classes (lower case, upper case, digit). Random text
+has .62, CamelCase at most .3."""
 
 
 def find(text: str) -> list[Span]:
-    """.85."""
+    """Find keys with a prefix. Score .85."""
     if not HINT.search(text):
         return []
     return [Span(*m.span(), "CREDENTIAL", 0.85) for m in FORM.finditer(text) if _is_key(m)]
 
 
 def _is_key(m: re.Match[str]) -> bool:
-    """Hexadecimal digits alone are a digest's too, so they ask for `_`, and more of them."""
+    """Return whether a match is a key. A hexadecimal rest may be a digest, so it must be longer and come after `_`."""
     rest = m["rest"]
     if THING.search(m["lead"]) or is_placeholder(m.group()):
         return False

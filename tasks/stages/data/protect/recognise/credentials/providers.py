@@ -1,8 +1,8 @@
-"""Keys whose provider gave them a form of their own.
+"""Keys in the formats of known providers.
 
-Forms from the providers' documentation and GitHub's list of secret scanning patterns; cross-checked against gitleaks'
-default rules (MIT). GitHub's newer tokens end in a CRC-32 (github.blog, "Behind GitHub's new authentication token
-formats", 2021); it is not asked for here, because a mistyped or shortened token must not be kept either.
+The formats come from the providers' documentation and GitHub's list of secret scanning patterns, and were compared with
+gitleaks' default rules (MIT). GitHub's newer tokens end in a CRC-32 (github.blog, "Behind GitHub's new authentication
+token formats", 2021). It is not verified here, so that mistyped or truncated tokens are found too.
 """
 
 import re
@@ -91,11 +91,11 @@ BEGINNINGS = either(
     pul-[0-9a-f]{9}, rdme_, xkeysib, sm_, s-s4t2, \d{9}\|, AQVN, t1\., 1//0, /webhooks/"""
 )
 HINT = re.compile(BEGINNINGS)
-"""One cheap scan that most texts end at."""
+"""Cheap scan by which most texts are skipped."""
 
 
 def find(text: str) -> list[Span]:
-    """1.0; what documentation prints as an example is left, and so is a string of one letter."""
+    """Find keys of known providers, except examples from documentation and repeated characters. Score 1.0."""
     if not HINT.search(text):
         return []
     return [

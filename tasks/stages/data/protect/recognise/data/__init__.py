@@ -1,1 +1,1 @@
-"""Word lists and who may use them: README.md names the source and the licence of each; lists.py reads them."""
+"""Word lists. README.md names the source and licence of each; lists.py reads them."""

@@ -1,15 +1,15 @@
-"""The word lists of this folder."""
+"""Readers of the word lists in this folder."""
 
 from pathlib import Path
 
 
 def read(name: str) -> frozenset[str]:
-    """The words of `name`.txt, apart by white space."""
+    """Return the words of `name`.txt, which are separated by white space."""
     return frozenset(_text(name).split())
 
 
 def lines(name: str) -> list[str]:
-    """The lines of `name`.txt that are neither empty nor comments."""
+    """Return the lines of `name`.txt, without empty lines and comments."""
     stripped = (line.strip() for line in _text(name).splitlines())
     return [line for line in stripped if line and not line.startswith("#")]
 

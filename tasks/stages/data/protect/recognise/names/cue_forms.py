@@ -1,6 +1,6 @@
-"""What announces a name, as patterns: titles, greetings, closings, introductions, form fields, kin, roles.
+"""Patterns of names with a cue: titles, greetings, closings, introductions, form fields, relatives and roles.
 
-Cue words are matched in either case, names (`FULL`) with capitals, but for `ANY`.
+Cues are matched case-insensitively. Names need capitals (`FULL`), except in the patterns with `ANY`.
 """
 
 import re
@@ -9,10 +9,10 @@ from tasks.stages.data.protect.recognise.names.tokens import PARTICLE, UPPER, WO
 from tasks.stages.data.protect.recognise.wording import either
 
 FULL = rf"(?:{WORD}|[{UPPER}]\.)(?:[ ]{{1,2}}(?:{PARTICLE} ){{0,2}}(?:{WORD}|[{UPPER}]\.)){{0,3}}"
-"""One to four capitalised words or initials, particles between them."""
+"""One to four capitalised words or initials, with particles such as "van" between them."""
 LETTERS = r"[^\W\d_]{2,20}(?:['’-][^\W\d_]{1,20})?"
 ANY = rf"{LETTERS}(?: {LETTERS}){{0,2}}"
-"""One to three words in any case."""
+"""One to three words in upper or lower case."""
 
 TITLES = either(
     r"""mr, mrs, ms, mx, miss, mister, sir, madam, dr, prof, professor, doctor, rev, capt, sgt,
@@ -57,7 +57,7 @@ SAID = re.compile(
     r"(?i:i'm|i am|this is|it's|ich bin|hier ist|hier spricht|mfg|regards,|thanks,|grüße|gruß)[ \n]"
     rf"(?P<name>{ANY})"
 )
-"""Also said before what is no name, so that the first word has to be a known given name."""
+"""Cues that often precede other words ("I am late"). The first word must therefore be a known given name."""
 
 NAME_FIELDS = either(
     """full, first, last, middle, given, family, sur, maiden, card ?holder'?s?, account ?holder'?s?, customer, client,
@@ -97,7 +97,7 @@ ROLES = either(
     Bewerber, Bewerberin, Mitglied, Versicherter, Versicherte"""
 )
 ROLE = re.compile(rf"(?<!\w){ROLES} (?:ist )?(?P<name>{WORD} {WORD})(?!\w)")
-"""A role and two capitalised words; one alone would be "Customer Service"."""
+"""Role and two capitalised words. With a single one, "Customer Service" would match."""
 
 BEGINNINGS = either(
     """customer, client, patient, benef, driver, agent, passenger, tenant, employee, guest, member, student, colleague,
@@ -111,4 +111,4 @@ SHORT = either(
     gez, behalf, attn, c/o, z\. ?hd, my, mein, his, her, our, their, the, with, unser, sein, ihr, der, die, dem, den"""
 )
 HINT = re.compile(rf"(?i)name|{BEGINNINGS}|\b{SHORT}|[:=]")
-"""One cheap scan that texts without any cue end at."""
+"""Cheap scan by which texts without any cue are skipped."""

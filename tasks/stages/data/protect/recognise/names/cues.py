@@ -1,6 +1,6 @@
-"""Names that their surroundings announce (see `cue_forms`).
+"""Names after a cue, such as a title or a greeting (see `cue_forms`).
 
-In either case, since people type "my name is john smith"; then the words that follow must not be everyday words.
+Lower case is accepted too, since people type "my name is john smith". Then none of the words may be an everyday word.
 """
 
 import re
@@ -22,7 +22,7 @@ PARTICLES = frozenset({"van", "von", "de", "der", "den", "la", "du", "le", "da",
 
 
 def find(text: str) -> list[Span]:
-    """.9 behind a title or a field's name, .8 or .85 behind the other cues, .75 in lower case."""
+    """Find names after a cue. Scores: .9 for a title or a form field, .8 or .85 for other cues, .75 in lower case."""
     if not forms.HINT.search(text):
         return []
     spans = [_trimmed(m, score) for form, score in SCORES for m in form.finditer(text)]
@@ -32,7 +32,7 @@ def find(text: str) -> list[Span]:
 
 
 def _trimmed(m: re.Match[str], score: float) -> Span:
-    """The name up to the first word that is an everyday one; empty if that is the first."""
+    """Return the name up to its first everyday word; an empty span if it begins with one."""
     start, end = m.start("name"), m.start("name")
     for piece in re.finditer(r"[^\s,]+", m["name"]):
         word = piece.group().strip(".").lower()
@@ -45,7 +45,7 @@ def _trimmed(m: re.Match[str], score: float) -> Span:
 
 
 def _bare(text: str, start: int, end: int) -> int:
-    """The end without a possessive ending or a full stop."""
+    """Return the end of a name without a possessive ending or a full stop."""
     if text[max(start, end - 2) : end] in ("'s", "’s"):
         return end - 2
     return end - 1 if end > start and text[end - 1] == "." else end
@@ -58,7 +58,7 @@ def _starts_given(words: str) -> bool:
 
 
 def _lower(m: re.Match[str]) -> Span:
-    """A name typed in lower case: one to three words, none of them an everyday word."""
+    """Return a name in upper or lower case, up to its first everyday word; an empty span if it begins with one."""
     start = end = m.start("name")
     for piece in re.finditer(r"\S+", m["name"]):
         if is_word(piece.group()):

@@ -1,4 +1,4 @@
-"""Names known from lists: a given name, alone or with what follows it, anywhere in a text."""
+"""Names found by lists: a given name with the words after it, a family name, or a word on no list."""
 
 from tasks.stages.data.protect.recognise.names.language import is_german
 from tasks.stages.data.protect.recognise.names.likeness import is_alone, is_family, is_given, is_guess, is_pair
@@ -7,22 +7,23 @@ from tasks.stages.data.protect.recognise.names.tokens import Piece, runs
 from tasks.stages.data.protect.recognise.span import Span
 
 GUESS = 0.4
-"""Score of a capitalised word that nothing explains: a foreign name, or a product, a firm, a village."""
+"""Score of a capitalised word on no list. It may be a foreign name, but also a product, a company or a village."""
 MORE = 3
-"""Words of a name beside its first."""
+"""Maximum number of words in a name after its first."""
 
 
 def find(text: str) -> list[Span]:
-    """.85 given and family name both known, .75 a known given name with an unknown word, .6 and .5 a name alone.
+    """Find names in capitalised words.
 
-    .4 (`GUESS`) for what nothing explains.
+    Scores: .85 for a listed given name with a listed family name, .75 for a listed given name with other words, .6 for
+    a given name alone or for two words as in `is_pair`, .5 for a family name alone, .4 (`GUESS`) for a word on no list.
     """
     german = is_german(text)
     return [span for run in runs(text) for part in _parts(run) for span in _names(part, text, german)]
 
 
 def unresolved(text: str, spans: list[Span]) -> bool:
-    """Whether capitalised words are left that no list and no cue explains: what a language model should read."""
+    """Return whether a capitalised word outside `spans` may be a name, so that the language model should read it."""
     covered = [(s.start, s.end) for s in spans]
     return any(
         _could_be(piece) and not any(start <= piece.start < end for start, end in covered)
@@ -39,7 +40,6 @@ def _could_be(piece: Piece) -> bool:
 
 
 def _parts(run: list[Piece]) -> list[list[Piece]]:
-    """A run cut at words that belong to no name."""
     parts: list[list[Piece]] = [[]]
     for piece in run:
         if piece.low in not_names() and piece.low not in given():
@@ -61,7 +61,7 @@ def _names(part: list[Piece], text: str, german: bool) -> list[Span]:
 
 
 def _name(part: list[Piece], i: int, text: str, german: bool) -> tuple[int, float]:
-    """Index of the last word of the name that begins at `i`, and its score; 0 where none does."""
+    """Return the index of the last word of the name that begins at `i`, and its score; 0 if no name begins there."""
     if is_given(part, i, german):
         last = _last(part, i, german)
         known = any(is_family(piece) for piece in part[i + 1 : last + 1])
@@ -76,12 +76,11 @@ def _name(part: list[Piece], i: int, text: str, german: bool) -> tuple[int, floa
 
 
 def _stands_alone(part: list[Piece], i: int) -> bool:
-    """No capitalised word beside it but ordinary ones."""
     return (i == 0 or is_word(part[i - 1].word)) and (i + 1 == len(part) or is_word(part[i + 1].word))
 
 
 def _last(part: list[Piece], i: int, german: bool) -> int:
-    """Index of the name's last word: initials, known names, and unknown words that are not ordinary ones."""
+    """Return the index of the name's last word. A name goes on with initials, listed names and words on no list."""
     j = i
     while j + 1 < len(part) and j - i < MORE:
         piece = part[j + 1]
@@ -93,7 +92,6 @@ def _last(part: list[Piece], i: int, german: bool) -> int:
 
 
 def _last_guess(part: list[Piece], i: int) -> int:
-    """Index of the last word that nothing explains either."""
     j = i
     while j + 1 < len(part) and j - i < MORE and not is_english(part[j + 1].word):
         j += 1

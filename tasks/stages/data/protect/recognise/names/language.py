@@ -1,4 +1,4 @@
-"""Which of the two languages a text is in, by the commonest words of each."""
+"""Choice between English and German for a text, by the commonest words of each language."""
 
 import re
 from functools import lru_cache
@@ -7,11 +7,11 @@ from tasks.stages.data.protect.recognise.data import lists
 
 WORD = re.compile(r"[^\W\d_]+")
 READ = 2_000
-"""Characters that are looked at."""
+"""Number of characters at the beginning of a text by which its language is chosen."""
 
 
 def is_german(text: str) -> bool:
-    """More German function words and umlauts than English function words at its beginning; else English."""
+    """Return whether the text begins with more German function words and umlauts than English function words."""
     words = [word.lower() for word in WORD.findall(text[:READ])]
     german = sum((word in _german()) + (not word.isascii()) for word in words)
     return german > sum(word in _english() for word in words)

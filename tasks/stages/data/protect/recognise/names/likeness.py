@@ -1,4 +1,4 @@
-"""Whether a capitalised word is like a name: known from a list, or explained by nothing and doing what people do."""
+"""Rules by which a capitalised word counts as a name: it is on a list, or stands beside words used of people."""
 
 import re
 
@@ -23,14 +23,14 @@ VERBS = either(
     beschwert"""
 )
 ACTS = re.compile(rf"(?:'s)?(?: (?:und|and) [^\W\d_]+(?: [^\W\d_]+)?)? {VERBS}\b")
-"""What people do, behind a name; a company may do it too, which is the price."""
+"""Verb used of people, after a name. Companies match too; the rules accept that error."""
 BEFORE_NAMES = either(
     r"""to, from, by, with, tell, told, ask, asked, call, called, according to, laut, von, mit, an, bei, für, durch,
     und, and, oder, or, gegen, nur, techniker(?:in)?, kolleg\w{1,2}, via, contact, cc"""
 )
 BEFORE = re.compile(rf"(?i)\b{BEFORE_NAMES}\s$")
 SAYS = re.compile(r"(?i)\b(?:according to|laut|techniker(?:in)?|kolleg(?:e|en|in)|call|called|asked|told|tell|ask)\s$")
-"""Behind these even a family name that is an ordinary word is a name."""
+"""Words after which even a family name that is also an ordinary word counts as a name."""
 DETERMINERS = either(
     r"""the, a, an, this, that, your, my, our, in, at, into, der, die, das, den, dem, des, ein, eine, einen, einem,
     einer, im, in, ins, nach, aus, mein\w*, ihr\w*, unser\w*, kein\w*, zum, zur, vom, am, beim"""
@@ -39,7 +39,10 @@ DETERMINED = re.compile(rf"(?i)\b{DETERMINERS}\s$")
 
 
 def is_given(part: list[Piece], i: int, german: bool) -> bool:
-    """A given name; one that is a word too needs a family name behind it, or in English a place within the sentence."""
+    """Return whether the word at `i` is a given name.
+
+    A given name that is also an ordinary word needs a family name after it or, in English, a place inside the sentence.
+    """
     piece = part[i]
     if piece.low not in given():
         return "-" in piece.low and all(name in given() for name in piece.low.split("-"))
@@ -53,14 +56,14 @@ def is_given(part: list[Piece], i: int, german: bool) -> bool:
 
 
 def is_family(piece: Piece) -> bool:
-    """A family name, or a hyphenated one of which a part is."""
+    """Return whether the word, or one of its parts between hyphens, is a listed family name."""
     return piece.low in family() or ("-" in piece.low and any(name in family() for name in piece.low.split("-")))
 
 
 def is_pair(first: Piece, second: Piece, text: str, german: bool) -> bool:
-    """Two words that are no ordinary ones: the second a known family name, or a person's doing near.
+    """Return whether two words, neither of them ordinary, are a name, such as "Xiomara Smith".
 
-    "Xiomara Smith" is such a pair.
+    The second is a listed family name or, in German, a word used of people stands beside the pair.
     """
     if is_word(first.word) or is_word(second.word) or first.word.isupper() or second.word.isupper():
         return False
@@ -70,7 +73,10 @@ def is_pair(first: Piece, second: Piece, text: str, german: bool) -> bool:
 
 
 def is_alone(piece: Piece, text: str, german: bool) -> bool:
-    """One capitalised word that is a common family name, or an unknown one that somebody does something with."""
+    """Return whether a single capitalised word is a family name.
+
+    A common family name needs little context; a rarer one needs a verb or preposition used of people beside it.
+    """
     if piece.low in common_family() and not piece.word.isupper() and _follows(SAYS, text, piece, 20):
         return True
     if piece.word.isupper() or is_word(piece.word) or len(piece.low) < 3 or _follows(DETERMINED, text, piece, 12):
@@ -87,7 +93,7 @@ def is_alone(piece: Piece, text: str, german: bool) -> bool:
 
 
 def is_guess(piece: Piece, text: str, german: bool) -> bool:
-    """A capitalised word inside a sentence that neither a dictionary nor our lists of ordinary words have.
+    """Return whether a capitalised word inside a sentence is on no word list, so that it may be a name.
 
     English only: German capitalises every noun, and there is no free dictionary of them.
     """

@@ -1,4 +1,4 @@
-"""Name lists and the words that look like names; data/README.md names their sources and licences."""
+"""Lists of names and of words that look like names, in lower case. data/README.md names their sources and licences."""
 
 from functools import lru_cache
 
@@ -7,55 +7,53 @@ from tasks.stages.data.protect.recognise.data import lists
 
 @lru_cache(maxsize=1)
 def given() -> frozenset[str]:
-    """Given names, lower-case."""
     return lists.read("given") - (not_names() - ambiguous())
 
 
 @lru_cache(maxsize=1)
 def family() -> frozenset[str]:
-    """Family names, lower-case."""
     return lists.read("family") - not_names()
 
 
 @lru_cache(maxsize=1)
 def common_family() -> frozenset[str]:
-    """The thousand commonest family names of the United States and those that faker has for Germany and Austria."""
+    """Return the thousand commonest family names of the United States, and Faker's for Germany and Austria."""
     return lists.read("family_common") - not_names()
 
 
 @lru_cache(maxsize=1)
 def ambiguous() -> frozenset[str]:
-    """Given names that are ordinary words too: names only with a family name, a title or a cue beside them."""
+    """Return given names that are also ordinary words. They need a family name, a title or a cue beside them."""
     return lists.read("ambiguous")
 
 
 @lru_cache(maxsize=1)
 def not_names() -> frozenset[str]:
-    """Capitalised in ordinary text, in English or German, and part of no name."""
+    """Return words that English or German text capitalises and that are never part of a name."""
     return lists.read("not_names")
 
 
 @lru_cache(maxsize=1)
 def noun_endings() -> tuple[str, ...]:
-    """German endings that say noun, not family name."""
+    """Return endings by which a German word is a noun and not a family name."""
     return tuple(sorted(lists.read("noun_endings")))
 
 
 @lru_cache(maxsize=1)
 def english() -> frozenset[str]:
-    """WordNet's nouns, verbs, adjectives and adverbs, lower-case base forms; places and famous people among them."""
+    """Return the base forms of WordNet's nouns, verbs, adjectives and adverbs, with places and famous people."""
     return lists.read("english")
 
 
 @lru_cache(maxsize=1)
 def words() -> frozenset[str]:
-    """Frequent words of both languages, lower-case."""
+    """Return frequent words of English and German, including those in `not_names`."""
     return lists.read("words") | not_names()
 
 
 @lru_cache(maxsize=65_536)
 def is_english(word: str) -> bool:
-    """Whether WordNet has a word, or what it is without a common ending."""
+    """Return whether a word is a frequent one (`words`) or in WordNet, with or without a common ending."""
     low = word.lower()
     endings = ("s", "es", "ed", "d", "ing", "er", "ly")
     stems = (low, *(low.removesuffix(ending) for ending in endings if low.endswith(ending)))
@@ -63,6 +61,6 @@ def is_english(word: str) -> bool:
 
 
 def is_word(word: str) -> bool:
-    """Whether a capitalised word is an ordinary one."""
+    """Return whether a capitalised word is a frequent word or has the ending of a German noun."""
     low = word.lower()
     return low in words() or (len(low) > 6 and low.endswith(noun_endings()) and low not in family())

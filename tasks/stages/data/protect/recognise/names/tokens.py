@@ -1,4 +1,4 @@
-"""Capitalised words and the runs they form."""
+"""Capitalised words of a text, and runs of neighbouring ones."""
 
 import re
 import unicodedata
@@ -14,28 +14,27 @@ PARTICLE = either(
     "von, van, vom, zu, zur, de, del, della, di, da, dos, du, la, le, der, den, ten, ter, bin, ibn, al, el, af, av"
 )
 RUN = re.compile(rf"(?<![\w@#./-]){WORD}\.?(?:[ \u00a0]{{1,2}}(?:{PARTICLE} ){{0,2}}{WORD}\.?){{0,5}}")
-"""At most six capitalised words, with particles between them; the next run begins where this one ends."""
+"""Run of up to six capitalised words, with particles such as "van" between them."""
 PIECE = re.compile(WORD)
 SENTENCE_END = re.compile(r"(?:^|[.!?:;\n\"“„(»>*-])\s{0,5}$")
 
 
 class Piece(NamedTuple):
-    """One capitalised word."""
+    """Capitalised word of a text."""
 
     word: str
     start: int
     end: int
     opens: bool
-    """At the start of a sentence or line, where a capital says nothing."""
+    """Whether the word is the first of a sentence or line, where ordinary words are capitalised too."""
 
     @property
     def low(self) -> str:
-        """In lower case, without a possessive ending."""
         return self.word.lower().removesuffix("'s").removesuffix("’s")
 
 
 def runs(text: str) -> list[list[Piece]]:
-    """The capitalised words of a text, neighbours together."""
+    """Return the capitalised words of a text, grouped in runs."""
     return [_pieces(text, run) for run in RUN.finditer(text)]
 
 

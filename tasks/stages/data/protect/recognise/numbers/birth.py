@@ -1,4 +1,4 @@
-"""Dates of birth: a date within reach of a word for being born."""
+"""Dates of birth: dates near a word such as "born" or "Geburtsdatum"."""
 
 import re
 
@@ -20,7 +20,8 @@ DATE = (
 )
 BORN = r"(?:born|birth(?:day|date)?|d\.?o\.?b\.?|bday|date of birth|geboren\w*|geb\.?|geburts(?:datum|tag)?)"
 STAR = r"(?:\*|(?<=[,;(])\* |(?<=[,;(] )\* )"
-"""Not what begins the line of a list."""
+"""Star before a date of birth, as in "(* 12.3.1980)". It must touch the date or follow a bracket, comma or semicolon,
+because a star with a space also begins the items of a list."""
 AFTER = re.compile(rf"(?i)(?<!\w)(?:{BORN}(?!\w)[^\d\n]{{0,40}}?|{STAR})(?P<date>{DATE})")
 NAMED = either("date of birth, birth ?date, dob, geburtsdatum")
 ACROSS = re.compile(rf"(?i)(?<!\w){NAMED}(?!\w)\s{{0,4}}:?\s{{0,4}}(?P<date>{DATE})")
@@ -29,7 +30,7 @@ BEFORE = re.compile(rf"(?i)(?P<date>{DATE})[^\w\n]{{0,3}}(?:\w+ ){{0,4}}?{BEHIND
 
 
 def find(text: str) -> list[Span]:
-    """.9. A date that only its plausible year would make a birth date is left alone."""
+    """Find dates of birth. Score .9. A date without a cue is never found, however plausible its year."""
     return [
         Span(*m.span("date"), "DATE_OF_BIRTH", 0.9) for form in (AFTER, ACROSS, BEFORE) for m in form.finditer(text)
     ]

@@ -1,4 +1,4 @@
-"""Payment cards: 13 to 19 digits, the ranges that are issued, Luhn; and what is printed beside the number."""
+"""Payment cards: numbers of 12 to 19 digits in issued ranges with a valid check digit, security codes, expiry dates."""
 
 import re
 
@@ -8,7 +8,8 @@ from tasks.stages.data.protect.recognise.wording import either
 
 RUN = re.compile(r"(?<![\d.,+])(?:\d[ \t\n./*_-]{0,3}){11,18}\d(?!\d)")
 ISSUED = re.compile(r"3[0-9]|4|5[0-9]|6[0-9]|2[2-7]|1800|2131|0604")
-"""First digits issued (ISO/IEC 7812): American Express, Diners, JCB, Visa, Mastercard, Maestro, Discover, UnionPay."""
+"""First digits of issued cards (ISO/IEC 7812): American Express, Diners, JCB, Visa, Mastercard, Maestro, Discover,
+UnionPay."""
 NAMES = either(r"card, visa, master ?card, amex, american express, maestro, karte, kreditkarte\w*, kartennummer, cc")
 NAMED = re.compile(rf"(?i)\b{NAMES}\b")
 CODE = either("cvv2?, cvc2?, cid, security code, prüfziffer, kartenprüfnummer")
@@ -20,7 +21,11 @@ DETAIL = re.compile(
 
 
 def find(text: str) -> list[Span]:
-    """1.0 where Luhn agrees; .75 where it does not but the text names a card within 60 characters before."""
+    """Find payment cards.
+
+    Scores: 1.0 for a valid check digit (.6 for 12 digits without separators, unless the text names a card in the 60
+    characters before), .75 for an invalid one after such a name, .8 for security codes and expiry dates.
+    """
     spans = []
     for run in RUN.finditer(text):
         length = _card_length(run.group())
@@ -36,7 +41,10 @@ def find(text: str) -> list[Span]:
 
 
 def _card_length(run: str) -> int:
-    """How many characters of the run are a card number, digits at its end left out one by one (an expiry date, say)."""
+    """Return the length in characters of the card number that begins the run; 0 if there is none.
+
+    Digits after a separator may be something else, such as an expiry date, so shorter numbers are tried too.
+    """
     digits = [c for c in run if c.isdigit()]
     if not ISSUED.match("".join(digits[:4])):
         return 0

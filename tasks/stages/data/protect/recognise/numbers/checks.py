@@ -1,4 +1,4 @@
-"""Check digits, each against its public specification. Arguments are compact: no spaces, letters upper-case."""
+"""Verification of check digits by their public specifications. Arguments have no separators, and upper-case letters."""
 
 import re
 from itertools import cycle
@@ -16,11 +16,11 @@ IBAN_LENGTHS = {
     """,
     )
 }
-"""SWIFT IBAN registry, country code to length."""
+"""Length of an IBAN by country code, from the SWIFT IBAN registry."""
 
 
 def luhn(digits: str) -> bool:
-    """ISO/IEC 7812-1 annex B: payment cards."""
+    """Verify the check digit of a payment card (ISO/IEC 7812-1 annex B)."""
     total = 0
     for i, c in enumerate(reversed(digits)):
         d = ord(c) - 48
@@ -29,14 +29,14 @@ def luhn(digits: str) -> bool:
 
 
 def iban(compact: str) -> bool:
-    """ISO 13616 with ISO 7064 MOD 97-10."""
+    """Verify length and check digits of an IBAN (ISO 13616, ISO 7064 MOD 97-10)."""
     if IBAN_LENGTHS.get(compact[:2]) != len(compact):
         return False
     return int("".join(str(int(c, 36)) for c in compact[4:] + compact[:4])) % 97 == 1
 
 
 def mod_11_10(digits: str) -> bool:
-    """ISO 7064 MOD 11,10, the last digit checking the others."""
+    """Verify the last digit of a number by ISO 7064 MOD 11,10."""
     product = 10
     for c in digits[:-1]:
         product = (product + int(c)) % 10 or 10
@@ -45,14 +45,20 @@ def mod_11_10(digits: str) -> bool:
 
 
 def german_tax_id(digits: str) -> bool:
-    """Steuer-Identifikationsnummer (§ 139b AO): 11 digits, MOD 11,10; of the first ten one occurs twice or thrice."""
+    """Verify a Steuer-Identifikationsnummer (§ 139b AO): 11 digits, MOD 11,10.
+
+    One of the first ten digits occurs two or three times, so that eight or nine of them differ.
+    """
     if len(digits) != 11 or digits[0] == "0":
         return False
     return len(set(digits[:10])) in (8, 9) and mod_11_10(digits)
 
 
 def german_pension_number(compact: str) -> bool:
-    """Versicherungsnummer of the German pension insurance (VKVV § 2 and 4): 12 characters, weighted digit sums."""
+    """Verify a Versicherungsnummer of the German pension insurance: 12 characters, weighted digit sums.
+
+    VKVV § 2 and 4.
+    """
     digits = compact[:8] + f"{ord(compact[8]) - 64:02d}" + compact[9:]
     weights = (2, 1, 2, 5, 7, 1, 2, 1, 2, 1, 2, 1)
     total = sum(sum(divmod(int(d) * w, 10)) for d, w in zip(digits, weights, strict=False))
@@ -60,36 +66,45 @@ def german_pension_number(compact: str) -> bool:
 
 
 def german_health_number(compact: str) -> bool:
-    """Krankenversichertennummer, unchangeable part (§ 290 SGB V): letter, eight digits, check digit, weights 1 2."""
+    """Verify the permanent part of a Krankenversichertennummer (§ 290 SGB V): weights 1 2, the letter as two digits."""
     digits = f"{ord(compact[0]) - 64:02d}" + compact[1:9]
     total = sum(sum(divmod(int(d) * w, 10)) for d, w in zip(digits, cycle((1, 2)), strict=False))
     return total % 10 == int(compact[9])
 
 
 def icao(compact: str) -> bool:
-    """ICAO Doc 9303 part 3: weights 7 3 1, letters from A = 10; German identity cards and passports, machine lines."""
+    """Verify a check digit by ICAO Doc 9303 part 3: weights 7 3 1, letters from A = 10.
+
+    German identity cards, passports and machine-readable zones have it.
+    """
     values = (0 if c == "<" else int(c, 36) for c in compact[:-1])
     total = sum(value * weight for value, weight in zip(values, cycle((7, 3, 1)), strict=False))
     return total % 10 == int(compact[-1])
 
 
 def nhs(digits: str) -> bool:
-    """NHS Data Dictionary, NHS NUMBER: ten digits, MOD 11 with weights 10 to 2."""
+    """Verify an NHS number of ten digits (NHS Data Dictionary, NHS NUMBER): MOD 11 with weights 10 to 2."""
     check = 11 - sum(int(d) * w for d, w in zip(digits, range(10, 1, -1), strict=False)) % 11
     return check != 10 and check % 11 == int(digits[9])
 
 
 def aba(digits: str) -> bool:
-    """ABA routing number: nine digits, weights 3 7 1."""
+    """Verify an ABA routing number of nine digits: weights 3 7 1."""
     return digits[:2] <= "32" and sum(int(d) * w for d, w in zip(digits, cycle((3, 7, 1)), strict=False)) % 10 == 0
 
 
 def us_ssn(digits: str) -> bool:
-    """Social Security Administration: no area 000, 666 or 9xx, no group 00, no serial 0000."""
+    """Return whether a Social Security number can have been issued.
+
+    By the rules of the Social Security Administration: no area 000, 666 or 9xx, no group 00, no serial 0000.
+    """
     return digits[:3] not in ("000", "666") and digits[0] != "9" and digits[3:5] != "00" and digits[5:] != "0000"
 
 
 def us_itin(digits: str) -> bool:
-    """IRS: taxpayer numbers begin with 9 and have 50-65, 70-88, 90-92, 94-99 as fourth and fifth digit."""
+    """Return whether an individual taxpayer number can have been issued.
+
+    By the rules of the IRS: it begins with 9, and its fourth and fifth digit are 50-65, 70-88, 90-92 or 94-99.
+    """
     group = int(digits[3:5])
     return digits[0] == "9" and (50 <= group <= 65 or (70 <= group <= 99 and group not in (89, 93)))

@@ -1,4 +1,4 @@
-"""E-mail addresses (RFC 5321 and 6531 loosely), also spelt out to escape machines: "anna ät web punkt de"."""
+"""E-mail addresses, loosely by RFC 5321 and 6531, also if spelt out to escape machines: "anna ät web punkt de"."""
 
 import re
 
@@ -12,7 +12,7 @@ DOT = r"(?:\s?\.\s?|\s?[(\[{<]\s?(?:dot|punkt|\.)\s?[)\]}>]\s?|\s(?:dot|punkt)\s
 WORDS = r"[\w-]{1,40}"
 SPELT = re.compile(rf"(?i)(?<![\w.])(?:{WORDS}{DOT}){{0,3}}{WORDS}{AT}(?:{WORDS}{DOT}){{1,3}}[a-z]{{2,10}}(?!\w)")
 OBVIOUS = re.compile(r"(?i)[(\[{<]\s?(?:at|ät|@)\s?[)\]}>]|\s@|@\s|\s(?:dot|punkt)\s|[(\[{<]\s?(?:dot|punkt)")
-"""Signs that an address was spelt out on purpose."""
+"""Signs that an address was spelt out on purpose: brackets around "at" or "dot", or spaces beside "@" or "dot"."""
 HOSTS = either(
     """gmail, googlemail, yahoo, hotmail, outlook, live, icloud, aol, gmx, web, t-online, freenet, posteo,
     proton(?:mail)?, mail"""
@@ -22,7 +22,7 @@ HINT = re.compile(r"(?i)\b(?:at|ät)\b|@")
 
 
 def find(text: str) -> list[Span]:
-    """.95 as written, .9 spelt out."""
+    """Find e-mail addresses. Scores: .95 for ordinary ones, .9 for those spelt out."""
     spans = []
     if "@" in text or "%40" in text:
         spans += [Span(*_trimmed(m), "EMAIL_ADDRESS", 0.95) for m in PLAIN.finditer(text)]
@@ -33,7 +33,7 @@ def find(text: str) -> list[Span]:
 
 
 def _trimmed(m: re.Match[str]) -> tuple[int, int]:
-    """Without `mailto:`-like leads: what precedes the last of `= / ? &` before the sign is a URL's."""
+    """Return start and end without the URL or markup before the address, up to the last of `= / ? & ' { |`."""
     text = m.group()
     local = text.partition("@")[0] if "@" in text else text.rpartition("%40")[0]
     lead = max(local.rfind(c) for c in "=/?&'{|")

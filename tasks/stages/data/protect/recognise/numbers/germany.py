@@ -1,4 +1,4 @@
-"""Germany: tax, pension-insurance and health-insurance numbers, identity cards and passports, number plates."""
+"""German numbers: tax, pension insurance, health insurance, identity cards and passports."""
 
 import re
 from collections.abc import Callable
@@ -15,18 +15,23 @@ S = r"[ .\-\n/]?"
 TAX_ID = re.compile(rf"(?<![\w/])[1-9]\d{S}\d{{3}}{S}\d{{3}}{S}\d{{3}}(?![\w/])")
 TAX_NAMED = r"(?:steuer-? ?(?:id|identifikations-?nummer|nummer|nr)|idnr|tin|tax id\w*)"
 TAX_OFFICE = re.compile(r"(?<![\w/])\d{2,3} ?/ ?\d{3,4} ?/ ?\d{4,5}(?![\w/])")
-"""Steuernummer as a tax office writes it; the form alone is unmistakable beside dates, whose parts are shorter."""
+"""Steuernummer as tax offices write it. Dates do not match, since their parts are shorter."""
 PENSION = re.compile(rf"(?<!\w)\d{{2}}{S}(?:[0-3]\d|[5-8]\d){S}\d{{2}}{S}\d{{2}}{S}[A-Za-z]{S}\d{{2}}{S}\d(?!\w)")
 PENSION_NAMED = r"(?:sozialversicherungs|rentenversicherungs|versicherungs|rv|sv)-?\w*|social security"
 HEALTH = re.compile(rf"(?<!\w)[A-Z]{S}\d{{3}}{S}\d{{3}}{S}\d{{3}}(?!\w)")
 HEALTH_NAMED = r"(?:kranken\w*|versicherten\w*|kvnr|kv-?nr|gesundheitskarte|egk|health insurance|insurance)"
 CARD = re.compile(r"(?<!\w)[CFGHJKLMNPRTVWXYZ][CFGHJKLMNPRTVWXYZ0-9]{8}(?:\d(?: ?D)?)?(?!\w)|(?<!\w)\d{10}D(?!\w)")
-"""BMI: serial numbers hold no vowels and not B, D, Q, S, U; the tenth is the check digit, D the state."""
+"""Number of an identity card or passport (Federal Ministry of the Interior): no vowels, B, D, Q or S in the serial
+number; the tenth character is the check digit, and the D after it stands for Germany."""
 CARD_NAMED = r"(?:personal-?ausweis\w*|ausweis\w*|perso|reise-?pass\w*|pass\w*|id card|identity card|id)"
 
 
 def find(text: str) -> list[Span]:
-    """1.0 or .9 where the check digit agrees; .75 where it does not but the text names the number."""
+    """Find German numbers.
+
+    Scores: 1.0 for a valid check digit in a number that the text names, .9 for a valid check digit alone, .75 for the
+    name alone. The Steuernummer has no check digit that is verified; its score is .75.
+    """
     spans = _checked(text, TAX_ID, german_tax_id, TAX_NAMED, "DE_TAX_ID")
     spans += [Span(*m.span(), "DE_TAX_NUMBER", 0.75) for m in TAX_OFFICE.finditer(text)]
     spans += _checked(text, PENSION, german_pension_number, PENSION_NAMED, "DE_SOCIAL_SECURITY")
@@ -36,7 +41,7 @@ def find(text: str) -> list[Span]:
 
 
 def _checked(text: str, form: re.Pattern[str], check: Callable[[str], bool], name: str, kind: str) -> list[Span]:
-    """Matches of a form whose check digit agrees, or that the text names within 40 characters before."""
+    """Return matches with a valid check digit, or with the number's name in the 40 characters before."""
     spans = []
     for m in form.finditer(text):
         compact = re.sub(r"[^A-Za-z0-9]", "", m.group()).upper()
@@ -48,6 +53,6 @@ def _checked(text: str, form: re.Pattern[str], check: Callable[[str], bool], nam
 
 
 def _card_number(compact: str) -> bool:
-    """Ten characters with their check digit, `D` after them or not; nine hold none, so they have to be named."""
+    """Verify a number of ten characters, with or without `D` after it. One of nine characters has no check digit."""
     bare = compact.removesuffix("D")
     return len(bare) == 10 and sum(c.isdigit() for c in bare) >= 3 and icao(bare)

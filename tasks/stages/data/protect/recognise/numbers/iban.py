@@ -1,4 +1,4 @@
-"""International bank account numbers (ISO 13616), grouped anyhow, broken over lines, in either case."""
+"""International bank account numbers (ISO 13616), with any grouping, over several lines, in upper or lower case."""
 
 import re
 
@@ -11,7 +11,11 @@ NAMED = re.compile(r"(?i)\biban\b[^\n]{0,20}$")
 
 
 def find(text: str) -> list[Span]:
-    """1.0 where MOD 97 agrees; .92 where it does not but the text says IBAN just before: mistyped, it is one still."""
+    """Find IBANs.
+
+    Scores: 1.0 for valid check digits, .92 for invalid ones after the word "IBAN", since a mistyped IBAN is personal
+    data too.
+    """
     spans = []
     for head in HEAD.finditer(text):
         country = text[head.start() : head.start() + 2].upper()
@@ -28,7 +32,10 @@ def find(text: str) -> list[Span]:
 
 
 def _is_grouped(text: str) -> bool:
-    """Whether every group holds a digit, but the second ("GB29 NWBK …"): one sentence in 97 passes MOD 97."""
+    """Return whether every group except the second ("GB29 NWBK …") has a digit.
+
+    Without this rule, words would match: one sentence in 97 passes MOD 97.
+    """
     others = re.split(r"[\s.\-]+", text)[1:]
     if any(not _has_digit(group) for group in others[1:]):
         return False
@@ -40,7 +47,7 @@ def _has_digit(group: str) -> bool:
 
 
 def _walk(text: str, start: int, at: int, length: int) -> tuple[int, str]:
-    """From the four leading characters on to `length`, separators not counted: the end, and the IBAN bare."""
+    """Return the end of an IBAN of `length` characters that begins at `start`, and the IBAN without separators."""
     compact = [c for c in text[start:at] if c.isalnum()]
     while len(compact) < length and (step := REST.match(text, at)):
         at = step.end()

@@ -1,6 +1,6 @@
-"""Numbers that only their label gives away: "account number 12345678", "MRN: 00-123", "Kundennr. 4711-22".
+"""Numbers recognised by the label before them: "account number 12345678", "MRN: 00-1234", "Kundennr. 4711-22".
 
-A label, at most five connecting words, a value with at least four digits or, for a few kinds, any code.
+The pattern is a label, up to five connecting words, and a value with at least four digits.
 """
 
 import re
@@ -32,7 +32,7 @@ CONNECTING = either(
     with, ends? (?:in|with), which, it'?s, here, to, following, as follows, folgende, mit, von, auf, und zwar"""
 )
 JOIN = rf"(?:[\s:=#,;()\"'*\-]{{1,4}}{CONNECTING}(?=[\s:=#,;])){{0,5}}[\s:=#,;.()\"'*\-]{{0,4}}"
-"""At most five connecting words between a label and its value."""
+"""Up to five connecting words between a label and its value."""
 VALUE = re.compile(
     r"(?:(?:[A-Z]{1,5}|[a-z]{1,3})[./_\- ]{0,2}){0,2}"  # letters before the first digit
     r"\d(?:[./_\-]{0,2}[A-Za-z0-9]|[ \n](?=[A-Z]{0,3}\d)[A-Z0-9]){3,29}(?![\w@])"
@@ -45,7 +45,7 @@ NOT_A_NUMBER = re.compile(
     r"|\d+(?:st|nd|rd|th|am|pm|min|days?|hrs?|hours?)$",
     re.IGNORECASE,
 )
-"""Dates, years, amounts, times: what else follows such words."""
+"""Values that may follow a label but are no identifiers: dates, years, amounts and times."""
 UNITS = either(
     r"[€$£%], eur\b, usd\b, gbp\b, euros?\b, dollars?\b, pounds?\b, days?\b, hours?\b, minutes?\b, tage?n?\b, "
     r"stunden\b, uhr\b, mal\b, times\b"
@@ -55,7 +55,6 @@ UNIT = re.compile(rf"\s?{UNITS}", re.IGNORECASE)
 
 @lru_cache(maxsize=1)
 def _label() -> re.Pattern[str]:
-    """All labels in one pattern, the kind in the group's name."""
     kinds = "|".join(f"(?P<{kind}>{words})" for kind, words in LABELS.items())
     numbered = rf"{NUMBER}(?![A-Za-z]){JOIN}"
     bare = rf"(?![A-Za-z])(?=[:#=]|\s(?:is|ist|lautet)\s|\s\(?[A-Z]{{0,4}}-?(?:\d[ .\-/]?){{4}}){JOIN}"
@@ -63,7 +62,7 @@ def _label() -> re.Pattern[str]:
 
 
 def find(text: str) -> list[Span]:
-    """.85; only values that stand right behind their label."""
+    """Find numbers that follow a label and its connecting words. Score .8."""
     spans = []
     for label in _label().finditer(text):
         value = VALUE.match(text, label.end())
@@ -73,7 +72,6 @@ def find(text: str) -> list[Span]:
 
 
 def _is_number(text: str, value: re.Match[str]) -> bool:
-    """Four digits at least, and neither a date, a time nor an amount."""
     number = value.group()
     if sum(c.isdigit() for c in number) < 4 or NOT_A_NUMBER.match(number):
         return False

@@ -1,4 +1,4 @@
-"""IP addresses, versions 4 and 6, and hardware addresses; in URLs too."""
+"""IP addresses, versions 4 and 6, and hardware (MAC) addresses, also in URLs."""
 
 import re
 from ipaddress import IPv6Address
@@ -14,12 +14,12 @@ MAC = re.compile(
     rf"(?<![\w:-]){PAIR}(?:([:-])(?:{PAIR}\1){{4}}{PAIR})(?![\w:-])"
     r"|(?<![\w.])(?:[0-9A-Fa-f]{4}\.){2}[0-9A-Fa-f]{4}(?![\w]|\.\w)"
 )
-"""IEEE 802, and in three groups as Cisco writes it."""
+"""MAC address by IEEE 802, or in three groups, as Cisco writes it."""
 MAC_SIGNS = re.compile(r"[:-][0-9A-Fa-f]{2}[:-]|\.[0-9A-Fa-f]{4}\.")
 
 
 def find(text: str) -> list[Span]:
-    """.95 for addresses; a dotted quad called a version is none."""
+    """Find IP addresses (score .95), except dotted version numbers, and MAC addresses (score .9)."""
     spans = [
         Span(*m.span(), "IP_ADDRESS", 0.95)
         for m in V4.finditer(text)
@@ -33,7 +33,7 @@ def find(text: str) -> list[Span]:
 
 
 def _is_mac(text: str) -> bool:
-    """Three groups of four digits may be anything."""
+    """Reject three groups of four decimal digits, which may be anything."""
     return not text.replace(".", "").isdigit()
 
 

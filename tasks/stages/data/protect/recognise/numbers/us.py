@@ -1,4 +1,4 @@
-"""United States: Social Security and taxpayer numbers, Medicare beneficiary identifiers."""
+"""US numbers: Social Security, individual taxpayer, Medicare beneficiary."""
 
 import re
 
@@ -10,11 +10,15 @@ NAMED = re.compile(r"(?i)\b(?:ssn|social security|social|itin|taxpayer|tax id|ti
 LETTER = "[AC-HJKMNP-RT-Y]"
 EITHER = "[AC-HJKMNP-RT-Y0-9]"
 MBI = re.compile(rf"(?<![\w])[1-9]{LETTER}{EITHER}\d-?{LETTER}{EITHER}\d-?{LETTER}{{2}}\d{{2}}(?!\w)")
-"""CMS, "Understanding the MBI": eleven characters, letters without S L O I B Z."""
+"""Medicare beneficiary identifier (CMS, "Understanding the MBI"): eleven characters, without S, L, O, I, B and Z."""
 
 
 def find(text: str) -> list[Span]:
-    """Separated as 3-2-4: .85. Bare or oddly separated: only where the text names it just before."""
+    """Find US numbers.
+
+    Scores: .95 for a number that the text names, .85 or .8 for one that only its separators (3-2-4) reveal, .7 for a
+    named one that cannot have been issued, .9 for a Medicare beneficiary identifier.
+    """
     spans = [Span(*m.span(), "US_MBI", 0.9) for m in MBI.finditer(text)]
     for m in NINE.finditer(text):
         digits = m[1] + m[3] + m[4]
