@@ -112,7 +112,6 @@ def _archive_of(target: Path) -> Path:
 
 
 def _copy(folder: Path, target: Path, weights: bool) -> None:
-    """Copy a release's folder. Without `weights`, the copy lacks them and is marked as incomplete."""
     shutil.copytree(folder, target)
     if not weights and (left := left_out.weights(bundle.listing(folder))):
         for name in left:

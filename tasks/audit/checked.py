@@ -85,7 +85,6 @@ def _signed_by(signed: Signed[DossierSignature]) -> str:
 
 
 def _files(folder: Path, signed: Signed[DossierSignature]) -> Contents:
-    """Return the files of the dossier after comparing them with the signed digests."""
     wanted = signed.subjects
     contents.require_plain(wanted)
     there = set(contents.names(folder)) - {NAME}

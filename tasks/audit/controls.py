@@ -30,8 +30,6 @@ class Listed(Frozen):
 
 
 class Controls(Frozen):
-    """Content of controls.yaml."""
-
     frameworks: list[Listed]
 
 

@@ -29,7 +29,6 @@ def decided(record: Record, shelf: Shelf) -> Chapter:
 
 
 def _policy(record: Record, shelf: Shelf) -> list[Said]:
-    """Return claims about the policy in force at the promotion, and about later adoptions, which did not apply."""
     digest, adopted = record.policy_sha256, record.policies.at_promotion
     if adopted is None:
         text = f"Policy {digest[:12]}… was proposed with the run, and nobody had adopted it."

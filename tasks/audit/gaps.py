@@ -18,7 +18,8 @@ UNMEASURED = {
     "prompt injection and jailbreak": ("inject", "jailbreak"),
     "review by experts": ("expert", "review"),
 }
-"""Subjects that an evaluation may cover, each with parts of figures' names that show that this evaluation did."""
+"""Subjects that an evaluation may cover. It covers a subject if the name of one of its figures contains one of the
+words."""
 
 
 UNSIGNED = (
@@ -90,7 +91,7 @@ def _adoptions(record: Record) -> Iterator[str]:
 
 
 def _made(record: Record) -> Iterator[str]:
-    """Yield the reviews, sandboxes and comparisons that are missing, which environment `local` alone allows."""
+    """Yield what is missing of code sign-off, stage records, sandbox, installed Hallmark and compared champion."""
     tree, promotion = record.contents.manifest.tree_sha256, record.contents.promotion
     if not any((record.contents.folder / bundle.CODE).glob("*.json")):
         yield f"The version of the code, tree {tree[:12]}, was signed off by nobody."

@@ -11,7 +11,6 @@ WHAT = {"vault.read": "a record, with what its tokens stand for", "source.read":
 
 
 def looked(record: Record, shelf: Shelf) -> Chapter:
-    """Return the chapter with the newest data accesses in the ledger, each with person and reason."""
     looks = record.looks.entries
     table = Table(
         caption="Looks at personal data in this environment, newest first",

@@ -21,7 +21,6 @@ class Adopted:
     signed_by: list[str]
 
     def describe(self) -> str:
-        """Return the adoption's number, time and signers in words."""
         by = ", ".join(self.signed_by)
         return f"adoption {self.adoption.sequence} of {shown(self.entry.time)}, signed by {by}"
 

@@ -50,7 +50,6 @@ class Record:
     request: Request | None
     """Run request; None if the ledger has none with a valid signature."""
     request_entry: Entry | None
-    """Ledger entry of the run request."""
     cases: dict[GateName, Case]
     """Latest case of the run at each gate: the evidence that it submitted."""
     decided: dict[GateName, list[Decided]]
@@ -82,7 +81,6 @@ class Record:
         return next(evidence.policy_sha256 for evidence in self.contents.evidence.values())
 
     def is_demo(self, person: str) -> bool:
-        """Return whether the release's people.json marks a person as a demo identity."""
         return bool(self.contents.people.get(f"[{person}].demo"))
 
     def called(self, person: str) -> str:
@@ -149,7 +147,6 @@ def _entry_of(asked: SignedRequest, ledger: Ledger) -> Entry:
 
 
 def _incidents(release: Release, ledger: Ledger, governance: Governance) -> list[Incident]:
-    """Return the incidents that are about the release or its model, or that name the release."""
     about = {release.label, release.name}
     return [
         incident

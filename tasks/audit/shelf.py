@@ -25,13 +25,11 @@ class Shelf:
         self.contents: dict[str, bytes] = {}
         """Content of the artifacts that are not files of the release, by path in the archive."""
         self.unproven: set[int] = set()
-        """Numbers of the ledger entries without a proof."""
         self.why_unproven = ""
         self.unlike: set[int] = set()
         """Numbers of the ledger entries that differ from the entry in their proof."""
 
     def file(self, name: str, title: str = "") -> Artifact:
-        """Return a file of the release as an artifact, by its path in the release."""
         return Artifact(path=f"{RELEASE}/{name}", title=title or name, sha256=files.sha256_file(self._folder / name))
 
     def entry(self, entry: Entry) -> Artifact:

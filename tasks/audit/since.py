@@ -9,7 +9,6 @@ from tasks.registry.release.reigns import Reign
 
 
 def since(record: Record, shelf: Shelf) -> Chapter:
-    """Return the chapter with later promotions and rollbacks, incidents, reproductions and withdrawn sources."""
     table = Table(
         caption=f"Every statement of {record.release.name} from its promotion on",
         columns=["Statement", "Release", "What", "By", "Reason", "From (UTC)", "Until (UTC)", "Entry"],

@@ -35,8 +35,6 @@ class Side(Frozen):
 
 
 class Difference(Frozen):
-    """Differences between two releases."""
-
     before: Side
     now: Side
     data: Change

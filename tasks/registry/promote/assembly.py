@@ -80,7 +80,6 @@ def build(candidate: Candidate, draft: Promotion, governance: Governance, target
 
 
 def _attest(candidate: Candidate, draft: Promotion, governance: Governance, target: Path) -> None:
-    """Write the attestations in standard formats, over the digests of the payload's files."""
     signer = governance.signer("gate")
     gate_key = keys.fingerprint(signer.public_line)
 
@@ -109,7 +108,6 @@ def add_promotion(target: Path, envelope: dict[str, Any]) -> None:
 
 
 def publish(built: Path, target: Path) -> None:
-    """Rename a complete bundle to its final name."""
     built.rename(target)
     _flush(target.parent)
 

@@ -85,7 +85,6 @@ class Candidate:
 
     @property
     def dataset(self) -> Dataset:
-        """Return the dataset that passed the data gate."""
         dataset = self.gates["data"].evidence.dataset
         assert dataset is not None, "the evidence of the data gate says what the dataset is"
         return dataset

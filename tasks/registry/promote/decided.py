@@ -19,7 +19,6 @@ from tasks.registry.release.promotions import Promotion
 from tasks.trust.gate_statement import GateName
 
 PASSED = {"approve": "approved", "reject": "rejected", "waive": "waived", "withdraw": "withdrew a decision"}
-"""Past forms of the verbs of decisions."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +67,6 @@ class DecisionLine(Frozen):
     """Whether the gate was passed by this decision."""
 
     def describe(self) -> str:
-        """Return one line with the decision, its time, ledger entry and reason."""
         what = f"{PASSED[self.verb]}{' ' * bool(self.checks)}{', '.join(self.checks)} by {self.person}"
         role = f" as {self.role}" if self.role else ""
         demo = ", a demo identity" if self.demo else ""

@@ -18,7 +18,8 @@ INTENDED = "promotion.intended"
 UNDONE = "promotion.undone"
 LOCK = "promotion.lock"
 INSTALLATION = "installation"
-"""File below `.hallmark/` with a random name, by which machines with a common ledger recognise their own intents."""
+"""File below `.hallmark/` that contains a random name, by which machines with a common ledger recognise their own
+intents."""
 
 
 class Intent(Frozen):

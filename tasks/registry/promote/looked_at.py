@@ -35,7 +35,6 @@ def _same(then: Mapping[str, str], now: Mapping[str, str], gate: str) -> None:
 
 
 def _of_stage(evidence: Evidence, stage: str) -> dict[str, str]:
-    """Return the SHA-256 of a stage's files by path, in the form of `tree_manifest`, from the evidence."""
     prefix = f"artefacts/{stage}/"
     return {path.removeprefix(prefix): sha256 for path, sha256 in evidence.artefacts.items() if path.startswith(prefix)}
 

@@ -33,8 +33,6 @@ MIRRORED = "promotion.mirrored"
 
 
 class Mirrored(Frozen):
-    """Result of `mirror`."""
-
     aliases: dict[str, str | None]
     """Release of each alias, as MLflow has it now."""
     moved_by_hand: list[str]

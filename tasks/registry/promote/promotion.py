@@ -97,7 +97,6 @@ def set_aliases(ledger: Ledger, governance: Governance) -> list[str]:
 
 
 def _already(layout: Layout, run: str, ledger: Ledger, governance: Governance) -> Release | None:
-    """Return the release as which this package of this run was promoted before, if it was."""
     payload = layout.stage("package") / bundle.PAYLOAD
     name, sha256 = manifest.read(payload).name, bundle.payload_digest(payload)
     known = releases.list_releases(ledger, governance, name)
@@ -152,7 +151,6 @@ def _held_to_the_version_before(candidate: Candidate, adopted: Adopted | None) -
 def _build(
     candidate: Candidate, intent: Intent, newest: Signed | None, ledger: Ledger, governance: Governance
 ) -> Signed:
-    """Build, sign, verify and rename the bundle, and return its promotion statement."""
     aside, target = assembly.aside(governance.state, intent.label), bundle.folder(governance.state, intent.label)
     if target.exists():
         raise Refused(f"{target} is there, and the ledger knows of no such release; move it away and promote again")

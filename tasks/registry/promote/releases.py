@@ -57,7 +57,7 @@ class Release(Frozen):
     approved_by: dict[GateName, list[str]]
     """Approvers by gate, each as `PERSON as ROLE`."""
     reason: str
-    """Reason of the rollback to the release, if the newest statement is one; else empty."""
+    """Reason of the rollback, if the newest statement is a rollback to the release; else empty."""
     candidate_inputs: Sha256
 
     @computed_field  # type: ignore[prop-decorator]
@@ -103,7 +103,6 @@ def list_releases(ledger: Ledger, governance: Governance, name: str | None = Non
 
 
 def releases_of(line: Promotions, governance: Governance) -> list[Release]:
-    """Return the releases of one model, oldest version first."""
     return chosen(line, line.latest(), governance)
 
 
@@ -223,7 +222,6 @@ def _by(ledger: Ledger, governance: Governance, names_of: Callable[[Release], li
 
 
 def verify(folder: Path, governance: Governance) -> Verification:
-    """Verify a release's folder with this installation's keys; see `tasks.registry.verify.verification`."""
     return verification.verify(folder, governance)
 
 

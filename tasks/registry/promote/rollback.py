@@ -147,7 +147,6 @@ class _Ordering:
         return self._breaking() if self.break_glass else self._joining()
 
     def _joining(self) -> Order:
-        """Return the ordinary order that the person would give now. Raise Refused if they may not give it."""
         role = orders.deciding_role(self.governance, self.person, self.back_to, self.role, self.ledger.now())
         if gone := waivers.expired(self.ledger, self.governance, self.back_to):
             raise Refused(
@@ -157,7 +156,6 @@ class _Ordering:
         return self._order(role, [each.sha256 for each in self._given() if each.order.person != self.person.id])
 
     def _breaking(self) -> Order:
-        """Return the order of an emergency rollback. Raise Refused if the person may not give it."""
         allowed = emergency.rule(self.governance, self.person, self.back_to, self.ledger.now())
         return self._order(allowed.role, [])
 

@@ -27,8 +27,8 @@ class Reliance(Frozen):
     gate: GateName
     check: str
     who: str
-    """Person who waived the check, as `PERSON as ROLE`. It is empty, like the fields after it, if no waiver of the
-    check in the ledger can be verified."""
+    """Person who waived the check, as `PERSON as ROLE`. This field and the next three are empty or null if no waiver of
+    the check in the ledger can be verified."""
     reason: str
     expires: datetime | None
     entry: int | None
@@ -41,7 +41,6 @@ class Reliance(Frozen):
         return f"the waiver of check {self.check!r} at the {self.gate} gate {until}"
 
     def describe(self) -> str:
-        """Return one line with the check, its waiver and the end of that."""
         what = f"{self.gate} gate, check {self.check!r}: "
         if self.expires is None:
             return f"{what}it failed, and no waiver of it in the ledger can be verified"
@@ -64,7 +63,6 @@ def relied_on(ledger: Ledger, governance: Governance, signed: Signed, at: dateti
 
 
 def expired(ledger: Ledger, governance: Governance, signed: Signed) -> list[Reliance]:
-    """Return the waivers of a release that no longer count."""
     return [each for each in relied_on(ledger, governance, signed) if not each.counts]
 
 
@@ -131,7 +129,6 @@ def _expires(each: Decided) -> datetime:
 
 
 def _waivers(case: Case, ledger: Ledger, governance: Governance) -> list[Decided]:
-    """Return the waivers that verify and were not withdrawn."""
     decisions, withdrawn = list[Decided](), set[str]()
     for entry in ledger.entries(KIND, case.evidence.subject.sha256):
         try:

@@ -35,7 +35,6 @@ from tasks.versions.signed_version import Version
 MANIFEST, DATASET = f"{bundle.PAYLOAD}/manifest.json", f"{bundle.PAYLOAD}/dataset/manifest.json"
 PARAMS = f"{bundle.PAYLOAD}/params.yaml"
 PARSED = (MANIFEST, DATASET, PARAMS)
-"""Files of the payload that are parsed."""
 
 
 class Decided(NamedTuple):
@@ -98,7 +97,6 @@ class Attested:
         return found
 
     def code(self) -> list[SignedBy[Version]]:
-        """Return the sign-offs of the code."""
         return [
             read_envelope(self._envelope(name), signed_version.VERSION, self.signers)
             for name in self.files.below(bundle.CODE)

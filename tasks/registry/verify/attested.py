@@ -54,7 +54,6 @@ def checks(files: Contents, signed: Signed, listing: dict[str, str], trusted: Tr
 
 
 def _in_force(attested: Attested, promotion: Promotion) -> str:
-    """Verify that policy and people in the release are those that were adopted."""
     adopted = attested.adopted
     if adopted is None:
         return "policy and people are those of proposed files, which nobody adopted; they count in this project alone"

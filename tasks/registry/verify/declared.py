@@ -61,7 +61,6 @@ def _adopted(subject: str, under: Sequence[Signed[Declaration]], attested: Attes
 
 
 def _other(adopted: SourceDeclared | CardDeclared, attested: Attested, under: tuple[Signed[Declaration], ...]) -> str:
-    """Return the difference between the payload and what was adopted; empty if there is none."""
     if isinstance(adopted, CardDeclared):
         now = CardDeclared(card=attested.card(), bar=attested.last.bar)
         return declarations.why_not(now, {adopted.subject: InForce(adopted, under)}, attested.policy)

@@ -12,11 +12,6 @@ from tasks.trust import dsse
 
 
 def checks(attested: Attested, promotion: Promotion, listing: dict[str, str]) -> Iterator[Check]:
-    """Yield each check that holds.
-
-    Raises:
-        Refused: A check does not hold.
-    """
     gate_key, payload = attested.gate_key, bundle.part(listing, bundle.PAYLOAD)
     for gate, evidence in attested.evidence.items():
         result = gate_results.predicate(evidence, promotion.approved_by.get(gate, []))

@@ -105,7 +105,6 @@ def _doubt(proof: Inclusion, those: Sequence[Key]) -> str:
 
 
 def _stands(folder: Path, signed: Signed, governance: Governance) -> bool:
-    """Return whether a release has a proof that is valid under the present keys."""
     try:
         value = contents.parse(contents.read_one(folder, bundle.LEDGER), bundle.LEDGER)
         return check(value, signed, publish.signers(governance)).state == "ok"

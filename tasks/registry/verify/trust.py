@@ -40,7 +40,6 @@ class Trust:
     """People of the release by id, once they are parsed (attestations.py)."""
 
     def keys_of(self, who: Person | MachineName) -> list[Key]:
-        """Return the keys of a person or machine, as `Governance.keys_of` does."""
         machines = {"gate": self.gate, "scheduler": self.scheduler, "ledger": self.ledger, "worker": self.worker}
         return who.keys if isinstance(who, Person) else list(machines.get(who, ()))
 
