@@ -1,4 +1,4 @@
-"""Dossier of a release, for an auditor who trusts nobody: its history in order, each claim with its evidence.
+"""Dossier of a release, for auditors who do not trust the platform: its history, each claim with its evidence.
 
 record.py     facts about the release, from its folder and the ledger
 policies.py   policy in force at the promotion, and later adoptions

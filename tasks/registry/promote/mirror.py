@@ -36,7 +36,7 @@ class Mirrored(Frozen):
     aliases: dict[str, str | None]
     """Release of each alias, as MLflow has it now."""
     moved_by_hand: list[str]
-    """Descriptions of the aliases that somebody had moved; they were set back."""
+    """Descriptions of the aliases that were moved outside of Hallmark; they were set back."""
 
 
 def uri(state: Path) -> str:
@@ -64,7 +64,7 @@ def unregister(governance: Governance, name: str, label: str) -> None:
 
 
 def mirror(ledger: Ledger, governance: Governance, name: str) -> Mirrored:
-    """Set MLflow's aliases as the newest statement requires, and report those that somebody had moved.
+    """Set MLflow's aliases as the newest statement requires, and report those that were moved otherwise.
 
     A model without a promotion is left alone. If MLflow is unavailable, the promotion is still valid.
 
@@ -121,7 +121,7 @@ def _wanted(client: Any, governance: Governance, line: Promotions) -> dict[str, 
 def _moved(
     ledger: Ledger, governance: Governance, newest: Signed, aliases: Mapping[str, int], wanted: Mapping[str, int | None]
 ) -> list[str]:
-    """Open an incident for each alias that somebody has moved, and return a description of each."""
+    """Open an incident for each alias that was moved outside of Hallmark, and return a description of each."""
     if not is_mirrored(ledger, newest):
         return []  # not set yet since the newest statement
     moved = {
