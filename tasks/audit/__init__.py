@@ -1,19 +1,19 @@
-"""The dossier of a release, for somebody who trusts nobody: what happened, in order, each claim beside its evidence.
+"""Dossier of a release, for auditors who do not trust the platform: its history, each claim with its evidence.
 
-record.py     everything that is known of the release, from its folder and the ledger
-policies.py   of that, the policy in force at its promotion and what was adopted later
-dossier.py    what a dossier consists of: chapters, claims, artifacts
-shelf.py      the artifacts, numbered and digested as claims name them
-entries.py    whether an entry of the ledger is the one that its proof is about
-chapters.py   the story, told from the record
-decisions.py  its chapter about who decided, under which policy
-since.py      its chapter about what came after the promotion
-looked.py     its last chapter: who looked at personal data
-timeline.py   the same in a few lines with times
-gaps.py       what is missing
-controls.py   which controls the claims are evidence for (controls.yaml)
-page.py       the dossier as one HTML page
-archive.py    page and artifacts as a folder and as one zip file
-signed_dossier.py  the statement that signs all files of a dossier
-checked.py    a dossier checked from its folder and one fingerprint
+record.py     facts about the release, from its folder and the ledger
+policies.py   policy in force at the promotion, and later adoptions
+dossier.py    document types: chapters, claims, tables, artifacts
+shelf.py      artifacts that claims refer to, with digests and proofs
+entries.py    comparison of ledger entries with their inclusion proofs
+chapters.py   chapters from the run request to the promotion
+decisions.py  chapter about decisions and policy
+since.py      chapter about events after the promotion
+looked.py     chapter about access to personal data
+timeline.py   the history in a few dated lines
+gaps.py       missing evidence
+controls.py   controls of frameworks that the claims are evidence for (controls.yaml)
+page.py       HTML page
+archive.py    folder and zip file with page and artifacts
+signed_dossier.py  statement that signs all files of a dossier
+checked.py    verification of a dossier from its folder and one fingerprint
 """

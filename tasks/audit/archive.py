@@ -1,12 +1,12 @@
-"""A dossier as a folder, and as one zip file of the same: page, release, ledger entries, proofs, and a list of digests.
+"""Dossier as a folder and as a zip file of that folder.
 
-index.html      the story
-dossier.json    the same for machines
-SHA256SUMS      digest of every other file but the signature, as `sha256sum --check` reads it
-release/        the release's folder
-ledger/         entries that claims rest on, and their proofs
-governance/     the adoptions of policy and people so far: whose keys count
-signature.json  all of these files by digest, signed with the ledger's key (signed_dossier.py)
+index.html      history of the release, for people
+dossier.json    the same, for programs
+SHA256SUMS      digest of every other file but the signature, in the format of `sha256sum --check`
+release/        folder of the release
+ledger/         ledger entries that claims refer to, with their proofs
+governance/     adoptions of policy and people so far, which say which keys count
+signature.json  digests of all of these files, signed with the ledger's key (signed_dossier.py)
 """
 
 import shutil
@@ -35,22 +35,26 @@ PAGE, DOCUMENT, SUMS = "index.html", "dossier.json", "SHA256SUMS"
 STORY = (chapters.asked, chapters.data, chapters.checked, chapters.trained, chapters.figures, decided,
          chapters.promoted, since, looked)  # fmt: skip
 EPOCH = (1980, 1, 1, 0, 0, 0)
-"""The earliest time that a zip file can state; the same files make the same archive."""
+"""Earliest time that a zip file can contain. With a fixed time, the same files give the same archive."""
 
 
 def write(
     record: Record, prove: Callable[[int], bytes], target: Path, weights: bool = True, signer: Signer | None = None
 ) -> tuple[Dossier, Path]:
-    """Write the folder `target` and `target`.zip. Returns the dossier and the zip file.
+    """Write the folder `target` and the file `target`.zip.
 
     Args:
-        record: What is known of the release.
-        prove: Gives the proof of a ledger entry.
-        target: The folder to write.
-        weights: Whether the model's weights are put in.
-        signer: The ledger's key. Without it nobody signs the dossier, which says so.
+        record: Facts about the release.
+        prove: Returns the inclusion proof of a ledger entry as JSON.
+        target: Folder to write.
+        weights: Whether the model's weights are included.
+        signer: Key of the ledger. Without it the dossier is unsigned and says so.
 
-    Raises InputError if either is there and no dossier, or the folder holds a file that no dossier has.
+    Returns:
+        The dossier, and the path of the zip file.
+
+    Raises:
+        InputError: Folder or zip file exists and is no dossier, or the folder contains a file that is not part of one.
     """
     _require_ours(target)
     folder = Path(record.release.bundle)
@@ -60,7 +64,7 @@ def write(
         dossier = dossier.model_copy(update={"missing": [*dossier.missing, gaps.weights_left_out(folder)]})
     with files.whole_folder(target) as aside:
         _copy(folder, aside / RELEASE, weights)
-        for path in (aside / RELEASE).rglob("*"):  # those of a release are read-only
+        for path in (aside / RELEASE).rglob("*"):  # files of a release are read-only
             path.chmod(0o755 if path.is_dir() else 0o644)
         for name, data in shelf.contents.items():
             files.write_bytes(aside / name, data)
@@ -89,7 +93,7 @@ def _signature(record: Record, digests: dict[str, str], signer: Signer) -> dict[
 
 
 def _require_ours(target: Path) -> None:
-    """Nothing of somebody else's goes: a dossier is written over another alone."""
+    """Verify that writing to `target` replaces nothing but an earlier dossier."""
     if not target.exists():
         if _archive_of(target).exists():
             raise InputError(f"{_archive_of(target)} is there; move it away, or name another folder with --to")
@@ -108,7 +112,6 @@ def _archive_of(target: Path) -> Path:
 
 
 def _copy(folder: Path, target: Path, weights: bool) -> None:
-    """A release's folder, or all of it but the weights, which the copy then says."""
     shutil.copytree(folder, target)
     if not weights and (left := left_out.weights(bundle.listing(folder))):
         for name in left:

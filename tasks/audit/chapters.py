@@ -1,4 +1,4 @@
-"""The story of a release in order, told from its record: each claim with the artifacts that it rests on."""
+"""Chapters of a dossier from the run request to the promotion, each claim with the artifacts that it rests on."""
 
 from collections.abc import Iterable, Sequence
 
@@ -12,7 +12,7 @@ from tasks.registry.release import bundle
 from tasks.sources.dataset import SIDES, STAGES
 
 Said = tuple[Kind, str, Sequence[Artifact]]
-"""A claim without its number."""
+"""Claim without its number: kind, text, artifacts."""
 PARAMS, DATASET = "payload/params.yaml", "payload/dataset/manifest.json"
 MANIFEST = "payload/manifest.json"
 MINUS = "−"

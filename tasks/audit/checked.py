@@ -1,7 +1,8 @@
-"""A dossier checked from its folder and the root key's fingerprint: no network, database or project.
+"""Verification of a dossier from its folder and the root key's fingerprint, without network, database or project.
 
-First the adoptions, which say whose keys count. Then the signature, which lists every file by digest; only where all
-agree is anything else parsed: each entry of the ledger against its proof, each claim against its files, the release.
+The adoptions come first, since they say which keys count, and then the signature, which lists every file by digest.
+Other files are parsed only after all digests were found right: each ledger entry is compared with its proof, each claim
+with its files, and the release is verified.
 """
 
 from collections.abc import Iterator
@@ -30,14 +31,14 @@ UNSIGNED = "nobody signed this dossier: its story may be anybody's; the release 
 
 
 def verify(folder: Path, governance: Governance) -> Verification:
-    """Check the dossier in `folder` against the keys of the project that wrote it."""
+    """Verify the dossier in `folder` with the keys of the project that wrote it."""
     if not (folder / NAME).is_file():
         return _unsigned(verification.verify(folder / RELEASE, governance))
     return _verify(folder, trust.own(governance))
 
 
 def verify_from_root(folder: Path, root: str) -> Verification:
-    """Check the dossier in `folder` against the fingerprint of the root key, received by another way."""
+    """Verify the dossier in `folder` with the fingerprint of the root key, which the caller received by another way."""
     if not (folder / NAME).is_file():
         return _unsigned(verification.verify_from_root(folder / RELEASE, root))
     try:
@@ -63,7 +64,7 @@ def _verify(folder: Path, trusted: Trust) -> Verification:
         checks += _told(files, signed)
         checks += _entries(files, trusted)
         release = verification.verify_under(folder / RELEASE, trusted)
-        checks += release.checks[1:]  # the root of trust stands first already
+        checks += release.checks[1:]  # without its first, the root of trust, which the list has
         if release.verdict != "invalid":
             checks.append(_ok("dossier", _about(signed.said, release)))
         files.require_unchanged()
@@ -84,7 +85,6 @@ def _signed_by(signed: Signed[DossierSignature]) -> str:
 
 
 def _files(folder: Path, signed: Signed[DossierSignature]) -> Contents:
-    """All files of the dossier, if they are those that were signed; those that are parsed here with their bytes."""
     wanted = signed.subjects
     contents.require_plain(wanted)
     there = set(contents.names(folder)) - {NAME}
@@ -99,7 +99,7 @@ def _files(folder: Path, signed: Signed[DossierSignature]) -> Contents:
 
 
 def _told(files: Contents, signed: Signed[DossierSignature]) -> Iterator[Check]:
-    """The story is about that release, and every claim in it rests on files that are here."""
+    """Verify that the dossier is about the signed release, and that every claim rests on files of the dossier."""
     story, said = Dossier.read_bytes(files.bytes(DOCUMENT)), signed.said
     if (story.release, story.release_sha256, story.demo) != (said.release, said.release_sha256, said.demo):
         raise Refused(f"{DOCUMENT} is about another release than the signature, or calls it another's decision")
@@ -115,7 +115,7 @@ def _is_here(artifact: Artifact, files: dict[str, str]) -> bool:
 
 
 def _entries(files: Contents, trusted: Trust) -> Iterator[Check]:
-    """Each entry of the ledger is the very one that its proof leads to a signed head."""
+    """Verify that each ledger entry is the one that its proof leads from to a signed head."""
     names = [name for name in files.below(LEDGER) if not name.endswith(PROOF)]
     bare = []
     for name in names:

@@ -1,4 +1,4 @@
-"""Which controls the claims of a dossier are evidence for: controls.yaml, read once and held against the claims."""
+"""Controls of frameworks that the claims of a dossier are evidence for, from controls.yaml."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -15,23 +15,21 @@ PATH = Path(__file__).parent / "controls.yaml"
 
 class Control(Frozen):
     id: str
-    """As the framework spells it."""
+    """Identifier of the control, in the framework's spelling."""
     name: str
-    """The framework's own short name."""
+    """Short name that the framework gives the control."""
     evidence: Annotated[list[Kind], Field(min_length=1)]
-    """Kinds of claims that are evidence for it."""
+    """Kinds of claims that are evidence for the control."""
 
 
 class Listed(Frozen):
     name: str
     note: str
-    """What the reader has to know of the list."""
+    """Remark for readers of the list."""
     controls: Annotated[list[Control], Field(min_length=1)]
 
 
 class Controls(Frozen):
-    """controls.yaml."""
-
     frameworks: list[Listed]
 
 
@@ -40,7 +38,7 @@ def load() -> list[Listed]:
 
 
 def evidenced(chapters: Iterable[Chapter]) -> list[Framework]:
-    """Every control with the claims that are evidence for it; with none where there are none."""
+    """Return every control of every framework, with the numbers of the claims that are evidence for it."""
     claims = [claim for chapter in chapters for claim in chapter.claims if claim.artifacts]
     return [
         Framework(

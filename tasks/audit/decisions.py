@@ -1,4 +1,4 @@
-"""The chapter about who decided, under which policy. What demo identities did is no decision of people."""
+"""Chapter about the decisions and the policy they were made under. Decisions of demo identities are marked as such."""
 
 from tasks.audit.chapters import Said, chapter
 from tasks.audit.dossier import Chapter, Table
@@ -29,7 +29,6 @@ def decided(record: Record, shelf: Shelf) -> Chapter:
 
 
 def _policy(record: Record, shelf: Shelf) -> list[Said]:
-    """The policy in force at the promotion; what was adopted later stands apart and says so."""
     digest, adopted = record.policy_sha256, record.policies.at_promotion
     if adopted is None:
         text = f"Policy {digest[:12]}… was proposed with the run, and nobody had adopted it."
@@ -44,7 +43,10 @@ def _policy(record: Record, shelf: Shelf) -> list[Said]:
 
 
 def _passed(gate: GateName, record: Record, shelf: Shelf) -> list[Said]:
-    """Who let it pass: people, demo identities, or its checks alone. People alone are evidence of human oversight."""
+    """Return claims about the approvals of a gate, by people, by demo identities, or by its checks alone.
+
+    Only approvals by people are of a kind that is evidence of human oversight.
+    """
     who, statement = record.release.approved_by.get(gate, []), shelf.file(f"attestations/gates/{gate}.json")
     if not who:
         return [("checks", f"The {gate} gate was passed by its checks alone, as its policy allows.", [statement])]

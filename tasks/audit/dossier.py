@@ -1,4 +1,4 @@
-"""What a dossier consists of."""
+"""Document types of a dossier."""
 
 from typing import Literal
 
@@ -12,24 +12,24 @@ Kind = Literal[
     "base-model", "training", "reproduction", "figures", "decision", "separation", "waiver", "promotion", "integrity",
     "recall", "incident", "history", "policy", "looks", "demonstration",
 ]  # fmt: skip
-"""What a claim is about; controls.yaml says which controls such a claim is evidence for. `demonstration`, what demo
-identities did in the place of people, is evidence for none."""
+"""Kind of a claim; controls.yaml lists the controls for which each kind is evidence. A `demonstration`, an action of
+demo identities in place of people, is evidence for none."""
 
 
 class Artifact(Frozen):
-    """A file of the archive that a claim rests on."""
+    """File of the archive that a claim rests on."""
 
     path: str
-    """Inside the archive."""
+    """Path of the file in the archive."""
     title: str
     sha256: Sha256
     proof: str | None = None
-    """Inside the archive: the proof that the ledger entry is under a signed head."""
+    """Path, in the archive, of the proof that the ledger entry is under a signed head; null without a proof."""
 
 
 class Claim(Frozen):
     number: str
-    """Chapter and place, e.g. 2.3."""
+    """Number of chapter and claim, e.g. 2.3."""
     kind: Kind
     text: str
     artifacts: list[Artifact]
@@ -40,7 +40,7 @@ class Table(Frozen):
     columns: list[str]
     rows: list[list[str]]
     numbers: list[int] = []
-    """Columns of figures, counted from 0."""
+    """Indices of the columns with figures, from 0."""
 
 
 class Chapter(Frozen):
@@ -52,17 +52,17 @@ class Chapter(Frozen):
 
 class Moment(Frozen):
     time: str
-    """UTC."""
+    """Time in UTC."""
     text: str
 
 
 class Evidenced(Frozen):
-    """A control, and the claims here that are evidence for it."""
+    """Control of a framework, and the claims of this dossier that are evidence for it."""
 
     id: str
     name: str
     claims: list[str]
-    """Numbers; none where this release has nothing for it."""
+    """Numbers of the claims; empty if the release has no evidence for the control."""
 
 
 class Framework(Frozen):
@@ -72,7 +72,7 @@ class Framework(Frozen):
 
 
 class Dossier(Document):
-    """dossier.json."""
+    """Content of dossier.json."""
 
     type: Literal["urn:hallmark:dossier:v1"] = "urn:hallmark:dossier:v1"
     release: str
@@ -81,17 +81,18 @@ class Dossier(Document):
     environment: str
     tier: str
     demo: bool
-    """Demo identities let it through: no person decided."""
+    """Whether demo identities approved the release instead of people."""
     release_sha256: Sha256
     payload_sha256: Sha256
     standing: str
-    """What it is now, in words."""
+    """Present state of the release, in words."""
     verdict: Verdict
-    """Of the release's folder, against this installation's keys."""
+    """Verdict on the release's folder, verified with this installation's keys."""
     signed_by: str
-    """Fingerprint of the key of the ledger that signs the dossier; empty: nobody does, and `missing` says why."""
+    """Fingerprint of the ledger's key that signs the dossier; empty if it is unsigned, for the reason given in
+    `missing`."""
     as_of: str
-    """The ledger's time when this was gathered, and its last entry."""
+    """Time by the ledger's clock when the facts were collected, and the number of the ledger's last entry then."""
     timeline: list[Moment]
     chapters: list[Chapter]
     missing: list[str]
@@ -99,6 +100,6 @@ class Dossier(Document):
 
     @property
     def headline(self) -> str:
-        """What the verification came to, in words that never let a demonstration pass for more."""
+        """Return the result of the verification in words, with a note if the release is only a demonstration."""
         words = {"valid": "verified", "incomplete": "verified in part", "invalid": "not verified"}[self.verdict]
         return f"demonstration only: {words}, and no person decided" if self.demo else words

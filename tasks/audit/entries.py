@@ -1,4 +1,4 @@
-"""Whether an entry of the ledger that a dossier shows is the very one that its proof is about."""
+"""Comparison of the ledger entries in a dossier with their inclusion proofs."""
 
 from tasks.core.files import json_of_others
 from tasks.ledger import entry as ledger_entry
@@ -8,7 +8,12 @@ from tasks.ledger.proof import Inclusion
 
 
 def parse_proof(data: bytes) -> Inclusion:
-    """The proof in a file of a dossier. Raises ValueError or Refused if it is none that an entry is in the ledger."""
+    """Parse the inclusion proof in a file of a dossier.
+
+    Raises:
+        ValueError: The file holds another kind of proof.
+        Refused: The file holds no proof.
+    """
     proof = ledger_proof.parse(json_of_others(data, ledger_proof.PIECES))
     if not isinstance(proof, Inclusion):
         raise ValueError("it proves something else than that an entry is in the ledger")
@@ -16,5 +21,5 @@ def parse_proof(data: bytes) -> Inclusion:
 
 
 def is_about(proof: Inclusion, entry: Entry) -> bool:
-    """Whether number, time, kind, subject and body are those that the proof leads to a signed head."""
+    """Return whether number, time, kind, subject and body of the entry are those in the proof."""
     return ledger_entry.read(proof.entry.row) == entry

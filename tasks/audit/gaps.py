@@ -1,4 +1,4 @@
-"""What is missing from a release's evidence, so that nobody has to find out by looking for it."""
+"""Evidence that a release lacks, as sentences, so that an auditor need not search for what is missing."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -18,7 +18,8 @@ UNMEASURED = {
     "prompt injection and jailbreak": ("inject", "jailbreak"),
     "review by experts": ("expert", "review"),
 }
-"""What an evaluation may cover, with words in the names of figures that would say that this one did."""
+"""Subjects that an evaluation may cover. It covers a subject if the name of one of its figures contains one of the
+words."""
 
 
 UNSIGNED = (
@@ -27,7 +28,13 @@ UNSIGNED = (
 
 
 def missing(record: Record, shelf: Shelf | None = None, frameworks: Sequence[Framework] = ()) -> Iterator[str]:
-    """In words, what matters most first. `shelf` and `frameworks` are those of a dossier, if it is for one."""
+    """Yield a sentence for each gap, the most important first.
+
+    Args:
+        record: Facts about the release.
+        shelf: Artifacts of the dossier; None if no dossier is written.
+        frameworks: Controls of the dossier, with their claims.
+    """
     if record.verification.verdict == "invalid":
         yield f"The release does NOT verify: {record.verification.against}."
     if record.verification.verdict == "incomplete":
@@ -74,7 +81,7 @@ def _decisions(record: Record) -> Iterator[str]:
 
 
 def _adoptions(record: Record) -> Iterator[str]:
-    """What its owners did not adopt; outside environment `local` no run begins without that."""
+    """Yield the sources and the card that their owners did not adopt, which environment `local` alone allows."""
     declared = record.contents.evidence["data"].declared if "data" in record.contents.evidence else {}
     sources = [name for name in record.contents.dataset.sources if f"source/{name}" not in declared]
     if sources:
@@ -84,7 +91,7 @@ def _adoptions(record: Record) -> Iterator[str]:
 
 
 def _made(record: Record) -> Iterator[str]:
-    """What nobody reviewed, and what nothing kept apart or compared; environment `local` allows each."""
+    """Yield what is missing of code sign-off, stage records, sandbox, installed Hallmark and compared champion."""
     tree, promotion = record.contents.manifest.tree_sha256, record.contents.promotion
     if not any((record.contents.folder / bundle.CODE).glob("*.json")):
         yield f"The version of the code, tree {tree[:12]}, was signed off by nobody."

@@ -1,4 +1,4 @@
-"""The chapter about who looked at personal data, of whatever kind the look was."""
+"""Chapter about access to personal data."""
 
 from tasks.audit.chapters import chapter, count
 from tasks.audit.dossier import Chapter, Table
@@ -11,7 +11,6 @@ WHAT = {"vault.read": "a record, with what its tokens stand for", "source.read":
 
 
 def looked(record: Record, shelf: Shelf) -> Chapter:
-    """Every look at personal data in the ledger, newest first, each with person and reason."""
     looks = record.looks.entries
     table = Table(
         caption="Looks at personal data in this environment, newest first",

@@ -1,4 +1,4 @@
-"""The dossier as one HTML page: it loads nothing, runs no script, and says so to the browser."""
+"""Dossier as one HTML page, which loads no resource and runs no script; its content security policy forbids both."""
 
 from pathlib import Path
 
@@ -9,6 +9,6 @@ TEMPLATES = Path(__file__).parent / "templates"
 
 
 def render(dossier: Dossier, files: dict[str, str]) -> str:
-    """`files` are the archive's, with their digests."""
+    """Return the page. `files` holds the SHA-256 of the archive's files by path."""
     chapter_of = {claim.number: chapter.title for chapter in dossier.chapters for claim in chapter.claims}
     return templates(TEMPLATES).get_template("dossier.html").render(it=dossier, files=files, chapter_of=chapter_of)

@@ -1,4 +1,4 @@
-"""The policy that a release was let through under, and what was adopted after its promotion."""
+"""Policy under which a release was promoted, and the adoptions after its promotion."""
 
 from dataclasses import dataclass
 
@@ -14,14 +14,13 @@ from tasks.trust.validity import shown
 
 @dataclass(frozen=True)
 class Adopted:
-    """An adoption of policy and people, with its entry in the ledger."""
+    """Adoption of policy and people, with its ledger entry."""
 
     adoption: Adoption
     entry: Entry
     signed_by: list[str]
 
     def describe(self) -> str:
-        """In words which it is, since when it counts and who signed it."""
         by = ", ".join(self.signed_by)
         return f"adoption {self.adoption.sequence} of {shown(self.entry.time)}, signed by {by}"
 
@@ -29,20 +28,20 @@ class Adopted:
 @dataclass(frozen=True)
 class Policies:
     at_promotion: Adopted | None
-    """What was in force when the release was promoted; None for a release that was made under proposed files."""
+    """Adoption in force when the release was promoted; None for a release that was made under proposed files."""
     later: list[Adopted]
-    """What was adopted since, oldest first: nothing of the release was judged under it."""
+    """Adoptions after the promotion, oldest first. They did not apply to the release."""
 
 
 def read(contents: Declared, ledger: Ledger, governance: Governance) -> Policies:
-    """Return the adoptions of this installation, parted where the release was promoted.
+    """Return the adoptions of this installation, divided at the release's promotion.
 
     A release holds the adoptions up to its promotion, and its verification compares them with those of the ledger.
     """
     held = len(list((contents.folder / bundle.GOVERNANCE).glob("*.json")))
     try:
         chain = in_force.chain(governance.state, ledger)
-    except InputError:  # no root key: under proposed files nothing is adopted
+    except InputError:  # no root key, so nothing was adopted
         return Policies(None, [])
     every = [
         Adopted(adoption, entry, chain.signed_by(place))

@@ -1,4 +1,4 @@
-"""Everything that is known of a release, from its folder and the ledger; what does not verify is left out or marked."""
+"""Facts about a release, from its folder and the ledger. Those that do not verify are omitted or marked."""
 
 from contextlib import suppress
 from dataclasses import dataclass
@@ -36,7 +36,7 @@ from tasks.trust.stage_record import StageRecord
 
 REPRODUCED = "release.reproduced"
 MOST_LOOKS = 200
-"""Looks at personal data in one dossier."""
+"""Maximum number of data accesses in one dossier."""
 
 
 @dataclass(frozen=True)
@@ -48,55 +48,57 @@ class Record:
     environment: str
     now: datetime
     request: Request | None
-    """What was asked for, where the ledger has it under a signature that verifies …"""
+    """Run request; None if the ledger has none with a valid signature."""
     request_entry: Entry | None
-    """… and the entry that has it."""
     cases: dict[GateName, Case]
-    """What the run put to each gate last."""
+    """Latest case of the run at each gate: the evidence that it submitted."""
     decided: dict[GateName, list[Decided]]
     chain: tuple[dict[str, Any], ...]
-    """The adoptions of policy and people so far, oldest first; empty under proposed files."""
+    """Adoptions of policy and people so far, oldest first; empty under proposed files."""
     policies: Policies
     stages: dict[str, StageRecord]
-    """What its stages read and left, by stage; empty where a version made it that recorded none."""
+    """Inputs and outputs of each stage; empty for a release of a version that recorded none."""
     looks: Looked
-    """The newest looks at personal data in this environment, whatever their kind."""
+    """Newest data accesses of every kind in this environment."""
     reigns: list[Reign]
-    """Of every release of this model."""
+    """Periods in which each statement of this model, not only of this release, was the newest."""
     reproductions: list[Entry]
     incidents: list[Incident]
     withdrawn: list[Withdrawal]
-    """Of the release's sources: what their owners have taken back and not given again."""
+    """Withdrawals of the release's sources that are in force."""
     last_entry: int
     problems: list[str]
-    """What in the ledger's promotions of this model does not verify."""
+    """Descriptions of promotions of this model in the ledger that do not verify."""
 
     @property
     def own(self) -> list[Reign]:
-        """The times in which this release was in production."""
+        """Return the periods in which this release was in production."""
         return [reign for reign in self.reigns if reign.signed.promotion.label == self.release.label]
 
     @property
     def policy_sha256(self) -> str:
-        """Of the policy that its gates were judged under."""
+        """Return the digest of the policy under which the release's gates were judged."""
         return next(evidence.policy_sha256 for evidence in self.contents.evidence.values())
 
     def is_demo(self, person: str) -> bool:
-        """Whether people.json of the release says that somebody is a demo identity, which stands in for a person."""
         return bool(self.contents.people.get(f"[{person}].demo"))
 
     def called(self, person: str) -> str:
-        """An id, marked where it is a demo identity's."""
+        """Return the person's id, marked if it is a demo identity's."""
         return f"{person} (demo identity)" if self.is_demo(person) else person
 
     def name_of(self, person: str) -> str:
-        """`ID (Name)`, as the release's people.json has it."""
+        """Return `ID (NAME)` with the name in the release's people.json."""
         name = self.contents.people.get(f"[{person}].name")
         return f"{person} ({name})" if name else person
 
 
 def gather(release: Release, ledger: Ledger, governance: Governance) -> Record:
-    """Raises InputError where the release's folder is not on this machine or cannot be read."""
+    """Collect the facts about a release.
+
+    Raises:
+        InputError: The release's folder is not on this machine or cannot be read.
+    """
     folder = Path(release.bundle)
     if not folder.is_dir():
         raise InputError(
@@ -130,7 +132,7 @@ def gather(release: Release, ledger: Ledger, governance: Governance) -> Record:
 
 
 def _stages(folder: Path) -> dict[str, StageRecord]:
-    """What the records in the folder say; one that cannot be read is left out, and the verification says so."""
+    """Return the stage records in the folder. An unreadable record is omitted, since the verification reports it."""
     records = {}
     for path in sorted((folder / bundle.STAGES).glob("*.json")):
         with suppress(Refused):
@@ -145,7 +147,6 @@ def _entry_of(asked: SignedRequest, ledger: Ledger) -> Entry:
 
 
 def _incidents(release: Release, ledger: Ledger, governance: Governance) -> list[Incident]:
-    """Those about the release or its model, or that name either."""
     about = {release.label, release.name}
     return [
         incident

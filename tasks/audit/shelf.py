@@ -1,4 +1,4 @@
-"""The artifacts: files of the release and entries of the ledger, each put on the shelf when a claim names it."""
+"""Artifacts of a dossier: files of the release and ledger entries, collected when a claim refers to them."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -10,27 +10,30 @@ from tasks.core.errors import HallmarkError
 from tasks.ledger.ledger import Entry
 
 RELEASE, LEDGER, GOVERNANCE = "release", "ledger", "governance"
-"""Folders of the archive."""
+"""Folders in the archive."""
 
 
 class Shelf:
     def __init__(self, folder: Path, prove: Callable[[int], bytes]) -> None:
-        """`prove` gives the proof that an entry is under a signed head, or raises HallmarkError."""
+        """Create an empty collection for the release in `folder`.
+
+        Args:
+            folder: Folder of the release.
+            prove: Returns the proof that an entry is under a signed head, or raises HallmarkError.
+        """
         self._folder, self._prove = folder, prove
         self.contents: dict[str, bytes] = {}
-        """What is not a file of the release, by path in the archive."""
+        """Content of the artifacts that are not files of the release, by path in the archive."""
         self.unproven: set[int] = set()
-        """Entries without a proof."""
         self.why_unproven = ""
         self.unlike: set[int] = set()
-        """Entries that are not what their own proof is about."""
+        """Numbers of the ledger entries that differ from the entry in their proof."""
 
     def file(self, name: str, title: str = "") -> Artifact:
-        """A file of the release, by its path in it."""
         return Artifact(path=f"{RELEASE}/{name}", title=title or name, sha256=files.sha256_file(self._folder / name))
 
     def entry(self, entry: Entry) -> Artifact:
-        """An entry of the ledger, as canonical JSON."""
+        """Add a ledger entry and its proof, and return the entry as an artifact."""
         path = f"{LEDGER}/{entry.seq:06}.json"
         data = files.canonical_json(entry.model_dump(mode="json"))
         self.contents[path] = data

@@ -1,8 +1,8 @@
-"""The statement that signs a dossier: every file of it by digest, under the key of the ledger.
+"""Statement that signs a dossier: the digests of all its files, signed with the ledger's key.
 
-A dossier tells what the ledger and a release hold, and nothing more. The ledger's key says what the ledger holds
-already: it signs the heads that the proofs of a dossier lead to. So whoever has it gains nothing by signing dossiers.
-The gate's key lets models pass, and the worker's lies on every machine that computes: neither is asked for to tell.
+A dossier contains only what ledger and release contain. The ledger's key already attests the ledger's content, since it
+signs the heads to which the proofs of a dossier lead, so its holder gains nothing by signing dossiers. The gate key
+lets models pass and the worker key is on every machine that computes; reporting requires neither.
 """
 
 from collections.abc import Mapping
@@ -18,20 +18,20 @@ from tasks.trust.validity import shown
 
 TYPE = "urn:hallmark:dossier-signature:v1"
 NAME = "signature.json"
-"""Its file in a dossier."""
+"""File of the signature in a dossier."""
 
 
 class DossierSignature(Dated):
-    """The predicate of the statement. Its subjects are all files of the dossier but its own, by path."""
+    """Predicate of the statement. The statement's subjects are all files of the dossier except its own, by path."""
 
     release: str
     """NAME-VERSION."""
     release_sha256: Sha256
     environment: str
     demo: bool
-    """Demo identities let the release through: no person decided."""
+    """Whether demo identities approved the release instead of people."""
     last_entry: int
-    """Number of the last entry of the ledger that the dossier takes into account."""
+    """Number of the last ledger entry that the dossier takes into account."""
 
 
 SIGNATURE = Kind(TYPE, DossierSignature, "the signature of a dossier", by=lambda _: "ledger", machines=("ledger",))
@@ -43,9 +43,13 @@ def sign(said: DossierSignature, files: Mapping[str, str], signer: Signer) -> di
 
 
 def read(data: bytes, signers: Signers) -> Signed[DossierSignature]:
-    """The signature in a file, if a key of the ledger made it that counted then and was not revoked later.
+    """Verify the signature of a dossier, and return its statement.
 
-    Raises Refused. Nothing but the signature says when it was made: whoever has a revoked key can date it back.
+    A signature with a revoked key is refused whatever its time, since only the signature states that time and the
+    holder of the key could have dated it back.
+
+    Raises:
+        Refused: The signature does not count.
     """
     signed = read_envelope(dsse.parse(data, NAME), SIGNATURE, signers)
     for key in signers.keys_of("ledger"):
@@ -58,5 +62,5 @@ def read(data: bytes, signers: Signers) -> Signed[DossierSignature]:
 
 
 def is_dossier(folder: Path) -> bool:
-    """Whether a folder says that it is a dossier, and no release."""
+    """Return whether a folder holds a dossier, going by its file names."""
     return (folder / NAME).is_file() or (folder / "dossier.json").is_file()

@@ -1,4 +1,4 @@
-"""The last chapter: what came after the promotion."""
+"""Chapter about events after the promotion."""
 
 from tasks.audit.chapters import Said, chapter
 from tasks.audit.dossier import Chapter, Table
@@ -9,7 +9,6 @@ from tasks.registry.release.reigns import Reign
 
 
 def since(record: Record, shelf: Shelf) -> Chapter:
-    """In production from when until when, how it came back or went, incidents, rebuildings, sources taken back."""
     table = Table(
         caption=f"Every statement of {record.release.name} from its promotion on",
         columns=["Statement", "Release", "What", "By", "Reason", "From (UTC)", "Until (UTC)", "Entry"],
@@ -21,7 +20,7 @@ def since(record: Record, shelf: Shelf) -> Chapter:
 
 
 def standing(record: Record) -> str:
-    """What the release is now."""
+    """Return the present state of the release in words."""
     if record.release.aliases:
         return f"{' and '.join(record.release.aliases)} as of {record.now:%Y-%m-%d %H:%M} UTC"
     ended = record.own[-1].until

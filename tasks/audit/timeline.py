@@ -1,4 +1,4 @@
-"""The release's story in a few lines with times."""
+"""History of a release in a few dated lines."""
 
 from datetime import datetime
 
@@ -10,7 +10,7 @@ VERBS = {"approve": "approved", "reject": "rejected", "waive": "waived a check",
 
 
 def timeline(record: Record) -> list[Moment]:
-    """Oldest first: who asked, when each gate was asked and decided, when its place in production changed."""
+    """Return the run request, gate events, changes in production and incidents, oldest first."""
     moments: list[tuple[datetime, str]] = []
     if record.request_entry:
         moments.append((record.request_entry.time, f"{record.release.requested_by} asks for run {record.release.run}"))

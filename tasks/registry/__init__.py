@@ -1,8 +1,8 @@
-"""From a run's package to a release that anybody can check.
+"""Registry of releases: promotion, verification, admission to serving, and history.
 
-release/  a release's form: payload, attestations, promotion statements
-verify/   a release checked from its folder and one fingerprint
-promote/  from a run's package to a release in production, and back
-admit/    the only way to a model for serving
-history/  what was in production when, and what changed
+release/  form of a release: payload, attestations, promotion statements
+verify/   verification of a release from its folder and one fingerprint
+promote/  promotion of a run's package to production, and rollback
+admit/    admission of a release to serving
+history/  history of production, and comparison of releases
 """

@@ -1,7 +1,7 @@
-"""The only way to a model for serving.
+"""Admission of a release to serving.
 
-admission.py    `admit`, the only way to a model for serving
-remembered.py   what was admitted last, for when the ledger is away
-rolled_back.py  a ledger that ends before what was admitted last
-undelivered.py  what was served then, kept to be recorded
+admission.py    `admit`, which verifies the release in production before a server loads it
+remembered.py   last admission on this machine, for use while the ledger is unavailable
+rolled_back.py  detection of a ledger that lacks the promotion which was admitted last
+undelivered.py  admission records that wait in files until the ledger is available
 """

@@ -1,8 +1,10 @@
-"""The only way to a model for serving. It verifies first, and believes no alias, folder name or unsigned record.
+"""Admission: verification of the release in production before a server may load it.
 
-What is served follows the newest valid promotion statement of the environment. With the ledger away no newer one can be
-known: what was admitted here before goes on, and the records of it are kept and delivered later. A ledger that ends
-before the statement that was admitted here last was rolled back: that statement stands, and an incident is opened.
+A server gets a model in no other way. Aliases, folder names and unsigned records are not trusted. The newest valid
+promotion statement of the environment decides which release is served. While the ledger is unavailable, no newer
+statement can be known: the release that was last admitted on this machine is admitted again, and the records of these
+admissions are kept and delivered later. A ledger that lacks the last admitted statement was rolled back: that statement
+stays in force, and an incident is opened.
 """
 
 from dataclasses import dataclass
@@ -24,42 +26,45 @@ from tasks.registry.verify import verification
 from tasks.stages.package.package import SAFE
 
 ADMITTED, REFUSED = "admission.admitted", "admission.refused"
-"""Ledger entries; their subject is the name of the model."""
+"""Kinds of ledger entries. Their subject is the model's name."""
 READABLE = (*SAFE, ".txt", ".md", "")
-"""Endings of files in a base model, which beside weights and JSON has word lists, a card and a licence."""
+"""Allowed suffixes of files in a base model, which has word lists, a card and a licence beside weights and JSON."""
 
 
 @dataclass(frozen=True)
 class Admitted:
-    """A model that may be served."""
+    """Model that may be served."""
 
     label: str
-    """Name and version of its release."""
+    """NAME-VERSION of the release."""
     release_sha256: str
     sequence: int
-    """Of the promotion statement that it follows."""
+    """Sequence number of the promotion statement that was followed."""
     model: Path
-    """safetensors, JSON and a chat template, nothing else: an adapter or a whole model."""
+    """Folder of an adapter or whole model. It holds only safetensors, JSON and a chat template."""
     base: Path | None
-    """The base model of an adapter, in the same forms; None for a whole model."""
+    """Folder of the adapter's base model, which holds no file that could run code; None for a whole model."""
     base_sha256: str | None
     """`tasks.core.files.tree_digest` of `base`."""
     tokenizer: Path
-    """Folder of the tokenizer: that of the model, or of its base where it has none of its own."""
+    """Folder of the tokenizer: the model's, or the base model's if the model has none."""
     chat_template: Path
-    """The tokenizer's; in its tokenizer_config.json where it has no file of its own."""
+    """File with the tokenizer's chat template: its own file, or tokenizer_config.json."""
     asking: Asking
-    """How it was asked when it was evaluated."""
+    """Prompts and decoding settings with which the model was evaluated."""
     ledger_away: bool
-    """Whether a newer statement may exist that could not be asked for: the ledger is away, or was rolled back."""
+    """Whether a newer statement may exist, because the ledger is unavailable or was rolled back."""
 
 
 def admit(ledger: Ledger, governance: Governance, name: str, server: str = "") -> Admitted:
-    """The release that is in production, every byte of it verified now; `server` says in the ledger who wanted it.
+    """Return the release that is in production, after verifying every byte of it.
 
-    Raises Refused, and says so on the ledger, where no release is promoted or its folder or base model is not byte for
-    byte what was promoted; no older release takes its place. Raises Unavailable where the ledger is away, or cannot be
-    written, and this release was not admitted here before.
+    The outcome is recorded in the ledger, with `server` as the name of the server that asked. An older release is never
+    admitted in place of one that fails.
+
+    Raises:
+        Refused: No release is promoted, or its folder or base model differs from what was promoted.
+        Unavailable: The ledger cannot be reached or written, and this release was not admitted here before.
     """
     newest, away = _newest(ledger, governance, name, server)
     about = {"server": server, "statement": newest.sha256 if newest else None}
@@ -81,7 +86,10 @@ def admit(ledger: Ledger, governance: Governance, name: str, server: str = "") -
 
 
 def admit_here(checkout: Path, name: str, server: str = "") -> Admitted:
-    """`admit` under the governance in force in a checkout; with the ledger away, under what was in force before."""
+    """Admit a model under the governance in force in a checkout.
+
+    While the ledger is unavailable, the governance of the last admission is used.
+    """
     folder, state = checkout / "infra" / "governance", checkout / ".hallmark"
     ledger = reach_ledger(state)
     try:
@@ -93,7 +101,7 @@ def admit_here(checkout: Path, name: str, server: str = "") -> Admitted:
 
 
 def _newest(ledger: Ledger, governance: Governance, name: str, server: str) -> tuple[Signed | None, bool]:
-    """The newest statement known here, and whether the ledger does not have it: it is away, or was rolled back."""
+    """Return the newest statement known on this machine, and whether it is that of the last admission."""
     try:
         newest = promotions.read(ledger, governance, name).newest
     except Unavailable:
@@ -106,7 +114,7 @@ def _newest(ledger: Ledger, governance: Governance, name: str, server: str) -> t
 
 
 def _spelt(error: Exception) -> str:
-    """What it says, also of file names that are no text."""
+    """Return an error's message, in which undecodable bytes of file names are escaped."""
     return str(error).encode(errors="backslashreplace").decode()
 
 
@@ -136,14 +144,13 @@ def _verified(newest: Signed, governance: Governance, away: bool) -> Admitted:
 
 
 def _base(layout: Layout, payload: Path) -> Path | None:
-    """The base model that the release's adapter was tuned from, as promotion kept it."""
     package = manifest.read(payload)
     if not methods.of(package.method).form.needs_base:
         return None
     folder, wanted = layout.base(package.stages["base_model"]), package.stages["base_model"]
     try:
         digest = files.tree_digest(folder) if folder.is_dir() else None
-    except ValueError as error:  # a link
+    except ValueError as error:  # the folder holds a link
         raise Refused(str(error)) from None
     if digest != wanted:
         raise Refused(f"{folder} is not the base model that the release is an adapter of ({wanted[:12]}); restore it")

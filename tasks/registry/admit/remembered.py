@@ -1,8 +1,8 @@
-"""What was admitted last on this machine, and under whose policy and keys, for when the ledger is away.
+"""Last admission on this machine, with its policy and keys, for use while the ledger is unavailable.
 
-Statement and adoptions are signed, so nobody without the gate's key can put another release in its place. An older
-statement of the same model could be put back by who may write here; which one was followed is in the records of
-admission.
+Statement and adoptions are signed, so nobody without the gate key can replace the release by another. A process that
+may write here can restore an older statement of the same model; the records of admission show which statement was
+followed.
 """
 
 import json
@@ -17,25 +17,31 @@ from tasks.registry.release import promotions
 from tasks.registry.release.promotions import Signed
 
 FOLDER = "admitted"
-"""Below `.hallmark/`."""
+"""Folder relative to `.hallmark/`."""
 
 
 def write(governance: Governance, name: str, signed: Signed) -> None:
-    """Remember a statement, and under whose policy and keys it counts, in place of what was remembered before."""
+    """Store a statement and the adoptions under which it counts, in place of those stored before."""
     files.write_bytes(_path(governance.state, name), _spell(governance, signed))
 
 
 def is_last(governance: Governance, name: str, signed: Signed) -> bool:
-    """Whether the statement is the one remembered, under this very policy and people."""
+    """Return whether the stored admission is of this statement, under exactly these adoptions."""
     path = _path(governance.state, name)
     return path.is_file() and path.read_bytes() == _spell(governance, signed)
 
 
 def governance_of(folder: Path, state: Path, name: str) -> Governance:
-    """The policy and people that were in force at the last admission, verified from the root key on.
+    """Return the governance of the last admission, verified from the root key on.
 
-    `folder` is where sources.yaml lies. Raises Unavailable where nothing was admitted here before, Refused where what
-    is remembered does not follow from the root key.
+    Args:
+        folder: Folder of sources.yaml.
+        state: The checkout's `.hallmark`.
+        name: Name of the model.
+
+    Raises:
+        Unavailable: No release of the model was admitted here before.
+        Refused: The stored adoptions do not follow from the root key.
     """
     chain = _read(state, name)["governance"]
     newest, people, _ = adoption.verify_chain(chain, adopting.root_fingerprint(state))
@@ -43,7 +49,7 @@ def governance_of(folder: Path, state: Path, name: str) -> Governance:
 
 
 def newer(governance: Governance, name: str, newest: Signed | None) -> Signed | None:
-    """The statement remembered, where it came after the newest one that the ledger has: then that was rolled back."""
+    """Return the stored statement if it is newer than `newest`, the ledger's; the ledger was rolled back then."""
     try:
         last = read(governance, name)
     except (Refused, Unavailable):
@@ -52,8 +58,12 @@ def newer(governance: Governance, name: str, newest: Signed | None) -> Signed | 
 
 
 def read(governance: Governance, name: str) -> Signed:
-    """The statement remembered, verified. Raises Unavailable where there is none, Refused where it is no promotion of
-    this model in this environment."""
+    """Return the stored statement, verified.
+
+    Raises:
+        Unavailable: No release of the model was admitted here before.
+        Refused: The statement does not promote this model in this environment.
+    """
     signed = promotions.verify(_read(governance.state, name)["statement"], governance)
     if (signed.promotion.name, signed.promotion.environment) != (name, governance.policy.environment):
         path = _path(governance.state, name)

@@ -1,8 +1,9 @@
-"""A ledger that ends before what was admitted here last: somebody brought back an older copy, or cut it.
+"""Detection of a ledger that was rolled back: it lacks the promotion that was last admitted on this machine.
 
-Who serves sees it, and often has not the key that opens incidents. So it is put on the ledger as a record, and kept
-beside it until a ledger has the statement again, since the one that lacks it may be replaced by the right one. Whoever
-has the key opens the incident from the record.
+Either an older copy was restored or entries were removed. A server detects this, but often lacks the key that signs
+incidents. It therefore writes a record to the ledger, and keeps the record in a file until a ledger has the missing
+promotion again, since the incomplete ledger may be replaced by the right one. The watch, on a machine with the key,
+opens the incident from the record.
 """
 
 from typing import Annotated, Any
@@ -21,30 +22,30 @@ from tasks.registry.release import promotions
 from tasks.registry.release.promotions import Signed
 
 KIND = "admission.rolled_back"
-"""Ledger entries; their subject is the name of the model."""
+"""Kind of ledger entry. Its subject is the model's name."""
 WHAT: signed_incident.What = "ledger-rolled-back"
 
 
 class Record(Frozen):
-    """What is put on the ledger. Nobody signs it: what it leads to is an incident, which stops nothing.
+    """Body of the ledger entry. It is not signed: all that it can cause is an incident, which stops nothing.
 
-    What goes from it into the incident, which the gate signs, is names, digests and a number.
+    Only names, digests and a number go from it into the incident, which the gate key signs.
     """
 
     server: str
-    """Who met it."""
+    """Name of the server that found the incomplete ledger."""
     release: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*-[1-9][0-9]*$")]
     """NAME-VERSION."""
     tier: Name
     sequence: Annotated[int, Field(ge=1)]
     statement: Sha256
-    """The promotion that the ledger lacks: of this release and risk tier, with this number."""
+    """`dsse.digest` of the missing promotion statement, which is of this release, risk tier and sequence number."""
     found: Sha256 | None
-    """The newest that it has."""
+    """`dsse.digest` of the newest statement that the ledger has; null if it has none."""
 
 
 def keep(governance: Governance, last: Signed, newest: Signed | None, server: str) -> None:
-    """Keep for delivery that the ledger lacks `last`, admitted here, and that its newest statement is `newest`."""
+    """Store a record, to be delivered later, that the ledger ends with `newest` and lacks the admitted `last`."""
     promotion = last.promotion
     body = Record(
         server=server, release=promotion.label, tier=promotion.tier, sequence=promotion.sequence,
@@ -56,9 +57,9 @@ def keep(governance: Governance, last: Signed, newest: Signed | None, server: st
 
 
 def raise_incidents(ledger: Ledger, governance: Governance) -> list[Entry]:
-    """Open an incident for each such record. Nothing that is served changes.
+    """Open an incident for each record of a ledger that was rolled back. Serving does not change.
 
-    What was opened before is read once, however many records tell of it; a record that does not fit is passed over.
+    Existing incidents are read once and not for each record. Records with an invalid body are skipped.
     """
     records = [record for entry in ledger.entries(KIND) if (record := _read(entry))]
     known = {incident.opening.cause for incident in incidents.read(ledger, governance)} if records else set()
@@ -72,7 +73,7 @@ def raise_incidents(ledger: Ledger, governance: Governance) -> list[Entry]:
 
 
 def passed_over(ledger: Ledger) -> list[str]:
-    """In words, the records that open no incident since they are not what such a record holds."""
+    """Return descriptions of the records that open no incident because their body is invalid."""
     return [
         f"entry {entry.seq} of the ledger ({KIND} of {entry.subject!r}) names no release, risk tier and statement, so "
         f"it opens no incident; look who wrote it: hallmark ledger show {entry.seq}"
@@ -82,7 +83,7 @@ def passed_over(ledger: Ledger) -> list[str]:
 
 
 def _read(entry: Entry) -> Record | None:
-    """None where it does not fit, or tells of a release of another model than the entry's."""
+    """Return the record; None if its body is invalid or names a release of another model than the entry's subject."""
     try:
         record = Record.model_validate({name: entry.body.get(name) for name in Record.model_fields})
     except ValidationError:

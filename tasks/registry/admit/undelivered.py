@@ -1,7 +1,7 @@
-"""Records of what was served, which must not be lost where the ledger is away: kept in files, and delivered later.
+"""Records of admissions that wait in files until the ledger is available.
 
-Serving must not stop with the ledger, so what was admitted before may go on before that is recorded. It is the one
-place where something does.
+Serving must not stop with the ledger, so a release that was admitted before is admitted again before that is recorded.
+Nowhere else in Hallmark does an action precede its ledger entry.
 """
 
 import uuid
@@ -19,18 +19,18 @@ from tasks.ledger.ledger import Ledger
 from tasks.trust import dsse
 
 FOLDER = "undelivered"
-"""Below `.hallmark/`."""
+"""Folder relative to `.hallmark/`."""
 UNREADABLE = ".unreadable"
-"""How the name of a file ends that holds no record: it is set aside, so that it keeps no other from the ledger."""
+"""Suffix of a file that holds no valid record. It is renamed so that it does not block the delivery of the others."""
 
 
 class Until(NamedTuple):
-    """An entry by which a ledger shows that it is the one to deliver to at last."""
+    """Ledger entry that ends the delivery of a record: a ledger that has this entry is the last to receive it."""
 
     kind: str
     subject: str
     envelope: str
-    """`dsse.digest` of the envelope that it holds."""
+    """`dsse.digest` of the envelope in the entry."""
 
 
 class _Kept(Frozen):
@@ -42,18 +42,21 @@ class _Kept(Frozen):
 
 
 def record(ledger: Ledger, state: Path, kind: str, subject: str, body: dict[str, Any]) -> None:
-    """Put a record on the ledger, after those kept before it; where the ledger is away, keep it."""
+    """Append a record to the ledger, after those that wait; if the ledger is unavailable, store it."""
     try:
         deliver(ledger, state)
         ledger.append(kind, subject, body)
     except Unavailable:
-        # The name sorts by time; two processes never make the same one.
+        # Names sort by time, and no two processes create the same one.
         keep(state, f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}-{uuid.uuid4().hex}", kind, subject, body)
 
 
 def keep(state: Path, name: str, kind: str, subject: str, body: dict[str, Any], until: Until | None = None) -> None:
-    """Keep a record under a name of its own, once; with `until` it is delivered to every ledger that lacks that entry,
-    and last to one that has it."""
+    """Store a record under a name of its own for delivery. Repeating the call has no effect.
+
+    With `until`, the record is delivered to every ledger that lacks that entry, and for the last time to one that has
+    it.
+    """
     path = state / FOLDER / f"{name}.json"
     if not path.exists():
         kept = {"kind": kind, "subject": subject, "body": body, "happened": datetime.now(UTC).isoformat()}
@@ -61,10 +64,12 @@ def keep(state: Path, name: str, kind: str, subject: str, body: dict[str, Any], 
 
 
 def deliver(ledger: Ledger, state: Path) -> int:
-    """Put what was kept on the ledger, oldest first, each once, and return how many; what cannot be read, a file that
-    was torn, say, is set aside.
+    """Append the stored records to the ledger, oldest first and each once, and return their number.
 
-    Raises Unavailable where the ledger is away.
+    A file that cannot be parsed, for example a truncated one, is renamed and skipped.
+
+    Raises:
+        Unavailable: The ledger cannot be reached.
     """
     delivered = 0
     for path in sorted((state / FOLDER).glob("*.json")):
@@ -83,7 +88,7 @@ def deliver(ledger: Ledger, state: Path) -> int:
 
 
 def set_aside(state: Path) -> list[str]:
-    """What was set aside and is still there, in words."""
+    """Return descriptions of the files that were renamed because they hold no valid record."""
     return [
         f"{path} should hold a record of what was served, and cannot be read; put it right and name it "
         f"{path.stem}.json, which has it delivered, or move it away"
@@ -92,15 +97,15 @@ def set_aside(state: Path) -> list[str]:
 
 
 def _read(path: Path) -> _Kept | None:
-    """None where another process has delivered it, or it holds no record and is set aside."""
+    """Return the record; None if another process has delivered it, or if it is invalid, which renames the file."""
     try:
         kept = _Kept.model_validate_json(path.read_bytes())
-        files.canonical_json(kept.body)  # which is how the ledger spells it
+        files.canonical_json(kept.body)  # raises if the ledger could not store it
         return kept
     except FileNotFoundError:
         return None
     except (ValidationError, ValueError, IsADirectoryError, PermissionError):
-        with suppress(FileNotFoundError):  # another process was faster
+        with suppress(FileNotFoundError):  # another process has renamed it
             path.rename(_free(path.with_suffix(UNREADABLE)))
         return None
     except OSError as error:
@@ -108,7 +113,7 @@ def _read(path: Path) -> _Kept | None:
 
 
 def _free(path: Path) -> Path:
-    """A name that nothing has yet, so that nothing set aside before is lost."""
+    """Return a path that does not exist yet, so that no file which was renamed before is overwritten."""
     return path.with_stem(f"{path.stem}-{uuid.uuid4().hex}") if path.exists() else path
 
 

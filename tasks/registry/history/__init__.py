@@ -1,7 +1,7 @@
-"""What was in production when, and what changed.
+"""History of production, and comparison of releases.
 
-declared.py    what a release says of itself, read for people
-difference.py  what changed between two releases
-history.py     what was in production at a moment of the past, and who had decided it
-notices.py     what is told to people outside, entry by entry of the ledger
+declared.py    content of a release's folder, parsed for people and not verified
+difference.py  differences between two releases
+history.py     champion and rollback of every model at a moment of the past, with the people who decided
+notices.py     notices to people outside of Hallmark, made from entries of the ledger
 """

@@ -1,4 +1,7 @@
-"""What a release says of itself: its folder, read for people. Nothing here is verified; `verification` does that."""
+"""Content of a release's folder, parsed for people.
+
+Nothing is verified here; `tasks.registry.verify.verification` does that.
+"""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -20,11 +23,11 @@ from tasks.trust import dsse
 from tasks.trust.gate_statement import GateName
 
 NAMED_BY = ("id", "name", "role", "fact")
-"""Keys by which the items of a list are told apart where they have one of them, in this order."""
+"""Keys that identify an item of a list. The first of them that an item has is used."""
 JUDGED = ("evaluate.", "measured.predict.")
-"""Beginnings of the figures that say how good a model is …"""
+"""Prefixes of the figures that show the quality of a model."""
 OTHERS = ("measured.predict.base.", "measured.predict.champion.")
-"""… and of those that are about the models it was compared with."""
+"""Prefixes of the figures that are about the base model and the champion, which the candidate was compared with."""
 
 
 @dataclass(frozen=True)
@@ -32,13 +35,13 @@ class Declared:
     folder: Path
     manifest: Manifest
     promotion: Promotion
-    """The statement that first promoted it."""
+    """First promotion statement of the release."""
     dataset: Dataset
     params: dict[str, Value]
-    """By dotted key."""
+    """Parameters by dotted key, as in params.yaml."""
     policy: dict[str, Value]
     people: dict[str, Value]
-    """Roles and keys of those who decided."""
+    """Roles and keys of the people who decided or asked for the run, by dotted key."""
     evidence: dict[GateName, Evidence]
 
     @property
@@ -47,13 +50,17 @@ class Declared:
 
     @property
     def figures(self) -> Facts:
-        """The candidate's, as the evaluation gate looked at them."""
+        """Return the candidate's quality figures from the evidence of the evaluation gate."""
         every = self.evidence["evaluation"].facts
         return {name: every[name] for name in every if name.startswith(JUDGED) and not name.startswith(OTHERS)}
 
 
 def read(folder: Path) -> Declared:
-    """Read a release's folder. Raises InputError where it is none, or does not hold what its files' names say."""
+    """Read a release's folder.
+
+    Raises:
+        InputError: The folder is no release, or a file in it is not of the form that its name promises.
+    """
     attestations = folder / bundle.ATTESTATIONS
     payload = folder / bundle.PAYLOAD
     try:
@@ -77,8 +84,11 @@ def _evidence(attestations: Path, gate: GateName) -> Evidence:
 
 
 def flat(value: Any, prefix: str = "") -> Iterator[tuple[str, Value]]:
-    """Nested settings by dotted key. Items of a list are told apart by their name, so that a new one in front of them
-    changes nothing of the others; a list of plain values is one value."""
+    """Yield nested settings as dotted key and value.
+
+    Items of a list are identified by name where they have one, so that an item added in front changes no other key. A
+    list of plain values becomes one value.
+    """
     if isinstance(value, Mapping):
         for key, item in value.items():
             yield from flat(item, f"{prefix}.{key}" if prefix else str(key))

@@ -1,4 +1,4 @@
-"""What changed between two releases: from their folders, and from the records and commits that this machine has."""
+"""Differences between two releases: from their folders, and from the records and commits that this machine has."""
 
 from typing import Literal
 
@@ -13,17 +13,17 @@ from tasks.sources.dataset import Value
 
 
 class Figure(Frozen):
-    """A figure of the candidates, before and now; null where there is none."""
+    """Value of a figure for the candidates of both releases; null for a release that lacks it."""
 
     before: Fact | None
     now: Fact | None
     intervals: Literal["overlap", "apart", "none"]
-    """Whether the two intervals have a value in common. `none`: not both have one. It is no test: intervals may overlap
-    where a test on the same rows shows a difference."""
+    """Whether the two intervals have a value in common; `none` if not both figures have an interval. This is no test:
+    intervals may overlap although a test on the same rows shows a difference."""
 
 
 class Side(Frozen):
-    """One of the two."""
+    """One of the two releases that are compared."""
 
     release: str
     bundle: str
@@ -31,37 +31,45 @@ class Side(Frozen):
     run: str
     commit: str
     against: str
-    """Why it does not verify on this machine; empty where it does."""
+    """Reason why the release does not verify on this machine; empty if it verifies."""
 
 
 class Difference(Frozen):
-    """From one release to another."""
-
     before: Side
     now: Side
     data: Change
     records: RecordsChanged
     parameters: dict[str, Moved]
-    """By dotted key of params.yaml."""
+    """Changed parameters, by dotted key of params.yaml."""
     made_with: dict[str, Moved]
-    """Digests of code, inputs and library versions that differ."""
+    """Changed digests of code, inputs and library versions."""
     code: list[str] | None
-    """Files that differ between the runs' commits, as `git diff --name-status` has them; null where it is not known."""
+    """Files that differ between the commits of the two runs, as `git diff --name-status` prints them; null if
+    unknown."""
     code_why: str
-    """Why that is not known; else empty."""
+    """Reason why the changed files are unknown; empty if they are known."""
     base_model: dict[str, Moved]
     figures: dict[str, Figure]
-    """Every figure of the candidate that either evaluation gate looked at."""
+    """Every figure of the candidates in the evidence of either evaluation gate."""
     same_test: bool
-    """Both were tested on the very same rows."""
+    """Whether both candidates were tested on the same rows."""
     policy: dict[str, Moved]
     people: dict[str, Moved]
-    """Who asked, who decided at which gate, and the roles and keys of those who did."""
+    """Changes of requester, of approvers by gate, and of the roles and keys of these people."""
 
 
 def compare(before: Declared, now: Declared, sides: tuple[Side, Side], records: RecordsChanged,
             code: list[str] | None, code_why: str) -> Difference:  # fmt: skip
-    """`records` and `code` are what this machine has beside the two folders."""
+    """Compare two releases.
+
+    Args:
+        before: Content of the earlier release.
+        now: Content of the later release.
+        sides: Name, folder and verification of each, in the same order.
+        records: Changed records, as far as this machine has the two datasets.
+        code: Files that differ between the two commits; None if this clone lacks a commit.
+        code_why: Reason why `code` is None; else empty.
+    """
     return Difference(
         before=sides[0],
         now=sides[1],
@@ -92,7 +100,6 @@ def side(declared: Declared, against: str) -> Side:
 
 
 def figures(before: Facts, now: Facts) -> dict[str, Figure]:
-    """Every figure of either, by name."""
     return {name: _figure(before.get(name), now.get(name)) for name in sorted({*before, *now})}
 
 

@@ -1,4 +1,4 @@
-"""What was in production at a moment of the past, and who had decided it: from the signed statements in the ledger."""
+"""State of production at a moment of the past, with the people who decided, from signed statements in the ledger."""
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time
@@ -18,73 +18,77 @@ from tasks.trust import dsse
 from tasks.trust.gate_statement import GateName
 
 CANARY = "canary: never one yet, releases go to production whole"
-"""Why that place is always empty."""
+"""Explanation shown for the place `canary`, which is always empty."""
 
 
 class Approval(Frozen):
-    """An approval that the promotion statement names."""
+    """Approval that the promotion statement names."""
 
     gate: GateName
     who: str
-    """`PERSON as ROLE`."""
+    """Approver, as `PERSON as ROLE`."""
     entry: int | None
-    """The ledger entry that holds it, its signature verified; None where there is no such entry any more."""
+    """Number of the ledger entry with the approval, whose signature was verified; null if the ledger has no such
+    entry."""
 
 
 class Holder(Frozen):
-    """A release in a place that it held, and how it came there."""
+    """Release that was champion or rollback, and the statement that made it so."""
 
     release: str
     sha256: str
     since: datetime
-    """From when the statement that brought it there counted."""
+    """Time from which that statement was in force."""
     until: datetime | None
-    """When another statement took its place; None where none has."""
+    """Time at which another statement replaced it; null if none has."""
     action: str
-    """promote, or rollback."""
+    """Action of the statement: `promote` or `rollback`."""
     entry: int
-    """Of the statement in the ledger."""
+    """Number of the statement's ledger entry."""
     sequence: int
     run: str
     commit: str
     tier: str
     demo: bool
     requested_by: str
-    """Who asked for the run that made it."""
+    """Requester of the run that made the release."""
     approvals: list[Approval]
     waivers: list[Reliance]
-    """What failed in the run that made it, and who let that pass; whether it counted at the moment asked for."""
+    """Failed checks of that run with their waivers, and whether each waiver was valid at the moment asked for."""
     ordered_by: list[str]
-    """Of a rollback: who ordered it, `PERSON as ROLE`; of a promotion nobody."""
+    """People who ordered a rollback, each as `PERSON as ROLE`; empty for a promotion."""
     reason: str
-    """Of a rollback, in words; else empty."""
+    """Reason of a rollback; empty for a promotion."""
 
 
 class Standing(Frozen):
-    """What one model's places held at a moment."""
+    """Champion and rollback of one model at a moment."""
 
     name: str
     champion: Holder | None
-    """In production; None before the first promotion."""
+    """Release in production; null before the first promotion."""
     canary: None = None
     rollback: Holder | None
-    """What was in production before the champion first was."""
+    """Release to which a rollback would have gone back; null if there was none."""
     first: datetime
-    """When a release of this model was first in production."""
+    """Time of the model's first promotion."""
 
 
 class Moment(Frozen):
     asked: str
-    """As it was asked for."""
+    """Time as the user wrote it."""
     at: datetime
     environment: str
     models: list[Standing]
 
 
 def moment(text: str, now: datetime) -> datetime:
-    """The time that somebody means: UTC where they name no zone; of a date its end, of today's date now.
+    """Parse a time of the past that a user wrote.
 
-    Raises InputError where it cannot be read, or has not come yet.
+    A time without a zone is UTC. A date means the end of that day, and today's date means now.
+
+    Raises:
+        InputError: The text is no time, or the time is in the future.
     """
     try:
         meant = _meant(text.strip(), now)
@@ -99,7 +103,11 @@ def moment(text: str, now: datetime) -> datetime:
 
 
 def at(asked: str, ledger: Ledger, governance: Governance) -> Moment:
-    """What every model's places held then, in this environment. Raises InputError for what is no time of the past."""
+    """Return champion and rollback of every model of this environment at a time of the past.
+
+    Raises:
+        InputError: `asked` is no time, or is in the future.
+    """
     when = moment(asked, ledger.now())
     models = []
     for name in promotions.names(ledger):
@@ -124,7 +132,7 @@ def _standing(name: str, line: Promotions, when: datetime, ledger: Ledger, gover
 
 
 def _holder(reign: Reign, first: Promotion, when: datetime, ledger: Ledger, governance: Governance) -> Holder:
-    """`first` is the release's first promotion: of a rollback, the statement names who ordered it instead."""
+    """Return the holder; `first` is the release's first promotion, since a rollback statement names other people."""
     signed, promotion = reign.signed, reign.signed.promotion
     return Holder(
         release=promotion.label,
@@ -147,8 +155,11 @@ def _holder(reign: Reign, first: Promotion, when: datetime, ledger: Ledger, gove
 
 
 def orderers(signed: Signed) -> list[str]:
-    """Who ordered a rollback, each `PERSON as ROLE`. The signed statement names the last order by digest, that order
-    the others; what else stands in the entry counts for nothing."""
+    """Return the people who ordered a rollback, each as `PERSON as ROLE`; empty for a promotion.
+
+    The signed statement names the last order by digest, and that order the earlier ones. Other orders in the ledger
+    entry are ignored, since nothing signed refers to them.
+    """
     if signed.promotion.action != "rollback":
         return []
     body = signed.entry.body if signed.entry else {}
@@ -160,7 +171,6 @@ def orderers(signed: Signed) -> list[str]:
 
 
 def _order(envelope: dict[str, Any], named: set[str]) -> dict[str, Any]:
-    """The order in an envelope that is one of those named."""
     if dsse.digest(envelope) not in named:
         raise Refused("this order is not one that the statement rests on")
     order: dict[str, Any] = dsse.peek(envelope)["predicate"]
@@ -172,7 +182,7 @@ def _as(order: dict[str, Any]) -> str:
 
 
 def approvals(promotion: Promotion, ledger: Ledger, governance: Governance) -> Iterator[Approval]:
-    """Who the statement says approved, gate by gate, each with the entry of the signed approval."""
+    """Yield the approvals that the statement names, gate by gate, each with the ledger entry of the signed decision."""
     for gate, every in decided.of(promotion, ledger, governance).items():
         entries = {
             f"{it.decision.person} as {it.decision.role}": it.entry.seq

@@ -1,7 +1,7 @@
-"""What is told to people outside, entry by entry of the ledger.
+"""Notices to people outside of Hallmark, made from entries of the ledger.
 
-A notice names runs, releases, gates and roles and says what to type; it names no person, quotes no reason and holds no
-figure. Entries that this installation's key should have signed, and did not, are told to nobody.
+A notice names runs, releases, gates and roles, and a command to type. It contains no person, no reason and no figure.
+Entries that this installation's key should have signed but did not give no notice.
 """
 
 from collections.abc import Callable
@@ -20,29 +20,29 @@ from tasks.policy.governance import Governance
 from tasks.registry.release import promotions
 
 Shown = Annotated[str, AfterValidator(visible)]
-"""It goes to terminals, mail and chat."""
+"""Text whose hidden characters are made visible, since it is sent to terminals, mail and chat."""
 
 
 class Notice(Frozen):
     event: str
-    """gate.asked, gate.reminded, gate.escalated, gate.expired, incident.opened, incident.escalated,
+    """Event: gate.asked, gate.reminded, gate.escalated, gate.expired, incident.opened, incident.escalated,
     release.promoted or release.rolled_back."""
     about: Shown
-    """The run, incident or release."""
+    """Run, incident or release that the notice is about."""
     title: Shown
-    """One line."""
+    """Title of one line."""
     text: Shown
-    """A few sentences."""
+    """Message of a few sentences."""
     command: Shown
-    """Where to look and how to decide, to be typed in the checkout."""
+    """Command that shows the details and how to decide, to be typed in the checkout."""
     environment: str
     entry: int
-    """Of the ledger."""
+    """Number of the ledger entry."""
     time: datetime
 
 
 def notice(entry: Entry, governance: Governance) -> Notice | None:
-    """What an entry tells; None for those of which nobody is told."""
+    """Return the notice about a ledger entry; None for entries without one."""
     try:
         fields_of = NOTICES.get(entry.kind)
         fields = fields_of(entry, governance) if fields_of else None
@@ -56,7 +56,7 @@ def notice(entry: Entry, governance: Governance) -> Notice | None:
 def _asked(entry: Entry, _: Governance) -> dict[str, Any] | None:
     roles, days = entry.body["roles"], float(entry.body["days"])
     if entry.body["demo"] or not roles:
-        return None  # decided at once
+        return None  # demo identities or the checks alone decide at once
     return _of_gate(entry, "gate.asked", "waits for a decision", f"It is asked of {_named(roles)}, for {days:g} days.")
 
 

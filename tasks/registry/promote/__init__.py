@@ -1,19 +1,19 @@
-"""From a run's package to a release in production, and back to an earlier one.
+"""Promotion of a run's package to a release in production, and rollback to an earlier release.
 
-candidate.py  a run's package with all its gates, looked at again before promotion
-identity.py   what makes two candidates the same
-looked_at.py  whether it was made from exactly what its gates looked at
-promotion.py  promote, and finish or undo what a crash left
-assembly.py   building a bundle: aside first, then renamed
-intents.py    what a promotion writes down before it starts
-bases.py      the base models that releases are adapters of, kept
-decided.py    the decisions behind a release, with reason, time and entry
-waivers.py    what a release was let through on, and what of that has expired
-champion.py   the release in production, as runs compare with it
-recovery.py   what a crash left of a promotion, finished or undone
-mirror.py     MLflow's registry, which shows it to people and tools
-rollback.py   back to an earlier champion
-orders.py     who may order that, and what they sign
-emergency.py   one person alone in an emergency, and the second who confirms it
-releases.py   every release, for people
+candidate.py  package of a run with its gates, verified again before promotion
+identity.py   digest of everything that decides a candidate's bytes
+looked_at.py  check that the gates' evidence is about the files that are promoted
+promotion.py  steps of a promotion, and recovery after a crash
+assembly.py   building of a release's bundle
+intents.py    intents, recorded before a promotion starts
+bases.py      copies of the base models that promoted adapters need
+decided.py    decisions behind a release, with reason, time and ledger entry
+waivers.py    waivers that a release relies on, and their expiry
+champion.py   release in production, as runs are compared with it
+recovery.py   completion or undoing of interrupted promotions
+mirror.py     MLflow's registry, which shows the promotions
+rollback.py   rollback to an earlier champion
+orders.py     signed orders of a rollback, and the roles that may give them
+emergency.py  emergency rollback by one person, and its confirmation by a second
+releases.py   list of releases, for people
 """

@@ -1,4 +1,4 @@
-"""Building a release's bundle: aside first, then renamed, so that one under its own name is whole."""
+"""Building of a release's bundle, in a temporary folder that is renamed when complete."""
 
 import os
 import shutil
@@ -29,14 +29,24 @@ from tasks.trust import dsse, keys
 
 
 def aside(state: Path, label: str) -> Path:
-    """Where it is built."""
+    """Return the temporary folder in which a release is built."""
     return state / RELEASES / f".building-{label}"
 
 
 def build(candidate: Candidate, draft: Promotion, governance: Governance, target: Path) -> dict[str, str]:
-    """Write everything but the promotion statement, of which `draft` lacks the files yet, to `target`.
+    """Write everything except the promotion statement to `target`.
 
-    Returns `listing(target)`. Raises Refused where the payload holds what no release may.
+    Args:
+        candidate: Verified package with its gates.
+        draft: Promotion statement without its list of files.
+        governance: Governance in force.
+        target: Folder to write; its former content is deleted.
+
+    Returns:
+        `listing(target)`.
+
+    Raises:
+        Refused: The payload holds a file that a release may not hold.
     """
     shutil.rmtree(target, ignore_errors=True)
     _copy(candidate.layout.stage("package") / PAYLOAD, target / PAYLOAD)
@@ -70,7 +80,6 @@ def build(candidate: Candidate, draft: Promotion, governance: Governance, target
 
 
 def _attest(candidate: Candidate, draft: Promotion, governance: Governance, target: Path) -> None:
-    """Say it again in forms that other tools read, over the digests of the payload's files."""
     signer = governance.signer("gate")
     gate_key = keys.fingerprint(signer.public_line)
 
@@ -90,7 +99,7 @@ def _attest(candidate: Candidate, draft: Promotion, governance: Governance, targ
 
 
 def add_promotion(target: Path, envelope: dict[str, Any]) -> None:
-    """Write the promotion statement, and see to it that the whole bundle survives a power cut."""
+    """Write the promotion statement, make all files read-only, and flush the bundle to the disk."""
     dsse.write(target / PROMOTION, envelope)
     for path in [*target.rglob("*"), target]:
         if path.is_file():
@@ -99,7 +108,6 @@ def add_promotion(target: Path, envelope: dict[str, Any]) -> None:
 
 
 def publish(built: Path, target: Path) -> None:
-    """Give a finished bundle its name."""
     built.rename(target)
     _flush(target.parent)
 

@@ -1,9 +1,9 @@
-"""The base models that promoted adapters were tuned from.
+"""Copies of the base models that promoted adapters need.
 
-A run may use another base model than the champion does, and is compared with it all the same; so promotion keeps the
-champion's own, once however many releases share it:
+A run may use another base model than the champion and is still compared with the champion. Promotion therefore keeps
+the champion's base model, in one copy for all releases that share it:
 
-    .hallmark/bases/SHA256/     artefacts/base_model of the run, under its `tasks.core.files.tree_digest`
+    .hallmark/bases/SHA256/     artefacts/base_model of the run, named by its `tasks.core.files.tree_digest`
 """
 
 from pathlib import Path
@@ -16,10 +16,13 @@ from tasks.core.payload.manifest import Manifest
 
 
 def keep(layout: Layout, package: Manifest) -> Path | None:
-    """Keep the base model that the manifest names, from the run in `layout`; None for a model that needs none.
+    """Copy the base model that the manifest names from the run in `layout`, and return the copy's folder.
 
-    Kept again, it stays, or is put right where it was altered. Raises Refused where the run's base model is not the
-    manifest's or its method is unknown, OSError where the disk is full.
+    An intact copy is kept, a damaged one replaced. Returns None for a model that needs no base model.
+
+    Raises:
+        Refused: The run's base model is not the one in the manifest, or the training method is unknown.
+        OSError: The disk is full.
     """
     if not methods.of(package.method).form.needs_base:
         return None
@@ -37,5 +40,5 @@ def keep(layout: Layout, package: Manifest) -> Path | None:
 def _is(folder: Path, wanted: str) -> bool:
     try:
         return folder.is_dir() and files.tree_digest(folder) == wanted
-    except ValueError:  # a link
+    except ValueError:  # the folder holds a link
         return False

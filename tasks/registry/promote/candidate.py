@@ -1,7 +1,7 @@
-"""A run's package, with everything that has to hold before it may be promoted, looked at again.
+"""Package of a run with its gates, verified again before promotion.
 
-The stages ran with the run's own code; here the installed Hallmark and the governance in force judge once more, from
-the ledger and the files that lie there now.
+The stages ran with the run's own code. Here the installed Hallmark judges once more, under the governance in force,
+from the ledger and the files as they are now.
 """
 
 from collections.abc import Mapping, Sequence
@@ -43,7 +43,7 @@ from tasks.versions.signed_version import Version
 
 @dataclass(frozen=True)
 class PassedGate:
-    """A gate that the ledger's decisions let pass, and the proof."""
+    """Gate that was passed by decisions in the ledger, with the proof."""
 
     evidence: Evidence
     statement: dict[str, Any]
@@ -51,52 +51,52 @@ class PassedGate:
     decisions: tuple[dict[str, Any], ...]
     """Envelopes of the decisions that count, oldest first."""
     approved_by: tuple[str, ...]
-    """`PERSON as ROLE`, sorted."""
+    """Approvers, each as `PERSON as ROLE`, sorted."""
     deciders: frozenset[str]
-    """Who made them."""
+    """Ids of all people whose decisions count."""
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """What may be promoted."""
+    """Package that may be promoted."""
 
     layout: Layout
     run: str
     asked: SignedRequest
-    """Who asked for the run, proven."""
+    """Run request, its signature verified."""
     tier: str
     demo: bool
     manifest: Manifest
     candidate_inputs: Sha256
-    """What decided it, see `tasks.core.payload.identity`. Not in the payload: DVC lets no stage depend on dvc.yaml."""
+    """Digest of everything that decides the candidate's bytes (tasks/registry/promote/identity.py). It is not in the
+    payload because DVC lets no stage depend on dvc.yaml."""
     gates: Mapping[GateName, PassedGate]
     records: Mapping[str, SignedRecord]
-    """Of every stage, by the name that DVC knows: what it read and left."""
+    """Record of every stage, by DVC stage name."""
     again: agreed.Again
-    """What other machines left of the same stages."""
+    """Records of the same stages by other machines."""
     code: tuple[Signed[Version], ...]
-    """Who signed its version of the code off; in environment `local` it may be nobody."""
+    """Sign-offs of the code; in environment `local` there may be none."""
     declared: tuple[Signed[Declaration], ...]
-    """Who adopted its sources and its card; in environment `local` it may be nobody."""
+    """Adoptions of the sources and the use-case card; in environment `local` there may be none."""
     people: tuple[Person, ...]
-    """Who decided at any gate, asked for the run, signed its code off, or adopted its sources and its card or is named
-    there, by id; each with their keys."""
+    """People who decided at a gate, asked for the run, signed off its code, adopted a source or the card, or are named
+    there as owners; sorted by id, each with their keys."""
 
     @property
     def dataset(self) -> Dataset:
-        """What its data gate let pass."""
         dataset = self.gates["data"].evidence.dataset
         assert dataset is not None, "the evidence of the data gate says what the dataset is"
         return dataset
 
     @property
     def bar(self) -> Bar:
-        """What it is held to."""
+        """Return the success metrics that the candidate had to reach."""
         return self.gates["evaluation"].evidence.bar
 
     @property
     def adopted(self) -> Adopted | None:
-        """What the version before it was held to, as its evaluation gate looked at it."""
+        """Return the success metrics of the previous version, as the evidence of the evaluation gate names them."""
         return self.gates["evaluation"].evidence.adopted
 
     @property
@@ -105,9 +105,12 @@ class Candidate:
 
 
 def examine(layout: Layout, run: str, ledger: Ledger, governance: Governance) -> Candidate:
-    """Verify a run's package and all its gates. Raises Refused with the reason where it may not be promoted.
+    """Verify a run's package and all its gates.
 
-    Judging a gate refuses tier `experiment`, which has none, and demo runs outside environment `local`.
+    Runs of risk tier `experiment`, and demo runs outside environment `local`, are refused when their gates are judged.
+
+    Raises:
+        Refused: The package may not be promoted.
     """
     passed = {gate: _passed(gate, layout, run, ledger, governance) for gate in GATES}
     tier = _agreed({each.evidence.tier for each in passed.values()}, "risk tier")
@@ -148,7 +151,11 @@ def examine(layout: Layout, run: str, ledger: Ledger, governance: Governance) ->
 
 
 def case_of(ledger: Ledger, run: str, gate: GateName) -> Case:
-    """The newest question that a run put to a gate. Raises Refused where it put none."""
+    """Return the latest case of a run at a gate: the evidence that the run submitted, and its ledger entry.
+
+    Raises:
+        Refused: The run submitted nothing to the gate.
+    """
     asked = cases.read(ledger, run=run, gate=gate)
     if not asked:
         raise Refused(f"run {run} has not asked gate {gate}, so nobody has let it pass")
@@ -156,7 +163,11 @@ def case_of(ledger: Ledger, run: str, gate: GateName) -> Case:
 
 
 def require_passed(evidence: Evidence, ledger: Ledger, governance: Governance) -> Standing:
-    """How a gate's evidence stands, judged now. Raises Refused where it does not pass."""
+    """Judge a gate by its evidence and the decisions that the ledger has now.
+
+    Raises:
+        Refused: The gate is not passed.
+    """
     try:
         standing = gates.judge(evidence, ledger, governance, ledger.now())
     except InputError as error:  # its tier or gate is no longer in policy.yaml
@@ -193,8 +204,11 @@ def _passed(gate: GateName, layout: Layout, run: str, ledger: Ledger, governance
 def _adopted(
     layout: Layout, evidence: Sequence[Evidence], ledger: Ledger, governance: Governance
 ) -> tuple[Signed[Declaration], ...]:
-    """What owners signed who adopted what the run keeps to, and every gate looked at. Raises Refused where that is not
-    all that environment asks for."""
+    """Return the adoptions of the sources and the card that the run uses and that every gate's evidence names.
+
+    Raises:
+        Refused: An adoption is missing that the environment requires.
+    """
     try:
         declared = declarations.of_run(layout, params.load(layout.params), governance.policy)
     except InputError as error:
@@ -221,7 +235,7 @@ def _agreed(values: set[str], what: str) -> str:
 
 
 def _made_of_what_passed(candidate: Candidate) -> None:
-    """The package says what it was made from; that is what the gates before it let pass."""
+    """Verify that the package was made from exactly what the earlier gates let pass."""
     package, passed = candidate.manifest, candidate.gates
     what_was_read = manifest.read_by_stages(candidate.layout, code.digest(candidate.layout.root))
     named = passed["data"].evidence.asks.owners
@@ -247,7 +261,7 @@ def _made_of_what_passed(candidate: Candidate) -> None:
 
 
 def _as_recorded(candidate: Candidate, governance: Governance) -> None:
-    """Every stage left what lies there, as its supervisor signed it and the gates saw it signed."""
+    """Verify that the files of every stage are those of its signed record, which the gates' evidence has to name."""
     chain.require_all(candidate.layout, candidate.records, governance)
     seen = {name: it for gate in candidate.gates.values() for name, it in gate.evidence.recorded.items()}
     if other := sorted(name for name, it in chain.named(candidate.records).items() if seen.get(name) != it):

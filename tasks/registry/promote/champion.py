@@ -1,4 +1,4 @@
-"""The release in production, as runs compare with it."""
+"""Release in production, as runs are compared with it."""
 
 from tasks.core import files
 from tasks.core.config import Frozen
@@ -11,19 +11,19 @@ from tasks.registry.release.promotions import Signed
 
 
 class Champion(Frozen):
-    """The release that the newest valid promotion statement names."""
+    """Release that the newest valid promotion statement names."""
 
     name: str
     version: int
     sha256: Sha256
     """`tasks.core.files.tree_digest` of the payload."""
     payload: str
-    """The payload's folder, relative to `.hallmark/`."""
+    """Folder of the payload, relative to `.hallmark/`."""
     candidate_inputs: Sha256
-    """What decided it, see `tasks.core.payload.identity`."""
+    """Digest of everything that decided the release's bytes (tasks/registry/promote/identity.py)."""
     tier: str
     demo: bool
-    """Demo identities let it through."""
+    """Whether demo identities approved the release instead of people."""
 
     @property
     def label(self) -> str:
@@ -31,18 +31,18 @@ class Champion(Frozen):
 
 
 def current(ledger: Ledger, governance: Governance, name: str) -> Champion | None:
-    """The champion of the environment that policy.yaml names, or None. Signatures are checked, its files are not."""
+    """Return the champion of the environment in policy.yaml, or None. Signatures are verified, files are not."""
     newest = promotions.read(ledger, governance, name).newest
     return _champion(newest) if newest else None
 
 
 def write(layout: Layout, champion: Champion | None) -> None:
-    """Write inputs/champion.json: what stages need to know of it, or null."""
+    """Write inputs/champion.json, the facts that stages need about the champion; null if there is none."""
     files.write_json(layout.champion, None if champion is None else _input(champion))
 
 
 def compared_with(layout: Layout) -> str | None:
-    """Payload digest of the champion that the run in `layout` was compared with; None where there was none."""
+    """Return the payload digest of the champion with which the run in `layout` was compared; None if there was none."""
     value = files.read_json(layout.champion)
     return None if value is None else str(value["sha256"])
 

@@ -1,6 +1,6 @@
-"""The decisions behind a release, as the ledger has them signed: what was decided, by whom, when and why.
+"""Decisions behind a release, with their signatures verified, from the ledger.
 
-Which of them the release's gates were passed on, its promotion statement says: it lists the file of each by digest.
+The release's promotion statement lists the files of the decisions by which its gates were passed, by digest.
 """
 
 from collections.abc import Iterator
@@ -19,16 +19,15 @@ from tasks.registry.release.promotions import Promotion
 from tasks.trust.gate_statement import GateName
 
 PASSED = {"approve": "approved", "reject": "rejected", "waive": "waived", "withdraw": "withdrew a decision"}
-"""Verbs as what was done."""
 
 
 @dataclass(frozen=True)
 class Decided:
-    """A decision in the ledger whose signature verified."""
+    """Decision in the ledger whose signature was verified."""
 
     signed: SignedDecision
     counted: bool
-    """The release carries it: it is one of those that its gate was passed on."""
+    """Whether the release contains the decision, so that its gate was passed by it."""
 
     @property
     def entry(self) -> Entry:
@@ -40,35 +39,34 @@ class Decided:
 
     @property
     def demo(self) -> bool:
-        """Whether a demo identity made it, so nobody looked."""
+        """Return whether a demo identity made the decision, which means that no person looked at the evidence."""
         return self.signed.person.demo
 
 
 class DecisionLine(Frozen):
-    """One decision as commands and pages show it."""
+    """Decision as commands and pages show it."""
 
     gate: GateName
     verb: Verb
     person: str
     role: str
-    """Empty of a withdrawal."""
+    """Role of the person; empty in a withdrawal."""
     demo: bool
-    """A demo identity made it: nobody looked."""
+    """Whether a demo identity decided instead of a person."""
     reason: str
     checks: list[str]
-    """Of a waiver."""
+    """Names of the waived checks; empty unless the decision is a waiver."""
     expires: datetime | None
-    """Of a waiver."""
+    """End of the waiver; null unless the decision is a waiver."""
     time: datetime
-    """From when it counts, by the ledger."""
+    """Time from which the decision counts, by the ledger's clock."""
     entry: int
     run: str
-    """The run at which it was given; of an approval of data that was carried over, an earlier one."""
+    """Run in which the decision was made. An approval of data that was carried over is of an earlier run."""
     counted: bool
-    """Whether the gate was passed on it."""
+    """Whether the gate was passed by this decision."""
 
     def describe(self) -> str:
-        """In one line who decided what, when, where it stands in the ledger, and why."""
         what = f"{PASSED[self.verb]}{' ' * bool(self.checks)}{', '.join(self.checks)} by {self.person}"
         role = f" as {self.role}" if self.role else ""
         demo = ", a demo identity" if self.demo else ""
@@ -77,13 +75,16 @@ class DecisionLine(Frozen):
 
 
 def of(promotion: Promotion, ledger: Ledger, governance: Governance) -> dict[GateName, list[Decided]]:
-    """Every decision on what the run put to its gates, oldest first; those that do not verify are left out, and so are
-    approvals of the same data that were given to another run and that its gate was not passed on."""
+    """Return every decision on what the run submitted to its gates, by gate, oldest first.
+
+    Decisions that do not verify are omitted, and so are approvals of the same data that were given to another run and
+    did not count at this run's gate.
+    """
     return {gate: _at(gate, promotion, ledger, governance) for gate in promotion.gates}
 
 
 def lines(promotion: Promotion, ledger: Ledger, governance: Governance) -> list[DecisionLine]:
-    """The same for commands and pages, gate by gate."""
+    """Return the same decisions as `of`, gate by gate, in the form for commands and pages."""
     return [_line(gate, it) for gate, every in of(promotion, ledger, governance).items() for it in every]
 
 
@@ -91,7 +92,7 @@ def _at(gate: GateName, promotion: Promotion, ledger: Ledger, governance: Govern
     carried = set(bundle.part(promotion.files, f"{bundle.ATTESTATIONS}/decisions/{gate}").values())
     subjects = {case.evidence.subject.sha256 for case in cases.read(ledger, promotion.run, gate)}
     found = [each for subject in subjects for each in _about(subject, gate, ledger, governance)]
-    # A decision's file holds its envelope in the one spelling of which `sha256` is the digest.
+    # A decision's file holds the canonical JSON of its envelope, so its digest is the envelope's `sha256`.
     every = [Decided(each, each.sha256 in carried) for each in sorted(found, key=lambda each: each.entry.seq)]
     return [it for it in every if it.counted or it.decision.run == promotion.run or it.decision.verb != "approve"]
 

@@ -1,8 +1,8 @@
-"""Emergency rollback ("breaking the glass"): one person of the role that policy names goes back to an earlier champion.
+"""Emergency rollback: one person with the role that policy names for it makes an earlier release champion again.
 
-It is recorded as an incident of the person who did it, with their signed order, in the same ledger entry's transaction.
-A second person confirms it by closing that incident, within the hours that policy gives; unconfirmed it escalates.
-Serving goes on either way.
+It opens an incident, with that person's signed order, in the transaction of the promotion statement. A second person
+confirms the rollback by closing the incident within the hours that policy sets; after that the incident escalates.
+Serving continues in either case. Commands and policy call it "breaking the glass".
 """
 
 from datetime import datetime, timedelta
@@ -19,7 +19,11 @@ from tasks.registry.release.promotions import Signed
 
 
 def rule(governance: Governance, person: Person, target: Signed, at: datetime) -> BreakGlass:
-    """What policy says of it. Raises Refused where it names nobody, or not this person's role."""
+    """Return policy's rule for emergency rollbacks to the target.
+
+    Raises:
+        Refused: Policy has no such rule for the risk tier, or the person lacks the role that it names.
+    """
     tier = target.promotion.tier
     allowed = _rule(governance, tier)
     if allowed is None:
@@ -30,7 +34,7 @@ def rule(governance: Governance, person: Person, target: Signed, at: datetime) -
 
 
 def roles(governance: Governance, tier: str) -> list[str]:
-    """The role that may break the glass in a risk tier, if policy names one."""
+    """Return the roles that may order an emergency rollback in a risk tier: one, or none if policy has no rule."""
     allowed = _rule(governance, tier)
     return [allowed.role] if allowed else []
 
@@ -41,7 +45,7 @@ def _rule(governance: Governance, tier: str) -> BreakGlass | None:
 
 
 def record(order: SignedOrder, made: Signed, allowed: BreakGlass, ledger: Ledger, governance: Governance) -> None:
-    """Open the incident. `made` is the promotion statement that carries the order out."""
+    """Open the incident of an emergency rollback. `made` is the promotion statement that carries out the order."""
     until = ledger.now() + timedelta(hours=allowed.confirm_hours)
     label = made.promotion.label
     gone = "".join(f" {str(each)[0].upper()}{str(each)[1:]}." for each in waivers.expired(ledger, governance, made))
@@ -56,9 +60,11 @@ def record(order: SignedOrder, made: Signed, allowed: BreakGlass, ledger: Ledger
 
 
 def confirm(ledger: Ledger, governance: Governance, label: str, person_id: str, reason: str) -> Entry:
-    """A second person says that breaking the glass for a release was right, or what was done about it.
+    """Confirm an emergency rollback as a second person, by closing its incident.
 
-    Raises InputError where nobody broke it for that release, Refused for who may not confirm it.
+    Raises:
+        InputError: There was no emergency rollback to that release.
+        Refused: The person may not confirm it.
     """
     broken = [
         incident for incident in incidents.read(ledger, governance)

@@ -1,4 +1,4 @@
-"""What makes two candidates the same: the digest of everything that decides their bytes."""
+"""Digest of everything that decides a candidate's bytes. Two candidates with the same digest are the same."""
 
 from tasks.core import code, config, files
 from tasks.core.layout import Layout
@@ -6,10 +6,10 @@ from tasks.core.payload.manifest import deciding_inputs
 
 
 def candidate_inputs(layout: Layout) -> str:
-    """SHA-256 of everything that decides the candidate.
+    """Return the SHA-256 of everything that decides the candidate's bytes.
 
-    That is the parameters (their values: comments and key order count for nothing), the resolved inputs, the code of
-    the stages, the graph and the constraints file.
+    It covers the parameters (their values, without comments and key order), the resolved inputs, the code of the
+    stages, the graph and the constraints file.
     """
     return files.sha256_bytes(
         files.canonical_json(

@@ -1,4 +1,4 @@
-"""What a promotion writes down before it starts, so that whatever a crash leaves can be finished or undone."""
+"""Intents: ledger entries written before a promotion starts, by which an interrupted one is completed or undone."""
 
 import uuid
 from collections.abc import Iterator
@@ -18,22 +18,23 @@ INTENDED = "promotion.intended"
 UNDONE = "promotion.undone"
 LOCK = "promotion.lock"
 INSTALLATION = "installation"
-"""File below `.hallmark/`: a random name, so that machines with one ledger tell their intents apart."""
+"""File below `.hallmark/` that contains a random name, by which machines with a common ledger recognise their own
+intents."""
 
 
 class Intent(Frozen):
-    """The body of a `promotion.intended` entry; its subject is the name of the model."""
+    """Body of a `promotion.intended` entry. The entry's subject is the model's name."""
 
     name: Name
     version: Annotated[int, Field(ge=1)]
     environment: Name
     sequence: int
     previous: Sha256 | None
-    """`dsse.digest` of the statement in force when it started."""
+    """`dsse.digest` of the promotion statement that was in force when the promotion started."""
     run: str
     commit: str
     installation: str = ""
-    """Where it was started, and what a crash left of it lies; empty in entries of before there were names."""
+    """Name of the installation that started the promotion and has its files; empty in entries of early versions."""
 
     @property
     def label(self) -> str:
@@ -41,32 +42,32 @@ class Intent(Frozen):
 
 
 def turn(state: Path) -> AbstractContextManager[None]:
-    """Hold this machine's right to promote, once whoever has it is done.
+    """Hold the machine's lock for promotions; wait while another process holds it.
 
-    An intent of this installation that is pending while one holds it was left by a crash. Between machines the ledger
-    decides: see `tasks.registry.promote.promotion`.
+    An intent of this installation that is pending while the caller holds the lock was left by a crash. Between machines
+    the ledger decides: see `tasks.registry.promote.promotion`.
     """
     return locks.turn(state / LOCK, "another promotion or rollback is under way")
 
 
 def attempt(state: Path) -> AbstractContextManager[bool]:
-    """The same; yields False where another process has it."""
+    """Hold the same lock as `turn` without waiting; yield False if another process holds it."""
     return locks.attempt(state / LOCK)
 
 
 def is_held(state: Path) -> bool:
-    """Whether a process promotes now. Writes nothing."""
+    """Return whether a process promotes now, without changing anything."""
     return locks.is_held(state / LOCK)
 
 
 def installation(state: Path) -> str:
-    """The name of this installation, given at its first promotion."""
+    """Return this installation's name, which is created by the first promotion."""
     files.write_new(state / INSTALLATION, uuid.uuid4().hex.encode())
     return (state / INSTALLATION).read_text()
 
 
 def known_installation(state: Path) -> str:
-    """The same; empty where it promoted nothing yet."""
+    """Return this installation's name without creating it; empty before the first promotion."""
     path = state / INSTALLATION
     return path.read_text() if path.exists() else ""
 
@@ -74,9 +75,19 @@ def known_installation(state: Path) -> str:
 def intend(
     ledger: Ledger, name: str, run: str, commit: str, environment: str, previous: promotions.Signed | None, where: str
 ) -> tuple[int, Intent]:
-    """Record an intent with the next version and sequence number, and return it with its `seq` in the ledger.
+    """Record an intent with the next version and sequence number.
 
-    `where` is the `installation`.
+    Args:
+        ledger: Ledger to write to.
+        name: Name of the model.
+        run: Run whose package is promoted.
+        commit: Commit of the run.
+        environment: Environment of the promotion.
+        previous: Promotion statement in force; None before the first.
+        where: Name of the installation.
+
+    Returns:
+        Number of the ledger entry, and the intent.
     """
     with ledger.transaction():
         intent = Intent(
@@ -93,13 +104,21 @@ def intend(
 
 
 def pending(ledger: Ledger) -> list[tuple[int, Intent]]:
-    """Intents that were neither carried out nor undone, oldest first, with their `seq`."""
+    """Return the intents that were neither carried out nor undone, oldest first, with their entries' numbers."""
     closed = {entry.body.get("intent") for kind in (promotions.MADE, UNDONE) for entry in ledger.entries(kind)}
     return [(seq, intent) for seq, intent in _every(ledger) if seq not in closed]
 
 
 def undone(ledger: Ledger, seq: int, name: str, reason: str, named: bool) -> None:
-    """Record that an intent came to nothing. `named`: its bundle had its name, so MLflow may have used the number."""
+    """Record that an intent was undone.
+
+    Args:
+        ledger: Ledger to write to.
+        seq: Number of the intent's ledger entry.
+        name: Name of the model.
+        reason: Reason for people.
+        named: Whether the bundle had its final name, so that MLflow may have used the version number.
+    """
     ledger.append(UNDONE, name, {"intent": seq, "reason": reason, "named": named})
 
 
@@ -108,10 +127,10 @@ def _every(ledger: Ledger, name: str | None = None) -> Iterator[tuple[int, Inten
         try:
             yield entry.seq, Intent.model_validate(entry.body)
         except ValidationError:
-            continue  # not written by Hallmark; it names nothing that could be touched
+            continue  # not written by Hallmark, so it has no files to complete or remove
 
 
 def _next_version(ledger: Ledger, name: str) -> int:
-    """Numbers of promotions that came to nothing are given again, unless MLflow may have used them up."""
+    """Return the next version. Versions of undone promotions are used again, except those that MLflow may have used."""
     free = {entry.body.get("intent") for entry in ledger.entries(UNDONE, name) if not entry.body.get("named")}
     return 1 + max((intent.version for seq, intent in _every(ledger, name) if seq not in free), default=0)

@@ -1,6 +1,6 @@
-"""Whether what is promoted was made from exactly what its gates looked at.
+"""Check that the files which are promoted are those that the gates' evidence is about.
 
-One byte of data, code, parameters, inputs or model that changed after a gate voids what was decided there.
+If one byte of data, code, parameters, inputs or model changed after a gate, the decisions at that gate are void.
 """
 
 from collections.abc import Mapping
@@ -15,7 +15,11 @@ MODEL = "payload/model/"
 
 
 def require(gates: Mapping[str, Evidence], layout: Layout, package: Manifest) -> None:
-    """Raises Refused, naming what changed after which gate."""
+    """Verify that nothing changed after the gates.
+
+    Raises:
+        Refused: A file changed; the message names it and the gate.
+    """
     now = made_from(layout)
     for gate, evidence in gates.items():
         _same(evidence.made_from, now, gate)
@@ -31,13 +35,12 @@ def _same(then: Mapping[str, str], now: Mapping[str, str], gate: str) -> None:
 
 
 def _of_stage(evidence: Evidence, stage: str) -> dict[str, str]:
-    """SHA-256 by path of a stage's files, as `tree_manifest` of its folder was when the gate looked."""
     prefix = f"artefacts/{stage}/"
     return {path.removeprefix(prefix): sha256 for path, sha256 in evidence.artefacts.items() if path.startswith(prefix)}
 
 
 def _model(evaluation: Evidence, layout: Layout) -> None:
-    """The model in the package is the one that `train` had left when the evaluation gate looked."""
+    """Verify that the packaged model is the output of `train` that the evidence of the evaluation gate names."""
     trained = {path.partition("/")[2]: sha256 for path, sha256 in _of_stage(evaluation, "train").items()}
     packed = tree_manifest(layout.stage("package"))
     other = [name for name, sha256 in packed.items()

@@ -1,7 +1,7 @@
-"""MLflow's registry as a mirror of the promotions, for people and tools. Nothing in Hallmark believes it.
+"""MLflow's registry as a mirror of the promotions, for people and tools. Hallmark trusts nothing that it reads there.
 
-A release is found by its tag `hallmark.release`: MLflow numbers versions by itself and never uses a number twice, so
-after a crash its number can run ahead of the release's.
+A release is found by its tag `hallmark.release`. MLflow numbers versions itself and never reuses a number, so after a
+crash its number may be higher than the release's.
 """
 
 import logging
@@ -29,32 +29,34 @@ from tasks.registry.release.promotions import Promotions, Signed
 DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
 TAG = "hallmark.release"
 MIRRORED = "promotion.mirrored"
-"""Ledger entry: MLflow's aliases say what the statement of that sequence says."""
+"""Kind of ledger entry, which records that MLflow's aliases were set as the named statement requires."""
 
 
 class Mirrored(Frozen):
-    """What `mirror` found and did."""
-
     aliases: dict[str, str | None]
-    """Release by alias, as MLflow has it now."""
+    """Release of each alias, as MLflow has it now."""
     moved_by_hand: list[str]
-    """In words, each alias that somebody had moved; it is back where it belongs."""
+    """Descriptions of the aliases that were moved outside of Hallmark; they were set back."""
 
 
 def uri(state: Path) -> str:
-    """Where MLflow's registry is: MLFLOW_REGISTRY_URI, MLFLOW_TRACKING_URI, else SQLite below `.hallmark/`."""
+    """Return the address of MLflow's registry: MLFLOW_REGISTRY_URI, MLFLOW_TRACKING_URI or SQLite in `.hallmark/`."""
     configured = os.environ.get("MLFLOW_REGISTRY_URI") or os.environ.get("MLFLOW_TRACKING_URI")
     return configured or f"sqlite:///{(state / 'mlflow' / 'mlflow.db').resolve()}"
 
 
 def register(governance: Governance, signed: Signed) -> int:
-    """Make the MLflow version of a release, once. Returns MLflow's number. Raises Unavailable where MLflow is away."""
+    """Create the MLflow version of a release if it does not exist, and return its number in MLflow.
+
+    Raises:
+        Unavailable: MLflow cannot be used.
+    """
     with Registry(governance.state) as client:
         return _ensure_version(client, governance, signed)
 
 
 def unregister(governance: Governance, name: str, label: str) -> None:
-    """Delete the MLflow version of a release that was never promoted, if there is one."""
+    """Delete the MLflow version of a release that was never promoted, if it exists."""
     with Registry(governance.state) as client:
         known = _version(client, name, label)
         if known is not None:
@@ -62,9 +64,12 @@ def unregister(governance: Governance, name: str, label: str) -> None:
 
 
 def mirror(ledger: Ledger, governance: Governance, name: str) -> Mirrored:
-    """Set MLflow's aliases to what the newest statement says, and report what had been moved by hand.
+    """Set MLflow's aliases as the newest statement requires, and report those that were moved otherwise.
 
-    Does nothing for a model without a promotion. Raises Unavailable where MLflow is away; the promotion stands.
+    A model without a promotion is left alone. If MLflow is unavailable, the promotion is still valid.
+
+    Raises:
+        Unavailable: MLflow cannot be used.
     """
     line = promotions.read(ledger, governance, name)
     if line.newest is None:
@@ -81,13 +86,12 @@ def mirror(ledger: Ledger, governance: Governance, name: str) -> Mirrored:
 
 
 def is_mirrored(ledger: Ledger, newest: Signed) -> bool:
-    """Whether the aliases were set since this statement was made."""
+    """Return whether the aliases were set after this statement was made."""
     entries = ledger.entries(MIRRORED, newest.promotion.name)
     return any(entry.body.get("statement") == newest.sha256 for entry in entries)
 
 
 def _tags(signed: Signed, folder: Path) -> dict[str, str]:
-    """What leads from an MLflow version back to commit, dataset, parameters, gates and release."""
     promotion = signed.promotion
     package = manifest.read(folder / bundle.PAYLOAD)
     evidence = {gate: promotion.files[f"{bundle.ATTESTATIONS}/evidence/{gate}.json"] for gate in promotion.gates}
@@ -109,7 +113,7 @@ def _tags(signed: Signed, folder: Path) -> dict[str, str]:
 
 
 def _wanted(client: Any, governance: Governance, line: Promotions) -> dict[str, int | None]:
-    """MLflow's version by alias; None where nothing has the alias. A version that MLflow lost is made again."""
+    """Return MLflow's version by alias, None for an unused alias. A version that MLflow lost is created again."""
     holders = {releases.CHAMPION: line.newest, releases.ROLLBACK: line.previous()}
     return {alias: _ensure_version(client, governance, signed) if signed else None for alias, signed in holders.items()}
 
@@ -117,9 +121,9 @@ def _wanted(client: Any, governance: Governance, line: Promotions) -> dict[str, 
 def _moved(
     ledger: Ledger, governance: Governance, newest: Signed, aliases: Mapping[str, int], wanted: Mapping[str, int | None]
 ) -> list[str]:
-    """In words, each alias that somebody else has moved; an incident is opened for it."""
+    """Open an incident for each alias that was moved outside of Hallmark, and return a description of each."""
     if not is_mirrored(ledger, newest):
-        return []  # they are where the statement before this one left them
+        return []  # not set yet since the newest statement
     moved = {
         alias: f"alias {alias} of {newest.promotion.name} was at MLflow version {aliases.get(alias, 'none')}, "
         f"the newest promotion statement says {version or 'none'}"
@@ -187,15 +191,15 @@ def _label(client: Any, name: str, version: int | None) -> str | None:
 
 
 def _reach(uri: str) -> None:
-    """Ask a database once. MLflow itself tries ten times, which takes 100 seconds to say that it isn't there."""
+    """Connect to a database once. MLflow itself tries ten times, which takes 100 seconds if the database is down."""
     if uri.partition(":")[0].partition("+")[0] in DATABASES:
         create_engine(uri, poolclass=NullPool).connect().close()
 
 
 class Registry:
-    """`with Registry(state) as client:` MLflow's public client; its errors come out as Unavailable.
+    """Context manager that gives MLflow's client and raises its errors as Unavailable.
 
-    `where` is another address than that of the registry, MLflow's of runs.
+    `where` is the address of another MLflow server than the registry, for example the one with the runs.
     """
 
     def __init__(self, state: Path, where: str | None = None) -> None:
@@ -204,13 +208,13 @@ class Registry:
 
     def __enter__(self) -> Any:
         os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
-        os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")  # its 7 take four minutes to say no
+        os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")  # the default, 7, takes four minutes to fail
         self.local.mkdir(parents=True, exist_ok=True)
         journals.remove_strange(self.local)
         from mlflow import MlflowClient
         from mlflow.exceptions import MlflowException
 
-        # Making the tables of a new database is logged as if it were news.
+        # Both log the creation of every table of a new database.
         logging.getLogger("mlflow.store.db.utils").setLevel(logging.WARNING)
         logging.getLogger("alembic").setLevel(logging.WARNING)
         try:

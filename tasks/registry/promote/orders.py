@@ -1,10 +1,11 @@
-"""Who may order that an earlier release be champion again, and the orders that they sign.
+"""Signed orders of a rollback, and the roles that may give them.
 
-An ordinary rollback takes what the release gate of its risk tier takes: each role, as many people of it as policy says,
-each their own order. Those that are not enough yet wait in the ledger, and count until another release is promoted.
-Breaking the glass takes one person of the role that policy names for it (tasks/registry/promote/emergency.py).
+An ordinary rollback requires what the release gate of the risk tier requires: as many people of each role as policy
+says, each with an order of their own. Orders that are not enough yet wait in the ledger, and are valid until another
+release is promoted. An emergency rollback requires one person of the role that policy names for it
+(tasks/registry/promote/emergency.py).
 
-An order is one signature, the promotion statement that carries it out (`promotion.rollback`) another.
+The person signs the order; the gate key signs the promotion statement that carries it out (`promotion.rollback`).
 """
 
 from dataclasses import dataclass
@@ -24,12 +25,13 @@ from tasks.registry.verify import verification
 from tasks.trust import dsse
 
 ORDERED = "rollback.ordered"
-"""Ledger entry: {"envelope": an order that others have yet to join}; its subject is the name of the model."""
+"""Kind of ledger entry with body {"envelope": an order that other people have yet to join}; its subject is the model's
+name."""
 ORDER_TYPE = "urn:hallmark:rollback:v1"
 
 
 class Order(Dated):
-    """The predicate of an order; its subject is the release to go back to."""
+    """Predicate of an order. The statement's subject is the release to go back to."""
 
     person: str
     role: Name
@@ -38,9 +40,9 @@ class Order(Dated):
     reason: str
     break_glass: bool
     follows: Sha256
-    """`dsse.digest` of the promotion statement in force then; once another is, the order counts no more."""
+    """`dsse.digest` of the promotion statement that was in force; the order is void when another is."""
     joins: list[Sha256]
-    """`dsse.digest` of the earlier orders that it is given together with."""
+    """`dsse.digest` of each earlier order that this order joins."""
     time: datetime
 
 
@@ -58,19 +60,26 @@ class SignedOrder:
 
 
 def deciders(governance: Governance, tier: str) -> dict[str, int]:
-    """The roles that decide at the release gate of a risk tier and how many of each; none for a tier that policy names
-    no longer."""
+    """Return the roles that decide at the release gate of a risk tier, with the number of people required of each.
+
+    Returns an empty dictionary for a tier that policy no longer contains.
+    """
     gates = governance.policy.tiers[tier].gates if tier in governance.policy.tiers else {}
     return {role.role: role.count for role in gates["release"].decisions} if "release" in gates else {}
 
 
 def owner_role(governance: Governance, tier: str) -> str | None:
-    """Who answers for what happens to releases of a risk tier: the first role that decides at its release gate."""
+    """Return the role that is responsible for incidents of a risk tier: the first that decides at its release gate."""
     return next(iter(deciders(governance, tier)), None)
 
 
 def deciding_role(governance: Governance, person: Person, target: Signed, given: str | None, at: datetime) -> str:
-    """The role in which a person orders it. Raises Refused for who may not, InputError where they have to say which."""
+    """Return the role in which a person orders a rollback.
+
+    Raises:
+        Refused: The person has no role that may order it, or not the `given` one.
+        InputError: The person has several such roles and named none.
+    """
     roles = deciders(governance, target.promotion.tier)
     held = [role for role in roles if role in person.roles_at(at) and given in (None, role)]
     if not held:
@@ -84,7 +93,13 @@ def deciding_role(governance: Governance, person: Person, target: Signed, given:
 
 
 def target(ledger: Ledger, governance: Governance, line: Promotions, label: str) -> Signed:
-    """The statement of the release to go back to. Raises InputError or Refused where that is not possible."""
+    """Return the promotion statement of the release to go back to.
+
+    Raises:
+        InputError: No release of that name was promoted here.
+        Refused: The release is champion already, its risk tier is lower, its approval does not count, it does not
+            verify, or a source of it was withdrawn.
+    """
     back_to = next((signed for signed in reversed(line.valid) if signed.promotion.label == label), None)
     if back_to is None or line.newest is None:
         known = ", ".join(dict.fromkeys(signed.promotion.label for signed in line.valid)) or "none"
@@ -102,32 +117,32 @@ def target(ledger: Ledger, governance: Governance, line: Promotions, label: str)
 
 
 def statement(order: Order, back_to: Signed) -> dict[str, Any]:
-    """What a person signs who orders that `back_to` be champion again."""
+    """Return the statement to be signed by a person who orders that `back_to` be champion again."""
     return dsse.statement(ORDER_TYPE, {order.release: back_to.release_sha256}, order.said)
 
 
 def given(ledger: Ledger, governance: Governance, back_to: Signed, follows: Signed) -> list[SignedOrder]:
-    """The orders that wait for others to join them; one a person, the first."""
+    """Return the valid orders that wait for others to join them, the first of each person."""
     by_person: dict[str, SignedOrder] = {}
     for entry in ledger.entries(ORDERED, back_to.promotion.name):
         try:
             signed = _read(entry, governance, back_to)
         except HallmarkError:
-            continue  # nothing that was signed by who may
+            continue  # not signed by a person who was allowed to
         if signed.order.follows == follows.sha256:
             by_person.setdefault(signed.order.person, signed)
     return list(by_person.values())
 
 
 def missing(governance: Governance, back_to: Signed, orders: list[SignedOrder]) -> list[str]:
-    """In words, the orders that are still wanted."""
+    """Return descriptions of the orders that are still required."""
     wanted = deciders(governance, back_to.promotion.tier)
     left = {role: count - sum(each.order.role == role for each in orders) for role, count in wanted.items()}
     return [f"{count} more order{'s' * (count > 1)} in role {role}" for role, count in left.items() if count > 0]
 
 
 def _read(entry: Entry, governance: Governance, back_to: Signed) -> SignedOrder:
-    """An ordinary order of `back_to` by somebody who might give it then. Raises where it is none."""
+    """Return an ordinary order of `back_to` by a person who was allowed to give it. Raise HallmarkError otherwise."""
     signed = read_signed(entry, ORDER, governance)
     order = signed.said
     person = governance.actor(order.person, signed.at)

@@ -1,15 +1,15 @@
-"""Promotion: intent first, one point of no return, and whatever a crash leaves between is finished or undone.
+"""Promotion in steps, of which one makes the release champion; an interrupted promotion is completed or undone later.
 
-    promotion.intended      ledger: version and sequence number are taken
-    base model              kept, for later runs to be compared with the release whatever base they use
-    bundle                  built aside, signed, verified, renamed to releases/NAME-VERSION
-    MLflow version          with tags that lead back
-    promotion.made          ledger: the signed statement. From here on the release is champion, before it the old one is
-    MLflow aliases          mirrored
-    proof                   attestations/ledger.json: the entry stands under a signed head of the ledger
+    promotion.intended      ledger entry: version and sequence number are reserved
+    base model              copied, so that later runs can be compared with the release whatever base model they use
+    bundle                  built in a temporary folder, signed, verified, and renamed to releases/NAME-VERSION
+    MLflow version          created, with tags that name commit, data and gates
+    promotion.made          ledger entry with the signed statement: only now the release replaces the old champion
+    MLflow aliases          set
+    proof                   attestations/ledger.json: inclusion proof of the entry under a signed head
 
-Two promotions at once take turns on one machine; between machines the ledger's transaction lets one win, and each
-machine finishes or undoes its own alone.
+Two promotions on one machine run one after the other. Between machines, the ledger's transaction lets one succeed, and
+each machine completes or undoes only its own.
 """
 
 from contextlib import suppress
@@ -34,25 +34,28 @@ __all__ = ["promote", "reconcile", "rollback", "set_aliases", "unfinished"]
 
 
 def promote(layout: Layout, run: str, commit: str, ledger: Ledger, governance: Governance) -> Release:
-    """Make a run's package the champion. Asked again for the same run, returns the release it already made.
+    """Make a run's package the champion. A repeated call for the same run returns the release that it became.
 
-    Raises Refused with the reason where it may not be promoted, Unavailable where MLflow, the ledger or the disk is
-    away; the old champion then stays in place.
+    Raises:
+        Refused: The package may not be promoted; the champion does not change.
+        Unavailable: MLflow, the ledger or the disk cannot be used; the champion does not change.
     """
     with intents.turn(governance.state):
         recovery.settle(ledger, governance)
         release = _already(layout, run, ledger, governance) or _promote(layout, run, commit, ledger, governance)
         with suppress(Unavailable):  # the promotion stands; `reconcile` sets the aliases when MLflow is back
             mirror.mirror(ledger, governance, release.name)
-        recorded.add_missing(ledger, governance, release.name)  # what cannot be proven yet, `reconcile` does later
+        recorded.add_missing(ledger, governance, release.name)  # `reconcile` adds proofs that cannot be made yet
     return release
 
 
 def reconcile(ledger: Ledger, governance: Governance) -> list[str]:
-    """Finish or undo what a crash left of a promotion, and mirror what is not mirrored yet.
+    """Complete or undo interrupted promotions, and mirror to MLflow what is not mirrored yet.
 
-    Returns in words what it did, or why it could not; nothing while another process promotes. May be called at any
-    time and twice.
+    It may be called at any time and any number of times. While another process promotes, it does nothing.
+
+    Returns:
+        Descriptions of what was done, or why it was not possible.
     """
     with intents.attempt(governance.state) as mine:
         if not mine:
@@ -61,14 +64,14 @@ def reconcile(ledger: Ledger, governance: Governance) -> list[str]:
             done = recovery.settle(ledger, governance) + recovery.mirror_late(ledger, governance)
             names = promotions.names(ledger)
             return done + [text for name in names for text in recorded.add_missing(ledger, governance, name)]
-        except Unavailable as error:  # a rollback, say, needs no MLflow
+        except Unavailable as error:  # `rollback`, for example, needs no MLflow
             return [str(error)]
 
 
 def unfinished(ledger: Ledger, governance: Governance) -> list[str]:
-    """Releases of this environment and installation whose promotion was interrupted. Writes nothing.
+    """Return the releases of this environment and installation whose promotion was interrupted.
 
-    Empty while another process promotes: what is pending then is its own.
+    Nothing is changed. The result is empty while another process promotes, since that promotion is pending too.
     """
     if intents.is_held(governance.state):
         return []
@@ -76,9 +79,12 @@ def unfinished(ledger: Ledger, governance: Governance) -> list[str]:
 
 
 def set_aliases(ledger: Ledger, governance: Governance) -> list[str]:
-    """Look at MLflow's aliases, open an incident for each that was moved by hand, and set it back.
+    """Set MLflow's aliases back that were moved by hand, and open an incident for each.
 
-    Returns in words what was moved, or why MLflow could not be looked at; nothing while another process promotes.
+    While another process promotes, it does nothing.
+
+    Returns:
+        Descriptions of the moved aliases, or why MLflow could not be read.
     """
     with intents.attempt(governance.state) as mine:
         if not mine:
@@ -91,7 +97,6 @@ def set_aliases(ledger: Ledger, governance: Governance) -> list[str]:
 
 
 def _already(layout: Layout, run: str, ledger: Ledger, governance: Governance) -> Release | None:
-    """The release that this very package of this run was promoted as before."""
     payload = layout.stage("package") / bundle.PAYLOAD
     name, sha256 = manifest.read(payload).name, bundle.payload_digest(payload)
     known = releases.list_releases(ledger, governance, name)
@@ -112,7 +117,7 @@ def _promote(layout: Layout, run: str, commit: str, ledger: Ledger, governance: 
         mirror.register(governance, signed)
         recovery.make(signed, seq, ledger, governance)
     except (HallmarkError, OSError) as error:
-        with suppress(HallmarkError, OSError):  # what cannot be undone now stays pending for `reconcile`
+        with suppress(HallmarkError, OSError):  # an intent that cannot be undone now stays pending for `reconcile`
             recovery.undo(seq, intent, ledger, governance, str(error))
         if isinstance(error, OSError):
             raise Unavailable(f"the release cannot be written: {error}; the champion is still the old one") from error
@@ -121,7 +126,7 @@ def _promote(layout: Layout, run: str, commit: str, ledger: Ledger, governance: 
 
 
 def _compared_with_the_champion(candidate: Candidate, newest: Signed | None) -> None:
-    """What the evaluation compared the candidate with is still in production."""
+    """Verify that the release which the evaluation compared the candidate with is still champion."""
     if champion.compared_with(candidate.layout) == (newest.promotion.payload_sha256 if newest else None):
         return
     if newest is None:
@@ -134,7 +139,7 @@ def _compared_with_the_champion(candidate: Candidate, newest: Signed | None) -> 
 
 
 def _held_to_the_version_before(candidate: Candidate, adopted: Adopted | None) -> None:
-    """What the evaluation gate compared its success metrics with is what was adopted last."""
+    """Verify that the success metrics with which the evaluation gate compared the candidate's are still in force."""
     if candidate.adopted == adopted:
         return
     then, now = (
@@ -146,7 +151,6 @@ def _held_to_the_version_before(candidate: Candidate, adopted: Adopted | None) -
 def _build(
     candidate: Candidate, intent: Intent, newest: Signed | None, ledger: Ledger, governance: Governance
 ) -> Signed:
-    """The bundle, signed and verified, under its own name."""
     aside, target = assembly.aside(governance.state, intent.label), bundle.folder(governance.state, intent.label)
     if target.exists():
         raise Refused(f"{target} is there, and the ledger knows of no such release; move it away and promote again")

@@ -1,6 +1,6 @@
-"""What a crash left of a promotion, finished or undone; and the step after which a promotion counts.
+"""Completion or undoing of interrupted promotions, and the step after which a promotion counts.
 
-Every step can be repeated: an interruption while recovering is recovered from in the same way.
+Every step can be repeated, so an interrupted recovery is itself recovered from.
 """
 
 import shutil
@@ -20,9 +20,10 @@ from tasks.registry.verify import verification
 
 
 def make(signed: Signed, seq: int, ledger: Ledger, governance: Governance) -> None:
-    """The point of no return.
+    """Append the promotion statement to the ledger. The promotion cannot be undone afterwards.
 
-    Raises Refused where another promotion was made since this one started, a source was withdrawn or a waiver expired.
+    Raises:
+        Refused: Another promotion was made since this one started, a source was withdrawn, or a waiver expired.
     """
     with ledger.transaction():
         consent.require(bundle.folder(governance.state, signed.promotion.label) / bundle.PAYLOAD, ledger, governance)
@@ -42,9 +43,10 @@ def follows(signed: Signed, newest: Signed | None) -> None:
 
 
 def settle(ledger: Ledger, governance: Governance) -> list[str]:
-    """Finish or undo every pending intent of this environment and installation. Only called while holding the turn.
+    """Complete or undo every pending intent of this environment and installation.
 
-    Another machine may be at work on its own, and what it left after a crash lies there.
+    The caller holds the lock (`intents.turn`). Intents of other machines are left alone: those may be at work, and have
+    the files of what they started.
     """
     texts = []
     for seq, intent in pending_here(ledger, governance):
@@ -58,14 +60,18 @@ def settle(ledger: Ledger, governance: Governance) -> list[str]:
 
 
 def pending_here(ledger: Ledger, governance: Governance) -> list[tuple[int, Intent]]:
-    """Pending intents of this environment and installation, oldest first, with their `seq`."""
+    """Return the pending intents of this environment and installation, oldest first, with their entries' numbers."""
     ours, environment = ("", intents.known_installation(governance.state)), governance.policy.environment
     every = intents.pending(ledger)
     return [(seq, intent) for seq, intent in every if intent.environment == environment and intent.installation in ours]
 
 
 def _finish(seq: int, intent: Intent, ledger: Ledger, governance: Governance) -> None:
-    """Carry out an intent whose bundle is whole, if it would still be promoted today. Raises Refused otherwise."""
+    """Carry out an intent whose bundle is complete, if it would still be promoted today.
+
+    Raises:
+        Refused: The bundle is missing or does not verify, or a gate is no longer passed.
+    """
     folder = bundle.folder(governance.state, intent.label)
     if not folder.is_dir():
         raise Refused("it had not come to a bundle")
@@ -80,10 +86,10 @@ def _finish(seq: int, intent: Intent, ledger: Ledger, governance: Governance) ->
 
 
 def undo(seq: int, intent: Intent, ledger: Ledger, governance: Governance, reason: str) -> None:
-    """Remove what an intent left. A release that was ever promoted is never touched."""
+    """Remove the files of an intent, and record that it was undone. A release that was ever promoted is left alone."""
     folder = bundle.folder(governance.state, intent.label)
     named = _is_of(folder, intent, governance) and not _ever_promoted(intent, ledger, governance)
-    if named:  # only then may MLflow know it
+    if named:  # MLflow learns of a bundle only after it has its final name
         mirror.unregister(governance, intent.name, intent.label)
         shutil.rmtree(folder)
     shutil.rmtree(assembly.aside(governance.state, intent.label), ignore_errors=True)
@@ -91,7 +97,7 @@ def undo(seq: int, intent: Intent, ledger: Ledger, governance: Governance, reaso
 
 
 def _is_of(folder: Path, intent: Intent, governance: Governance) -> bool:
-    """Whether the bundle is the one that this intent made, so that MLflow may know it too."""
+    """Return whether the bundle was made for this intent, so that MLflow may know it too."""
     try:
         promotion = verification.statement(folder, governance).promotion
     except Refused:
@@ -105,7 +111,7 @@ def _ever_promoted(intent: Intent, ledger: Ledger, governance: Governance) -> bo
 
 
 def mirror_late(ledger: Ledger, governance: Governance) -> list[str]:
-    """Set aliases that a crash, or MLflow being away, left behind the newest statement."""
+    """Set the aliases that were not set because of a crash or because MLflow was unavailable."""
     texts = []
     for name in promotions.names(ledger):
         newest = promotions.read(ledger, governance, name).newest

@@ -1,4 +1,4 @@
-"""What was promoted: releases as the signed statements in the ledger tell of them."""
+"""List of releases, from the signed promotion statements in the ledger."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -29,34 +29,35 @@ CHAMPION, ROLLBACK = "champion", "rollback"
 
 
 class Release(Frozen):
-    """A release that was promoted at least once in this environment."""
+    """Release that was promoted at least once in this environment."""
 
     name: str
-    """Of the model."""
+    """Name of the model."""
     version: int
     aliases: list[str]
-    """`champion`: in production. `rollback`: what was in production before the champion first was."""
+    """Aliases of the release: `champion` if it is in production, `rollback` if a rollback would go back to it."""
     bundle: str
     """Absolute path of the release's folder."""
     sha256: Sha256
     """Digest of the whole release."""
     payload_sha256: Sha256
     sequence: int
-    """Of the newest promotion statement that names it."""
+    """Sequence number of the newest promotion statement that names the release."""
     promoted_at: datetime
-    """From when that statement counts (release/reigns.py)."""
+    """Time from which that statement counts (release/reigns.py)."""
     first_promoted_at: datetime
-    """From when its first statement counts; earlier where a rollback brought it back."""
+    """Time from which the release's first statement counts; earlier than `promoted_at` after a rollback to the
+    release."""
     tier: str
     demo: bool
-    """Demo identities let it through."""
+    """Whether demo identities approved the release instead of people."""
     run: str
     commit: str
     requested_by: str
     approved_by: dict[GateName, list[str]]
-    """By gate, `PERSON as ROLE`."""
+    """Approvers by gate, each as `PERSON as ROLE`."""
     reason: str
-    """Why the newest statement went back to it; empty for a promotion of its own run."""
+    """Reason of the rollback, if the newest statement is a rollback to the release; else empty."""
     candidate_inputs: Sha256
 
     @computed_field  # type: ignore[prop-decorator]
@@ -66,12 +67,12 @@ class Release(Frozen):
 
     @property
     def promoted(self) -> str:
-        """When it was promoted, and when it was brought back, in words."""
+        """Return the times of promotion and of a rollback to the release, for people."""
         back = f"; brought back {_utc(self.promoted_at)}" if self.promoted_at > self.first_promoted_at else ""
         return f"{_utc(self.first_promoted_at)}{back}, statement {self.sequence}"
 
     def describe(self, decided: Sequence[DecisionLine]) -> str:
-        """The release for people, some lines of text; `decided`: its decisions."""
+        """Return some lines of text about the release. `decided` holds its decisions."""
         lines = {
             "release": f"{self.name}-{self.version}{' (demonstration only)' if self.demo else ''}",
             "aliases": ", ".join(self.aliases) or "none",
@@ -94,7 +95,7 @@ class Release(Frozen):
 
 
 def list_releases(ledger: Ledger, governance: Governance, name: str | None = None) -> list[Release]:
-    """Every release of this environment, by model and version; of one model where `name` is given."""
+    """Return every release of this environment, by model and version; with `name` only those of that model."""
     releases: list[Release] = []
     for model in [name] if name else promotions.names(ledger):
         releases += releases_of(promotions.read(ledger, governance, model), governance)
@@ -102,12 +103,11 @@ def list_releases(ledger: Ledger, governance: Governance, name: str | None = Non
 
 
 def releases_of(line: Promotions, governance: Governance) -> list[Release]:
-    """The releases of one model, oldest version first."""
     return chosen(line, line.latest(), governance)
 
 
 def chosen(line: Promotions, newest: Iterable[Signed], governance: Governance) -> list[Release]:
-    """Those of a model's releases of which the newest statements are given."""
+    """Return the releases that the given statements name. Each statement has to be the newest of its release."""
     every = {reign.signed.sha256: reign for reign in reigns(line)}
     first = {reign.signed.promotion.version: reign for reign in reversed(every.values())}
     holders, state = _holders(line), governance.state.resolve()
@@ -115,19 +115,27 @@ def chosen(line: Promotions, newest: Iterable[Signed], governance: Governance) -
 
 
 def labels(ledger: Ledger, governance: Governance) -> list[str]:
-    """Of every release, the one that was promoted or rolled back to last first."""
+    """Return the names of all releases, the one that was last promoted or rolled back to first."""
     lines = [promotions.read(ledger, governance, name) for name in promotions.names(ledger)]
     every = sorted((signed.promotion for line in lines for signed in line.valid), key=lambda it: it.time, reverse=True)
     return list(dict.fromkeys(promotion.label for promotion in every))
 
 
 def get(ledger: Ledger, governance: Governance, label: str) -> Release:
-    """The release NAME-VERSION. Raises InputError where there is none of that name."""
+    """Return the release NAME-VERSION.
+
+    Raises:
+        InputError: There is no such release.
+    """
     return find(ledger, governance, label)[0]
 
 
 def find(ledger: Ledger, governance: Governance, label: str) -> tuple[Release, Promotions]:
-    """The same, with every promotion of its model."""
+    """Return the release NAME-VERSION with all promotions of its model.
+
+    Raises:
+        InputError: There is no such release.
+    """
     name = label.rpartition("-")[0]
     if name in promotions.names(ledger):
         line = promotions.read(ledger, governance, name)
@@ -139,27 +147,33 @@ def find(ledger: Ledger, governance: Governance, label: str) -> tuple[Release, P
 
 
 def waived(release: Release, ledger: Ledger, governance: Governance) -> list[Reliance]:
-    """What failed in the run that made a release, who let that pass, and whether that still counts."""
+    """Return the failed checks of the run that made a release, with their waivers and whether these are still valid."""
     return waived_in(promotions.read(ledger, governance, release.name), release, ledger, governance)
 
 
 def waived_in(line: Promotions, release: Release, ledger: Ledger, governance: Governance) -> list[Reliance]:
-    """The same, of one of a model's promotions."""
+    """Return what `waived` returns, from promotions of the model that were read before."""
     return waivers.relied_on(ledger, governance, _first(line, release))
 
 
 def decisions(line: Promotions, release: Release, ledger: Ledger, governance: Governance) -> list[DecisionLine]:
-    """Every decision on what its run put to its gates, gate by gate. `line`: the promotions of its model."""
+    """Return every decision on what the release's run submitted to its gates, gate by gate.
+
+    `line` holds the promotions of the release's model.
+    """
     return decided.lines(_first(line, release).promotion, ledger, governance)
 
 
 def _first(line: Promotions, release: Release) -> Signed:
-    """The statement that first promoted a release."""
     return next(signed for signed in line.valid if signed.promotion.version == release.version)
 
 
 def dataset(release: Release) -> str:
-    """Digest of the dataset that a release was trained and tested on. Raises Refused where its bundle does not say."""
+    """Return the digest of the dataset that a release was trained and tested on.
+
+    Raises:
+        Refused: The release's manifest cannot be read or names no dataset.
+    """
     stages = manifest.read(Path(release.bundle) / bundle.PAYLOAD).stages
     if "split" not in stages:
         raise Refused(f"{release.bundle}: the manifest names no dataset")
@@ -168,20 +182,19 @@ def dataset(release: Release) -> str:
 
 @dataclass(frozen=True)
 class Trained:
-    """Releases by something that they were trained on, oldest version first."""
+    """Releases by source or dataset that they were trained on, oldest version first."""
 
     on: dict[str, list[str]]
     unreadable: list[str]
-    """Releases whose bundle is damaged or not on this machine: what they were trained on cannot be told here."""
+    """Releases whose bundle is damaged or not on this machine, so that their training data is unknown here."""
 
     def notice(self) -> str:
-        """In words what cannot be told; empty where all can."""
+        """Return a sentence that names the unreadable releases; empty if there are none."""
         named = ", ".join(self.unreadable)
         return f"what these releases were trained on cannot be read on this machine: {named}" if named else ""
 
 
 def by_source(ledger: Ledger, governance: Governance) -> Trained:
-    """The releases by the sources that they were trained on."""
     return _by(ledger, governance, _trained_on)
 
 
@@ -190,7 +203,7 @@ def _trained_on(release: Release) -> list[str]:
 
 
 def by_dataset(ledger: Ledger, governance: Governance) -> Trained:
-    """The releases by the digest of the dataset that they were trained on."""
+    """Return the releases by the digest of the dataset that they were trained on."""
     return _by(ledger, governance, lambda release: [dataset(release)])
 
 
@@ -209,12 +222,11 @@ def _by(ledger: Ledger, governance: Governance, names_of: Callable[[Release], li
 
 
 def verify(folder: Path, governance: Governance) -> Verification:
-    """Check a release's folder against this installation's keys; see `tasks.registry.verify.verification`."""
     return verification.verify(folder, governance)
 
 
 def problems(ledger: Ledger, governance: Governance, names: Iterable[str] | None = None) -> list[str]:
-    """What is wrong with promotions in the ledger, in words: forged, replayed, foreign or missing statements."""
+    """Return descriptions of forged, replayed, foreign and missing promotion statements in the ledger."""
     texts: list[str] = []
     for name in names if names is not None else promotions.names(ledger):
         texts += promotions.read(ledger, governance, name).problems
@@ -222,7 +234,7 @@ def problems(ledger: Ledger, governance: Governance, names: Iterable[str] | None
 
 
 def _release(newest: Reign, first: Reign, holders: dict[str, int | None], state: Path) -> Release:
-    """`state` without links: the path of a thousand folders takes its time."""
+    """Return the release; the caller resolves `state`, since resolving the paths of a thousand folders is slow."""
     signed, promotion = newest.signed, newest.signed.promotion
     return Release(
         name=promotion.name,
@@ -250,7 +262,6 @@ def _utc(time: datetime) -> str:
 
 
 def _holders(line: Promotions) -> dict[str, int | None]:
-    """By alias, the version that it belongs to now."""
     newest, previous = line.newest, line.previous()
     return {
         CHAMPION: newest.promotion.version if newest else None,

@@ -1,4 +1,4 @@
-"""Back to an earlier champion: by the orders that policy asks, or at once by breaking the glass."""
+"""Rollback to an earlier champion: by the orders that policy requires, or by one person in an emergency."""
 
 from contextlib import suppress
 from typing import Any, NamedTuple
@@ -19,31 +19,35 @@ from tasks.trust.unchanged import changed, require_fresh, require_same
 
 
 class Wish(NamedTuple):
-    """What somebody wants, as they say it."""
+    """Request of a person for a rollback."""
 
     reason: str
     role: str | None = None
-    """None: the one that they hold."""
+    """Role in which the person orders it; None for the only one that they have."""
     break_glass: bool = False
 
 
 class Rollback(NamedTuple):
     release: Release
     waiting_for: list[str]
-    """In words, the orders that others still have to give; empty where the release is champion again."""
+    """Descriptions of the orders that other people still have to give; empty if the release is champion again."""
     entry: int
-    """Of the ledger: the newest about it."""
+    """Number of the newest ledger entry about the rollback."""
 
 
 def rollback(
     ledger: Ledger, governance: Governance, label: str, person_id: str, reason: str, role: str | None = None,
     break_glass: bool = False,
 ) -> Rollback:  # fmt: skip
-    """Sign a person's order that an earlier release be champion again, and carry it out once nobody else is asked.
+    """Sign a person's order that an earlier release be champion again, and carry it out if no other order is required.
 
-    Raises InputError for an unknown release or person and without a reason, Refused where the person may not order it,
-    the release does not verify or relies on a waiver that has expired (breaking the glass is allowed to), Unavailable
-    where the ledger is away; the champion then stays. While the person signs, others promote.
+    The champion does not change if an error is raised. Other promotions can be made while the person signs.
+
+    Raises:
+        InputError: The release or person is unknown, or the reason is missing.
+        Refused: The person may not order it, the release does not verify, or it relies on an expired waiver (which an
+            emergency rollback may).
+        Unavailable: The ledger cannot be used.
     """
     ordering = _ordering(ledger, governance, label, person_id, Wish(reason, role, break_glass))
     signer = governance.signer(ordering.person, ledger.now())
@@ -51,15 +55,20 @@ def rollback(
 
 
 def draw(ledger: Ledger, governance: Governance, label: str, person_id: str, wish: Wish) -> dict[str, Any]:
-    """The order as a person signs it elsewhere. Raises as `rollback`."""
+    """Return the order as a statement that the person signs elsewhere. Raises what `rollback` raises."""
     return _ordering(ledger, governance, label, person_id, wish).draw()
 
 
 def take(
     ledger: Ledger, governance: Governance, label: str, person_id: str, wish: Wish, envelope: dict[str, Any]
 ) -> Rollback:
-    """Record what `draw` gave and the person signed. Raises as `rollback`, and Refused where it is something else, was
-    drawn too long ago, or the signature is not theirs."""
+    """Record an order that `draw` returned and the person signed, and carry it out if no other order is required.
+
+    The errors of `rollback` are raised as well.
+
+    Raises:
+        Refused: The envelope holds another order, was drafted too long ago, or is not signed with the person's key.
+    """
     return _give(_ordering(ledger, governance, label, person_id, wish), envelope)
 
 
@@ -85,9 +94,9 @@ def _give(ordering: "_Ordering", envelope: dict[str, Any]) -> Rollback:
 
 
 class _Ordering:
-    """One person's order, from what they looked at to the ledger's entry.
+    """One person's order, from its first draft to its ledger entry.
 
-    It is signed outside any transaction and turn, since that may take its time (tasks/policy/signed_entry.py).
+    It is signed outside of any transaction and lock, since signing may take long (tasks/policy/signed_entry.py).
     """
 
     def __init__(
@@ -98,14 +107,21 @@ class _Ordering:
         self.person = governance.actor(person_id, ledger.now())
 
     def draw(self) -> dict[str, Any]:
-        """What is to be signed. Raises Refused where the person may not give the order."""
+        """Return the statement to sign.
+
+        Raises:
+            Refused: The person may not give the order.
+        """
         with self.ledger.transaction():
             return orders.statement(self._asked(), self.back_to)
 
     def give(self, envelope: dict[str, Any]) -> list[str]:
-        """Record what was signed, and carry it out if nobody else is asked. Returns what is still wanted.
+        """Record the signed order, and carry it out if no other order is required.
 
-        Only called while holding the turn.
+        The caller holds the lock (`intents.turn`).
+
+        Returns:
+            Descriptions of the orders that are still required.
         """
         with self.ledger.transaction():
             order = self._still(envelope)
@@ -131,7 +147,6 @@ class _Ordering:
         return self._breaking() if self.break_glass else self._joining()
 
     def _joining(self) -> Order:
-        """The ordinary order as things stand. Raises Refused where the person may not give it."""
         role = orders.deciding_role(self.governance, self.person, self.back_to, self.role, self.ledger.now())
         if gone := waivers.expired(self.ledger, self.governance, self.back_to):
             raise Refused(
@@ -141,7 +156,6 @@ class _Ordering:
         return self._order(role, [each.sha256 for each in self._given() if each.order.person != self.person.id])
 
     def _breaking(self) -> Order:
-        """The order of one who breaks the glass. Raises Refused where the person may not."""
         allowed = emergency.rule(self.governance, self.person, self.back_to, self.ledger.now())
         return self._order(allowed.role, [])
 
@@ -162,8 +176,12 @@ class _Ordering:
         )
 
     def _still(self, envelope: dict[str, Any]) -> SignedOrder:
-        """What was signed. Raises Refused where another order would be signed now, something else was adopted or
-        promoted since, or the key that signed counts no more."""
+        """Verify a signed order before it is recorded.
+
+        Raises:
+            Refused: Another order would be signed now, policy, people or champion changed meanwhile, or the key that
+                signed does not count.
+        """
         in_force.require_still(self.ledger, self.governance)
         newest = promotions.read(self.ledger, self.governance, self.newest.promotion.name).newest
         if newest is None or newest.sha256 != self.newest.sha256:
@@ -175,9 +193,10 @@ class _Ordering:
         return SignedOrder(Order.model_validate(said["predicate"]), envelope)
 
     def _carry_out(self, order: SignedOrder, joined: list[SignedOrder]) -> Signed:
-        """One ledger entry: the orders and the promotion statement that follows from them.
+        """Append the orders, and the promotion statement that follows from them, as one ledger entry.
 
-        Raises Refused where another release was promoted, or a source withdrawn, since the order was looked at.
+        Raises:
+            Refused: Another release was promoted, or a source withdrawn, since the order was drafted.
         """
         judge.require(self.governance.policy)
         statement = self.back_to.promotion.model_copy(

@@ -1,6 +1,7 @@
-"""The waivers that a release was let through on.
+"""Waivers that a release relies on.
 
-Where one has expired, nothing more is promoted on it; a champion that relies on it goes on, and an incident says so.
+If one of them has expired, the release cannot be promoted any more. A champion that relies on it stays in production,
+and an incident is opened.
 """
 
 from datetime import datetime
@@ -21,25 +22,25 @@ from tasks.trust.gate_statement import GateName
 
 
 class Reliance(Frozen):
-    """A check that failed, and the waiver that it was let through on."""
+    """Failed check, and the waiver by which it was let pass."""
 
     gate: GateName
     check: str
     who: str
-    """`PERSON as ROLE` who waived it; empty where no waiver of it in the ledger can be verified, as what follows is."""
+    """Person who waived the check, as `PERSON as ROLE`. This field and the next three are empty or null if no waiver of
+    the check in the ledger can be verified."""
     reason: str
     expires: datetime | None
     entry: int | None
-    """Of the waiver in the ledger."""
+    """Number of the waiver's ledger entry."""
     counts: bool
-    """At the moment that was asked for."""
+    """Whether the waiver is valid at the moment asked for."""
 
     def __str__(self) -> str:
         until = f"expired on {self.expires:%Y-%m-%d %H:%M} UTC" if self.expires else "cannot be verified"
         return f"the waiver of check {self.check!r} at the {self.gate} gate {until}"
 
     def describe(self) -> str:
-        """In one line who let it pass and until when."""
         what = f"{self.gate} gate, check {self.check!r}: "
         if self.expires is None:
             return f"{what}it failed, and no waiver of it in the ledger can be verified"
@@ -48,8 +49,10 @@ class Reliance(Frozen):
 
 
 def relied_on(ledger: Ledger, governance: Governance, signed: Signed, at: datetime | None = None) -> list[Reliance]:
-    """Every check that failed in the run that a release comes from, as the ledger has its evidence and decisions, and
-    whether its waiver counts at a moment, None: now."""
+    """Return every failed check of the run that made a release, with its waiver.
+
+    Evidence and decisions are those in the ledger. Whether a waiver counts is judged at the time `at`, by default now.
+    """
     reliances, moment = [], at or ledger.now()
     for gate in signed.promotion.gates:
         for case in cases.read(ledger, signed.promotion.run, gate)[-1:]:
@@ -60,24 +63,27 @@ def relied_on(ledger: Ledger, governance: Governance, signed: Signed, at: dateti
 
 
 def expired(ledger: Ledger, governance: Governance, signed: Signed) -> list[Reliance]:
-    """Those of its waivers that count no more."""
     return [each for each in relied_on(ledger, governance, signed) if not each.counts]
 
 
 def in_short(relied: list[Reliance]) -> str:
-    """How many there are, and how many of them count no more; empty where there are none."""
+    """Return the number of waivers and of those that no longer count, as text; empty if there are none."""
     gone = sum(not each.counts for each in relied)
     return (f"{len(relied)}" + f", {gone} of them no more" * bool(gone)) if relied else ""
 
 
 def require(ledger: Ledger, governance: Governance, signed: Signed) -> None:
-    """Raises Refused where a release relies on a waiver that counts no more."""
+    """Verify that every waiver that a release relies on is valid.
+
+    Raises:
+        Refused: A waiver has expired or cannot be verified.
+    """
     if gone := expired(ledger, governance, signed):
         raise Refused(f"{signed.promotion.label} is not promoted: {'; '.join(map(str, gone))}")
 
 
 def raise_incidents(ledger: Ledger, governance: Governance) -> list[Entry]:
-    """Open an incident for every waiver of a champion that has expired. Nothing that is served changes."""
+    """Open an incident for every expired waiver of a champion. Serving does not change."""
     opened: list[Entry | None] = []
     for name in promotions.names(ledger):
         newest = promotions.read(ledger, governance, name).newest
@@ -109,7 +115,7 @@ def _reliance(gate: GateName, check: str, waiver: Decided | None, moment: dateti
 
 
 def _waived(case: Case, ledger: Ledger, governance: Governance) -> dict[str, Decided]:
-    """The waiver of each check that counts longest."""
+    """Return, for each waived check, the waiver that ends last."""
     longest: dict[str, Decided] = {}
     for each in _waivers(case, ledger, governance):
         for name in each.decision.checks:
@@ -123,7 +129,6 @@ def _expires(each: Decided) -> datetime:
 
 
 def _waivers(case: Case, ledger: Ledger, governance: Governance) -> list[Decided]:
-    """Those that verify and that nobody has withdrawn."""
     decisions, withdrawn = list[Decided](), set[str]()
     for entry in ledger.entries(KIND, case.evidence.subject.sha256):
         try:

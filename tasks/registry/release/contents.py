@@ -1,6 +1,7 @@
-"""What lies in a release's folder, read once: what is parsed is what was hashed, so nothing can be swapped between.
+"""Files of a release's folder, read once: the bytes that are parsed are those that were hashed.
 
-No link is followed, no pipe or device opened, and nothing larger than `MAX_PARSED` parsed.
+A file can therefore not be replaced between hashing and parsing. Links are not followed, pipes and devices are not
+opened, and no file larger than `MAX_PARSED` is parsed.
 """
 
 import hashlib
@@ -17,18 +18,19 @@ from tasks.core import files
 from tasks.core.errors import Refused
 
 MAX_PARSED = 16 * 2**20
-"""Bytes of a file that is parsed. A promotion statement has some hundred bytes for each file of the release."""
+"""Maximum number of bytes of a file that is parsed. A promotion statement has some hundred bytes for each file of the
+release."""
 BLOCK = 2**20
 PART = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+=,@() -]*")
-"""A folder's or file's name in a release: nothing hidden, no `..`, no letter that looks like another."""
+"""Allowed name of a file or folder in a release: no hidden files, no `..`, no letters that look like others."""
 
 Mark = tuple[int, int, int, int]
-"""What changes with a file: inode, size, times of its content and of itself."""
+"""Inode, size, and times of modification and status change in nanoseconds. At least one differs after a change."""
 
 
 @dataclass(frozen=True)
 class Contents:
-    """The files of a folder: SHA-256 of each, and the bytes of those that are parsed."""
+    """SHA-256 of each file of a folder, and the bytes of those that are parsed."""
 
     folder: Path
     digests: dict[str, str]
@@ -36,24 +38,33 @@ class Contents:
     _marks: dict[str, Mark]
 
     def bytes(self, name: str) -> bytes:
-        """Raises Refused where the file is not there."""
         if name not in self._kept:
             raise Refused(f"{name} is missing")
         return self._kept[name]
 
     def json(self, name: str) -> Any:
-        """The value in a JSON file that is in the one spelling of `tasks.core.files.canonical_json`. Raises Refused."""
+        """Return the value in a JSON file.
+
+        Raises:
+            Refused: The file is missing, or is not spelled as `tasks.core.files.canonical_json` spells its value.
+        """
         value = parse(self.bytes(name), name)
         if files.canonical_json(value) != self.bytes(name):
             raise Refused(f"{name} is not in canonical form")
         return value
 
     def below(self, folder: str) -> list[str]:
-        """Names of the files below a folder, sorted."""
         return sorted(name for name in self.digests if name.startswith(f"{folder}/"))
 
     def require_unchanged(self, late: Collection[str] = ()) -> None:
-        """Raises Refused where a file was changed, added or removed since it was read; those named `late` may come."""
+        """Verify that no file was changed, added or removed since it was read.
+
+        Args:
+            late: Names of files that may be added meanwhile.
+
+        Raises:
+            Refused: A file changed.
+        """
         there = {name for name in names(self.folder) if name in self._marks or name not in late}
         if changed := sorted(there ^ set(self._marks) | {n for n in there & set(self._marks) if self._changed(n)}):
             raise Refused(f"changed while it was verified: {shown(changed)}")
@@ -63,7 +74,12 @@ class Contents:
 
 
 def read(folder: Path, wanted: Collection[str], parsed: Collection[str]) -> Contents:
-    """Hash the files `wanted`, and keep those `parsed`. Raises Refused or OSError for one that cannot be read."""
+    """Hash the files `wanted`, and keep the bytes of those that are in `parsed`.
+
+    Raises:
+        Refused: A file is a pipe, a device or sparse, or one in `parsed` is too large.
+        OSError: A file is a link or cannot be read.
+    """
     digests, kept, marks = {}, {}, {}
     for name in sorted(wanted):
         digests[name], marks[name], data = _read(folder, name, keep=name in parsed)
@@ -73,7 +89,11 @@ def read(folder: Path, wanted: Collection[str], parsed: Collection[str]) -> Cont
 
 
 def read_one(folder: Path, name: str) -> bytes:
-    """The bytes of one file that is to be parsed. Raises Refused where it is absent, no plain file or too large."""
+    """Return the bytes of one file that is to be parsed.
+
+    Raises:
+        Refused: The file is absent, not a plain file, or too large.
+    """
     try:
         data = _read(folder, name, keep=True)[2]
     except OSError as error:
@@ -83,15 +103,22 @@ def read_one(folder: Path, name: str) -> bytes:
 
 
 def names(folder: Path) -> list[str]:
-    """Paths of all files below a folder, sorted. Raises Refused for what no release holds.
+    """Return the paths of all files below a folder, sorted.
 
-    A link could lead out of the release, an empty folder is something that nothing lists.
+    Links are refused because they could lead out of the release, empty folders because no digest covers them.
+
+    Raises:
+        Refused: The folder holds a link, pipe, device or empty folder.
     """
     return sorted(_walk(folder, ""))
 
 
 def require_plain(file_names: Collection[str]) -> None:
-    """Raises Refused for names that another system would take for others, or for another place."""
+    """Verify that file names mean the same on every system.
+
+    Raises:
+        Refused: A name has other characters than `PART` allows, or two names differ only in upper and lower case.
+    """
     folded: dict[str, str] = {}
     for name in sorted(file_names):
         if not all(PART.fullmatch(part) for part in name.split("/")):
@@ -102,7 +129,11 @@ def require_plain(file_names: Collection[str]) -> None:
 
 
 def parse(data: bytes, name: str) -> Any:
-    """JSON that says everything once. Raises Refused for anything else."""
+    """Parse JSON, without repeated keys and without NaN and infinities.
+
+    Raises:
+        Refused: The bytes are no such JSON.
+    """
     try:
         return json.loads(data, object_pairs_hook=_once, parse_constant=_no_number)
     except (ValueError, RecursionError) as error:
@@ -110,7 +141,7 @@ def parse(data: bytes, name: str) -> Any:
 
 
 def shown(file_names: Collection[str]) -> str:
-    """Some names as a message shows them: of one line, with nothing that a terminal would obey."""
+    """Return up to five file names for a message, on one line and with special characters escaped."""
     listed = sorted(file_names)
     text = ", ".join(name if name.isprintable() and name.isascii() else ascii(name) for name in listed[:5])
     return f"{text}{' …' if len(listed) > 5 else ''}"

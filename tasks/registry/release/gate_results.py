@@ -1,4 +1,4 @@
-"""attestations/results/GATE.json: how a gate came out, as an in-toto test result.
+"""Outcome of a gate as an in-toto test result, attestations/results/GATE.json.
 
 https://github.com/in-toto/attestation/blob/main/spec/predicates/test-result.md
 """
@@ -11,15 +11,14 @@ PREDICATE_TYPE = "https://in-toto.io/attestation/test-result/v0.1"
 
 
 def place(gate: str) -> str:
-    """Its file in the release."""
     return f"attestations/results/{gate}.json"
 
 
 def predicate(evidence: Evidence, approved_by: list[str]) -> dict[str, Any]:
-    """Every check and approval as a test of the gate; a check that failed and was waived is a warning.
+    """Return a test result with every check and approval as a test; a check that failed and was waived is a warning.
 
-    Follows from evidence and decisions, so it is checked by making it again, and what it says of evidence v1 never
-    changes.
+    A verifier computes it again from evidence and decisions and compares. The result for evidence v1 must therefore
+    never change.
     """
     waived = [check.name for check in evidence.checks if check.verdict == "failed"]
     passed = [check.name for check in evidence.checks if check.verdict == "passed"]

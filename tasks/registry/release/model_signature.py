@@ -1,10 +1,10 @@
-"""attestations/model.sig: an OpenSSF Model Signing signature over every file of the payload, with its public key.
+"""OpenSSF Model Signing signature over every file of the payload, attestations/model.sig, with its public key.
 
-The library signs and writes its own form, a Sigstore bundle, so that others check the payload with its command:
+The library `model_signing` writes a Sigstore bundle, so that others can verify the payload with its command:
 
     model_signing verify key payload --signature attestations/model.sig --public_key attestations/model-signing.pub
 
-Here the signature is checked against digests that were taken already, so that no model is hashed twice.
+Here the signature is compared with digests that were computed before, so that no model is hashed twice.
 https://github.com/sigstore/model-transparency
 """
 
@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from securesystemslib.dsse import Envelope
 from securesystemslib.exceptions import VerificationError
-from securesystemslib.signer import SSlibKey  # type: ignore[attr-defined]  # no __all__ there
+from securesystemslib.signer import SSlibKey  # type: ignore[attr-defined]  # the module has no __all__
 
 from tasks.core.errors import Refused
 from tasks.trust import model_key
@@ -31,7 +31,7 @@ SERIALIZATION = {"method": "files", "hash_type": "sha256", "allow_symlinks": Fal
 
 
 def sign(payload: Path, attestations: Path, keys: Path) -> None:
-    """Sign `payload` with the installation's key, and leave signature and public key in `attestations`."""
+    """Sign `payload` with the installation's key, and write signature and public key to `attestations`."""
     from model_signing import hashing, signing
 
     config = signing.Config().use_elliptic_key_signer(private_key=model_key.path(keys))
@@ -41,7 +41,16 @@ def sign(payload: Path, attestations: Path, keys: Path) -> None:
 
 
 def check(bundle: Any, public_pem: bytes, payload: Mapping[str, str]) -> None:
-    """Raises Refused where the signature is not one of that key over exactly the files of `payload`, by SHA-256."""
+    """Verify that a signature is by the given key and covers exactly the files of `payload`.
+
+    Args:
+        bundle: Parsed Sigstore bundle.
+        public_pem: Public key in PEM form.
+        payload: SHA-256 by path in the payload.
+
+    Raises:
+        Refused: The signature does not verify, or covers other files.
+    """
     statement = _signed(bundle, public_pem)
     try:
         predicate = statement["predicate"]
@@ -62,7 +71,6 @@ def check(bundle: Any, public_pem: bytes, payload: Mapping[str, str]) -> None:
 
 
 def _signed(bundle: Any, public_pem: bytes) -> dict[str, Any]:
-    """The statement in a Sigstore bundle that an elliptic-curve key signed."""
     from tasks.registry.release.contents import parse
 
     key = _key(public_pem)

@@ -1,7 +1,7 @@
-"""Which release is in production: the chain of signed promotion statements in the ledger.
+"""Chain of signed promotion statements in the ledger, which says which release is in production.
 
-Each statement names its environment, the release by digest, a sequence number and the statement before it. The newest
-valid one counts, whatever MLflow's aliases say. Nothing unsigned in a ledger entry is believed.
+Each statement names its environment, the release by digest, a sequence number and the previous statement. The newest
+valid statement counts, whatever MLflow's aliases are. Unsigned parts of a ledger entry are ignored.
 """
 
 from dataclasses import dataclass
@@ -24,56 +24,59 @@ from tasks.trust import dsse
 from tasks.trust.gate_statement import GateName
 
 MADE = "promotion.made"
-"""Ledger entry: {"envelope": …}; its subject is the name of the model. The point of no return of a promotion."""
+"""Kind of ledger entry with body {"envelope": …}; its subject is the model's name. Once it is written, the promotion
+cannot be undone."""
 PREDICATE_TYPE = "urn:hallmark:promotion:v1"
 
 
 class Replaced(Frozen):
-    """The champion that a promotion replaces."""
+    """Champion that a promotion replaces."""
 
     release: str
     tier: str
 
 
 class Promotion(Dated):
-    """The predicate of a promotion statement; its subject is the release, by name and digest."""
+    """Predicate of a promotion statement. The statement's subject is the release, by name and digest."""
 
     action: Literal["promote", "rollback"]
     environment: str
     name: str
-    """Of the model."""
+    """Name of the model."""
     version: int
     sequence: int
-    """1, 2, 3 … for each environment and model; the highest counts."""
+    """Number of the statement, from 1 for each environment and model; the highest is in force."""
     previous: Sha256 | None
-    """`dsse.digest` of the statement before this one; None for the first."""
+    """`dsse.digest` of the previous statement; null for the first."""
     payload_sha256: Sha256
     """`tasks.core.files.tree_digest` of the bundle's payload."""
     files: dict[str, Sha256]
-    """Every file of the bundle but attestations/promotion.json, which holds the statement that first promoted it."""
+    """SHA-256 of every file of the bundle, by path, except attestations/promotion.json, which holds the first promotion
+    statement."""
     candidate_inputs: Sha256
     tier: str
     demo: bool
     run: str
     commit: str
-    """Of the run that made it, when its gates had passed."""
+    """Commit of the run that made the release, after its gates had passed."""
     replaces: Replaced | None
-    """None for the first of a model."""
+    """Champion that this statement replaces; null for the first of a model."""
     bar: Bar
-    """What the next version is held to (declarations/bar.py): this one's success metrics, and in place of one that
-    was waived as laxer the one before it."""
+    """Success metrics that the next version has to reach (declarations/bar.py): those of this release, except that a
+    metric which was lowered under a waiver keeps its previous threshold."""
     approved_by: dict[GateName, list[str]]
-    """Who approved at each gate, in words: `PERSON as ROLE`."""
+    """People who approved, by gate, each as `PERSON as ROLE`."""
     requested_by: str
-    """Who asked for the run; of a rollback, who ordered it."""
+    """Requester of the run; for a rollback, the person who ordered it."""
     reason: str
-    """Of a rollback, in words; else empty."""
+    """Reason of a rollback; empty for a promotion."""
     order_sha256: Sha256 | None
-    """Of a rollback, `dsse.digest` of the order that its person signed."""
+    """`dsse.digest` of the last order of a rollback, which names the orders that it joins; null for a promotion."""
     time: datetime
-    """The ledger's, when it was signed."""
+    """Time of signing, by the ledger's clock."""
     judge: Judge | None = None
-    """The Hallmark that looked at everything again and signed; null: one of before it said so."""
+    """Hallmark version that verified the candidate and signed the statement; null in statements of versions that did
+    not record it."""
 
     @property
     def label(self) -> str:
@@ -81,7 +84,7 @@ class Promotion(Dated):
 
     @property
     def gates(self) -> list[GateName]:
-        """Those that it passed, as policy had them then."""
+        """Return the gates that the release passed, in their order."""
         return in_order(self.approved_by)
 
 
@@ -90,43 +93,49 @@ PROMOTION = Kind(PREDICATE_TYPE, Promotion, "a promotion", by=lambda _: "gate", 
 
 @dataclass(frozen=True)
 class Signed:
-    """A promotion statement whose signature verified."""
+    """Promotion statement whose signature was verified."""
 
     promotion: Promotion
     release_sha256: str
-    """Digest of the release: of the canonical JSON of `Promotion.files`."""
+    """Digest of the release, that is of the canonical JSON of `Promotion.files`."""
     sha256: str
     """`dsse.digest` of the envelope."""
     envelope: dict[str, Any]
     entry: Entry | None = None
-    """Where it stands in the ledger; None for one read from a bundle."""
+    """Ledger entry of the statement; None if it was read from a bundle."""
 
 
 @dataclass(frozen=True)
 class Promotions:
-    """Every valid statement of an environment and model, oldest first, and what was wrong with the others."""
+    """Valid promotion statements of one model in one environment, oldest first, and the problems of the others."""
 
     valid: tuple[Signed, ...]
     problems: tuple[str, ...]
-    """In words: forged, replayed or foreign entries, gaps in the sequence."""
+    """Descriptions of forged, replayed and foreign entries and of gaps in the sequence."""
 
     @property
     def newest(self) -> Signed | None:
         return self.valid[-1] if self.valid else None
 
     def latest(self) -> list[Signed]:
-        """The newest statement of each version, in the order of their versions."""
+        """Return the newest statement of each version, ordered by version."""
         newest = {signed.promotion.version: signed for signed in self.valid}
         return [newest[version] for version in sorted(newest)]
 
     def adopted(self, demo: bool) -> Adopted | None:
-        """What the version adopted last is held to: of the newest promotion, since going back to an earlier release
-        lowers nothing. What demo identities let through binds demo runs alone."""
+        """Return the success metrics that the next version has to reach; None if no version was promoted yet.
+
+        They are those of the newest promotion. A rollback does not count, so that going back to an earlier release
+        lowers nothing. Metrics of a version that demo identities approved bind only demo runs.
+
+        Args:
+            demo: Whether the next version comes from a demo run.
+        """
         made = [s.promotion for s in self.valid if s.promotion.action == "promote" and (demo or not s.promotion.demo)]
         return Adopted(release=made[-1].label, bar=made[-1].bar) if made else None
 
     def previous(self) -> Signed | None:
-        """What was in production before the newest release first was: where a rollback leads."""
+        """Return the newest statement of an earlier version, which a rollback restores; None if there is none."""
         if self.newest is None:
             return None
         older = [s for s in self.valid if s.promotion.version < self.newest.promotion.version]
@@ -134,14 +143,19 @@ class Promotions:
 
 
 def sign(promotion: Promotion, release_sha256: str, governance: Governance) -> dict[str, Any]:
-    """The statement's envelope, signed with this installation's key."""
+    """Sign a promotion statement with the installation's gate key, and return the envelope."""
     statement = dsse.statement(PREDICATE_TYPE, {promotion.label: release_sha256}, promotion.said)
     return dsse.sign(statement, governance.signer("gate", promotion.time))
 
 
 def verify(envelope: Any, signers: Signers, recorded: datetime | None = None) -> Signed:
-    """Read a statement that the gate signed with a key that counted: as of its own time, or of when it was recorded
-    where that is later. Raises Refused with the reason where it is none."""
+    """Verify that a promotion statement is signed with a valid gate key.
+
+    The key has to be valid at the later of the statement's own time and `recorded`, the time of its ledger entry.
+
+    Raises:
+        Refused: The envelope holds no promotion statement, or its signature does not count.
+    """
     signed = read_envelope(envelope, PROMOTION, signers, recorded)
     promotion, subjects = signed.said, signed.subjects
     if list(subjects) != [promotion.label]:
@@ -150,9 +164,9 @@ def verify(envelope: Any, signers: Signers, recorded: datetime | None = None) ->
 
 
 def read(ledger: Ledger, governance: Governance, name: str) -> Promotions:
-    """Every promotion of the model `name` in the environment that policy.yaml names.
+    """Return the promotions of the model `name` in the environment of policy.yaml.
 
-    What came out is remembered by every byte that it depends on: a thousand signatures take half a second.
+    The result is cached by every byte that it depends on, since verifying a thousand signatures takes half a second.
     """
     by = (name, governance.policy.environment, repr([key.model_dump() for key in governance.keys_of("gate")]))
     return ledger.once((MADE, *by), lambda: _read(ledger, governance, name, by))
@@ -169,7 +183,7 @@ def _read(ledger: Ledger, governance: Governance, name: str, by: tuple[str, ...]
 
 
 REMEMBERED = 64
-"""Models and states of them."""
+"""Maximum number of cached results, one for each model and state of its entries."""
 _remembered: dict[str, Promotions] = {}
 
 
@@ -190,13 +204,15 @@ def _judged(entries: list[Entry], governance: Governance, name: str) -> Promotio
 
 
 def replaced(champion: Signed | None) -> Replaced | None:
-    """What a statement says that replaces a champion."""
     return Replaced(release=champion.promotion.label, tier=champion.promotion.tier) if champion else None
 
 
 def require_no_lower(tier: str, newest: Signed | None, policy: Policy) -> None:
-    """Raises Refused where what is of a risk tier may not take the place of the champion: that one was let through
-    for more."""
+    """Verify that a release's risk tier is not lower than that of the champion that it replaces.
+
+    Raises:
+        Refused: The tier is lower than the champion's, or policy.yaml does not rank the two.
+    """
     if newest is None or tier == newest.promotion.tier or policy.reaches(tier, newest.promotion.tier):
         return
     now = newest.promotion
@@ -210,7 +226,6 @@ def require_no_lower(tier: str, newest: Signed | None, policy: Policy) -> None:
 
 
 def names(ledger: Ledger) -> list[str]:
-    """Every model that the ledger has promotions of, sorted."""
     return ledger.subjects(MADE)
 
 

@@ -1,7 +1,7 @@
-"""attestations/provenance.json: where a release comes from, as SLSA provenance v1 (https://slsa.dev/spec/v1.1/provenance).
+"""Origin of a release as SLSA provenance v1, attestations/provenance.json (https://slsa.dev/spec/v1.1/provenance).
 
-`buildType` means: the stages of dvc.yaml at the commit, run with params.yaml, the inputs and the packages that are
-named. Digests of folders (dataset, stages) are `tasks.core.files.tree_digest`, those of files plain SHA-256.
+`buildType` denotes the stages of dvc.yaml at the commit, run with params.yaml and with the inputs and packages that the
+document names. Digests of folders (dataset, stages) are `tasks.core.files.tree_digest`, those of files plain SHA-256.
 """
 
 from collections.abc import Mapping
@@ -20,10 +20,10 @@ REQUEST = "attestations/request.json"
 def predicate(
     promotion: Promotion, manifest: Manifest, dataset: Dataset, listing: Mapping[str, str], gate_key: str
 ) -> dict[str, Any]:
-    """What the installation with that gate key states of a release.
+    """Return the provenance that the installation with the gate key `gate_key` states of a release.
 
-    Follows from the rest, so it is checked by making it again. So what `buildType` v1 says never changes: who says more
-    adds a v2 beside it, and reads each release by its own.
+    A verifier computes it again from the release's other files and compares. The document of `buildType` v1 must
+    therefore never change: for other content add a v2, and let verifiers choose by the release's own `buildType`.
     """
     return {
         "buildDefinition": {
@@ -59,7 +59,7 @@ def predicate(
 
 
 def installation(gate_key: str) -> str:
-    """How a Hallmark installation is named for other tools: by the fingerprint of its gate's key."""
+    """Return the identifier of a Hallmark installation for other tools: the fingerprint of its gate key in a URN."""
     return f"urn:hallmark:installation:{gate_key}"
 
 

@@ -1,7 +1,8 @@
-"""From when until when each promotion statement of a model was the newest: the one answer to when a release came.
+"""Periods in which each promotion statement of a model was the newest.
 
-A statement counts from the later of two times, its own, which is signed, and its entry's; and never before the one that
-it follows. A time moved back in the database, or by a clock, so moves nothing.
+All code that needs the time of a promotion takes it from here. A statement's period begins at the later of two times,
+the signed one and that of its ledger entry, and never before the previous statement's. Setting back a time in the
+database or on a clock therefore has no effect.
 """
 
 from dataclasses import dataclass
@@ -12,16 +13,16 @@ from tasks.registry.release.promotions import Promotions, Signed
 
 @dataclass(frozen=True)
 class Reign:
-    """A statement and the time in which it was the newest."""
+    """Promotion statement, and the period in which it was the newest."""
 
     signed: Signed
     since: datetime
     until: datetime | None
-    """None if it still is."""
+    """End of the period; None if the statement is still the newest."""
 
 
 def reigns(line: Promotions) -> list[Reign]:
-    """Every statement with the time in which it counted, oldest first."""
+    """Return every statement with its period, oldest first."""
     begins: list[datetime] = []
     for signed in line.valid:
         written = [signed.entry.time] if signed.entry else []

@@ -1,4 +1,4 @@
-"""What a verification found, for people and for machines."""
+"""Result of a verification, for people and for programs."""
 
 from collections.abc import Iterator
 from typing import Literal
@@ -9,16 +9,16 @@ from tasks.core.config import Frozen
 
 Verdict = Literal["valid", "invalid", "incomplete"]
 EXIT: dict[Verdict, int] = {"valid": 0, "invalid": 1, "incomplete": 3}
-"""Exit codes of `hallmark releases verify`; 2 is for a folder or fingerprint that is none."""
+"""Exit code of `hallmark releases verify`, by verdict; 2 is returned for invalid arguments."""
 
 
 class Check(Frozen):
     about: str
-    """The part of the release, e.g. `gate data`."""
+    """Part of the release that was checked, e.g. `gate data`."""
     state: Literal["ok", "no", "missing"]
-    """`missing`: what it takes is not in the folder, so nothing can be said."""
+    """Outcome: `ok`, `no` for a check that failed, or `missing` if the folder lacks what the check needs."""
     text: str
-    """What was checked and what came out, in words."""
+    """Description of the check and its outcome."""
 
     @property
     def ok(self) -> bool:
@@ -26,21 +26,21 @@ class Check(Frozen):
 
 
 class Verification(Frozen):
-    """What was checked. A check that failed ends the verification: what stands behind it means nothing then."""
+    """Result of verifying a release or a dossier. Verification ends at the first check that fails."""
 
     release: str
-    """Name and version as the statement says; empty where there is no valid one."""
+    """NAME-VERSION according to the promotion statement; empty if no valid statement was found."""
     sha256: str
-    """Digest of the release; empty where there is no valid statement."""
+    """Digest of the release; empty if no valid statement was found."""
     root: str
-    """Fingerprint of the key that all trust was taken from."""
+    """Fingerprint of the root key that all trust follows from."""
     demo: bool = False
-    """Demo identities let the release through, so no person decided."""
+    """Whether demo identities approved the release instead of people."""
     of: Literal["release", "dossier"] = "release"
-    """What was checked. A dossier's checks end with those of its release."""
+    """Kind of folder that was verified. The checks of a dossier end with those of the release in it."""
     checks: list[Check]
     unchecked: list[str]
-    """What a folder alone cannot show, in words."""
+    """Descriptions of what cannot be verified from a folder alone."""
 
     @computed_field  # type: ignore[prop-decorator]
     @property
@@ -55,12 +55,12 @@ class Verification(Frozen):
 
     @property
     def against(self) -> str:
-        """The first check that failed or could not be made; empty where all hold."""
+        """Return the description of the first check that failed or could not be made; empty if all checks hold."""
         failed = [check for check in self.checks if check.state == "no"] or [c for c in self.checks if not c.ok]
         return failed[0].text if failed else ""
 
     def describe(self) -> Iterator[str]:
-        """Lines for people: each check under what it is about, what was not checked, the verdict."""
+        """Yield the lines of the report for people: checks, what was not checked, and the verdict."""
         marks, before = {"ok": "ok", "no": "NO", "missing": "--"}, ""
         for check in self.checks:
             yield f"  {check.about if check.about != before else '':<18} {marks[check.state]}  {check.text}"
@@ -72,7 +72,7 @@ class Verification(Frozen):
         yield self.conclusion()
 
     def conclusion(self) -> str:
-        """The verdict in one line, which never calls a demonstration valid without saying that it is one."""
+        """Return the verdict in one line, which says if the release is only a demonstration."""
         what = f"{'the dossier of ' * (self.of == 'dossier')}{self.release}"
         demo = "demonstration only, no person decided" * self.demo
         if self.verdict == "valid":

@@ -1,7 +1,8 @@
-"""attestations/summary.json: that the release was verified and let into production, for tools that ask no further.
+"""Outcome of a release's gates as an SLSA verification summary, attestations/summary.json.
 
-A verification summary of SLSA (https://slsa.dev/spec/v1.1/verification_summary). Level 1 is claimed: provenance exists
-and is signed; how well the build platform is kept apart from its users is for its operator to show.
+It tells other tools that the release was verified and promoted (https://slsa.dev/spec/v1.1/verification_summary). The
+level claimed is 1: provenance exists and is signed. How well the build platform is isolated from its users is for its
+operator to show.
 """
 
 from collections.abc import Mapping
@@ -16,9 +17,10 @@ POLICY = "attestations/policy.json"
 
 
 def predicate(promotion: Promotion, listing: Mapping[str, str], gate_key: str) -> dict[str, Any]:
-    """What the installation with that gate key decided.
+    """Return the summary that the installation with the gate key `gate_key` states of a release.
 
-    Follows from the rest, so it is checked by making it again, and what it says of a promotion v1 never changes.
+    A verifier computes it again from the release's other files and compares. The summary of a promotion v1 must
+    therefore never change.
     """
     inputs = {name: sha256 for name, sha256 in listing.items() if name.startswith("attestations/") and name != PLACE}
     return {

@@ -1,4 +1,4 @@
-"""What stands beside a payload, parsed once its digests are known to be right."""
+"""Attestations of a release, parsed after their digests were verified."""
 
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -35,11 +35,10 @@ from tasks.versions.signed_version import Version
 MANIFEST, DATASET = f"{bundle.PAYLOAD}/manifest.json", f"{bundle.PAYLOAD}/dataset/manifest.json"
 PARAMS = f"{bundle.PAYLOAD}/params.yaml"
 PARSED = (MANIFEST, DATASET, PARAMS)
-"""What is parsed of the payload."""
 
 
 class Decided(NamedTuple):
-    """A decision in a release, its signature verified."""
+    """Decision in a release whose signature was verified."""
 
     decision: Decision
     person: Person
@@ -49,49 +48,48 @@ class Decided(NamedTuple):
     sha256: str
     """`dsse.digest` of the envelope."""
     name: str
-    """Of its file."""
+    """Path of its file in the release."""
 
 
 class Attested:
     def __init__(self, files: Contents, signed: Signed, trusted: Trust) -> None:
         self.files = files
         self.gate = validity.lines_by(trusted.gate, signed.promotion.time)
-        """Public key lines that count in what carries no time of its own."""
+        """Public keys of the gate that count for attestations without a time of their own."""
         self.worker = validity.lines_by(trusted.worker, signed.promotion.time)
-        """The same of the worker, who signs records of stages."""
+        """Public keys of the worker that count for stage records."""
         self.gate_key = dsse.signers(signed.envelope)[0]
-        """Fingerprint of the one that promoted."""
+        """Fingerprint of the key that signed the promotion."""
         self.manifest = Manifest.read(contents.parse(files.bytes(MANIFEST), MANIFEST))
         self.policy = Policy.read(self._json("policy.json"))
         people = TypeAdapter(list[Person]).validate_python(self._json("people.json"))
         self.people = {person.id: person for person in people}
         self.signers = replace(trusted, people=self.people)
-        """Whose signatures count in the release."""
+        """Keys of people and machines whose signatures count in this release."""
         envelopes = [self._envelope(name) for name in files.below(bundle.GOVERNANCE)]
         self.adopted = trust.adopted(envelopes, trusted)
-        """What was in force; None where nothing was adopted."""
+        """Policy and people that were in force at the promotion; None if the release holds no adoption."""
         self.dataset = Dataset.read(contents.parse(files.bytes(DATASET), DATASET))
         tier = self.policy.tiers.get(self.manifest.tier)
         gates = in_order(tier.gates) if tier else []
         self.evidence = {gate: Evidence.read(self._json(f"evidence/{gate}.json")) for gate in gates}
-        """By gate, of those that the release's own policy asks for in its tier."""
+        """Evidence of each gate that the release's own policy requires for its risk tier."""
 
     @property
     def last(self) -> Evidence:
-        """What the last gate looked at."""
         return [*self.evidence.values()][-1]
 
     def by_the_gate(self, name: str) -> dict[str, Any]:
-        """A statement beside the payload that a key of the gate signed."""
+        """Return the statement in a file of the release, its signature verified with the gate's keys."""
         return dsse.verify(self._envelope(name), self.gate)
 
     def records(self) -> dict[str, SignedRecord]:
-        """The records of its stages, by the name that DVC knows; empty where a version made it that had none."""
+        """Return the stage records by DVC stage name; empty for a release of a version that recorded none."""
         records = [stage_record.verify(self._envelope(name), self.worker) for name in self.files.below(bundle.STAGES)]
         return {record.said.name: record for record in records}
 
     def again(self) -> dict[str, list[SignedRecord]]:
-        """Records of its stages by other machines, by the name that DVC knows."""
+        """Return the stage records by other machines, by DVC stage name."""
         found: dict[str, list[SignedRecord]] = {}
         for name in self.files.below(bundle.AGAIN):
             record = stage_record.verify_computed(self._envelope(name), self.worker)
@@ -99,26 +97,29 @@ class Attested:
         return found
 
     def code(self) -> list[SignedBy[Version]]:
-        """What was signed under its version of the code."""
         return [
             read_envelope(self._envelope(name), signed_version.VERSION, self.signers)
             for name in self.files.below(bundle.CODE)
         ]
 
     def declared(self) -> list[SignedBy[Declaration]]:
-        """What owners signed who adopted its sources and its card."""
+        """Return the adoptions of the release's sources and its use-case card, as their owners signed them."""
         return [
             read_envelope(self._envelope(name), signed_declaration.DECLARATION, self.signers)
             for name in self.files.below(bundle.DECLARATIONS)
         ]
 
     def card(self) -> UseCase:
-        """Of the payload's parameters. Raises Refused or ValueError where they hold none."""
+        """Return the use-case card in the payload's parameters.
+
+        Raises:
+            InputError: The parameters are not valid YAML.
+            ValueError: The parameters hold no valid card.
+        """
         given = config.plain(yaml_text.load(self.files.bytes(PARAMS).decode(), PARAMS))
         return UseCase.model_validate(given.get("use_case") if isinstance(given, dict) else None)
 
     def decisions(self, gate: GateName) -> list[Decided]:
-        """The gate's decisions."""
         names = self.files.below(f"{bundle.ATTESTATIONS}/decisions/{gate}")
         return [self._decision(name) for name in names]
 
@@ -131,7 +132,7 @@ class Attested:
         return Decided(signed.said, signed.person, signed.subjects, signed.keyid, signed.sha256, name)
 
     def request(self) -> SignedRequest:
-        """The request for the run, its signature verified with the keys of whom it names."""
+        """Return the run request, its signature verified with the requester's keys."""
         try:
             return signed_request.read(self._envelope(bundle.REQUEST), self.signers)
         except Refused as error:

@@ -1,4 +1,4 @@
-"""What stands beside a payload: gates, evidence and decisions, held against each other."""
+"""Checks of gates, evidence and decisions in a release against each other and against the policy in it."""
 
 from collections.abc import Iterator
 
@@ -24,9 +24,17 @@ from tasks.versions import versions
 
 
 def checks(files: Contents, signed: Signed, listing: dict[str, str], trusted: Trust) -> Iterator[Check]:
-    """Each check in words once it holds. Raises Refused or ValueError where one does not.
+    """Yield each check that holds.
 
-    `listing` holds the digests of the bundle's files, which are already known to be those of the statement.
+    Args:
+        files: Files of the release.
+        signed: Promotion statement, its signature verified.
+        listing: SHA-256 of the bundle's files by path, already found equal to those in the statement.
+        trusted: Trusted keys and adoptions.
+
+    Raises:
+        Refused: A check does not hold.
+        ValueError: A file is not of the form that its name promises.
     """
     attested, promotion = Attested(files, signed, trusted), signed.promotion
     yield _ok("policy and people", _in_force(attested, promotion))
@@ -46,7 +54,6 @@ def checks(files: Contents, signed: Signed, listing: dict[str, str], trusted: Tr
 
 
 def _in_force(attested: Attested, promotion: Promotion) -> str:
-    """What the release says of policy and people is what was adopted."""
     adopted = attested.adopted
     if adopted is None:
         return "policy and people are those of proposed files, which nobody adopted; they count in this project alone"
@@ -77,7 +84,7 @@ def _manifest(attested: Attested, promotion: Promotion) -> str:
 
 
 def _succeeds(attested: Attested, promotion: Promotion) -> str:
-    """What it replaced was of no higher tier, and what the next version is held to follows from its evaluation."""
+    """Verify that the replaced champion was of no higher risk tier, and the success metrics for the next version."""
     evidence, before = attested.evidence.get("evaluation", attested.last), promotion.replaces
     if promotion.bar != raised(evidence.adopted, evidence.bar):
         raise Refused("the promotion statement holds the next version to something else than the evaluation gate says")
@@ -91,7 +98,7 @@ def _succeeds(attested: Attested, promotion: Promotion) -> str:
 
 
 def _gate(attested: Attested, gate: GateName, promotion: Promotion, listing: dict[str, str]) -> str:
-    """The gate's statement is about this payload, under this policy, and its evidence about the same output."""
+    """Verify that statement and evidence of a gate are about this payload and this policy."""
     claim = gate_statement.said(attested.by_the_gate(f"{bundle.ATTESTATIONS}/gates/{gate}.json"))
     evidence = attested.evidence[gate]
     stage = evidence.subject.stage
@@ -120,9 +127,9 @@ def _gate(attested: Attested, gate: GateName, promotion: Promotion, listing: dic
 
 
 def _decisions(attested: Attested, gate: GateName, promotion: Promotion, roles: dict[str, str]) -> str:
-    """Every role that the policy asks has approved, and every failed check is waived by the role for it.
+    """Verify that every required role has approved, and that the role for it has waived every failed check.
 
-    `roles` is in which role each person decided at earlier gates, and grows by those at this one.
+    `roles` holds the role in which each person decided at earlier gates; the roles at this gate are added.
     """
     evidence = attested.evidence[gate]
     check_asks(evidence, attested.policy)
@@ -141,7 +148,7 @@ def _decisions(attested: Attested, gate: GateName, promotion: Promotion, roles: 
 
 
 def _requested(attested: Attested, promotion: Promotion) -> str:
-    """Who asked for the run signed it, might ask for it, and every gate's evidence names that very request."""
+    """Verify that the requester signed the run request and was allowed to, and that every gate's evidence names it."""
     asked = attested.request()
     who = asked.request.requested_by
     if (asked.request.run_id, who) != (promotion.run, promotion.requested_by):
@@ -167,7 +174,7 @@ def _judge(attested: Attested, judge: Judge | None) -> str:
 
 
 def _code(attested: Attested, promotion: Promotion) -> str:
-    """Those whom policy asks signed off the tree that the run was made of, before it was promoted."""
+    """Verify that the people whom policy names signed off the code's tree before the promotion."""
     signed, policy, tree = attested.code(), attested.policy, attested.manifest.tree_sha256
     for each in signed:
         if each.said.verb != "adopt" or each.at > promotion.time or not versions.counts(each, policy, tree):

@@ -1,4 +1,4 @@
-"""The decisions in a release, held against the rules of tasks/gates/rules/ with what a release knows."""
+"""Checks of a release's decisions against the rules of tasks/gates/rules/, with the facts that a release contains."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -17,9 +17,17 @@ from tasks.registry.verify.attestations import Decided
 def counted(
     decided: Sequence[Decided], evidence: Evidence, policy: Policy, promoted: datetime, roles: Roles
 ) -> list[Decision]:
-    """A gate's decisions. A release holds none that does not count: raises Refused where one does not, or rejects.
+    """Return a gate's decisions after verifying that each of them counts.
 
-    `roles` are those in which people decided at earlier gates.
+    Args:
+        decided: Decisions in the release.
+        evidence: Evidence of the gate.
+        policy: Policy in the release.
+        promoted: Time of the promotion.
+        roles: Role in which each person decided at earlier gates.
+
+    Raises:
+        Refused: A decision does not count, or is a rejection. A release contains no such decisions.
     """
     placed = [Placed(each.decision, each.sha256, each.name) for each in decided]
     together = beside.why_not(placed, None if policy.tier(evidence.tier).separation.two_roles else roles)
@@ -32,10 +40,11 @@ def counted(
 
 
 def _claim(each: Decided, evidence: Evidence, policy: Policy, promoted: datetime) -> Claim:
-    """That a decision in a release counts.
+    """Return the claim that a decision counts, to be judged by the rules.
 
-    A release does not hold the ledger. So nobody but the signer says when they signed, though not after what they let
-    pass was promoted; and when the gate was asked and closed is not known, nor what an earlier run's evidence was.
+    A release does not contain the ledger. The time of a decision is therefore the one that its signer states, but not
+    later than the promotion. The times at which the gate was asked and closed, and the evidence of earlier runs, are
+    unknown.
     """
     itself = each.subjects.get(f"evidence/{evidence.gate}.json") == evidence_file.digest(evidence)
     return Claim(

@@ -1,5 +1,4 @@
-"""What the owners of a release's sources and of its use case signed: what it was made from and held to is what they
-adopted."""
+"""Checks that a release was made from the sources, and judged by the use-case card, that their owners adopted."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -21,7 +20,11 @@ UNCHECKED = "who adopted its sources and its card: it was promoted before they w
 
 
 def checks(attested: Attested, promotion: Promotion) -> Iterator[Check]:
-    """Each check in words once it holds; none of a release of before. Raises Refused where one does not."""
+    """Yield each check that holds; none for releases of versions without adoptions of sources and card.
+
+    Raises:
+        Refused: A check does not hold.
+    """
     signed = defaultdict[str, list[Signed[Declaration]]](list)
     for each in attested.declared():
         signed[each.said.declared.subject].append(each)
@@ -41,7 +44,7 @@ def checks(attested: Attested, promotion: Promotion) -> Iterator[Check]:
 
 
 def _adopted(subject: str, under: Sequence[Signed[Declaration]], attested: Attested, promotion: Promotion) -> None:
-    """Everybody signed the same who had to, before the promotion; it is what gates and payload say."""
+    """Verify that all owners signed one declaration before the promotion, and that gates and payload agree with it."""
     said, policy = under[0].said, attested.policy
     people = attested.adopted.people if attested.adopted else MappingProxyType(attested.people)
     for each in under:
@@ -58,7 +61,6 @@ def _adopted(subject: str, under: Sequence[Signed[Declaration]], attested: Attes
 
 
 def _other(adopted: SourceDeclared | CardDeclared, attested: Attested, under: tuple[Signed[Declaration], ...]) -> str:
-    """Why the payload is not of what was adopted; empty where it is."""
     if isinstance(adopted, CardDeclared):
         now = CardDeclared(card=attested.card(), bar=attested.last.bar)
         return declarations.why_not(now, {adopted.subject: InForce(adopted, under)}, attested.policy)

@@ -1,4 +1,4 @@
-"""What says the same in forms that other tools read. It follows from the rest, so it is made again and compared."""
+"""Checks of the attestations in standard formats: each is computed again from the other files and compared."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -12,7 +12,6 @@ from tasks.trust import dsse
 
 
 def checks(attested: Attested, promotion: Promotion, listing: dict[str, str]) -> Iterator[Check]:
-    """Each check in words once it holds. Raises Refused where one does not."""
     gate_key, payload = attested.gate_key, bundle.part(listing, bundle.PAYLOAD)
     for gate, evidence in attested.evidence.items():
         result = gate_results.predicate(evidence, promotion.approved_by.get(gate, []))

@@ -1,9 +1,9 @@
-"""A release without its weights, for whoever wants to check everything else: attestations/left-out.json says so.
+"""Copies of a release without its weights, marked by attestations/left-out.json, so that the rest can be verified.
 
     {"files": {"payload/model/adapter_model.safetensors": SHA-256, …}, "type": "urn:hallmark:release-left-out:v1"}
 
-Nobody signs it, and it makes nothing valid: it turns the absence of weights, and of nothing else, from a fault into a
-gap. A release with it is incomplete at best, and no installation promotes or serves it.
+The file is not signed, and makes nothing valid: missing weights, and only weights, count as a gap instead of a fault.
+The verdict on such a copy is at best `incomplete`, and no installation promotes or serves it.
 """
 
 from collections.abc import Mapping
@@ -19,20 +19,25 @@ WEIGHTS = ".safetensors"
 
 
 def weights(listing: Mapping[str, str]) -> dict[str, str]:
-    """The weights of a release, of the digests of its files."""
+    """Return the SHA-256 of the weights by path, out of the digests of a release's files."""
     model = bundle.part(listing, f"{bundle.PAYLOAD}/model")
     return {name: digest for name, digest in model.items() if name.endswith(WEIGHTS)}
 
 
 def mark(folder: Path, left: Mapping[str, str]) -> None:
-    """Say in a copy of a release that these weights are not in it."""
+    """Mark a copy of a release as one that lacks the weights `left`."""
     files.write_bytes(folder / bundle.LEFT_OUT, files.canonical_json({"type": TYPE, "files": dict(left)}))
 
 
 def read(folder: Path, wanted: Mapping[str, str]) -> dict[str, str]:
-    """What a folder says was left out of it; nothing where it says nothing. `wanted`: the files of the statement.
+    """Return the SHA-256, by path, of the weights that a folder declares as left out; empty if it declares none.
 
-    Raises Refused where that is anything but weights of this release that are not there.
+    Args:
+        folder: Folder of the release.
+        wanted: SHA-256 by path of the files that the promotion statement lists.
+
+    Raises:
+        Refused: The declaration names anything but weights of this release, or weights that are in the folder.
     """
     if not (folder / bundle.LEFT_OUT).exists():
         return {}

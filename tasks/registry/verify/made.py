@@ -1,4 +1,4 @@
-"""The records of a release's stages: each signed, and together one chain from the sources to the payload."""
+"""Checks of a release's stage records: each is signed, and they form one chain from the sources to the payload."""
 
 from collections.abc import Iterator, Mapping
 
@@ -19,7 +19,11 @@ UNCHECKED = "what its stages read and left: it was promoted before stages were r
 
 
 def checks(attested: Attested, promotion: Promotion, listing: Mapping[str, str]) -> Iterator[Check]:
-    """Each check in words once it holds; none of a release that has no records. Raises Refused where one does not."""
+    """Yield each check that holds; none for releases of versions without stage records.
+
+    Raises:
+        Refused: A check does not hold.
+    """
     records = attested.records()
     if not records and not any(evidence.recorded for evidence in attested.evidence.values()):
         return
@@ -31,7 +35,7 @@ def checks(attested: Attested, promotion: Promotion, listing: Mapping[str, str])
 
 
 def _outputs(attested: Attested, records: Mapping[str, SignedRecord], listing: Mapping[str, str]) -> str:
-    """There is one for each stage, of what the manifest says it left, and gates looked at that very record."""
+    """Verify that each stage has a record that agrees with the manifest and is named in the gates' evidence."""
     wanted = {folder.replace("/", "@"): sha256 for folder, sha256 in attested.manifest.stages.items()}
     wanted["package"] = bundle.package_digest(dict(listing))
     if records.keys() != wanted.keys():
@@ -55,7 +59,7 @@ def _digest(records: Mapping[str, SignedRecord], name: str) -> str | None:
 
 
 def _chained(attested: Attested, records: Mapping[str, SignedRecord], listing: Mapping[str, str]) -> str:
-    """What a stage read is what another left, or what the release says that it was made from."""
+    """Verify that each input of a stage is an output of another stage or an input that the release names."""
     left = {path: sha256 for record in records.values() for path, sha256 in record.left.items()}
     known, manifest = _known(attested, listing), attested.manifest
     for name, record in records.items():
@@ -77,8 +81,10 @@ def _chained(attested: Attested, records: Mapping[str, SignedRecord], listing: M
 
 
 def _known(attested: Attested, listing: Mapping[str, str]) -> dict[str, str]:
-    """By path, what the release says that its stages read beside each other's outputs; of what it does not say, all
-    records have to say the same."""
+    """Return the SHA-256, by path, of the inputs that the release names beside the outputs of stages.
+
+    An input that the release does not name has to be the same in all records.
+    """
     manifest, place = attested.manifest, f"{bundle.PAYLOAD}/{PARAMS}"
     if listing.get(place) != manifest.params_sha256:
         raise Refused(f"{place} is not the file that payload/manifest.json names")
@@ -106,7 +112,7 @@ def _sandboxed(records: Mapping[str, SignedRecord], environment: str) -> str:
 
 
 def _again(attested: Attested, records: Mapping[str, SignedRecord], tier: str) -> str:
-    """Other machines made the same, as many as policy asks for; empty where it asks for none and none did."""
+    """Verify that as many machines as policy asks for computed the same outputs; return "" if only one did."""
     again, machines = attested.again(), attested.policy.tier(tier).machines
     for name, others in again.items():
         if name not in records or not all(stage_record.agree(records[name], each) for each in others):

@@ -1,7 +1,7 @@
-"""attestations/ledger.json: proof that a promotion stands in the ledger, under a signed head of it.
+"""Inclusion proof of a promotion's ledger entry under a signed head, attestations/ledger.json.
 
-The promotion statement is signed before its entry exists, so this file comes after it and nothing lists it; what it
-says proves itself. Whoever keeps the head can later show that the ledger was not rewritten behind it.
+The promotion statement is signed before its entry exists. The proof is therefore added later and no statement lists it,
+but it contains a signed head. A person who keeps that head can show later whether entries before it were rewritten.
 """
 
 from collections.abc import Sequence
@@ -30,8 +30,11 @@ MISSING = f"the release lacks attestations/ledger.json, the proof that its promo
 
 
 def add_missing(ledger: Ledger, governance: Governance, name: str) -> list[str]:
-    """Give a proof to each release of a model that lies here without one that counts. Returns in words why one has none
-    yet."""
+    """Write a proof for each of a model's releases on this machine that lacks a valid one.
+
+    Returns:
+        For each proof that could not be made yet, the reason.
+    """
     texts = []
     for signed in promotions.read(ledger, governance, name).valid:
         folder = bundle.folder(governance.state, signed.promotion.label)
@@ -49,17 +52,25 @@ def _add(signed: Signed, ledger: Ledger, governance: Governance) -> None:
     publish.publish(ledger, governance)
     proof = ledger_proof.prove(ledger, governance, signed.entry.seq)
     target = bundle.folder(governance.state, signed.promotion.label)
-    # Aside and not in the folder: whoever verifies it meanwhile would find a file that nobody signed.
+    # Written beside the folder: a temporary file inside it would make a simultaneous verification fail.
     aside = target.with_name(f".ledger-{target.name}")
     files.write_bytes(aside, files.canonical_json(proof.model_dump(mode="json")), mode=0o444)
     aside.replace(target / bundle.LEDGER)
 
 
 def check(value: Any, signed: Signed, those: Sequence[Key]) -> Check:
-    """The proof `value`, of the statement in the same release, by the ledger's keys. Raises Refused where it is none.
+    """Verify an inclusion proof of a release's promotion.
 
-    None is a release without a proof. One by a key that nobody here knows, or that did not count then, is as good as
-    none: the ledger's key may have been followed by another before the proof was made, and the release is not to blame.
+    A missing proof, or one signed with an unknown or expired key, makes the check `missing` and not failed: the
+    ledger's key may have been replaced before the proof was made, for which the release is not to blame.
+
+    Args:
+        value: Parsed proof; None if the release has none.
+        signed: Promotion statement of the release.
+        those: Keys of the ledger.
+
+    Raises:
+        Refused: The value is no valid proof, or proves another entry.
     """
     if value is None:
         return Check(about="ledger", state="missing", text=MISSING)
@@ -74,7 +85,6 @@ def check(value: Any, signed: Signed, those: Sequence[Key]) -> Check:
 
 
 def _named(proof: Inclusion) -> Key:
-    """The key that it says it is signed with."""
     try:
         return Key(public_key=proof.key)
     except ValidationError as error:
@@ -82,7 +92,7 @@ def _named(proof: Inclusion) -> Key:
 
 
 def _doubt(proof: Inclusion, those: Sequence[Key]) -> str:
-    """Why the key of a proof that is right by itself shows nothing; empty where it is one of the ledger's."""
+    """Return the reason why the key of an otherwise valid proof does not count; empty if it counts."""
     known = [key for key in those if keys.bare(key.public_key) == proof.key]
     try:
         if known:
@@ -95,7 +105,6 @@ def _doubt(proof: Inclusion, those: Sequence[Key]) -> str:
 
 
 def _stands(folder: Path, signed: Signed, governance: Governance) -> bool:
-    """Whether a release has a proof that counts under the keys of today."""
     try:
         value = contents.parse(contents.read_one(folder, bundle.LEDGER), bundle.LEDGER)
         return check(value, signed, publish.signers(governance)).state == "ok"

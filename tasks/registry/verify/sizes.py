@@ -1,8 +1,8 @@
-"""How much there is to hash: a payload of far more bytes than were packaged is refused before any is read.
+"""Limit on the size of a payload: one with far more bytes than were packaged is refused before any file is hashed.
 
-The promotion statement lists digests and no sizes. A file that is terabytes of nothing takes no space on a disk, and
-hours to hash. `result.json` of stage `package`, which the statement lists, says how many bytes the payload has. Where
-it does not, all of it is hashed.
+The promotion statement lists digests and no sizes. A sparse file of terabytes takes no space on a disk, and hours to
+hash. `result.json` of stage `package`, which the statement lists, contains the number of bytes of the payload. If it
+lacks that number, the whole payload is hashed.
 """
 
 import hashlib
@@ -15,13 +15,20 @@ from tasks.registry.release import bundle, contents
 
 PACKAGED = f"{bundle.ATTESTATIONS}/result.json"
 MORE = contents.MAX_PARSED
-"""Bytes above that which are hashed all the same, so that whoever changed a file is told which."""
+"""Tolerance in bytes. A payload that exceeds its size by less is hashed, so that the message can name the changed
+file."""
 
 
 def require_bounded(folder: Path, wanted: Mapping[str, str], there: Collection[str]) -> None:
-    """Raises Refused where the payload among the files `there` has far more bytes than were packaged.
+    """Verify that the payload is not much larger than it was when it was packaged.
 
-    `wanted`: the files that the statement lists, by SHA-256.
+    Args:
+        folder: Folder of the release.
+        wanted: SHA-256 by path of the files that the promotion statement lists.
+        there: Names of the files to hash.
+
+    Raises:
+        Refused: The payload is too large, or result.json was changed.
     """
     packaged = _packaged(folder, wanted)
     if packaged is None:

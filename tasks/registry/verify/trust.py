@@ -1,4 +1,4 @@
-"""Whose signatures count in a release: what follows from the root key by the adoptions of policy and people."""
+"""Trusted keys: those that follow from the root key through the adoptions of policy and people."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -30,23 +30,22 @@ class Trust:
     ledger: tuple[Key, ...]
     worker: tuple[Key, ...]
     chain: tuple[Mapping[str, Any], ...]
-    """The adoptions, oldest first, that those of a release must be the beginning of; empty: nothing was adopted."""
+    """Adoptions, oldest first, with which the adoptions of a release have to begin; empty if nothing was adopted."""
     root: str
-    """Fingerprint of the key that they follow from."""
+    """Fingerprint of the root key; in a project without adoptions, of its gate keys."""
     bare: bool
-    """Whether a release without any adoption counts as well."""
+    """Whether a release without any adoption is accepted."""
     check: Check
     people: Mapping[str, Person] = field(default_factory=dict)
-    """Those of a release, by id, once they are read (attestations.py)."""
+    """People of the release by id, once they are parsed (attestations.py)."""
 
     def keys_of(self, who: Person | MachineName) -> list[Key]:
-        """As `Governance.keys_of`; none of a machine that signs nothing in a release."""
         machines = {"gate": self.gate, "scheduler": self.scheduler, "ledger": self.ledger, "worker": self.worker}
         return who.keys if isinstance(who, Person) else list(machines.get(who, ()))
 
 
 def own(governance: Governance) -> Trust:
-    """A project trusts its own keys, and what was adopted there."""
+    """Return the trust in a project's own keys and adoptions."""
     gate = tuple(governance.keys_of("gate"))
     chain = governance.chain
     root = keys.fingerprint(adoption.read(chain[0]).root) if chain else ", ".join(key.fingerprint for key in gate)
@@ -64,7 +63,7 @@ def own(governance: Governance) -> Trust:
 
 
 def _worker(governance: Governance) -> tuple[Key, ...]:
-    """None in an installation that has only ever verified."""
+    """Return the worker's keys; none in an installation that only verifies."""
     try:
         return tuple(governance.keys_of("worker"))
     except InputError:
@@ -72,9 +71,15 @@ def _worker(governance: Governance) -> tuple[Key, ...]:
 
 
 def from_root(folder: Path, root: str, below: str = bundle.GOVERNANCE) -> Trust:
-    """What the adoptions in a folder say, if they follow from the root key; `below` which of its folders holds them.
+    """Return the trust that follows from a root key through the adoptions in a folder.
 
-    Raises Refused where they don't.
+    Args:
+        folder: Folder of a release or dossier.
+        root: Fingerprint of the root key.
+        below: Folder of the adoptions, relative to `folder`.
+
+    Raises:
+        Refused: The folder holds no adoptions, or they do not follow from the root key.
     """
     place = folder / below
     names = [f"{below}/{name}" for name in contents.names(place)] if place.is_dir() else []
@@ -83,7 +88,7 @@ def from_root(folder: Path, root: str, below: str = bundle.GOVERNANCE) -> Trust:
     chain: list[dict[str, Any]] = []
 
     def each() -> Iterator[dict[str, Any]]:
-        """The next once the one before it verified, so that files which are none fill no memory."""
+        """Yield each adoption only after the previous one was verified, so that false files cannot fill the memory."""
         for name in names:
             chain.append(dsse.parse(contents.read_one(folder, name), name))
             yield chain[-1]
@@ -101,9 +106,10 @@ def from_root(folder: Path, root: str, below: str = bundle.GOVERNANCE) -> Trust:
 
 
 def adopted(envelopes: Sequence[Mapping[str, Any]], trusted: Trust) -> InForce | None:
-    """What was in force last of the adoptions in a release; None where it holds none, and that counts.
+    """Return the policy and people of the last adoption in a release; None if it has none and none is required.
 
-    Raises Refused where they are others than those that are trusted.
+    Raises:
+        Refused: The adoptions are not the beginning of the trusted ones, or are missing.
     """
     if not envelopes:
         if trusted.bare:
@@ -118,7 +124,7 @@ def adopted(envelopes: Sequence[Mapping[str, Any]], trusted: Trust) -> InForce |
 
 
 def differences(newest: InForce, policy: Policy, people: Mapping[str, Person]) -> Iterator[str]:
-    """What the release says besides otherwise than what was adopted, in words."""
+    """Yield a description of each difference between the release's policy and people and the adopted ones."""
     if policy != newest.adoption.policy:
         yield "policy.json is not the policy that was adopted"
     for person in people.values():

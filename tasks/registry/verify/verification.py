@@ -1,7 +1,7 @@
-"""Check a release from its folder and the root key's fingerprint: no network, database or project, nothing loaded.
+"""Verification of a release from its folder and the root key's fingerprint, without network, database or project.
 
-First the adoptions, which say whose keys count. Then the promotion statement, which lists every file; only where all
-digests agree is anything else parsed.
+The adoptions come first, since they say which keys count, and then the promotion statement, which lists every file.
+Other files are parsed only after all digests were found right. No model is loaded.
 """
 
 from collections.abc import Iterator, Mapping
@@ -21,9 +21,9 @@ from tasks.stages.package.package import SAFE
 from tasks.trust import dsse
 
 FAULTS = (HallmarkError, OSError, ValueError, RecursionError)
-"""What a check raises that does not hold."""
+"""Exceptions that mean that a check does not hold."""
 BESIDE = (".md", ".html", ".yaml", *SAFE)
-"""Endings of files of the payload beside the model."""
+"""Allowed suffixes of files of the payload outside of payload/model."""
 UNCHECKED = [
     "whether a newer statement took the release back, or a key was revoked since: ask who promoted it, or their ledger",
     "the sources and the dataset themselves: a release holds their digests, not their records",
@@ -32,12 +32,12 @@ UNCHECKED = [
 
 
 def verify(folder: Path, governance: Governance) -> Verification:
-    """Check the release in `folder` against keys and adoptions of the project that promoted it."""
+    """Verify the release in `folder` with the keys and adoptions of the project that promoted it."""
     return _verify(folder, trust.own(governance))[0]
 
 
 def verify_from_root(folder: Path, root: str) -> Verification:
-    """Check the release in `folder` against the fingerprint of the root key, received by another way."""
+    """Verify the release in `folder` with the fingerprint of the root key, which the caller received by another way."""
     try:
         trusted = trust.from_root(folder, root)
     except FAULTS as error:
@@ -47,15 +47,17 @@ def verify_from_root(folder: Path, root: str) -> Verification:
 
 
 def verify_under(folder: Path, trusted: Trust) -> Verification:
-    """Check the release in `folder` against keys that somebody has found to count."""
+    """Verify the release in `folder` with keys that the caller has verified."""
     return _verify(folder, trusted)[0]
 
 
 def require(folder: Path, governance: Governance) -> Signed:
-    """The promotion statement of a release that checks. Raises Refused with the first check that does not hold.
+    """Return the promotion statement of a release after verifying the release.
 
-    Without a proof from the ledger it passes: an installation has its own, and needs none of what stands there. Without
-    its weights it does not.
+    A missing inclusion proof is accepted, since an installation has its own ledger. Missing weights are not.
+
+    Raises:
+        Refused: A check does not hold; the message is that of the first.
     """
     checked, signed = _verify(folder, trust.own(governance), whole=True)
     if checked.verdict == "invalid" or signed is None:
@@ -64,7 +66,11 @@ def require(folder: Path, governance: Governance) -> Signed:
 
 
 def statement(folder: Path, signers: Signers) -> Signed:
-    """The promotion statement in a release's folder. Raises Refused where none is there that the gate signed."""
+    """Return the promotion statement in a release's folder, its signature verified.
+
+    Raises:
+        Refused: The folder holds no statement that is signed with a valid gate key.
+    """
     return _statement(_read_statement(folder), signers)
 
 
@@ -87,7 +93,7 @@ def _verify(folder: Path, trusted: Trust, whole: bool = False) -> tuple[Verifica
 
 
 def _before(promotion: Promotion) -> Iterator[str]:
-    """What cannot be told of a release that an earlier version made."""
+    """Yield what cannot be verified because an earlier version of Hallmark made the release."""
     there = {name.rsplit("/", 1)[0] for name in promotion.files}
     if bundle.STAGES not in there:
         yield made.UNCHECKED
@@ -96,7 +102,7 @@ def _before(promotion: Promotion) -> Iterator[str]:
 
 
 def in_words(error: Exception) -> str:
-    """What is wrong, for the check that it ended."""
+    """Return the description of an error that ended the verification."""
     return f"a file does not hold what its name says ({why(error)})" if isinstance(error, ValueError) else why(error)
 
 
@@ -121,9 +127,14 @@ def _promoted(signed: Signed) -> Check:
 
 
 def _steps(folder: Path, data: bytes, signed: Signed, trusted: Trust, whole: bool) -> Iterator[Check]:
-    """Each check once it is made. Raises Refused, OSError or ValueError where one does not hold.
+    """Yield each check that holds. Raise one of `FAULTS` if one does not.
 
-    `whole`: weights that were left out are missing like any other file.
+    Args:
+        folder: Folder of the release.
+        data: Bytes of the promotion statement.
+        signed: Promotion statement.
+        trusted: Trusted keys and adoptions.
+        whole: Whether weights that are declared as left out count as missing files.
     """
     left = {} if whole else left_out.read(folder, signed.promotion.files)
     files = _files(folder, signed, left)
@@ -143,8 +154,10 @@ def _steps(folder: Path, data: bytes, signed: Signed, trusted: Trust, whole: boo
 
 
 def _files(folder: Path, signed: Signed, left: Mapping[str, str]) -> Contents:
-    """What lies there, if it is what the statement lists, without what was left out. Names are compared, and sizes as
-    far as they are known, before anything is hashed."""
+    """Return the files of the folder after comparing them with the statement.
+
+    Names, and sizes as far as they are known, are compared before anything is hashed.
+    """
     wanted = signed.promotion.files
     contents.require_plain(wanted)
     there = set(contents.names(folder)) - bundle.UNLISTED
