@@ -18,8 +18,7 @@ class Bar(Frozen):
 
     success_metrics: list[SuccessMetric]
     confidence: float
-    """`evaluation.confidence`. A lower confidence makes every interval narrower, so that its ends are easier to reach.
-    """
+    """`evaluation.confidence`. A lower confidence makes every interval narrower and its ends easier to reach."""
     base_rows: int | None
     """`evaluation.base_rows`: number of test rows that the base model answers; null for all rows.
 
