@@ -116,7 +116,6 @@ def _asks_as_much(new: SuccessMetric, old: SuccessMetric) -> bool:
 
 
 def _now(old: SuccessMetric, now: Bar) -> str:
-    """Return the thresholds that the new criteria set for the figure of `old`."""
     return " and ".join(_wanted(new) for new in now.success_metrics if new.fact == old.fact) or "none"
 
 

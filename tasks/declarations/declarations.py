@@ -130,7 +130,7 @@ def keys(declared: Declared) -> dict[str, Any]:
 def _loosened(now: CardDeclared, adopted: CardDeclared, policy: Policy) -> Iterator[str]:
     """Yield each difference between two cards that does not make the card stricter.
 
-    Higher thresholds, more metrics and a higher risk tier are stricter.
+    Stricter thresholds, additional metrics and a higher risk tier are left out.
     """
     for key in type(now.card).model_fields:
         if key not in ("success_metrics", "risk_tier") and getattr(now.card, key) != getattr(adopted.card, key):

@@ -47,7 +47,7 @@ class Standing:
     in_force: Mapping[str, InForce]
     """Declarations in force by subject, in the order of the subjects' first adoptions."""
     begun: Mapping[tuple[str, Place], tuple[Signed[Declaration], ...]]
-    """Signatures under declarations that are not in force yet, by digest and place."""
+    """Signatures under declarations that are not in force yet, by digest and by what each would replace."""
 
     def place(self, declared: Declared, root: Path | None = None) -> Place:
         """Return what a declaration would replace and who would have to sign it.
@@ -73,7 +73,7 @@ class Standing:
         return known is not None and known.declared == declared
 
     def signed(self, declared: Declared, root: Path | None = None) -> tuple[Signed[Declaration], ...]:
-        """Return the signatures under a declaration that is not in force, for the place that it would take now."""
+        """Return the signatures under a declaration that is not in force, for what it would replace now."""
         return self.begun.get((declared.sha256, self.place(declared, root)), ())
 
 

@@ -155,7 +155,6 @@ def open_case(entry: Entry, document: bytes) -> Case:
 
 
 def _closings(ledger: Ledger, run: str | None) -> dict[tuple[str, Any], Entry]:
-    """Return the last entry that closed each gate, by run and digest of the evidence."""
     return {(entry.subject, entry.body.get("sha256")): entry for entry in ledger.entries(CLOSED, run)}
 
 

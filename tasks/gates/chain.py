@@ -86,7 +86,6 @@ def _as_it_lies(
 
 
 def _why_not(name: str, layout: Layout, record: SignedRecord | None, tree_sha256: str, governance: Governance) -> str:
-    """Return the reason why a stage's outputs do not count; empty if they do."""
     if record is None:
         return "no signed record that counts says what it read and left"
     if record.said.tree_sha256 != tree_sha256:

@@ -203,7 +203,6 @@ def _roles(wish: _Wish, evidence: Evidence, now: datetime) -> list[str]:
 
 
 def _claim(role: str, wish: _Wish, own: list[Signed], case: Case, governance: Governance, now: datetime) -> Claim:
-    """Return the claim that a decision in this role, made now, counts."""
     evidence = case.evidence
     decision = Decision(
         verb=wish.verb,
@@ -240,12 +239,6 @@ def _claim(role: str, wish: _Wish, own: list[Signed], case: Case, governance: Go
 
 
 def _allowed(claims: list[Claim]) -> Decision:
-    """Return the only decision that the rules allow.
-
-    Raises:
-        Refused: The rules allow none.
-        InputError: The person could decide in several roles.
-    """
     objections = [table.why_not(claim) for claim in claims]
     if all(objections):
         raise Refused(str(objections[0]))
@@ -257,7 +250,6 @@ def _allowed(claims: list[Claim]) -> Decision:
 
 
 def _form(verb: str, reason: str, checks: Sequence[str], expires: datetime | None) -> None:
-    """Verify that a decision has the fields that its verb needs, and no others."""
     if verb not in VERBS:
         raise InputError(f"expected one of {', '.join(VERBS)}, got {verb!r}")
     checked_reason(reason, f"to {verb} give a reason in words, so that others can follow it later")
@@ -270,7 +262,6 @@ def _form(verb: str, reason: str, checks: Sequence[str], expires: datetime | Non
 
 
 def _case(ledger: Ledger, governance: Governance, evidence: Evidence) -> Case:
-    """Return the case on record, which must have been opened under the policy in force."""
     case = cases.current(ledger, evidence)
     if evidence.policy_sha256 != governance.policy.digest():
         raise Refused(f"policy changed after gate {evidence.gate} of run {evidence.run} was asked; it must ask again")

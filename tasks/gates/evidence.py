@@ -332,7 +332,6 @@ def _facts(layout: Layout, stages: Iterable[str]) -> Facts:
 
 
 def _folders(stage: str) -> list[tuple[str, str]]:
-    """Return each folder of a stage below artefacts/ and measured/, with the prefix of its figures."""
     return [(folder, folder.replace("/", ".")) for folder in STAGES[stage].folders]
 
 

@@ -154,7 +154,6 @@ def close(ledger: Ledger, evidence: Evidence, standing: Standing) -> None:
 
 
 def _rules(evidence: Evidence, governance: Governance, asked: SignedRequest) -> Gate:
-    """Return policy's rules for a gate, after verification that its evidence follows from them."""
     rules = rules_for(evidence, governance)
     check_asks(evidence, governance.policy)
     for who in sorted(evidence.askers):

@@ -113,11 +113,6 @@ def _judged(case: Case, ledger: Ledger, governed: Governance, people: People) ->
 
 
 def _walk(case: Case, ledger: Ledger, governed: Governance) -> tuple[str, str]:
-    """Return the gate's state after all decisions, and what it waits for.
-
-    Raises:
-        Refused: The run could not be requested, or a decision is not allowed.
-    """
     now = ledger.now()
     if refused := asking.why_not(case.requester, case.tier, governed.policy, governed.people, now):
         raise Refused(refused)
@@ -165,7 +160,6 @@ def _evidence(case: Case, policy: Policy, asked: SignedRequest) -> Evidence:
 
 
 def _dataset(owners: Sequence[str]) -> Dataset:
-    """Return a dataset with one source for each owner, of one row each."""
     passage = {"rows": 1, "records": 1, "quarantined": {}}
     source: dict[str, Any] = {
         "sha256": DIGEST, "steward": "nobody", "access": [], "classification": "internal", "lawful_basis": "a case",

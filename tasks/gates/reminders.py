@@ -63,7 +63,6 @@ def _said(ledger: Ledger, kind: str, case: Case) -> list[Entry]:
 
 
 def _wanted(case: Case, standing: Standing) -> list[str]:
-    """Return the roles that have yet to decide."""
     asks = case.evidence.asks
     given = [decision.role for decision in standing.decisions if decision.counted and decision.verb == "approve"]
     wanted = {role.role: len(asks.owners) if role.owners and asks.owners else role.count for role in asks.roles}

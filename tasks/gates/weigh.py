@@ -68,7 +68,6 @@ def deadline(case: Asked, asked: Gate) -> datetime:
 
 
 def _alone(entry: Entry, case: Case, ledger: Ledger, governance: Governance, now: datetime) -> Weighed:
-    """Verify a decision without regard to other decisions."""
     try:
         signed = read(entry, governance)
         own = _own_case(signed, case, ledger)
@@ -83,7 +82,6 @@ def _alone(entry: Entry, case: Case, ledger: Ledger, governance: Governance, now
 
 
 def _claim(signed: Signed, own: Case, case: Case, governance: Governance, now: datetime) -> Claim:
-    """Return the claim that a decision made in case `own` counts in `case`."""
     closings = [each.closed for each in (own, case) if each.closed and each.closed.seq < signed.entry.seq]
     return Claim(
         decision=signed.decision,
@@ -118,7 +116,6 @@ def require_requester(evidence: Evidence, ledger: Ledger, governance: Governance
 
 
 def _own_case(signed: Signed, case: Case, ledger: Ledger) -> Case | None:
-    """Return the case in which a decision was made: the one being judged or an earlier run's; None if there is none."""
     if signed.decision.run == case.evidence.run and signed.evidence_sha256 == case.sha256:
         return case
     earlier = cases.read(ledger, signed.decision.run, signed.decision.gate)

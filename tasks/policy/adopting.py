@@ -324,7 +324,6 @@ def _statement(before: Adoption | None, policy: Policy, people: People, signer: 
 
 
 def _asked(part: Mapping[str, Any], wanted: Adoption, before: Adoption, now: datetime) -> None:
-    """Verify that the policy in force asks the signer for a signature."""
     needed, person = adoption.wanted(before, wanted), adoption.signer(part, before, now)
     asked = [role.role for role in needed.roles]
     if person is None and not needed.root:

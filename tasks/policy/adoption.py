@@ -56,7 +56,7 @@ class InForce(NamedTuple):
 
     adoption: Adoption
     people: People
-    """People, in which each role and key counts from the time of the adoption that added it."""
+    """People with roles and keys, each of which counts from the time of the adoption that added it."""
     ends: Ends
     """Ends of all keys that these adoptions ever named, including keys that later ones leave out."""
 

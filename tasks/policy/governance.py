@@ -47,7 +47,7 @@ class Governance:
     def keys_of(self, who: Person | MachineName) -> list[Key]:
         """Return every key of a person or machine, current or not.
 
-        If people.yaml has none, it is the key made by `hallmark init`.
+        If people.yaml has none, that is the key made by `hallmark init`.
 
         Raises:
             InputError: There is no key, or none that may count in this environment.
@@ -233,7 +233,6 @@ def initialise(state: Path, people: People) -> None:
 
 
 def _keyless(policy: Policy, people: People, path: Path) -> list[str]:
-    """Return a problem for each person and machine without a key, outside environment `local`."""
     if policy.environment == LOCAL:
         return []
     document: Any = config.read_yaml(path)

@@ -109,7 +109,6 @@ def differs(governed: Governance, said: People | None = None) -> str:
 
 
 def _how(governed: Governance, policy: Policy, people_differ: bool) -> str:
-    """Return the command that adopts the folder's files."""
     changes = governed.policy.changes
     asked = [
         *(changes.policy if policy != governed.policy else []),

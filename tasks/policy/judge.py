@@ -24,7 +24,7 @@ HOME = Path(__file__).parents[2]
 class Judge(Frozen):
     version: str
     sha256: Sha256
-    """Digest of every file of its packages except bytecode."""
+    """Digest of every file of the packages, except bytecode."""
     editable: bool
 
     def __str__(self) -> str:
@@ -87,6 +87,5 @@ def _is_editable() -> bool:
 
 
 def _found(package: str) -> Path:
-    """Return the folder that a package is imported from, with links resolved."""
     spec = find_spec(package)
     return Path(spec.origin).resolve().parents[1] if spec and spec.origin else Path()

@@ -114,7 +114,6 @@ def _of_auditors(policy: Policy) -> Iterable[tuple[Where, str]]:
 
 
 def _tier_problem(policy: Policy, tier: Tier, people: People, at: datetime | None) -> str:
-    """Return why no run of a tier could pass, whoever requests it; empty if one could."""
     requesters = [SCHEDULER] if tier.scheduler else []
     requesters += [p.id for p in people.people if p.roles_at(at) and not tier.may_not_request(p.id, p.roles_at(at))]
     if not requesters:
@@ -181,7 +180,6 @@ def _seat(number: int, seats: list[Need], taken: dict[str, int], tried: set[str]
 
 
 def _wanted(policy: Policy) -> list[tuple[Where, str, int]]:
-    """Return place in policy.yaml, role and number of people for each duty."""
     wanted: list[tuple[Where, str, int]] = []
     for tier_name, tier in policy.tiers.items():
         for gate_name, gate in tier.gates.items():
