@@ -155,7 +155,6 @@ def stand_ins(policy: Policy) -> list[str]:
 
 
 def roles(people: Known, person: str, at: datetime) -> list[str]:
-    """Return the roles that a person held at a time; none for an unknown person."""
     known: Person | None = people.get(person)
     return known.roles_at(at) if known else []
 

@@ -39,7 +39,6 @@ class Asked:
     entry: Entry
     evidence: Summary
     sha256: str
-    """`evidence.digest` of the evidence."""
     closed: Entry | None
     """Entry that closed the gate, after which no decision counts; None while it is open."""
 

@@ -42,7 +42,6 @@ class Wish:
     role: str | None = None
     """Role in which to decide; None for the only role that the gate asks and the person holds."""
     checks: Sequence[str] = ()
-    """Names of the failed checks to waive."""
     expires: datetime | None = None
     """End of a waiver, with a time zone."""
 
@@ -160,8 +159,6 @@ def decide_demo(ledger: Ledger, governance: Governance, evidence: Evidence) -> l
 
 @dataclass(frozen=True)
 class _Wish(Wish):
-    """Validated decision, with its person and key."""
-
     person: Person = field(kw_only=True)
     signer: Signer = field(kw_only=True)
 

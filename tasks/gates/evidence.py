@@ -234,7 +234,6 @@ def owners(layout: Layout) -> list[str]:
 
 
 def read_dataset(layout: Layout) -> Dataset | None:
-    """Return the manifest of the dataset that stage `split` wrote; None if there is none."""
     path = layout.stage("split") / "manifest.json"
     try:
         return Dataset.read_bytes(path.read_bytes())
@@ -297,7 +296,6 @@ def require_checks(evidence: Evidence, policy: Policy) -> None:
 
 
 def changed(before: Evidence | None, now: Dataset | None) -> Change | None:
-    """Return the differences between the dataset of other evidence and this one; None if one of them is missing."""
     if before is None or before.dataset is None or now is None:
         return None
     return compare(before.dataset, now, before.run, before.subject.sha256)
@@ -311,7 +309,6 @@ def write(evidence: Evidence, layout: Layout) -> Path:
 
 
 def digest(evidence: Evidence) -> str:
-    """Return the SHA-256 of `spell(evidence)`."""
     return evidence.sha256
 
 

@@ -104,7 +104,6 @@ def judge_case(case: Case, ledger: Ledger, governance: Governance, now: datetime
 
 
 def stands(case: Asked, rules: Gate, weighed: list[Weighed], governance: Governance, now: datetime) -> Standing:
-    """Return the state of a gate with decisions that were weighed before."""
     question = case.evidence
     checks = [_check_standing(result, weighed) for result in question.checks]
     failed = [check.result for check in checks if not check.holds]

@@ -25,7 +25,6 @@ AFTERWARDS: Mapping[str, str] = {
 
 
 def lines(evidence: Evidence, ledger: Ledger, governed: Governance) -> dict[str, str]:
-    """Return the lines of the summary, text by name."""
     purpose, dataset = evidence.purpose, evidence.dataset
     asked = signed_request.recorded(ledger, governed, evidence.run)
     reason = one_line(asked.request.reason or "") if asked else ""
@@ -53,7 +52,6 @@ def people(origins: Iterable[Origin]) -> str:
 
 
 def terms(origin: Origin) -> dict[str, str]:
-    """Return the terms that the owner of a source has declared, text by name."""
     return {
         "class": origin.classification,
         "lawful basis": one_line(origin.lawful_basis),

@@ -92,7 +92,6 @@ class SignedRequest:
     request: Request
     envelope: dict[str, Any]
     public_key: str
-    """Line of the public key that verified the request."""
     at: datetime
     """Time as of which the requester must be allowed to request runs: the later of the request's own time and its
     entry's, so that backdating gains nothing."""

@@ -17,7 +17,6 @@ MOST = 5
 
 
 def verdict(standing: Standing) -> str:
-    """Return the state of a gate in a sentence."""
     failed = [check for check in standing.checks if not check.holds]
     waived = [check for check in standing.checks if check.holds and check.waived_by]
     checks = f"{len(standing.checks)} check{'s' * (len(standing.checks) != 1)}"
@@ -28,7 +27,6 @@ def verdict(standing: Standing) -> str:
 
 
 def made(evidence: Evidence) -> str:
-    """Return how the stages ran, according to their signed records."""
     boxes = {it.sandbox for it in evidence.recorded.values()}
     named = ", ".join(sorted(filter(None, boxes)))
     where = f"in a sandbox ({named})" if boxes and None not in boxes else "WITHOUT a sandbox"
@@ -38,7 +36,6 @@ def made(evidence: Evidence) -> str:
 
 
 def who(asks: Asks) -> str:
-    """Return who decides, and who may waive."""
     roles = [
         f"every owner of a source ({', '.join(asks.owners)})" if role.owners and asks.owners
         else f"{role.count} in role {role.role}"
@@ -58,21 +55,18 @@ def missed(evidence: Evidence) -> dict[str, str]:
 
 
 def outcome(check: CheckStanding) -> str:
-    """Return the verdict of a check, or the waiver by which it passes."""
     if check.waived_by:
         return f"waived by {check.waived_by} until {check.waived_until:%Y-%m-%d}"
     return check.result.verdict
 
 
 def value(result: CheckResult) -> str:
-    """Return a check's figure with its interval."""
     if result.value is None:
         return "absent"
     return str(Fact(value=result.value, low=result.low, high=result.high))
 
 
 def wanted(result: CheckResult) -> str:
-    """Return the limit of a check."""
     bound = "" if result.bound == "value" else f"{result.bound} end "
     return bound + (f"at least {result.at_least:g}" if result.at_least is not None else f"at most {result.at_most:g}")
 
@@ -102,7 +96,6 @@ def dataset(dataset: Dataset, change: Change | None, approved: bool = True) -> I
 
 
 def changed(before: Since | None) -> str:
-    """Return which files differ from those of the run that passed the gate last."""
     if before is None:
         return "this gate has let nothing of the use case pass before"
     if not before.files:
@@ -114,7 +107,6 @@ def changed(before: Since | None) -> str:
 
 
 def by_rule(counts: Mapping[str, int]) -> str:
-    """Return counts in brackets, the highest first."""
     said = [f"{name} {count:,}" for name, count in sorted(counts.items(), key=lambda item: (-item[1], item[0]))]
     return f" ({', '.join(said)})" if said else ""
 

@@ -62,8 +62,6 @@ class InForce(NamedTuple):
 
 
 class Wanted(NamedTuple):
-    """Signatures that an adoption needs."""
-
     roles: list[Role]
     root: bool
 
@@ -206,7 +204,6 @@ def signatures(envelope: Mapping[str, Any]) -> list[Envelope]:
 
 
 def merged(parts: Sequence[Mapping[str, Any]]) -> Envelope:
-    """Merge envelopes over the same statement into one with all their signatures."""
     by_key = {part["signatures"][0]["keyid"]: part["signatures"][0] for part in parts}
     return {**parts[0], "signatures": [by_key[keyid] for keyid in sorted(by_key)]}
 

@@ -9,7 +9,6 @@ from tasks.trust.validity import HeldRole, Key
 
 
 def between(policy: Policy, people: People, new_policy: Policy, new_people: People) -> list[str]:
-    """Return one line for each addition, removal and change; none if there is no difference."""
     before, after = policy.model_dump(mode="json"), new_policy.model_dump(mode="json")
     return [*_people(people, new_people), *_values("policy", before, after)]
 

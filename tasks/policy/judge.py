@@ -18,7 +18,6 @@ from tasks.policy.policy import LOCAL, Policy
 
 PACKAGES = ("flows", "infra", "tasks")
 HOME = Path(__file__).parents[2]
-"""Folder that holds the packages."""
 
 
 class Judge(Frozen):

@@ -157,11 +157,9 @@ class People(Document):
         return [key for _, key in self.placed_keys()]
 
     def held(self) -> Iterator[tuple[str, Key]]:
-        """Return the id of each key's holder, a person or machine, with the key."""
         return ((self._whose(where), key) for where, key in self.placed_keys())
 
     def placed_keys(self) -> Iterator[tuple[list[str | int], Key]]:
-        """Yield each key's place in the file, with the key."""
         for i, person in enumerate(self.people):
             for j, key in enumerate(person.keys):
                 yield ["people", i, "keys", j], key
@@ -178,7 +176,6 @@ class People(Document):
                 yield ["people", i, "sign_in", j], f"{account.issuer} {account.subject}"
 
     def known_as(self, issuer: str, subject: str) -> Person | None:
-        """Return the person with an account at a provider; None if there is none."""
         for person in self.people:
             if any((each.issuer, each.subject) == (issuer, subject) for each in person.sign_in):
                 return person

@@ -82,7 +82,6 @@ class Signed(Generic[Said]):
 
     @property
     def keyid(self) -> str:
-        """Fingerprint of the key that signed."""
         return dsse.signers(self.envelope)[0]
 
 

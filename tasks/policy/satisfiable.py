@@ -29,7 +29,6 @@ class Need(NamedTuple):
     role: str
     seats: int
     people: frozenset[str]
-    """Ids of the people who could fill it."""
 
 
 def problems(policy: Policy, people: People, path: Path, at: datetime | None = None) -> list[str]:
