@@ -59,7 +59,7 @@ def expectations(claim: Claim) -> str | None:
 
 
 def purpose(claim: Claim) -> str | None:
-    """Refuse approvals and waivers for another purpose or a lower risk tier. Rejections hold for any purpose."""
+    """Refuse approvals and waivers made for another purpose or in a lower risk tier. Rejections hold for any."""
     said, asked = claim.decision, claim.evidence
     if not claim.binding:
         return None
