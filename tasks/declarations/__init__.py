@@ -1,9 +1,8 @@
-"""What the people who answer for data and for a use case have signed of them: sources as sources.yaml declares them,
-the card of a use case with what it asks of a version.
+"""Declarations: what owners sign about the sources in sources.yaml and about use-case cards.
 
-signed_declaration.py  what they sign
-bar.py                 what a version is held to, and whether the next asks less of itself
-standing.py            what is in force, read from the ledger
-signing.py             signing a declaration
-declarations.py        whether what a run reads and asks of itself is what was adopted
+signed_declaration.py  documents that an owner signs
+bar.py                 acceptance criteria of a release, and their comparison with those of the last promotion
+standing.py            declarations in force, read from the ledger
+signing.py             signatures under declarations
+declarations.py        comparison of a run's sources and card with the declarations in force
 """

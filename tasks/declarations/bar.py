@@ -1,6 +1,6 @@
-"""What a version is held to, and whether the next one asks less of itself.
+"""Acceptance criteria of a use case, and whether a new version of its card asks less than the last promotion did.
 
-Metrics are matched by the figure that they are about, not by their name, which is words for people.
+Metrics are matched by their figure (`fact`) and not by their name, since a name is free text.
 """
 
 import math
@@ -10,19 +10,22 @@ from tasks.core.params.params import Params
 from tasks.core.params.use_case import SuccessMetric
 
 AT_LEAST, AT_MOST = ("high", "value", "low"), ("low", "value", "high")
-"""Bounds from the laxest on: who wants at least .4 of the low end of an interval wants more than of the estimate."""
+"""Ends of an interval, laxest first: to ask for 0.4 at the low end is stricter than to ask for an estimate of 0.4."""
 
 
 class Bar(Frozen):
-    """The success metrics of a use-case card, and how sure their intervals are."""
+    """Success metrics of a use-case card, with the settings that decide how hard they are to reach."""
 
     success_metrics: list[SuccessMetric]
     confidence: float
-    """`evaluation.confidence`: with less of it every interval is narrower, and its ends are reached sooner."""
+    """`evaluation.confidence`. A lower confidence makes every interval narrower and its ends easier to reach."""
     base_rows: int | None
-    """`evaluation.base_rows`: of one row that the base model answers anything can be gained. None: it answers all."""
+    """`evaluation.base_rows`: number of test rows that the base model answers; null for all rows.
+
+    A gain over the base model on very few rows shows nothing.
+    """
     judged_by: str
-    """What of an answer figures are about: `evaluation.target`, and of JSON the field whose labels are compared."""
+    """`evaluation.target` and `evaluation.label_field`: the part of an answer that figures are computed from."""
 
     @staticmethod
     def of(params: Params) -> "Bar":
@@ -36,15 +39,17 @@ class Bar(Frozen):
 
 
 class Adopted(Frozen):
-    """What the version of a use case that was adopted last is held to."""
+    """Acceptance criteria of the newest promotion of a use case."""
 
     release: str
     bar: Bar
 
 
 def laxer(adopted: Adopted | None, now: Bar) -> list[str]:
-    """In words each metric that asks less than the version adopted last, with both thresholds; none where nothing was
-    adopted before."""
+    """Return a description of each criterion that asks less than the last promotion did, with old and new threshold.
+
+    The list is empty if nothing was promoted before.
+    """
     if adopted is None:
         return []
     before = adopted.bar
@@ -59,7 +64,7 @@ def laxer(adopted: Adopted | None, now: Bar) -> list[str]:
 
 
 def compared(before: list[SuccessMetric], now: list[SuccessMetric]) -> list[str]:
-    """In words each metric that is new, gone or asks for something else."""
+    """Return a description of each metric that was added, removed or changed."""
     was, becomes = ({metric.name: _in_words(metric) for metric in metrics} for metrics in (before, now))
     return [
         f"{was.get(name) or f'{name!r} is new:'} {'becomes ' * (name in was)}{becomes.get(name, 'none')}"
@@ -73,8 +78,10 @@ def _rows(bar: Bar) -> float:
 
 
 def raised(adopted: Adopted | None, now: Bar) -> Bar:
-    """What the version after this one is held to. A metric that was waived as laxer lowers nothing: the one before it
-    stays, since a waiver ends and is for one version."""
+    """Return the criteria that the next promotion has to meet.
+
+    A metric that was waived because it asked less stays as it was: a waiver ends, and it is for one release.
+    """
     if adopted is None:
         return now
     stay = _unmet(adopted.bar, now)
@@ -91,7 +98,7 @@ def _unmet(before: Bar, now: Bar) -> list[SuccessMetric]:
 
 
 def _asks_as_much(new: SuccessMetric, old: SuccessMetric) -> bool:
-    """Whether who reaches the new metric has reached the old one."""
+    """Return whether a model that reaches the new metric also reaches the old one."""
     if new.fact != old.fact or (old.judged == "evaluation" and new.judged != "evaluation"):
         return False
     if old.at_least is not None:
@@ -109,7 +116,6 @@ def _asks_as_much(new: SuccessMetric, old: SuccessMetric) -> bool:
 
 
 def _now(old: SuccessMetric, now: Bar) -> str:
-    """The metrics that are about the same figure now."""
     return " and ".join(_wanted(new) for new in now.success_metrics if new.fact == old.fact) or "none"
 
 

@@ -1,7 +1,8 @@
-"""Whether what a run reads and asks of itself is as it was adopted.
+"""Comparison of a run's sources and use-case card with the declarations that their owners signed.
 
-Outside environment `local` every source of a run is as its owner adopted it, and a governed run asks at least as much
-of its model as the card that the business owner adopted. `local` takes what the files say.
+Outside environment `local` each source of a run must be exactly as its owner signed it, and a run with gates must ask
+at least as much of its model as the card that the business owner signed. Environment `local` accepts the files as they
+are.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -24,17 +25,20 @@ from tasks.sources.sources import Source, Sources, Suites
 
 
 def of_files(named: Sources, suites: Suites) -> list[SourceDeclared]:
-    """What sources.yaml declares."""
     return [signed_declaration.of_source(each, suites, named.terms, named.edition_words) for each in named.sources]
 
 
 def of_params(params: Params, policy: Policy) -> list[CardDeclared]:
-    """The card; none in a risk tier without gates, which asks nobody."""
+    """Return the declaration of the card; none in a risk tier without gates, where nobody has to sign the card."""
     return [signed_declaration.of_card(params)] if policy.tier(params.use_case.risk_tier).gates else []
 
 
 def of_run(layout: Layout, params: Params, policy: Policy) -> list[Declared]:
-    """What a run was resolved with. Raises InputError where its inputs cannot be read."""
+    """Return the declarations of the sources and the card that a run was resolved with.
+
+    Raises:
+        InputError: The run's inputs cannot be read.
+    """
     resolved = sources.load_resolved(layout.sources)
     try:
         suites = Suites.model_validate_json(layout.suites.read_bytes())
@@ -46,7 +50,11 @@ def of_run(layout: Layout, params: Params, policy: Policy) -> list[Declared]:
 
 
 def require(ledger: Ledger, governance: Governance, declared: Iterable[Declared]) -> None:
-    """Raises Refused, with everything that is not as it was adopted and who adopts it; never in `local`."""
+    """Verify that each declaration is in force; environment `local` accepts all of them.
+
+    Raises:
+        Refused: At least one is not. The message lists each difference and the owner who has to sign.
+    """
     if governance.local:
         return
     now, policy, root = standing.read(ledger, governance), governance.policy, governance.state.parent
@@ -57,18 +65,20 @@ def require(ledger: Ledger, governance: Governance, declared: Iterable[Declared]
 
 
 def kept(ledger: Ledger, governance: Governance, declared: Iterable[Declared]) -> dict[str, InForce]:
-    """By subject, what was adopted that a run keeps to."""
+    """Return the declarations in force that a run complies with, by subject."""
     now, policy = standing.read(ledger, governance).in_force, governance.policy
     return {each.subject: now[each.subject] for each in declared if not why_not(each, now, policy)}
 
 
 def digests(adopted: Mapping[str, InForce]) -> dict[str, Sha256]:
-    """By subject, as evidence names it."""
     return {subject: each.declared.sha256 for subject, each in adopted.items()}
 
 
 def inventory(ledger: Ledger, governance: Governance) -> dict[str, Source]:
-    """The sources by id that say whose data is whose: those adopted; in `local` those of sources.yaml."""
+    """Return the sources that decide who owns which data, by id.
+
+    Outside environment `local` these are the declarations in force, in `local` the sources in sources.yaml.
+    """
     if governance.local:
         return {source.id: source for source in sources.load(governance.folder).sources}
     adopted = (each.declared for each in standing.read(ledger, governance).in_force.values())
@@ -76,7 +86,7 @@ def inventory(ledger: Ledger, governance: Governance) -> dict[str, Source]:
 
 
 def why_not(declared: Declared, adopted: Mapping[str, InForce], policy: Policy) -> str:
-    """Why a run may not be made with it, in words; empty where it may."""
+    """Return the reason why a run may not use a source or card, with the command that adopts it; empty if it may."""
     known = adopted.get(declared.subject)
     command = "data adopt" if isinstance(declared, SourceDeclared) else "card adopt"
     how = f"to adopt it: hallmark {command} --as {declared.owner} --reason TEXT"
@@ -90,7 +100,10 @@ def why_not(declared: Declared, adopted: Mapping[str, InForce], policy: Policy) 
 
 
 def _beside(declared: Declared, now: Standing, root: Path) -> str:
-    """Which source lies at the same place on this machine whose owner has not signed this one; empty where none."""
+    """Return a message if another source has the same location and its owner has not signed; else an empty text.
+
+    Locations are compared as this machine resolves them: different texts can lead to one file.
+    """
     by = {each.said.person for each in now.in_force[declared.subject].signed}
     for other in now.beside(declared, root):
         if other.owner not in by:
@@ -99,13 +112,15 @@ def _beside(declared: Declared, now: Standing, root: Path) -> str:
 
 
 def differences(before: Declared, now: Declared) -> Iterator[tuple[str, Any, Any]]:
-    """The keys in which two declarations of one subject differ, with both values; of suites and terms the digests."""
+    """Yield each key in which two declarations of one subject differ, with both values.
+
+    The values of suites and terms are digests.
+    """
     was, becomes = keys(before), keys(now)
     yield from ((key, was[key], becomes.get(key)) for key in was if was[key] != becomes.get(key))
 
 
 def keys(declared: Declared) -> dict[str, Any]:
-    """All that is declared, by key."""
     if isinstance(declared, CardDeclared):
         return declared.bar.model_dump(mode="json") | declared.card.model_dump(mode="json")
     beside = declared.model_dump(mode="json", exclude={"source"})
@@ -113,7 +128,10 @@ def keys(declared: Declared) -> dict[str, Any]:
 
 
 def _loosened(now: CardDeclared, adopted: CardDeclared, policy: Policy) -> Iterator[str]:
-    """In words, what a card says otherwise, but for what is stricter: thresholds, metrics and a higher tier."""
+    """Yield each difference between two cards that does not make the card stricter.
+
+    Stricter thresholds, additional metrics and a higher risk tier are left out.
+    """
     for key in type(now.card).model_fields:
         if key not in ("success_metrics", "risk_tier") and getattr(now.card, key) != getattr(adopted.card, key):
             yield f"{key} differs"

@@ -1,4 +1,4 @@
-"""What an owner signs who adopts a source or the card of a use case."""
+"""Documents that an owner signs to adopt a source or a use-case card."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any
@@ -17,18 +17,18 @@ from tasks.trust import dsse
 
 PREDICATE_TYPE = "urn:hallmark:declaration:v1"
 KIND = "declaration.signed"
-"""Of the ledger's entries; their subject is `source/ID` or `card/NAME`."""
+"""Kind of the ledger's entries; their subject is `source/ID` or `card/NAME`."""
 
 
 class SourceDeclared(Document):
-    """A source as sources.yaml has it, and the digests of what else there decides about its rows."""
+    """A source of sources.yaml, with the digests of everything else in that file that decides about its rows."""
 
     source: Source
     suite: Sha256 | None
-    """Of its Great Expectations suite."""
+    """Digest of the source's Great Expectations suite; null if it has none."""
     dataset_suite: Sha256 | None
     terms: Sha256
-    """Of the company's own words, which are secrets."""
+    """Digest of the company's own words to protect; the words themselves are secret."""
     edition_words: Sha256
 
     @property
@@ -41,7 +41,7 @@ class SourceDeclared(Document):
 
 
 class CardDeclared(Document):
-    """The card of a use case, and how its figures are judged."""
+    """A use-case card, with the settings by which its figures are judged."""
 
     card: UseCase
     bar: Bar
@@ -59,17 +59,20 @@ Declared = SourceDeclared | CardDeclared
 
 
 class Declaration(Dated):
-    """The predicate; the statement's subject is `source/ID` or `card/NAME`, by the digest of what is declared."""
+    """Predicate of the signed statement, whose subject is `source/ID` or `card/NAME` with the digest of `declared`."""
 
     declared: Declared
     owners: Annotated[list[Name], Field(min_length=1)]
-    """Who all has to sign, sorted: its owner, whoever owned it before, who else owns data at the same place."""
+    """Ids of everybody who has to sign, sorted.
+
+    These are the owner, the previous owner, and the owners of other sources at the same location.
+    """
     follows: Sha256 | None
-    """What was in force in its place; null where nothing was."""
+    """Digest of the declaration that this one replaces; null if there was none."""
     environment: Name
-    """In which it counts."""
+    """Environment in which the declaration counts."""
     person: Name
-    """Who signs this."""
+    """Id of the person who signs."""
     reason: Text
 
     @model_validator(mode="after")

@@ -1,4 +1,4 @@
-"""Signing what is declared: each by its owner, and by whoever else has to."""
+"""Signatures under declarations, by the owner and by everybody else who has to sign."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -18,10 +18,13 @@ from tasks.policy.signed_entry import Draft
 def sign(
     ledger: Ledger, governance: Governance, person_id: str, declared: Sequence[Declared], reason: str
 ) -> list[Entry]:
-    """Record that somebody adopts what is declared, all of it or nothing; the newest entry about each comes back.
+    """Record a person's signature under declarations, all or none, and return the newest entry about each.
 
-    Twice by one person is once. Raises Refused for whoever is not asked, or where the owner may not own it; InputError
-    for an unknown person and without a reason.
+    Repeating the call has no effect.
+
+    Raises:
+        Refused: Nobody asked this person to sign, or the owner holds no role that may own the source or card.
+        InputError: The person is unknown, or no reason is given.
     """
     person = governance.actor(person_id, ledger.now())
     reason = checked_reason(reason, "say with --reason what you looked at, so that others can follow it later")
@@ -37,7 +40,7 @@ def sign(
 
 
 def waits_for(declared: Declared, now: Standing, governance: Governance) -> list[str]:
-    """The owners who have still to sign it, sorted; nobody where it is in force."""
+    """Return the owners who have yet to sign, sorted; empty if the declaration is in force."""
     if now.has(declared):
         return []
     root = governance.state.parent
@@ -45,7 +48,6 @@ def waits_for(declared: Declared, now: Standing, governance: Governance) -> list
 
 
 def is_asked(person: Person, declared: Declared, now: Standing, governance: Governance, at: datetime) -> bool:
-    """Whether a declaration waits for this person's signature."""
     owners = waits_for(declared, now, governance)
     return person.id in owners or (
         not _has_signed(person, declared, now, governance) and _stands_in(person, owners, governance, at)
@@ -78,12 +80,11 @@ def _draft(
 
 
 def _has_signed(person: Person, declared: Declared, now: Standing, governance: Governance) -> bool:
-    """Whether nothing is left that this person could sign: it is in force, or waits for others."""
+    """Return whether nothing is left for this person to sign: the declaration is in force, or waits only for others."""
     signed = now.signed(declared, governance.state.parent)
     return now.has(declared) or any(each.said.person == person.id for each in signed)
 
 
 def _stands_in(person: Person, owners: Iterable[str], governance: Governance, at: datetime) -> bool:
-    """Whether one of the owners holds no role any more, and this person may sign for them."""
     role = not set(standing.stand_ins(governance.policy)).isdisjoint(person.roles_at(at))
     return role and any(not standing.roles(governance.people, owner, at) for owner in owners)

@@ -1,10 +1,11 @@
-"""Which declarations are in force: what the ledger's signatures add up to, in its order.
+"""Declarations in force, computed from the signatures in the ledger, in its order.
 
-A declaration is in force once everybody has signed it who has to: its owner, who owned it before, and who else owns a
-source that lies at the same place, as far as its text tells. What a location names besides is known where it lies:
-whoever signs there asks these owners too, and a run there takes nothing that they have not signed (declarations.py).
-For somebody who holds no role any more a role signs that signs people off. What was signed names what it takes the
-place of, so that it counts in that place alone and not again later.
+A declaration is in force once everybody has signed who has to: its owner, the previous owner, and the owners of other
+sources at the same location, as far as the text of the location shows that. Two locations may also turn out to be the
+same place on one machine, for example because of a link. Signing on that machine asks these owners too, and a run there
+takes no source that they have not signed (declarations.py). If an owner holds no role any more, somebody may sign for
+them who holds a role that signs off changes of people.yaml. Each signed declaration names the one that it replaces, so
+that it cannot be replayed later.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -28,14 +29,14 @@ from tasks.sources import places
 
 @dataclass(frozen=True)
 class InForce:
-    """What was adopted, and the signatures under it, oldest first."""
+    """Declaration in force, with the signatures under it, oldest first."""
 
     declared: Declared
     signed: tuple[Signed[Declaration], ...]
 
 
 class Place(NamedTuple):
-    """What a declaration would take the place of, and who would have to sign it."""
+    """Digest of the declaration that a new one would replace, and the people who would have to sign it."""
 
     follows: str | None
     owners: tuple[str, ...]
@@ -44,35 +45,40 @@ class Place(NamedTuple):
 @dataclass(frozen=True)
 class Standing:
     in_force: Mapping[str, InForce]
-    """By subject, in the order in which something of that name came into force first."""
+    """Declarations in force by subject, in the order of the subjects' first adoptions."""
     begun: Mapping[tuple[str, Place], tuple[Signed[Declaration], ...]]
-    """By digest and place, what was signed of what is not in force yet."""
+    """Signatures under declarations that are not in force yet, by digest and by what each would replace."""
 
     def place(self, declared: Declared, root: Path | None = None) -> Place:
-        """`root`: of a checkout, where locations are looked up too."""
+        """Return what a declaration would replace and who would have to sign it.
+
+        `root` is the checkout in which locations are resolved; None compares them as text alone.
+        """
         before = self.in_force.get(declared.subject)
         owners = {declared.owner, *(each.owner for each in self.beside(declared, root))}
         owners |= {before.declared.owner} if before else set()
         return Place(before.declared.sha256 if before else None, tuple(sorted(owners)))
 
     def beside(self, declared: Declared, root: Path | None) -> list[Declared]:
-        """The sources at the same place that came into force before any of this name did: who is later has no say."""
+        """Return the other sources at the same location that were in force before this subject's first declaration.
+
+        The owners of later sources have no say.
+        """
         earlier = takewhile(lambda subject: subject != declared.subject, self.in_force)
         known = (self.in_force[subject].declared for subject in earlier)
         return [each for each in known if _at_one_place(each, declared, root)]
 
     def has(self, declared: Declared) -> bool:
-        """Whether it is in force."""
         known = self.in_force.get(declared.subject)
         return known is not None and known.declared == declared
 
     def signed(self, declared: Declared, root: Path | None = None) -> tuple[Signed[Declaration], ...]:
-        """What was signed of a declaration that is not in force, in the place that it would take now."""
+        """Return the signatures under a declaration that is not in force, for what it would replace now."""
         return self.begun.get((declared.sha256, self.place(declared, root)), ())
 
 
 def read(ledger: Ledger, governance: Governance) -> Standing:
-    """As of now. What does not verify under the people in force counts for nothing."""
+    """Return the declarations in force. Entries that do not verify under the people in force are skipped."""
     in_force: dict[str, InForce] = {}
     begun: dict[tuple[str, Place], tuple[Signed[Declaration], ...]] = {}
     seen: set[str] = set()
@@ -97,7 +103,11 @@ def read(ledger: Ledger, governance: Governance) -> Standing:
 
 
 def counts(signed: Signed[Declaration], policy: Policy, people: Known) -> bool:
-    """Whether what somebody signed is what the statement is about, in this environment, by somebody who is asked."""
+    """Return whether a signature counts.
+
+    The statement's subject must be the declared document, its environment this one, its owner somebody who may own the
+    document, and its signer one of those who have to sign.
+    """
     said, person = signed.said, signed.person
     return (
         person is not None
@@ -110,14 +120,15 @@ def counts(signed: Signed[Declaration], policy: Policy, people: Known) -> bool:
 
 
 def may_own(declared: Declared, held: Sequence[str], policy: Policy) -> bool:
-    """Whether somebody who holds these roles may own it."""
     asked = of_owners(declared, policy)
     return not set(asked).isdisjoint(held) or (isinstance(declared, SourceDeclared) and not asked and bool(held))
 
 
 def of_owners(declared: Declared, policy: Policy) -> list[str]:
-    """Roles that an owner holds one of: who decides on their data, or on how good a model is. None of a card whose tier
-    has no gates; where no tier has any, a source's owner holds any role."""
+    """Return the roles of which an owner must hold one: those that decide at the data gate, or at the evaluation gate.
+
+    Empty for a card whose tier has no gates. If no tier has gates, the owner of a source may hold any role.
+    """
     if isinstance(declared, SourceDeclared):
         asked = [role for tier in policy.tiers.values() if tier.gates for role in tier.gates["data"].decisions]
         return sorted({role.role for role in asked if role.owners} or {role.role for role in asked})
@@ -126,7 +137,10 @@ def of_owners(declared: Declared, policy: Policy) -> list[str]:
 
 
 def lacking(owners: Iterable[str], signed: Iterable[Signed[Declaration]], people: Known) -> list[str]:
-    """The owners who have not signed, and for whom nobody did who may where they hold no role any more."""
+    """Return the owners without a signature, of their own or by a stand-in.
+
+    A stand-in's signature counts for an owner who held no role when the stand-in signed.
+    """
     by = {each.said.person for each in signed}
     others = [each for each in signed if each.said.person not in each.said.owners]
     return [
@@ -136,12 +150,11 @@ def lacking(owners: Iterable[str], signed: Iterable[Signed[Declaration]], people
 
 
 def stand_ins(policy: Policy) -> list[str]:
-    """Roles that sign for an owner who holds none any more."""
+    """Return the roles whose holders sign for an owner who holds no role any more."""
     return sorted({role.role for role in policy.changes.people})
 
 
 def roles(people: Known, person: str, at: datetime) -> list[str]:
-    """That somebody held then; none of who is unknown."""
     known: Person | None = people.get(person)
     return known.roles_at(at) if known else []
 
@@ -152,7 +165,7 @@ def _stands_in(signed: Signed[Declaration], policy: Policy) -> bool:
 
 
 def _at_one_place(one: Declared, other: Declared, root: Path | None) -> bool:
-    """Whether two sources of different names lie at the same place, as they write it or as it is found from `root`."""
+    """Return whether two different sources have the same location, as text or resolved from `root`."""
     if not (isinstance(one, SourceDeclared) and isinstance(other, SourceDeclared)):
         return False
     if one.source.id == other.source.id:

@@ -1,24 +1,24 @@
-"""A gate, from the question to the answer.
+"""Gates: from the evidence of a run's stages to the signed statement that lets the next stage run.
 
-signed_request.py   who asks for a run, before anything of it is made
-evidence.py         figures, checks and digests of what the stages left, as one file
-chain.py            the signed records of stages, held against what lies there
-agreed.py           whether other machines made the same
-checks/             what is checked: checks.py, purpose.py, bar.py, change.py
-cases.py            which gates were asked, are open, were closed
-approved.py         what passed a gate last
-since.py            its last chapter: what came after the promotion
-decisions.py        people approve, reject, waive, withdraw
-offered.py          … which of these would be taken from a person now
-signed_decision.py  what they sign, and how it is read back
-rules/              the rules of decisions, each once; three ask them: before signing, when judged, offline
-weigh.py            which decisions count, and why the others don't
-missing.py          what a gate still wants, in words
-words.py            its evidence in words, the same on a terminal and on a page
-glance.py           what somebody reads before they decide
-gates.py            where the gate stands: passed, failed, rejected, waiting, expired
-overview.py         where all that stand open stand
-reminders.py        what is due at a gate that waits
-statement.py        gates/NAME.json, written once a gate has passed
-policy_cases.py     cases kept beside the policy, judged by the code that judges gates
+signed_request.py   signed requests for runs
+evidence.py         evidence of a gate: figures, checks and digests of what the stages wrote, in one file
+chain.py            verification of a run's files against the signed stage records
+agreed.py           agreement of several machines on the outputs of a run
+checks/             checks of a gate: checks.py, purpose.py, change.py
+cases.py            gates in the ledger: opened, open and closed
+approved.py         evidence that last passed a gate
+since.py            differences between evidence and what last passed the gate
+decisions.py        decisions of people: approve, reject, waive, withdraw
+offered.py          decisions that a person could make now
+signed_decision.py  signed decisions, and their verification
+rules/              rules of decisions and requests, used before signing, at the gate and offline
+weigh.py            decisions that count at a gate, and the reasons why others do not
+missing.py          decisions that a gate still needs, in words
+words.py            evidence in words, for terminals and pages
+glance.py           summary for people who are about to decide
+gates.py            state of a gate: passed, failed, rejected, waiting, expired
+overview.py         states of all open gates
+reminders.py        reminders, escalation and closing of gates that wait
+statement.py        gates/NAME.json, the statement that a gate has passed
+policy_cases.py     test cases of a policy, judged by the code that judges gates
 """

@@ -1,6 +1,6 @@
-"""Whether several machines made the same of a run, where policy asks for that: each signs with a worker's own key.
+"""Agreement of several machines on the outputs of a run, if policy asks for that; each signs with its own worker key.
 
-A machine that builds a run again (`hallmark reproduce RUN`) puts the records of what came out the same on the ledger.
+A machine that builds a run again (`hallmark reproduce RUN`) records in the ledger the stages whose outputs are equal.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,13 +13,13 @@ from tasks.trust import stage_record, validity
 from tasks.trust.stage_record import SignedRecord
 
 AGAIN = "run.reproduced"
-"""Ledger entry: a run was built again; its subject is the run."""
+"""Kind of the ledger entry about a run that was built again; its subject is the run."""
 Again = Mapping[str, Sequence[SignedRecord]]
-"""By stage, records of other machines that agree with that of the run."""
+"""Stage records of other machines that agree with those of the run, by stage."""
 
 
 def of_run(ledger: Ledger, governance: Governance, run: str, records: Mapping[str, SignedRecord]) -> Again:
-    """What other machines left, of each stage the newest by each key."""
+    """Return the agreeing records of other machines: for each stage the newest of each key."""
     lines = validity.lines_by(governance.keys_of("worker"), ledger.now())
     found: dict[str, dict[str, SignedRecord]] = {name: {} for name in records}
     for entry in ledger.entries(AGAIN, run):
@@ -34,7 +34,11 @@ def of_run(ledger: Ledger, governance: Governance, run: str, records: Mapping[st
 
 
 def require(machines: int, records: Mapping[str, SignedRecord], again: Again, run: str) -> None:
-    """Raises Refused where fewer machines than these made the same of a stage."""
+    """Verify that at least `machines` machines made the same outputs in each stage.
+
+    Raises:
+        Refused: Fewer machines agree. The message names the stages.
+    """
     if short := lacking(machines, records, again):
         raise Refused(
             f"policy asks for {machines} machines that make the same of a run before it is released, and fewer did of "
@@ -43,7 +47,7 @@ def require(machines: int, records: Mapping[str, SignedRecord], again: Again, ru
 
 
 def lacking(machines: int, records: Mapping[str, SignedRecord], again: Again) -> list[str]:
-    """The stages of which fewer machines than these left the same, sorted."""
+    """Return the stages on which fewer than `machines` machines agree, sorted."""
     made = {
         name: {record.computed_by, *(each.keyid for each in again.get(name, ()))} for name, record in records.items()
     }

@@ -1,4 +1,4 @@
-"""What passed a gate last, as the ledger has it."""
+"""Evidence that last passed a gate, from the ledger."""
 
 from tasks.gates import cases
 from tasks.gates.evidence import Evidence
@@ -9,9 +9,9 @@ from tasks.trust.gate_statement import GateName
 def last(
     ledger: Ledger, use_case: str, demo: bool, gate: GateName = "data", other_than: str | None = None
 ) -> Evidence | None:
-    """The evidence that passed a gate last for a use case, of another run than `other_than`; None where none has.
+    """Return the evidence with which a use case last passed a gate; None if it never did.
 
-    What demo identities let through is compared with on demo runs only.
+    `other_than` is a run to leave out. Evidence of demo runs is returned for demo runs alone.
     """
     wanted = {"gate": gate, "state": "passed", "use_case": use_case}
     for closed in ledger.newest_first(cases.CLOSED):

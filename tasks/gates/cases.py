@@ -1,6 +1,7 @@
-"""The gates that were asked, are open, and were closed, as the ledger has them.
+"""Gates in the ledger: opened, open and closed. The ledger kinds are `gate.asked` and `gate.closed`.
 
-What is asked is attached to the entry that asks; the entry has its SHA-256, and in plain words who asks whom for what.
+The evidence is attached to the entry that opens the gate. The entry has the evidence's SHA-256, and says in its body
+who requested the run and which roles are asked.
 """
 
 from dataclasses import dataclass
@@ -33,27 +34,26 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Asked:
-    """A gate that was asked. Its entries' subject is the run."""
+    """A gate that was opened; the subject of its entries is the run."""
 
     entry: Entry
     evidence: Summary
     sha256: str
-    """`evidence.digest` of what was asked."""
     closed: Entry | None
-    """From this entry on no decision counts."""
+    """Entry that closed the gate, after which no decision counts; None while it is open."""
 
 
 @dataclass(frozen=True)
 class Case(Asked):
-    """The same with all of the evidence."""
+    """A gate that was opened, with all of its evidence."""
 
     evidence: Evidence
 
 
 def ask(ledger: Ledger, evidence: Evidence) -> Evidence:
-    """Put the question to the people, once for each policy and all the files that a run's gate looks at.
+    """Open a gate for decisions, unless it was opened before with the same files and policy.
 
-    Returns the evidence on record, which is what decisions are about: where the same was asked before, that one.
+    Returns the evidence on record, which decisions are about: that of the earlier opening if there is one.
     """
     with ledger.transaction():
         for case in read(ledger, evidence.run, evidence.gate)[-1:]:
@@ -64,7 +64,7 @@ def ask(ledger: Ledger, evidence: Evidence) -> Evidence:
 
 
 def body(evidence: Evidence) -> dict[str, Any]:
-    """What the entry that asks says, beside the digest of what is attached to it."""
+    """Return the body of the entry that opens a gate, without the digest of the attached evidence."""
     return {
         "gate": evidence.gate,
         "use_case": evidence.use_case,
@@ -76,14 +76,15 @@ def body(evidence: Evidence) -> dict[str, Any]:
 
 
 def _about(evidence: Evidence) -> tuple[object, ...]:
-    """What decisions are about. Figures measured anew put no other question."""
+    """Return what decisions depend on. New measurements alone do not open the gate anew."""
     return evidence.subject, evidence.policy_sha256, evidence.artefacts, evidence.recorded, evidence.declared
 
 
 def read(ledger: Ledger, run: str | None = None, gate: GateName | None = None) -> list[Case]:
-    """Every gate asked, oldest first; of one run and gate where these are given.
+    """Return every gate that was opened, oldest first, optionally of one run and gate.
 
-    Raises Refused where an entry is not what was written.
+    Raises:
+        Refused: An entry or its attachment was changed.
     """
     asked = [entry for entry in ledger.entries(ASKED, run) if gate in (None, entry.body.get("gate"))]
     closed = _closings(ledger, run)
@@ -92,7 +93,11 @@ def read(ledger: Ledger, run: str | None = None, gate: GateName | None = None) -
 
 
 def current(ledger: Ledger, evidence: Evidence) -> Case:
-    """The case of this very evidence. Raises Refused where it was never asked, or a newer one took its place."""
+    """Return the case with exactly this evidence, which must be the newest of its gate.
+
+    Raises:
+        Refused: The gate was not opened, or was opened again with other evidence.
+    """
     asked = read(ledger, evidence.run, evidence.gate)
     if not asked:
         raise Refused(f"run {evidence.run} has not asked gate {evidence.gate}")
@@ -111,8 +116,7 @@ def record_closing(ledger: Ledger, case: Case, state: str) -> None:
 
 
 def close_open(ledger: Ledger, run: str, state: str) -> None:
-    """Record that the gates of a run that stand open are closed with it. One that cannot be read stays: nobody could
-    decide it."""
+    """Close the open gates of a run, except for gates whose evidence cannot be read: nobody could decide on them."""
     with ledger.transaction():
         for case in read_open([entry for entry in ledger.questions() if entry.subject == run], ledger):
             if isinstance(case, Case):
@@ -120,18 +124,17 @@ def close_open(ledger: Ledger, run: str, state: str) -> None:
 
 
 def waiting(ledger: Ledger) -> list[Evidence]:
-    """The evidence of `still_open`."""
     return [case.evidence for case in still_open(ledger)]
 
 
 def still_open(ledger: Ledger) -> list[Case]:
-    """Gates asked and not closed, oldest first; of a run and gate asked twice only the newer."""
+    """Return the open gates, oldest first; only the newest if a run opened a gate twice."""
     asked = ledger.questions()
     return [open_case(*each) for each in zip(asked, ledger.documents(asked), strict=True)]
 
 
 def read_open(asked: list[Entry], ledger: Ledger) -> list[Case | Refused]:
-    """Each gate that stands open, or in its place why it cannot be read: one bad entry is no reason to miss others."""
+    """Return each open gate, or the reason why it cannot be read: one changed entry must not hide the others."""
     cases: list[Case | Refused] = []
     for entry, document in zip(asked, ledger.documents_or_why(asked), strict=True):
         try:
@@ -142,17 +145,20 @@ def read_open(asked: list[Entry], ledger: Ledger) -> list[Case | Refused]:
 
 
 def open_case(entry: Entry, document: bytes) -> Case:
-    """A gate that stands open, of what the ledger has of it. Raises Refused where it is not what was written."""
+    """Return the open gate of an entry and its attachment.
+
+    Raises:
+        Refused: The entry or the attachment was changed.
+    """
     return _case(entry, document, None)
 
 
 def _closings(ledger: Ledger, run: str | None) -> dict[tuple[str, Any], Entry]:
-    """The last closing of each evidence, by run and digest."""
     return {(entry.subject, entry.body.get("sha256")): entry for entry in ledger.entries(CLOSED, run)}
 
 
 def _closed_after(asked: Entry, closed: Entry | None) -> bool:
-    """Whether a closing is of this question, not of the same one asked before."""
+    """Return whether a closing is of this opening and not of an earlier one with the same evidence."""
     return closed is not None and closed.seq > asked.seq
 
 

@@ -1,4 +1,7 @@
-"""The signed records of a run's stages: what a gate looks at counts only as what a supervisor saw a stage leave."""
+"""Verification of a run's files against the signed records of its stages.
+
+A gate accepts a file only if a signed stage record says that the stage wrote it: the supervisor signs what it saw.
+"""
 
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
@@ -20,24 +23,25 @@ AGAIN = "hallmark run --resume"
 
 
 class Recorded(Frozen):
-    """How evidence names a stage's record."""
+    """Reference to a signed stage record, as evidence holds it."""
 
     sha256: Sha256
     """`dsse.digest` of the record."""
     computed_in: str
-    """The run in which the stage was computed."""
+    """Id of the run in which the stage was computed; another one if the outputs came from the stage cache."""
     sandbox: str | None
-    """The sandbox that it was computed in; null: none, which environment `local` alone takes."""
+    """Sandbox in which the stage was computed; null for none, which environment `local` alone accepts."""
 
 
 def of_run(ledger: Ledger, governance: Governance, run: str) -> dict[str, SignedRecord]:
-    """The newest record of each stage on the ledger that counts, by the name that DVC knows.
+    """Return the newest valid record of each stage, by DVC's name of the stage.
 
-    Raises InputError where the worker has no key in people.yaml and needs one.
+    Raises:
+        InputError: The worker has no key in people.yaml and needs one.
     """
     lines, found = validity.lines_by(governance.keys_of("worker"), ledger.now()), {}
     for entry in ledger.entries(stage_record.KIND, run):
-        with suppress(Refused):  # signed by a key that was revoked since, say: the stage is done again
+        with suppress(Refused):  # for example signed by a key that was revoked since: the stage runs again
             record = stage_record.verify(entry.body.get("envelope", {}), lines)
             found[record.said.name] = record
     return found
@@ -46,18 +50,21 @@ def of_run(ledger: Ledger, governance: Governance, run: str) -> dict[str, Signed
 def require(
     gate: GateName, layout: Layout, run: str, ledger: Ledger, governance: Governance
 ) -> dict[str, SignedRecord]:
-    """The records of the stages that a gate looks at. Raises Refused where what lies there is not what they say."""
+    """Return the records of the stages that a gate looks at, after verification of the files that lie in the worktree.
+
+    Raises:
+        Refused: A record is missing, or inputs or outputs of its stage are others than it says.
+    """
     names = [name for stage in LOOKS_AT[gate] for name in STAGES[stage].runs]
     return _as_it_lies(names, layout, of_run(ledger, governance, run), governance)
 
 
 def require_all(layout: Layout, records: Mapping[str, SignedRecord], governance: Governance) -> None:
-    """Raises Refused as `require`, for any stage."""
+    """Verify the files of all stages. Raises as `require`."""
     _as_it_lies(RUNS, layout, records, governance)
 
 
 def named(records: Mapping[str, SignedRecord]) -> dict[str, Recorded]:
-    """As evidence names them."""
     return {
         name: Recorded(
             sha256=record.sha256,
@@ -79,7 +86,6 @@ def _as_it_lies(
 
 
 def _why_not(name: str, layout: Layout, record: SignedRecord | None, tree_sha256: str, governance: Governance) -> str:
-    """Why a stage's outputs do not count, in words; empty where they do."""
     if record is None:
         return "no signed record that counts says what it read and left"
     if record.said.tree_sha256 != tree_sha256:

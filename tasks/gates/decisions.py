@@ -1,4 +1,7 @@
-"""People decide: approve, reject, waive, withdraw. What they sign is in signed_decision.py, what counts in rules/."""
+"""Decisions of people: approve, reject, waive, withdraw.
+
+signed_decision.py has the document that they sign, and rules/ decides what counts.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -32,16 +35,15 @@ VERBS: tuple[Verb, ...] = ("approve", "reject", "waive", "withdraw")
 
 @dataclass(frozen=True)
 class Wish:
-    """What somebody wants decided, as they say it."""
+    """Decision that somebody wants to make, as entered."""
 
     verb: Verb
     reason: str
     role: str | None = None
-    """None: the one that they hold."""
+    """Role in which to decide; None for the only role that the gate asks and the person holds."""
     checks: Sequence[str] = ()
-    """Of waive: names of the failed checks."""
     expires: datetime | None = None
-    """Of waive: until when it counts, with a time zone."""
+    """End of a waiver, with a time zone."""
 
 
 def decide(
@@ -56,13 +58,15 @@ def decide(
     expires: datetime | None = None,
     signer: Signer | None = None,
 ) -> Entry:
-    """Sign a decision on `evidence` and record it. The same decision twice is one: the first entry comes back.
+    """Sign a decision about `evidence`, record it and return its entry. Repeating a decision returns the first entry.
 
-    `role` may be left out where the person holds only one that the gate asks. `checks` and `expires` (with a time
-    zone) belong to waive. `signer` signs for the person; left out, it is the one that `Governance.signer` finds. While
-    it does, others write to the ledger: the rules are asked before, and again before it is recorded.
+    `role` may be None if the person holds only one role that the gate asks. `checks` and `expires`, with time zone, are
+    for waivers. `signer` None stands for the key that `Governance.signer` finds. Others may write to the ledger during
+    signing, so the rules are applied before it and again before the entry is recorded.
 
-    Raises Refused where the rules say no, InputError where something is missing or wrong.
+    Raises:
+        Refused: The rules do not allow the decision.
+        InputError: Something is missing or invalid.
     """
     wish = _wish(ledger, governance, Wish(verb, reason, role, tuple(checks), expires), person_id, signer)
     return signed_entry.record(
@@ -73,9 +77,9 @@ def decide(
 def draw(
     ledger: Ledger, governance: Governance, evidence: Evidence, person_id: str, wanted: Wish, public_line: str
 ) -> Entry | Sequence[Draft]:
-    """The decision as a person signs it elsewhere, with the key of that public line; or the entry that says it already.
+    """Return the decision for a person to sign elsewhere, or its entry if it was made before.
 
-    Raises as `decide`.
+    `public_line` is the key with which they will sign. Raises as `decide`.
     """
     wish = _wish(ledger, governance, wanted, person_id, Signer(public_line, _elsewhere))
     return signed_entry.draw(ledger, lambda: _draft(ledger, governance, evidence, wish))
@@ -84,7 +88,7 @@ def draw(
 def sketch(
     ledger: Ledger, governance: Governance, evidence: Evidence, person_id: str, wanted: Wish, public_line: str
 ) -> Entry | Sequence[Draft]:
-    """As `draw`, for whoever only wants to know whether it would be taken; others may write to the ledger meanwhile."""
+    """Return what `draw` returns, without a transaction, to callers that only ask whether it would be accepted."""
     return _draft(
         ledger, governance, evidence, _wish(ledger, governance, wanted, person_id, Signer(public_line, _elsewhere))
     )
@@ -94,8 +98,12 @@ def take(
     ledger: Ledger, governance: Governance, evidence: Evidence, person_id: str, wanted: Wish, envelope: dict[str, Any],
     public_line: str,
 ) -> Entry:  # fmt: skip
-    """Record what `draw` gave and the person signed. Raises as `decide`, and Refused where it is something else, or the
-    signature is not theirs."""
+    """Record a decision that `draw` returned and the person signed.
+
+    Raises:
+        Refused: As `decide`; or the envelope holds another decision, or somebody else signed it.
+        InputError: As `decide`.
+    """
     wish = _wish(ledger, governance, wanted, person_id, Signer(public_line, _elsewhere))
 
     def drafts() -> Entry | Sequence[Draft]:
@@ -108,8 +116,10 @@ def take(
 
 
 def _require_latest(ledger: Ledger, evidence: Evidence, person_id: str, envelope: dict[str, Any]) -> None:
-    """Raises Refused where a person has said something here since they signed: who kept that signature back would have
-    the last word in their name."""
+    """Refuse a decision that was signed before the person's newest one.
+
+    Otherwise somebody could hold a signature back and have the last word in that person's name.
+    """
     try:
         signed = in_utc(datetime.fromisoformat(dsse.peek(envelope)["predicate"]["time"]))
     except (KeyError, TypeError, ValueError):
@@ -124,9 +134,10 @@ def _elsewhere(_: bytes) -> bytes:
 
 
 def decide_demo(ledger: Ledger, governance: Governance, evidence: Evidence) -> list[Entry]:
-    """Let demo people give every approval that the gate still waits for; a failed check stays failed.
+    """Let demo identities give every approval that the gate still needs; a failed check stays failed.
 
-    Raises Refused outside environment local and on a run that is not a demo run.
+    Raises:
+        Refused: The environment is not `local`, or the run is not a demo run.
     """
     if not governance.local:
         raise Refused(f"demo approvals count in environment local alone, this is {governance.policy.environment}")
@@ -148,8 +159,6 @@ def decide_demo(ledger: Ledger, governance: Governance, evidence: Evidence) -> l
 
 @dataclass(frozen=True)
 class _Wish(Wish):
-    """The same, in proper form, and whose it is."""
-
     person: Person = field(kw_only=True)
     signer: Signer = field(kw_only=True)
 
@@ -163,7 +172,7 @@ def _wish(ledger: Ledger, governance: Governance, wanted: Wish, person_id: str, 
 
 
 def _draft(ledger: Ledger, governance: Governance, evidence: Evidence, wish: _Wish) -> Entry | list[Draft]:
-    """The decision to sign, if the rules allow it as things stand; or the entry that says the same."""
+    """Return the decision to sign if the rules allow it now, or the entry of the same decision."""
     case, now = _case(ledger, governance, evidence), ledger.now()
     weighed = weigh(case, ledger, governance, now)
     own = [w.signed for w in weighed if w.signed and w.decision and w.decision.person == wish.person.id]
@@ -178,8 +187,10 @@ def _draft(ledger: Ledger, governance: Governance, evidence: Evidence, wish: _Wi
 
 
 def _roles(wish: _Wish, evidence: Evidence, now: datetime) -> list[str]:
-    """In which a person may mean it: the one that they say, else each that the gate asks and they hold. One that is
-    asked where they hold none, so that the rules say why not."""
+    """Return the roles in which the person may decide: the given one, else all that the gate asks and they hold.
+
+    If they hold none, it is a role that the gate asks, so that the rules give the reason.
+    """
     if wish.verb == "withdraw":
         return [""]
     if wish.role is not None:
@@ -189,7 +200,6 @@ def _roles(wish: _Wish, evidence: Evidence, now: datetime) -> list[str]:
 
 
 def _claim(role: str, wish: _Wish, own: list[Signed], case: Case, governance: Governance, now: datetime) -> Claim:
-    """The decision in a role, as it would be judged at once."""
     evidence = case.evidence
     decision = Decision(
         verb=wish.verb,
@@ -226,8 +236,6 @@ def _claim(role: str, wish: _Wish, own: list[Signed], case: Case, governance: Go
 
 
 def _allowed(claims: list[Claim]) -> Decision:
-    """The one that the rules let count. Raises Refused where there is none, InputError where the person could mean
-    several."""
     objections = [table.why_not(claim) for claim in claims]
     if all(objections):
         raise Refused(str(objections[0]))
@@ -239,7 +247,6 @@ def _allowed(claims: list[Claim]) -> Decision:
 
 
 def _form(verb: str, reason: str, checks: Sequence[str], expires: datetime | None) -> None:
-    """What belongs to which verb."""
     if verb not in VERBS:
         raise InputError(f"expected one of {', '.join(VERBS)}, got {verb!r}")
     checked_reason(reason, f"to {verb} give a reason in words, so that others can follow it later")
@@ -252,7 +259,6 @@ def _form(verb: str, reason: str, checks: Sequence[str], expires: datetime | Non
 
 
 def _case(ledger: Ledger, governance: Governance, evidence: Evidence) -> Case:
-    """The case on record, if it was asked under the policy in force."""
     case = cases.current(ledger, evidence)
     if evidence.policy_sha256 != governance.policy.digest():
         raise Refused(f"policy changed after gate {evidence.gate} of run {evidence.run} was asked; it must ask again")
@@ -267,14 +273,14 @@ def _withdrawn(own: list[Signed], role: str | None) -> list[str]:
 
 
 def _same(earlier: Decision, new: Decision) -> bool:
-    """Whether a standing decision already says it; withdrawing nothing repeats the last withdrawal."""
+    """Return whether an earlier decision says the same. Withdrawing nothing repeats the last withdrawal."""
     if new.verb == "withdraw" and not new.withdraws:
         return earlier.verb == "withdraw" and earlier.run == new.run
     return earlier.same_as(new)
 
 
 def _consistent(decision: Decision, own: list[Signed]) -> None:
-    """What a person may say after what they have said before: when it is judged, the rejection counts in any case."""
+    """Refuse a withdrawal of nothing, and an approval by somebody whose rejection still counts."""
     if decision.verb == "withdraw" and not decision.withdraws:
         raise Refused(f"{decision.person} has no decision at gate {decision.gate} of run {decision.run} to withdraw")
     if decision.verb == "approve" and any(s.decision.verb == "reject" for s in own):
@@ -282,7 +288,7 @@ def _consistent(decision: Decision, own: list[Signed]) -> None:
 
 
 def _in_one_role(decision: Decision, own: list[Signed], before: dict[str, str] | None) -> None:
-    """`before`: in which role each decided at earlier gates; None where policy lets a person take several."""
+    """Refuse a decision in a second role. `before` has roles at earlier gates; None if policy allows several."""
     if before is None:
         return
     if why_not := beside.another_role(decision, beside.first_roles([signed.decision for signed in own], before)):

@@ -1,4 +1,4 @@
-"""What a gate looks at: figures, the checks on them, and the digest of every artefact. Decisions bind to its digest."""
+"""Evidence of a gate: figures, checks on them, and digests of all artefacts. Decisions refer to it by its digest."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -39,12 +39,12 @@ from tasks.trust.gate_statement import GateName
 from tasks.trust.stage_record import SignedRecord
 
 MOST = 64 * 2**20
-"""Bytes of a result.json: far more than figures take."""
+"""Maximum size of a result.json in bytes, far more than figures take."""
 NOTHING: Mapping[str, Sha256] = {}
 
 
 class Subject(Frozen):
-    """The output that a gate lets pass."""
+    """Output that a gate lets pass."""
 
     stage: str
     sha256: Sha256
@@ -52,18 +52,19 @@ class Subject(Frozen):
 
 
 class Asks(Frozen):
-    """What the gate asks of people."""
+    """Decisions that a gate needs from people."""
 
     roles: list[Role]
-    """Who must approve, and how many of each role; none where the checks alone decide."""
+    """Roles that must approve, with the number of people of each; empty if the checks alone decide."""
     waive: Waive | None
-    """Who may waive which failed checks for how long; null: nobody may."""
+    """Rule for waivers: role, checks and maximum duration; null: nobody may waive a check."""
     deadline_days: float
-    """Days after the gate was asked in which decisions count."""
+    """Number of days from the opening of the gate in which decisions count."""
     owners: list[str]
-    """Owners of the sources, each of whom must approve; none where policy doesn't ask that, and on a demo run."""
+    """Owners of the sources, each of whom must approve; empty if policy does not ask for that, and on a demo run."""
     besides_owner: Name | None
-    """Where one person owns all sources: one of `roles`, in which that owner does not count; null: none."""
+    """One of `roles`, in which the only owner of all sources does not count; null if there are several owners or policy
+    has no such rule."""
 
     @staticmethod
     def of(tier: Tier, gate: GateName, dataset: Dataset | None, demo: bool) -> "Asks":
@@ -80,22 +81,22 @@ class Asks(Frozen):
 
 
 class Summary(Document, WithAskers):
-    """What is asked of whom, and on which checks: evidence without what these rest on."""
+    """Evidence without figures, dataset and artefacts: decisions that a gate needs, and results of its checks."""
 
     type: Literal["urn:hallmark:evidence:v1"] = "urn:hallmark:evidence:v1"
     gate: GateName
     run: str
     requested_by: str
-    """Id of the person who asked for the run; they may not decide on it. `scheduler` where no person did."""
+    """Id of the person who requested the run, who may not decide on it; `scheduler` if no person did."""
     initiated_by: list[str] = []
-    """Who declared the schedule or trigger that the run is of; nor may they. None where a version asked that did not
-    say."""
+    """Ids of the people who declared the run's schedule or trigger, who may not decide on it either; empty if the run
+    has none, or was requested by a version that did not record them."""
     request_sha256: Sha256
-    """`dsse.digest` of the request that they signed."""
+    """`dsse.digest` of the signed run request."""
     tree_sha256: Sha256
-    """Of all that the run's commit holds, as they signed it."""
+    """Digest of all files of the run's commit, as the run request has it."""
     demo: bool
-    """Made under --demo-approvals."""
+    """Whether the run was made under --demo-approvals."""
     use_case: str
     tier: str
     subject: Subject
@@ -105,46 +106,49 @@ class Summary(Document, WithAskers):
 
     @property
     def asked_by(self) -> str:
-        """In words."""
+        """Requester of the run, and who declared its schedule or trigger, in words."""
         declared = f", as {' and '.join(self.initiated_by)} declared" if self.initiated_by else ""
         return f"{self.requested_by}{declared}"
 
 
 class Evidence(Summary):
-    """evidence/GATE.json, in canonical JSON."""
+    """Contents of evidence/GATE.json, in canonical JSON."""
 
     purpose: Purpose
-    """What the use case is for, of its card."""
+    """Purpose of the use case, from its card."""
     bar: Bar
-    """What it is held to."""
+    """Acceptance criteria of the use case."""
     adopted: Adopted | None
-    """At the evaluation gate: what the version of it that was adopted last is held to; null where none was."""
+    """Acceptance criteria of the use case's last promotion, at the evaluation gate; null at other gates, and if nothing
+    was promoted before."""
     facts: dict[str, Fact]
     artefacts: dict[str, Sha256]
-    """Every file looked at, by path from the root of the run; `tasks` is the code of the stages (`core.code`)."""
+    """Digest of every file looked at, by path from the root of the worktree; `tasks` is the code of the stages
+    (`core.code`)."""
     dataset: Dataset | None
-    """At the data gate: what the owners approve, source by source; null at other gates."""
+    """Dataset that the owners approve, source by source, at the data gate; null at other gates."""
     change: Change | None
-    """From the dataset approved last; null where none was."""
+    """Differences between the dataset approved last and this one; null if none was approved before."""
     recorded: dict[str, Recorded] = {}
-    """The signed record of each stage looked at, by the name that DVC knows; none where a version made it that had
-    none, and such a run is not promoted any more."""
+    """Signed record of each stage looked at, by DVC's name of the stage; empty if a version without stage records made
+    the evidence, and such a run cannot be promoted."""
     declared: dict[str, Sha256] = {}
-    """By `source/ID` and `card/NAME`, what their owners adopted and the run keeps to; outside environment `local` all
-    of its sources and its card, and none where a version made it that asked nobody."""
+    """Digests of the adopted sources and card that the run complies with, by `source/ID` and `card/NAME`. Outside
+    environment `local` these are all of its sources and its card; empty if a version without declarations made the
+    evidence."""
 
     @property
     def purpose_sha256(self) -> Sha256:
-        """What approvals of data are given for: name, problem, users and approved uses of the use case."""
+        """Digest of what data is approved for: name, problem, users and approved uses of the use case."""
         return sha256_bytes(canonical_json({"name": self.use_case, **self.purpose.said}))
 
     @property
     def made_from(self) -> dict[str, Sha256]:
-        """As `made_from` of the run found it."""
+        """Digests of everything but the stages' outputs, as the function `made_from` returned them."""
         return {path: sha256 for path, sha256 in self.artefacts.items() if not path.startswith("artefacts/")}
 
     def is_of(self, asked: SignedRequest) -> bool:
-        """Whether a request is the one that it names, and says what it says of it."""
+        """Return whether the evidence names this request, and agrees with it in everything that both say."""
         request = asked.request
         own = (self.run, self.requested_by, self.initiated_by, self.demo, self.tree_sha256, self.request_sha256)
         return own == (
@@ -164,13 +168,24 @@ def collect(
     recorded: Mapping[str, SignedRecord] | None = None,
     declared: Mapping[str, Sha256] = NOTHING,
 ) -> Evidence:
-    """Gather the evidence for a gate from what the stages before it left in `layout`, as `recorded`, of what was
-    `declared` and adopted.
+    """Gather the evidence for a gate from the files of a run.
 
-    `before` is the data gate's evidence of the dataset approved last, `adopted` what the version adopted last is held
-    to. Raises InputError where the gate's subject is
-    not there yet, a stage's file cannot be read or the risk tier has no gates. A figure that is missing raises
-    nothing: its check fails.
+    Missing figures raise no error: their checks fail.
+
+    Args:
+        gate: Gate to gather evidence for.
+        layout: Paths of the run's files.
+        params: Parameters of the run.
+        policy: Policy in force.
+        asked: Signed request for the run.
+        before: Evidence of the data gate for the dataset approved last; None if there is none.
+        adopted: Acceptance criteria of the last promotion; None if there is none.
+        recorded: Verified stage records, by DVC's name of the stage.
+        declared: Digests of the declarations that the run complies with.
+
+    Raises:
+        InputError: The gate's subject does not exist yet, a file cannot be read, or the risk tier has no gates.
+        Refused: The manifest of the dataset does not agree with the sources that the run was resolved with.
     """
     rules = policy.gate(params.use_case.risk_tier, gate)
     if not (layout.stage(SUBJECTS[gate]) / "result.json").exists():
@@ -210,12 +225,15 @@ def collect(
 
 
 def owners(layout: Layout) -> list[str]:
-    """Who answers for the sources of a run, sorted. Raises InputError where inputs/sources.json cannot be read."""
+    """Return the ids of the owners of a run's sources, sorted.
+
+    Raises:
+        InputError: inputs/sources.json cannot be read.
+    """
     return sorted({item.source.owner for item in sources.load_resolved(layout.sources).sources})
 
 
 def read_dataset(layout: Layout) -> Dataset | None:
-    """What `split` says the dataset is made of. None where it does not say."""
     path = layout.stage("split") / "manifest.json"
     try:
         return Dataset.read_bytes(path.read_bytes())
@@ -226,7 +244,7 @@ def read_dataset(layout: Layout) -> Dataset | None:
 
 
 def _dataset(layout: Layout) -> Dataset:
-    """What the owners sign, once it is known to be of what was pinned: a run's own code wrote it."""
+    """Return the manifest of the dataset, verified against the pinned sources, since the run's own code wrote it."""
     path, dataset = layout.stage("split") / "manifest.json", read_dataset(layout)
     if dataset is None:
         raise InputError(f"gate data needs {path}, which its owners sign; run stage split first")
@@ -241,9 +259,11 @@ def _dataset(layout: Layout) -> Dataset:
 
 
 def check_asks(evidence: Evidence, policy: Policy) -> None:
-    """Raises Refused where evidence asks others than policy, and the dataset that it is about, say.
+    """Verify that evidence asks for the decisions that policy needs for its dataset.
 
-    Raises InputError for a tier that is not in policy.yaml or asks nothing.
+    Raises:
+        Refused: Roles, owners, waivers or the deadline differ.
+        InputError: The tier is not in policy.yaml or has no gates.
     """
     policy.gate(evidence.tier, evidence.gate)
     if (evidence.gate == "data") != (evidence.dataset is not None):
@@ -257,8 +277,12 @@ def check_asks(evidence: Evidence, policy: Policy) -> None:
 
 
 def require_checks(evidence: Evidence, policy: Policy) -> None:
-    """Raises Refused where the checks are others than those of policy, of every tier and of the use case, or came out
-    otherwise than the figures give; InputError as `check_asks`."""
+    """Verify that the checks are those of policy, tier and use case, with the results that the figures give.
+
+    Raises:
+        Refused: Checks, results or figures differ.
+        InputError: As `check_asks`.
+    """
     rules, facts = policy.gate(evidence.tier, evidence.gate), evidence.facts
     standing = standing_facts(evidence.gate, evidence.purpose, evidence.dataset, evidence.bar, evidence.adopted)
     wanted = [
@@ -272,7 +296,6 @@ def require_checks(evidence: Evidence, policy: Policy) -> None:
 
 
 def changed(before: Evidence | None, now: Dataset | None) -> Change | None:
-    """From the dataset of other evidence to this one."""
     if before is None or before.dataset is None or now is None:
         return None
     return compare(before.dataset, now, before.run, before.subject.sha256)
@@ -286,12 +309,11 @@ def write(evidence: Evidence, layout: Layout) -> Path:
 
 
 def digest(evidence: Evidence) -> str:
-    """SHA-256 of `spell`."""
     return evidence.sha256
 
 
 def spell(evidence: Evidence) -> bytes:
-    """Its bytes: those of evidence/GATE.json, and what is attached to the ledger's entry."""
+    """Return the bytes of evidence/GATE.json, which are also attached to the ledger entry."""
     return evidence.spelled
 
 
@@ -300,14 +322,13 @@ def _facts(layout: Layout, stages: Iterable[str]) -> Facts:
     for stage in stages:
         for folder, name in _folders(stage):
             facts |= _read(layout.stage(folder) / "result.json", name)
-            # The candidate's measured figures are the ones that policies are about, so theirs is the short name.
+            # Policies are mostly about the candidate's measured figures, so these have the short name.
             measured = stage if folder == "predict/candidate" else name
             facts |= _read(layout.measured(folder) / "facts.json", f"measured.{measured}")
     return dict(sorted(facts.items()))
 
 
 def _folders(stage: str) -> list[tuple[str, str]]:
-    """Each folder of a stage below artefacts/ and measured/, with the prefix of its facts."""
     return [(folder, folder.replace("/", ".")) for folder in STAGES[stage].folders]
 
 
@@ -330,8 +351,7 @@ def _artefacts(layout: Layout, stages: Iterable[str]) -> dict[str, str]:
 
 
 def made_from(layout: Layout) -> dict[str, Sha256]:
-    """What decides the outputs of a run beside its data, as it lies there now: code, graph, versions, parameters,
-    inputs."""
+    """Return the digests of what decides a run's outputs: code, graph, versions, parameters and inputs."""
     alone = [layout.params, layout.root / "dvc.yaml", layout.root / "constraints.txt"]
     digests = {path.name: sha256_file(path) for path in alone if path.exists()}
     return digests | {"tasks": code.digest(layout.root)} | _files(layout, layout.inputs)

@@ -1,7 +1,7 @@
-"""A gate, from the question to the answer: `ask`, people `decide` (decisions.py), `settle`, then statement.py.
+"""State of a gate: `ask` opens it, people decide (decisions.py), `settle` judges and closes it, statement.py writes it.
 
-`judge` believes nothing but the recorded evidence, the policy and the signatures: verdicts are computed again, and so
-is whether each decision counts (weigh.py).
+`judge` relies only on the recorded evidence, the policy and the signatures. It computes all verdicts again, and whether
+each decision counts (weigh.py).
 """
 
 from datetime import datetime
@@ -40,7 +40,7 @@ State = Literal["passed", "failed", "rejected", "waiting", "expired"]
 
 
 class CheckStanding(Frozen):
-    """A check, and the waiver that lets it pass all the same, if there is one."""
+    """A check with its result, and the waiver that lets it pass if it failed."""
 
     result: CheckResult
     waived_by: str | None = None
@@ -60,15 +60,15 @@ class DecisionStanding(Frozen):
     verb: str
     role: str
     run: str
-    """At whose gate it was made; it may count for later runs with the same data and policy."""
+    """Id of the run in which the decision was made; it may count for later runs with the same data and policy."""
     reason: str
     counted: bool
     why_not: str
-    """Empty where it counts."""
+    """Reason why the decision does not count; empty if it does."""
 
 
 class Standing(Frozen):
-    """Where a gate stands."""
+    """State of a gate, with its checks and decisions."""
 
     gate: GateName
     run: str
@@ -77,24 +77,25 @@ class Standing(Frozen):
     checks: list[CheckStanding]
     decisions: list[DecisionStanding]
     waiting_for: list[str]
-    """In words, one for each thing that is missing; also what was missing where it expired or failed. A failed check
-    that may be waived leaves the gate waiting: who does not want to wait for that looks at `checks`."""
+    """Descriptions of what is missing, also after the gate expired or failed. A failed check that may be waived leaves
+    the gate waiting; `checks` shows it at once."""
     deadline: datetime
     as_of: int
-    """seq of the newest decision that was looked at."""
+    """Sequence number of the newest ledger entry that was taken into account."""
 
 
 def judge(evidence: Evidence, ledger: Ledger, governance: Governance, now: datetime) -> Standing:
-    """Where the gate of `evidence` stands at `now`, the ledger's time.
+    """Return the state of a gate at `now`, the ledger's time.
 
-    Raises Refused where the evidence is not the one on record, not what policy and figures give, or names another
-    requester than the one who signed.
+    Raises:
+        Refused: The evidence is not the one on record, does not follow from policy and figures, or names another
+            requester than the signed request.
     """
     return judge_case(cases.current(ledger, evidence), ledger, governance, now)
 
 
 def judge_case(case: Case, ledger: Ledger, governance: Governance, now: datetime) -> Standing:
-    """As `judge`, of a case known to be the newest of its gate."""
+    """Return the state of a case that is known to be the newest of its gate. Raises as `judge`."""
     evidence = case.evidence
     asked = require_requester(evidence, ledger, governance)
     rules = _rules(evidence, governance, asked)
@@ -103,7 +104,6 @@ def judge_case(case: Case, ledger: Ledger, governance: Governance, now: datetime
 
 
 def stands(case: Asked, rules: Gate, weighed: list[Weighed], governance: Governance, now: datetime) -> Standing:
-    """Where a gate stands with those decisions."""
     question = case.evidence
     checks = [_check_standing(result, weighed) for result in question.checks]
     failed = [check.result for check in checks if not check.holds]
@@ -124,7 +124,7 @@ def stands(case: Asked, rules: Gate, weighed: list[Weighed], governance: Governa
 
 
 def settle(ledger: Ledger, governance: Governance, evidence: Evidence) -> Standing:
-    """Judge, and close the gate where it no longer waits, with no decision able to slip in between."""
+    """Judge a gate, and close it unless it waits, in one transaction so that no decision comes in between."""
     with ledger.transaction():
         standing = judge(evidence, ledger, governance, ledger.now())
         if standing.state != "waiting":
@@ -133,7 +133,12 @@ def settle(ledger: Ledger, governance: Governance, evidence: Evidence) -> Standi
 
 
 def close(ledger: Ledger, evidence: Evidence, standing: Standing) -> None:
-    """Record, once, that the gate takes no more decisions. Raises Refused where a decision is still to be judged."""
+    """Close a gate, after which it takes no more decisions. Closing it again has no effect.
+
+    Raises:
+        Refused: The state is of other evidence, or a decision has come in since the gate was judged.
+        InputError: The gate still waits.
+    """
     if standing.state == "waiting":
         raise InputError(f"gate {evidence.gate} of run {evidence.run} still waits; only a settled gate can be closed")
     with ledger.transaction():
@@ -148,7 +153,6 @@ def close(ledger: Ledger, evidence: Evidence, standing: Standing) -> None:
 
 
 def _rules(evidence: Evidence, governance: Governance, asked: SignedRequest) -> Gate:
-    """The gate's rules, once the evidence is known to follow from them."""
     rules = rules_for(evidence, governance)
     check_asks(evidence, governance.policy)
     for who in sorted(evidence.askers):
@@ -159,7 +163,11 @@ def _rules(evidence: Evidence, governance: Governance, asked: SignedRequest) -> 
 
 
 def rules_for(evidence: Summary, governance: Governance) -> Gate:
-    """What policy says of a gate. Raises Refused where it was asked under another, or on a demo run out of place."""
+    """Return policy's rules for a gate.
+
+    Raises:
+        Refused: The gate was opened under another policy, or the run is a demo run outside environment `local`.
+    """
     if evidence.policy_sha256 != governance.policy_sha256:
         raise Refused(
             f"the evidence of gate {evidence.gate} in run {evidence.run} was gathered under another policy "

@@ -1,5 +1,7 @@
-"""What somebody reads in one glance before they decide: who asked why, about whom the data is, what follows, and until
-when it can be undone."""
+"""Summary of a gate for people who are about to decide.
+
+It says who requested the run and why, whom the data is about, what follows, and until when it can be undone.
+"""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -19,11 +21,10 @@ AFTERWARDS: Mapping[str, str] = {
     "evaluation": "a rejection at the release gate then keeps the model from promotion",
     "release": "the model is then in production, until another release is, or hallmark releases rollback",
 }
-"""What can still be done once a gate is closed, for each gate."""
+"""Actions that are still possible after a gate has closed, by gate."""
 
 
 def lines(evidence: Evidence, ledger: Ledger, governed: Governance) -> dict[str, str]:
-    """Return name and text of each line of the glance."""
     purpose, dataset = evidence.purpose, evidence.dataset
     asked = signed_request.recorded(ledger, governed, evidence.run)
     reason = one_line(asked.request.reason or "") if asked else ""
@@ -40,7 +41,7 @@ def lines(evidence: Evidence, ledger: Ledger, governed: Governance) -> dict[str,
 
 
 def people(origins: Iterable[Origin]) -> str:
-    """Say how many different values of each class that stands for a person a dataset has."""
+    """Return the numbers of different values in a dataset, for each class of values that stand for a person."""
     counts: Counter[str] = Counter()
     for origin in origins:
         if origin.people is None:
@@ -51,7 +52,6 @@ def people(origins: Iterable[Origin]) -> str:
 
 
 def terms(origin: Origin) -> dict[str, str]:
-    """Return name and text of each term that the owner of a source has declared."""
     return {
         "class": origin.classification,
         "lawful basis": one_line(origin.lawful_basis),
@@ -63,8 +63,8 @@ def terms(origin: Origin) -> dict[str, str]:
 
 
 def follows(evidence: Evidence, governed: Governance) -> str:
-    """Say what the run does once the gate has passed, and who decides at the gates that are left."""
-    if evidence.gate not in GATES:  # another version asked it
+    """Return what the run does once the gate has passed, and who decides at the remaining gates."""
+    if evidence.gate not in GATES:  # a gate of another version
         return ""
     tier, parts = governed.policy.tier(evidence.tier), list[str]()
     left = STEPS[STEPS.index(Gate(evidence.gate)) + 1 :]

@@ -1,4 +1,4 @@
-"""What a gate still wants, and from whom, in words."""
+"""Decisions that a gate still needs, and from whom, in words."""
 
 from datetime import datetime
 
@@ -24,7 +24,7 @@ def _way(result: CheckResult, asks: Asks) -> str:
 
 
 def missing_withdrawals(weighed: list[Weighed]) -> list[str]:
-    """Rejections of the same output at an earlier run's gate: they stand until whoever made them takes them back."""
+    """Return a message for each rejection of the same output in an earlier run, which holds until withdrawn."""
     return [
         f"{w.decision.person} rejected the same output in run {w.decision.run} ({w.decision.reason}) and would have to "
         f"withdraw that"
@@ -45,12 +45,12 @@ def missing_approvals(evidence: Summary, governance: Governance, weighed: list[W
 
 
 def needed(evidence: Summary, weighed: list[Weighed]) -> list[tuple[str, int, set[str]]]:
-    """Each role that must approve, how many of it, and who of those that count has."""
+    """Return each role that must approve, the number of people needed, and the people whose approvals count."""
     return still_needed(evidence, [w.decision for w in weighed if w.decision])
 
 
 def still_needed(evidence: Summary, counted: list[Decision]) -> list[tuple[str, int, set[str]]]:
-    """The same of decisions that are known to count, however they came here."""
+    """Return what `needed` returns, given the decisions that count."""
     given: dict[str, set[str]] = {}
     for decision in counted:
         if decision.verb == "approve":
@@ -65,8 +65,10 @@ def still_needed(evidence: Summary, counted: list[Decision]) -> list[tuple[str, 
 def eligible(
     evidence: Summary, governance: Governance, role: str, weighed: list[Weighed], now: datetime
 ) -> list[Person]:
-    """Who may still approve in a role: not who asked for the run, not who approved in it, not who rejected at all;
-    where owners are asked, only they."""
+    """Return the people who may still approve in a role.
+
+    Nobody may who requested the run, approved in this role already, or rejected. If owners are asked, only owners may.
+    """
     asked = {named.role for named in evidence.asks.roles if named.owners}
     owners = set(evidence.asks.owners) if role in asked else set()
     said = [w.decision for w in weighed if w.decision]

@@ -1,6 +1,6 @@
-"""What would be taken from a person at a gate as it stands: a page offers that and nothing else.
+"""Decisions that a person could make at a gate now, so that a page offers nothing else.
 
-Each decision is drawn up as if it were wished, by the rules that judge it (decisions.py), and thrown away.
+Each possible decision is drawn up by the code that checks it before signing (decisions.py), and then discarded.
 """
 
 from collections.abc import Iterator, Sequence
@@ -18,22 +18,24 @@ from tasks.policy.governance import Governance
 from tasks.policy.people import Person
 
 SAID = "as it would be asked"
-"""Stands for the reason, which decides nothing."""
+"""Stand-in for the reason, which has no influence on the rules."""
 COUNTS = timedelta(days=1)
-"""How long the waiver would count that is tried."""
+"""Duration of the waiver that is tried."""
 
 
 class Offer(NamedTuple):
     verb: Verb
     role: str
-    """Empty to withdraw."""
+    """Role in which to decide; empty to withdraw."""
 
 
 def offered(
     ledger: Ledger, governance: Governance, evidence: Evidence, person: Person, failed: Sequence[str]
 ) -> list[Offer]:
-    """The decisions that would be taken from a person now, with any key of theirs that counts; `failed`: the names of
-    the checks that a waiver would be for. None of what would only repeat what they have said."""
+    """Return the decisions that a person could make now with one of their current keys.
+
+    `failed` has the names of the checks that a waiver would be for. Repetitions of earlier decisions are left out.
+    """
     lines = [key.public_key for key in governance.keys_of(person) if key.counts(ledger.now())]
     with ledger.reading():
         return [

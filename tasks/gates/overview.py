@@ -1,8 +1,8 @@
-"""Where every gate that stands open stands: for lists, and for what looks at all of them again and again.
+"""States of all open gates, for lists and for processes that look at them again and again.
 
-Where nobody has decided, what was asked and the policy say where a gate stands, and neither figures nor signatures are
-looked at; so a thousand take a third of a second. Where somebody has, it is judged. Whoever decides, and every run that
-goes on, has it judged in any case (gates.py).
+If nobody has decided at a gate, its state follows from the policy and the evidence's summary. Figures and signatures
+are not verified then, so a thousand gates take a third of a second. If somebody has decided, the gate is judged. In
+any case it is judged when a person decides and before its run goes on (gates.py).
 """
 
 from collections.abc import Callable, Iterator
@@ -22,29 +22,29 @@ from tasks.ledger.ledger import Entry, Ledger
 from tasks.policy.governance import Governance
 
 Governed = Callable[[Summary], Governance]
-"""Gives what a gate is judged by, or raises HallmarkError."""
+"""Function that returns the governance under which a gate is judged, or raises HallmarkError."""
 
 
 @dataclass(frozen=True)
 class Glance:
-    """A gate that stands open."""
+    """An open gate with its state."""
 
     entry: Entry
-    """What asks; its subject is the run."""
+    """Entry that opened the gate; its subject is the run."""
     summary: Summary | None
-    """None where the evidence is not what was written."""
+    """Summary of the evidence; None if the evidence was changed."""
     stands: Standing | HallmarkError
-    """Or why that cannot be said."""
+    """State of the gate, or the reason why it cannot be judged."""
 
 
 class _Summary(Summary):
-    """As it is read from evidence, whose rest is passed over."""
+    """Summary that is read from evidence, whose other fields are ignored."""
 
     model_config = ConfigDict(extra="ignore")
 
 
 def overview(ledger: Ledger, governed: Governed) -> Iterator[Glance]:
-    """Every gate that stands open, oldest first, and all as of one moment."""
+    """Yield every open gate, oldest first, all as of the same moment."""
     with ledger.reading():
         now, asked = ledger.now(), ledger.questions()
         documents = ledger.documents_or_why(asked)
@@ -75,7 +75,7 @@ def _stands(
 ) -> Standing:
     if isinstance(document, Refused):
         raise document
-    # Who is barred as the sole owner, the dataset says, which a summary is without.
+    # Only the dataset says who is the sole owner and so may not decide, and a summary does not hold it.
     if summary is None or ledger.entries(KIND, summary.subject.sha256) or summary.asks.besides_owner:
         case = cases.open_case(entry, document)
         return gates.judge_case(case, ledger, governed(case.evidence), now)

@@ -1,7 +1,7 @@
-"""Cases kept beside a policy in policy_tests.yaml, judged by the code that judges gates.
+"""Test cases of a policy in policy_tests.yaml, judged by the code that judges gates.
 
-Each case walks one gate in a ledger of its own that is thrown away, with keys made for it. Nobody's real key is needed,
-so whoever writes a policy can ask what it does before anybody adopts it.
+Each case goes through one gate in a temporary ledger of its own, with keys made for it. Since no real key is needed,
+authors of a policy can see what it does before anybody adopts it.
 """
 
 import tempfile
@@ -43,15 +43,15 @@ RUN, DIGEST = "policy-case", "0" * 64
 
 
 class Says(Frozen):
-    """One decision of a case."""
+    """Decision in a case."""
 
     person: Name
     verb: Verb = "approve"
     role: Name | None = None
     checks: list[Text] = []
-    """Of waive."""
+    """Names of the failed checks, for a waiver."""
     days: Days | None = None
-    """Of waive: when it expires, from now."""
+    """Days from now until a waiver expires."""
 
 
 class Case(Frozen):
@@ -60,22 +60,22 @@ class Case(Frozen):
     gate: GateName
     requester: Name
     owners: list[Name] = []
-    """At the data gate: who owns the sources of the run, one source each."""
+    """Owners of the run's sources, one source each, at the data gate."""
     facts: dict[str, float | Fact] = {}
     """Figures by name, each a number or `{value, low, high}`."""
     unapproved_uses: list[Text] = []
-    """At the data gate: uses of the use case that no source's owner has approved."""
+    """Uses of the use case that no source is approved for, at the data gate."""
     laxer_metrics: list[Text] = []
-    """At the evaluation gate: success metrics of the version adopted last that the use case has no more."""
+    """Success metrics of the last promotion that the use case no longer has, at the evaluation gate."""
     demo: bool = False
     decisions: list[Says] = []
-    """In their order."""
+    """Decisions in the order in which they are made."""
     expect: Literal["passed", "failed", "rejected", "waiting", "refused"]
-    """`refused`: a decision was not taken, or the run could not have been asked for."""
+    """Expected state of the gate. `refused`: a decision was not allowed, or the run could not have been requested."""
 
 
 class Cases(Frozen):
-    """policy_tests.yaml."""
+    """Contents of policy_tests.yaml."""
 
     cases: Annotated[list[Case], Field(min_length=1)]
 
@@ -85,11 +85,15 @@ class Result(Frozen):
     ok: bool
     state: str
     text: Annotated[str, Field(serialization_alias="told")]
-    """What came out and why, in words."""
+    """Resulting state with the reason, in words."""
 
 
 def load(folder: Path) -> list[Case]:
-    """Read policy_tests.yaml of a governance folder. Raises InputError with every mistake, with file and line."""
+    """Read policy_tests.yaml of a governance folder.
+
+    Raises:
+        InputError: The message lists every mistake, with file and line.
+    """
     return config.load(folder / "policy_tests.yaml", Cases).cases
 
 
@@ -109,7 +113,6 @@ def _judged(case: Case, ledger: Ledger, governed: Governance, people: People) ->
 
 
 def _walk(case: Case, ledger: Ledger, governed: Governance) -> tuple[str, str]:
-    """The state of the gate after every decision, and what it waits for. Raises Refused at one that is not taken."""
     now = ledger.now()
     if refused := asking.why_not(case.requester, case.tier, governed.policy, governed.people, now):
         raise Refused(refused)
@@ -124,7 +127,6 @@ def _walk(case: Case, ledger: Ledger, governed: Governance) -> tuple[str, str]:
 
 
 def _request(case: Case, ledger: Ledger, governed: Governance) -> SignedRequest:
-    """That the requester signed for the run."""
     now = ledger.now()
     signer = governed.signer("scheduler" if case.requester == SCHEDULER else governed.actor(case.requester, now), now)
     request = Request(
@@ -158,7 +160,6 @@ def _evidence(case: Case, policy: Policy, asked: SignedRequest) -> Evidence:
 
 
 def _dataset(owners: Sequence[str]) -> Dataset:
-    """Of one source an owner, with a row each."""
     passage = {"rows": 1, "records": 1, "quarantined": {}}
     source: dict[str, Any] = {
         "sha256": DIGEST, "steward": "nobody", "access": [], "classification": "internal", "lawful_basis": "a case",
@@ -175,8 +176,11 @@ def _dataset(owners: Sequence[str]) -> Dataset:
 
 
 def _without_hardware(case: Case, governed: Governance, people: People) -> Governance:
-    """Where the case's gate asks for keys in hardware, it takes those given here of whoever has one in `people`: no
-    case waits for a touch."""
+    """Return governance in which no decision of the case waits for somebody to touch a key.
+
+    If the gate asks for keys in hardware, the keys made for the case count for people who have a hardware key in
+    `people`.
+    """
     if governed.policy.gate(case.tier, case.gate).signature != "hardware":
         return governed
     policy = governed.policy.model_dump(mode="json")
@@ -192,7 +196,10 @@ def _without_hardware(case: Case, governed: Governance, people: People) -> Gover
 
 
 def _with_keys(policy: Policy, people: People, state: Path) -> Governance:
-    """The same people with keys that this process has; whether their own count where policy asks for such, stays."""
+    """Return governance with new keys for the same people and machines.
+
+    A new key counts as made by `hallmark init` if all keys of the person or machine do.
+    """
 
     def new(name: str, held: list[Key]) -> list[Key]:
         line = keys.create(state / "keys", name)

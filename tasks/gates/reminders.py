@@ -1,7 +1,7 @@
-"""Gates that wait: who has to decide is reminded, then somebody else is told, and at the deadline the gate closes.
+"""Reminders of gates that wait: to the roles that have to decide, then to another role, until the gate closes.
 
-What is due is recorded in the ledger, in one transaction with the look at what was recorded before; so each is said
-once, however often the monitor starts anew and whatever its clock does. `registry.history.notices` tells how it reads.
+Each notice is recorded in the ledger, in the transaction that looks for earlier ones. So it is sent once, however often
+the watch restarts and whatever its clock does. `registry.history.notices` has the texts.
 """
 
 from datetime import datetime, timedelta
@@ -20,9 +20,10 @@ REMINDED, ESCALATED = "gate.reminded", "gate.escalated"
 
 
 def remind(ledger: Ledger, governance: Governance, case: Case) -> list[Entry]:
-    """Record what is due at a gate that waits. Returns what was recorded now: reminders, the escalation, the closing.
+    """Record what is due at a gate that waits, and return the new entries: reminders, the escalation, the closing.
 
-    Raises Refused where the gate cannot be judged by this policy.
+    Raises:
+        Refused: The gate cannot be judged under this policy.
     """
     rules, now = governance.policy.gate(case.evidence.tier, case.evidence.gate), ledger.now()
     if not _due(ledger, case, rules, now) and now <= deadline(case, rules):
@@ -35,7 +36,7 @@ def remind(ledger: Ledger, governance: Governance, case: Case) -> list[Entry]:
             settle(ledger, governance, case.evidence)
             return ledger.entries(cases.CLOSED, case.evidence.run)[-1:]
         if standing.state != "waiting":
-            return []  # decided, and its run is about to go on
+            return []  # decided; its run is about to continue
         about = {"gate": case.evidence.gate, "sha256": case.sha256, "roles": _wanted(case, standing),
                 "deadline": standing.deadline.isoformat()}  # fmt: skip
         due = _due(ledger, case, rules, now)
@@ -43,7 +44,7 @@ def remind(ledger: Ledger, governance: Governance, case: Case) -> list[Entry]:
 
 
 def _due(ledger: Ledger, case: Case, rules: Gate, now: datetime) -> list[tuple[str, dict[str, Any]]]:
-    """Kind and what is particular of each thing to say. Of several reminders that were missed only the last is."""
+    """Return kind and details of each notice that is due. Of several missed reminders, only the last is due."""
     waited = now - case.entry.time
     due: list[tuple[str, dict[str, Any]]] = []
     days = [day for day in rules.remind_days if timedelta(days=day) <= waited]
@@ -62,7 +63,6 @@ def _said(ledger: Ledger, kind: str, case: Case) -> list[Entry]:
 
 
 def _wanted(case: Case, standing: Standing) -> list[str]:
-    """The roles that still have to decide."""
     asks = case.evidence.asks
     given = [decision.role for decision in standing.decisions if decision.counted and decision.verb == "approve"]
     wanted = {role.role: len(asks.owners) if role.owners and asks.owners else role.count for role in asks.roles}

@@ -1,4 +1,4 @@
-"""One decision as a person signs it, and as it is read back. Nothing else in a ledger entry is ever believed."""
+"""Signed decisions, and their verification. Only what the signature covers is used of a ledger entry."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,34 +19,34 @@ Verb = Literal["approve", "reject", "waive", "withdraw"]
 
 
 class Decision(Dated):
-    """The predicate of a decision's in-toto statement; its subjects are the gate's subject and the evidence."""
+    """Predicate of a decision's in-toto statement, whose subjects are the gate's subject and the evidence."""
 
     verb: Verb
     person: str
     role: str
-    """The role in which it was made; empty for withdraw."""
+    """Role in which the decision was made; empty for `withdraw`."""
     run: str
     gate: GateName
     policy_sha256: Sha256
     use_case: str
     tier: str
     purpose_sha256: Sha256
-    """`Evidence.purpose_sha256`: what the use case was for. Data decisions count for that alone, in this tier and lower
-    ones."""
+    """`Evidence.purpose_sha256`, the purpose of the use case. Decisions on data count for this purpose alone, in this
+    tier and lower ones."""
     demo: bool
-    """Made on a run under --demo-approvals."""
+    """Whether the decision was made on a run under --demo-approvals."""
     reason: str
     checks: list[str]
-    """Of waive: names of the failed checks."""
+    """Names of the failed checks that are waived; empty for other verbs."""
     expires: datetime | None
-    """Of waive: until when it counts."""
+    """End of the waiver; null for other verbs."""
     withdraws: list[Sha256]
-    """Of withdraw: `dsse.digest` of the envelopes that count no more."""
+    """`dsse.digest` of each envelope that is withdrawn; empty for other verbs."""
     time: datetime
-    """The ledger's time when it was signed."""
+    """The ledger's time when the decision was signed."""
 
     def same_as(self, other: "Decision") -> bool:
-        """Whether it decides the same, whenever and why ever."""
+        """Return whether both decide the same, whatever their times and reasons."""
         left, right = (d.model_dump(exclude={"time", "reason"}) for d in (self, other))
         return left == right
 
@@ -56,7 +56,7 @@ DECISION = Kind(PREDICATE_TYPE, Decision, "a decision", by=lambda said: said.per
 
 @dataclass(frozen=True)
 class Signed:
-    """A decision that its person signed with a key that counted at `time`."""
+    """Verified decision; the key of its person counted at `time`."""
 
     entry: Entry
     decision: Decision
@@ -64,25 +64,28 @@ class Signed:
     sha256: str
     """`dsse.digest` of the envelope."""
     keyid: str
-    """Fingerprint of the key."""
     stage: str
     subject_sha256: str
     evidence_sha256: str
 
     @property
     def time(self) -> datetime:
-        """When it counts from: a time moved back, in the entry or by the signer, gains nothing."""
+        """Time from which the decision counts: its own or its entry's, whichever is later; backdating gains nothing."""
         return max(self.entry.time, self.decision.time)
 
 
 def statement(decision: Decision, stage: str, subject_sha256: str, evidence_sha256: str) -> dict[str, Any]:
-    """What is signed: the decision, about the gate's subject and the evidence."""
+    """Return the statement to sign: the decision, about the gate's subject and the evidence."""
     subject = {stage: subject_sha256, f"evidence/{decision.gate}.json": evidence_sha256}
     return dsse.statement(PREDICATE_TYPE, subject, decision.said)
 
 
 def read(entry: Entry, governance: Governance) -> Signed:
-    """Verify an entry's envelope against the keys of whom it names that counted then. Raises Refused."""
+    """Verify an entry and return its decision.
+
+    Raises:
+        Refused: The signature is missing or does not count, or the statement has other subjects.
+    """
     signed = read_signed(entry, DECISION, governance)
     decision, person, subjects = signed.said, signed.person, signed.subjects
     assert person is not None, "no machine decides"
@@ -95,7 +98,7 @@ def read(entry: Entry, governance: Governance) -> Signed:
 
 
 def claimed(entry: Entry) -> tuple[str, str]:
-    """Who an entry says decided, and what: for messages about entries that do not verify."""
+    """Return person and verb that an entry claims, unverified, for messages about it; `?` if it has none."""
     try:
         predicate = dsse.peek(entry.body["envelope"])["predicate"]
         return str(predicate["person"]), str(predicate["verb"])

@@ -1,7 +1,7 @@
-"""A request for a run, as whoever asks signs it and as the ledger keeps it. Who asked for a run is proven by it alone.
+"""Signed run requests and their ledger entries, which alone prove who requested a run.
 
-People sign with their own key. A run that a schedule or Prefect's form asks for carries no person's signature: the
-installation signs it as `scheduler`, and it is nobody's.
+People sign with their own keys. A run that a schedule or Prefect's form requests has no person's signature: the
+installation signs the request as `scheduler`, and the run is nobody's own.
 """
 
 from dataclasses import dataclass, replace
@@ -26,7 +26,7 @@ KIND = "run.requested"
 """Kind of the ledger entry; its subject is the run's id."""
 PREDICATE_TYPE = "urn:hallmark:run-request:v1"
 FRESH = timedelta(days=7)
-"""How long after it was signed a request may begin a run; one that began goes on however long it takes."""
+"""Maximum age of a request when its run begins. A run that has begun may take as long as it needs."""
 
 RUN_ID = r"^[a-z0-9][a-z0-9-]{0,62}$"
 RunId = Annotated[str, Field(pattern=RUN_ID)]
@@ -40,41 +40,43 @@ class Asked(Protocol):
 
 
 class WithAskers:
-    """What says who asks for a run: a request, or the evidence of a gate."""
+    """Base of documents that say who requests a run: the request, and evidence of a gate."""
 
     @property
     def askers(self: Asked) -> set[str]:
-        """All whose run it is: who signed, and who declared the schedule or trigger."""
+        """Ids of everybody whose run it is: the requester, and those who declared the schedule or trigger."""
         return {self.requested_by, *self.initiated_by}
 
 
 class Request(Dated, WithAskers):
-    """The predicate of a request's in-toto statement; its subject is the run, by the digest of what is asked."""
+    """Predicate of a request's in-toto statement, whose subject is the run, with the digest of what is requested."""
 
     run_id: RunId
     requested_by: Name
-    """Person in people.yaml, or `scheduler`."""
+    """Id of a person in people.yaml, or `scheduler`."""
     commit: Annotated[str, Field(pattern=r"^[0-9a-f]{40}([0-9a-f]{24})?$")]
     tree_sha256: Sha256
-    """Of all that the commit holds (`tasks.runs.tree`): the commit's own name is a SHA-1 in most repositories."""
+    """Digest of all files of the commit (`tasks.runs.tree`), since the commit's own name is a SHA-1 in most
+    repositories."""
     params: str
     params_sha256: Sha256 | None
-    """Of the params file, where the commit does not hold it; null where it does, and so pins it."""
+    """Digest of the params file if the commit does not hold it; null if it does, since the commit pins it then."""
     governance: str | None
     changes: dict[str, str]
     demo_approvals: bool
     reason: Annotated[str, Field(max_length=MOST_REASON)] | None = None
-    """Why it is asked for: the schedule and its time, what a trigger answers to, or a person's words."""
+    """Reason for the run: the schedule and its time, the event that a trigger answers, or a person's words."""
     initiated_by: list[Name] = []
-    """Who signed the schedule or trigger that the run is of: they ask for it as much as who signs. None where a version
-    asked that did not say."""
+    """Ids of the people who signed the run's schedule or trigger, who count as requesters too; empty if the run has
+    none, or was requested by a version that did not record them."""
     environment: Name | None = None
-    """Where it counts; null where a version asked that did not say, whose requests are not recorded any more."""
+    """Environment in which the request counts; null for a request of a version that did not record it, which is no
+    longer accepted."""
     time: datetime
-    """The ledger's time when it was signed."""
+    """The ledger's time when the request was signed."""
 
     def digest(self) -> str:
-        """SHA-256 of what is asked, whenever it was."""
+        """Return the SHA-256 of everything but the time of the request."""
         return sha256_bytes(canonical_json({key: value for key, value in self.said.items() if key != "time"}))
 
 
@@ -85,19 +87,18 @@ REQUEST = Kind(
 
 @dataclass(frozen=True)
 class SignedRequest:
-    """A request whose envelope verified against a key of whom it names that counted then."""
+    """Verified run request; the key of its signer counted at `at`."""
 
     request: Request
     envelope: dict[str, Any]
     public_key: str
-    """The public key line that it verified with."""
     at: datetime
-    """As of when whoever asked may ask: of its own time or that of its record the later. A time moved back by its
-    signer gains nothing."""
+    """Time as of which the requester must be allowed to request runs: the later of the request's own time and its
+    entry's, so that backdating gains nothing."""
 
     @property
     def sha256(self) -> str:
-        """`dsse.digest` of the envelope, by which evidence names it."""
+        """`dsse.digest` of the envelope, by which evidence refers to it."""
         return dsse.digest(self.envelope)
 
 
@@ -107,7 +108,11 @@ def sign(request: Request, signer: Signer) -> dict[str, Any]:
 
 
 def read(envelope: dict[str, Any], signers: Signers, recorded: datetime | None = None) -> SignedRequest:
-    """Verify an envelope against the keys of whom it names. Raises Refused."""
+    """Verify an envelope and return its request. `recorded` is the time of its entry; None if it has none.
+
+    Raises:
+        Refused: The signature does not count, or the statement is about another run.
+    """
     signed = read_envelope(envelope, REQUEST, signers, recorded)
     request, known = signed.said, signers.keys_of(signed.person or SCHEDULER)
     if signed.subjects != {f"run/{request.run_id}": request.digest()}:
@@ -117,9 +122,10 @@ def read(envelope: dict[str, Any], signers: Signers, recorded: datetime | None =
 
 
 def record(ledger: Ledger, governance: Governance, envelope: dict[str, Any]) -> SignedRequest:
-    """Put a request on the ledger, once for each run. The same again is the one on record.
+    """Record a request, once for each run, and return it as recorded. Repeating the call has no effect.
 
-    Raises Refused for one that does not verify, is stale, or asks for a run that was asked for otherwise.
+    Raises:
+        Refused: The request does not verify, is too old, is for another environment, or the run has another request.
     """
     signed = read(envelope, governance, ledger.now())
     with ledger.transaction():
@@ -139,7 +145,10 @@ def record(ledger: Ledger, governance: Governance, envelope: dict[str, Any]) -> 
 
 
 def recorded(ledger: Ledger, governance: Governance, run: str) -> SignedRequest | None:
-    """The request for a run: the first in the ledger whose signature holds, since nobody can take it back later."""
+    """Return the run's first request in the ledger whose signature counts; None if there is none.
+
+    Later entries about the run do not replace it.
+    """
     for entry in ledger.entries(KIND, run):
         envelope = entry.body.get("envelope")
         try:
@@ -152,7 +161,11 @@ def recorded(ledger: Ledger, governance: Governance, run: str) -> SignedRequest 
 
 
 def require(ledger: Ledger, governance: Governance, run: str) -> SignedRequest:
-    """As `recorded`; raises Refused where there is none."""
+    """Return what `recorded` returns.
+
+    Raises:
+        Refused: The ledger has no valid request for the run.
+    """
     asked = recorded(ledger, governance, run)
     if asked is None:
         raise Refused(f"the ledger holds no request for run {run} that verifies, so nobody can have asked for it")
@@ -160,7 +173,7 @@ def require(ledger: Ledger, governance: Governance, run: str) -> SignedRequest:
 
 
 def named_governance(ledger: Ledger, run: str) -> str | None:
-    """The other governance files that requests for a run name, verified or not: only to tell whose rules it is not."""
+    """Return the governance folder that a run's request names, unverified, for messages about other rules."""
     for entry in ledger.entries(KIND, run):
         try:
             return REQUEST.said(entry.body["envelope"]).governance

@@ -1,4 +1,4 @@
-"""What differs between a gate's evidence and the one that passed that gate of the use case before."""
+"""Differences between evidence of a gate and the evidence that passed that gate of the use case before."""
 
 from tasks.core.config import Frozen
 from tasks.core.facts import Facts
@@ -9,19 +9,19 @@ from tasks.ledger.ledger import Ledger
 
 class Since(Frozen):
     run: str
-    """The run that passed."""
+    """Id of the run that passed."""
     facts: Facts
-    """Its figures."""
+    """Figures of the run that passed."""
     files: list[str]
-    """Whose digest differs, and those that only one of the two has; parameters and inputs first."""
+    """Paths of files that differ or that only one of the two has, parameters and inputs first."""
 
     def value(self, fact: str) -> str:
-        """A figure then, in words."""
+        """Return an earlier figure in words; empty if it did not exist."""
         return str(self.facts[fact]) if fact in self.facts else ""
 
 
 def last_passed(evidence: Evidence, ledger: Ledger) -> Since | None:
-    """None where no other run of the use case has passed this gate."""
+    """Return the differences from the run that last passed this gate; None if no other run has."""
     before = approved.last(ledger, evidence.use_case, evidence.demo, evidence.gate, other_than=evidence.run)
     if before is None:
         return None

@@ -1,4 +1,4 @@
-"""Writing gates/NAME.json, the statement that a gate has passed; `tasks.trust.gate_statement` says what it is."""
+"""Writing of gates/NAME.json, the statement that a gate has passed (`tasks.trust.gate_statement`)."""
 
 from pathlib import Path
 
@@ -12,7 +12,11 @@ from tasks.trust.gate_statement import ANYTHING, PREDICATE_TYPE, GateName, GateS
 
 
 def write_gate(layout: Layout, evidence: Evidence, standing: Standing, governance: Governance) -> Path:
-    """Write the statement of a gate that passed. Raises Refused where it did not."""
+    """Write the statement of a gate that has passed.
+
+    Raises:
+        Refused: The gate has not passed on this evidence.
+    """
     if standing.state != "passed" or standing.evidence_sha256 != digest(evidence):
         raise Refused(f"gate {evidence.gate} of run {evidence.run} has not passed on this evidence ({standing.state})")
     return _write(
@@ -30,7 +34,10 @@ def write_gate(layout: Layout, evidence: Evidence, standing: Standing, governanc
 
 
 def write_experiment_gate(layout: Layout, gate: GateName, governance: Governance) -> Path:
-    """Write the statement that lets work by hand and tier `experiment` go on; nothing so made can be promoted."""
+    """Write the statement that lets work by hand and runs in tier `experiment` continue without decisions.
+
+    Models made with it cannot be promoted.
+    """
     policy_sha256 = governance.policy.digest()
     claim = GateStatement(gate=gate, subject=ANYTHING, policy_sha256=policy_sha256, verdict="experiment", demo=False)
     return _write(layout, claim, {"policy.yaml": policy_sha256}, governance)

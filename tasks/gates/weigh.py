@@ -1,5 +1,4 @@
-"""Which decisions count at a gate. Each is verified again from its envelope, and each that does not count says why: the
-rules are those of tasks/gates/rules/."""
+"""Decisions that count at a gate. Each is verified again from its envelope, by the rules in tasks/gates/rules/."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -21,24 +20,24 @@ from tasks.policy.policy import Gate
 
 @dataclass(frozen=True)
 class Weighed:
-    """An entry of the ledger that says it is a decision about a gate's subject."""
+    """Ledger entry that claims to be a decision about a gate's subject, with the result of its verification."""
 
     entry: Entry
     signed: Signed | None
-    """None: the envelope does not verify."""
+    """Verified decision; None if the envelope does not verify."""
     carried: bool
-    """Made at an earlier run's gate on the same output."""
+    """Whether the decision was made in an earlier run, about the same output."""
     why_not: str
-    """Why it does not count; empty where it does."""
+    """Reason why the decision does not count; empty if it does."""
 
     @property
     def decision(self) -> Decision | None:
-        """What it says, if it counts."""
+        """Decision if it counts, else None."""
         return self.signed.decision if self.signed and not self.why_not else None
 
 
 def weigh(case: Case, ledger: Ledger, governance: Governance, now: datetime) -> list[Weighed]:
-    """Every decision about the case's subject, oldest first."""
+    """Verify every decision about the case's subject, and return them with the results, oldest first."""
     entries = ledger.entries(KIND, case.evidence.subject.sha256)
     weighed = [_alone(entry, case, ledger, governance, now) for entry in entries]
     placed = [
@@ -50,7 +49,7 @@ def weigh(case: Case, ledger: Ledger, governance: Governance, now: datetime) -> 
 
 
 def roles_before(case: Case, ledger: Ledger, governance: Governance) -> dict[str, str] | None:
-    """In which role each person decided at the run's earlier gates; None where policy lets them take several."""
+    """Return the role in which each person decided at the run's earlier gates; None if policy allows several roles."""
     evidence = case.evidence
     if governance.policy.tier(evidence.tier).separation.two_roles:
         return None
@@ -69,7 +68,6 @@ def deadline(case: Asked, asked: Gate) -> datetime:
 
 
 def _alone(entry: Entry, case: Case, ledger: Ledger, governance: Governance, now: datetime) -> Weighed:
-    """A decision, whatever the others say."""
     try:
         signed = read(entry, governance)
         own = _own_case(signed, case, ledger)
@@ -84,7 +82,6 @@ def _alone(entry: Entry, case: Case, ledger: Ledger, governance: Governance, now
 
 
 def _claim(signed: Signed, own: Case, case: Case, governance: Governance, now: datetime) -> Claim:
-    """That a decision made in case `own` counts in `case`."""
     closings = [each.closed for each in (own, case) if each.closed and each.closed.seq < signed.entry.seq]
     return Claim(
         decision=signed.decision,
@@ -105,9 +102,12 @@ def _claim(signed: Signed, own: Case, case: Case, governance: Governance, now: d
 
 
 def require_requester(evidence: Evidence, ledger: Ledger, governance: Governance) -> SignedRequest:
-    """The request for the run. Raises Refused where who asked, as the evidence says, is not who signed it.
+    """Return the run's signed request, after verification that evidence names the same requester.
 
-    Nobody decides on their own run, so that rests on no word of the evidence's.
+    Nobody may decide on their own run, so the requester is never taken from evidence alone.
+
+    Raises:
+        Refused: The evidence names another requester, or there is no valid request.
     """
     asked = signed_request.require(ledger, governance, evidence.run)
     if not evidence.is_of(asked):
@@ -116,7 +116,6 @@ def require_requester(evidence: Evidence, ledger: Ledger, governance: Governance
 
 
 def _own_case(signed: Signed, case: Case, ledger: Ledger) -> Case | None:
-    """The case that a decision was made in: the one being judged, or an earlier run's."""
     if signed.decision.run == case.evidence.run and signed.evidence_sha256 == case.sha256:
         return case
     earlier = cases.read(ledger, signed.decision.run, signed.decision.gate)

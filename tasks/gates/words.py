@@ -1,4 +1,4 @@
-"""A gate's evidence in words, the same on a terminal and on a page: how it was made, who decides, what changed."""
+"""Evidence of a gate in words, the same for terminals and pages: how it was made, who decides, what changed."""
 
 from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
@@ -13,11 +13,10 @@ from tasks.inquiry.planted import figures
 from tasks.sources.dataset import SIDES, Dataset
 
 MOST = 5
-"""Departments, languages, kinds, settings or files told one by one where they differ; the others are counted."""
+"""Maximum number of differences in a line; further ones are counted."""
 
 
 def verdict(standing: Standing) -> str:
-    """Where a gate stands, in a sentence."""
     failed = [check for check in standing.checks if not check.holds]
     waived = [check for check in standing.checks if check.holds and check.waived_by]
     checks = f"{len(standing.checks)} check{'s' * (len(standing.checks) != 1)}"
@@ -28,7 +27,6 @@ def verdict(standing: Standing) -> str:
 
 
 def made(evidence: Evidence) -> str:
-    """How its stages ran, as their supervisor signed it."""
     boxes = {it.sandbox for it in evidence.recorded.values()}
     named = ", ".join(sorted(filter(None, boxes)))
     where = f"in a sandbox ({named})" if boxes and None not in boxes else "WITHOUT a sandbox"
@@ -38,7 +36,6 @@ def made(evidence: Evidence) -> str:
 
 
 def who(asks: Asks) -> str:
-    """Who decides, and who may waive."""
     roles = [
         f"every owner of a source ({', '.join(asks.owners)})" if role.owners and asks.owners
         else f"{role.count} in role {role.role}"
@@ -53,39 +50,36 @@ def who(asks: Asks) -> str:
 
 
 def missed(evidence: Evidence) -> dict[str, str]:
-    """At the data gate, what masking is known to miss; a line for the head of its page."""
+    """Return what masking is known to miss, as a line for the page's head, at the data gate; empty at other gates."""
     return {"masking missed": figures.missed(evidence.facts)} if evidence.dataset else {}
 
 
 def outcome(check: CheckStanding) -> str:
-    """The verdict of a check, or the waiver that it holds by."""
     if check.waived_by:
         return f"waived by {check.waived_by} until {check.waived_until:%Y-%m-%d}"
     return check.result.verdict
 
 
 def value(result: CheckResult) -> str:
-    """The figure that a check looked at, with its interval."""
     if result.value is None:
         return "absent"
     return str(Fact(value=result.value, low=result.low, high=result.high))
 
 
 def wanted(result: CheckResult) -> str:
-    """The bound of a check."""
     bound = "" if result.bound == "value" else f"{result.bound} end "
     return bound + (f"at least {result.at_least:g}" if result.at_least is not None else f"at most {result.at_most:g}")
 
 
 def span(time: timedelta) -> str:
-    """A span of time to two significant units."""
+    """Return a duration with its two largest units."""
     minutes = max(0, int(time.total_seconds() // 60))
     days, hours = minutes // 1440, minutes // 60 % 24
     return f"{days} d {hours} h" if days else f"{hours} h {minutes % 60} min" if hours else f"{minutes} min"
 
 
 def dataset(dataset: Dataset, change: Change | None, approved: bool = True) -> Iterator[str]:
-    """What is to be said of a dataset as a whole, and what changed since the one approved last, or since any other."""
+    """Yield lines about a dataset as a whole, and its differences from the dataset approved last or any other one."""
     if change is None:
         yield f"rows: {', '.join(f'{side} {dataset.rows[side]:,}' for side in SIDES)}; no dataset was approved before"
         return
@@ -102,7 +96,6 @@ def dataset(dataset: Dataset, change: Change | None, approved: bool = True) -> I
 
 
 def changed(before: Since | None) -> str:
-    """Which files differ from those of the run that passed a gate last."""
     if before is None:
         return "this gate has let nothing of the use case pass before"
     if not before.files:
@@ -114,13 +107,12 @@ def changed(before: Since | None) -> str:
 
 
 def by_rule(counts: Mapping[str, int]) -> str:
-    """By rule, the most frequent first, in brackets."""
     said = [f"{name} {count:,}" for name, count in sorted(counts.items(), key=lambda item: (-item[1], item[0]))]
     return f" ({', '.join(said)})" if said else ""
 
 
 def _moves(source: SourceChange) -> Iterator[str]:
-    """What changed of a source; that one was added stands in the table."""
+    """Yield the differences of a source. An added source is not mentioned, since the page's table shows it."""
     if source.content in ("added", "removed"):
         yield from ["removed"] * (source.content == "removed")
         return
@@ -135,7 +127,6 @@ def _moves(source: SourceChange) -> Iterator[str]:
 def _differing(
     what: str, moved: Mapping[str, Moved], most: int = MOST, shown: Callable[[Moved], str] | None = None
 ) -> Iterator[str]:
-    """What differs, in a line."""
     differ = [f"{name or 'none'} {(shown or arrow)(pair)}" for name, pair in moved.items() if not pair.same]
     if differ:
         more = f" and {len(differ) - most} more, which --json has" * (len(differ) > most)

@@ -1,12 +1,12 @@
-"""Adoptions in the ledger: what is in force, proposing and signing what shall be.
+"""Proposals, signatures and adoptions of policy and people in the ledger, and the adoption in force.
 
     governance.proposed   the first signature under a statement (adoption.py)
-    governance.signed     a further one
-    governance.adopted    all that it takes: from here on it is in force
+    governance.signed     a further signature
+    governance.adopted    the envelope with all signatures: from this entry on the adoption is in force
 
-The entries' subject is the digest of the statement. Its time is that of the first of them: one that is dated later than
-it was recorded, or long before it was proposed, counts for nothing. What is proposed follows one adoption; once another
-took its place, it counts no more. The root of trust is HALLMARK_ROOT_FINGERPRINT, else the key in
+The entries' subject is the digest of the statement. The statement's time is that of the first of these entries. A
+statement does not count if it is dated after its entry or long before its proposal. A proposal follows one adoption and
+lapses when another adoption takes that place. The root of trust is HALLMARK_ROOT_FINGERPRINT, else the key in
 `.hallmark/keys/root.pub`.
 """
 
@@ -36,35 +36,37 @@ PROPOSED, SIGNED, ADOPTED = "governance.proposed", "governance.signed", "governa
 ROOT = "root"
 """Name of the root key in `.hallmark/keys/`."""
 PIN = "HALLMARK_ROOT_FINGERPRINT"
-"""Environment variable: fingerprint of the root key, received by another way."""
+"""Environment variable with the fingerprint of the root key, which people receive by another way."""
 
 BEHIND = timedelta(hours=1)
-"""How long the first to sign may take over it: with an earlier time, what is added would count from before it was
-recorded. Whoever signs after them may take days."""
+"""Maximum time between a statement's own time and its proposal, which is the time to make the first signature.
+
+With an older time, added roles and keys would count from before the ledger had them. Further signatures may take days.
+"""
 
 
 @dataclass(frozen=True)
 class Chain:
-    """What was adopted under one root key, oldest first, each verified."""
+    """Verified adoptions under one root key, oldest first."""
 
     root: str
-    """Its fingerprint."""
+    """Fingerprint of the root key."""
     adoptions: tuple[Adoption, ...]
     envelopes: tuple[dict[str, Any], ...]
     entries: tuple[Entry, ...]
     in_force: InForce | None
-    """The last of them."""
+    """The last adoption; None if there is none."""
     problems: tuple[str, ...]
-    """Entries that say they are adoptions under this root key and do not count, each with the reason."""
+    """Messages about entries that claim to be adoptions under this root key and do not count, with the reasons."""
     foreign: tuple[str, ...]
-    """The same of adoptions under other root keys: of another environment before, or of another machine's."""
+    """Messages about adoptions under other root keys, for example of an earlier environment or of another machine."""
 
     @property
     def newest(self) -> Adoption | None:
         return self.in_force.adoption if self.in_force else None
 
     def signed_by(self, number: int) -> list[str]:
-        """Who signed the adoption at a place in the chain."""
+        """Return the ids of the people who signed an adoption, given by its index in the chain."""
         adopted, before = self.adoptions[number], self.adoptions[number - 1] if number else None
         parts = adoption.signatures(self.envelopes[number])
         people = [adoption.signer(part, before, adopted.time) if before else None for part in parts]
@@ -73,7 +75,7 @@ class Chain:
 
 @dataclass(frozen=True)
 class Proposal:
-    """What shall be in force, and the signatures under it that count, oldest first."""
+    """Proposed adoption, with its valid signatures, oldest first."""
 
     adoption: Adoption
     signed: list[tuple[Entry, dict[str, Any]]]
@@ -88,16 +90,20 @@ class Proposal:
 
 @dataclass(frozen=True)
 class Outcome:
-    """Where an adoption stands after somebody signed it."""
+    """State of an adoption after a signature."""
 
     entry: Entry
     adopted: bool
     lacking: str
-    """Who else must sign, in words; empty where it is adopted."""
+    """People whose signature is missing, in words; empty if the adoption is in force."""
 
 
 def root_fingerprint(state: Path) -> str:
-    """Raises InputError where nothing says whom to trust, or the key on disk is not the one that was pinned."""
+    """Return the fingerprint of the root key that this machine trusts.
+
+    Raises:
+        InputError: No root key is known here, or the key on disk is not the pinned one.
+    """
     pinned, path = os.environ.get(PIN, "").strip(), state / "keys" / f"{ROOT}.pub"
     on_disk = _fingerprint_of(path) if path.exists() else ""
     if pinned and on_disk and pinned != on_disk:
@@ -124,7 +130,11 @@ def _fingerprint_of(path: Path) -> str:
 
 
 def pin(state: Path, public_line: str) -> None:
-    """Trust a root key on this machine from now on. Raises InputError where another is trusted here already."""
+    """Trust a root key on this machine from now on.
+
+    Raises:
+        InputError: Another root key is trusted here already.
+    """
     path = state / "keys" / f"{ROOT}.pub"
     if not path.exists():
         write_bytes(path, f"{public_line}\n".encode())
@@ -134,8 +144,13 @@ def pin(state: Path, public_line: str) -> None:
 
 
 def require_root_of(ledger: Ledger, state: Path) -> None:
-    """Raises Refused where the ledger has adoptions and none of them follows from the root key that is trusted here:
-    this checkout would begin a second root of trust on a ledger that others share."""
+    """Verify that the ledger has no adoptions, or at least one under the root key that is trusted here.
+
+    Otherwise this checkout would begin a second root of trust on a ledger that others share.
+
+    Raises:
+        Refused: All adoptions of the ledger follow from other root keys.
+    """
     there = roots(ledger)
     pinned = os.environ.get(PIN) or (state / "keys" / f"{ROOT}.pub").exists()
     trusted = root_fingerprint(state) if pinned else ""
@@ -151,7 +166,7 @@ def require_root_of(ledger: Ledger, state: Path) -> None:
 
 
 def roots(ledger: Ledger) -> list[str]:
-    """Fingerprints of the root keys that adoptions in the ledger say they follow from; nobody has verified that."""
+    """Return the fingerprints of root keys that adoptions in the ledger name. Their signatures are not verified."""
     fingerprints = dict[str, None]()
     for entry in ledger.entries(ADOPTED):
         with suppress(HallmarkError):
@@ -160,13 +175,13 @@ def roots(ledger: Ledger) -> list[str]:
 
 
 def begin(state: Path) -> None:
-    """Make the root key of an environment `local`, where none is trusted here yet."""
+    """Create the root key of an environment `local`, unless one is trusted here already."""
     if not os.environ.get(PIN) and not (state / "keys" / f"{ROOT}.pub").exists():
         keys.create(state / "keys", ROOT)
 
 
 def read(ledger: Ledger, root: str) -> Chain:
-    """What was adopted under a root key. What whoever has the ledger's database added is told under `problems`."""
+    """Return the adoptions under a root key. Entries that do not verify are described in `Chain.problems`."""
     entries = ledger.entries(ADOPTED)
     rows = tuple((entry.seq, entry.time, canonical_json(entry.body)) for entry in entries)
     proposed = _proposed(_signed(ledger))
@@ -182,8 +197,10 @@ def read(ledger: Ledger, root: str) -> Chain:
 def _verified(
     root: str, rows: tuple[tuple[int, datetime, bytes], ...], proposed: tuple[tuple[str, datetime], ...]
 ) -> tuple[tuple[tuple[int, InForce], ...], tuple[str, ...], tuple[str, ...]]:
-    """The adoptions that count, with their entries' seq, and why the others don't, those under other root keys apart;
-    the same rows give the same. `proposed` as `_proposed`."""
+    """Return the adoptions that count with the seq of their entries, and the problems under this root key and others.
+
+    The result depends on the arguments alone, so it is cached. `proposed` is the result of `_proposed`.
+    """
     chain: list[tuple[int, InForce]] = []
     first = dict(proposed)
     problems: list[str] = []
@@ -197,7 +214,7 @@ def _verified(
                 reasons = foreign
             in_force = adoption.verify(envelope, before, root)
             _require_dated(in_force.adoption, min(time, first.get(adoption.digest(in_force.adoption), time)), time)
-            if before:  # a key that had ended when it was recorded has adopted nothing, whatever the statement's time
+            if before:  # whatever time the statement says, its keys must also have counted when it was recorded
                 adoption.require_signed(envelope, in_force.adoption, before.adoption, max(time, in_force.adoption.time))
         except HallmarkError as error:
             reasons.append(f"entry {seq} of the ledger adopts nothing here: {error}")
@@ -207,29 +224,38 @@ def _verified(
 
 
 def sign(ledger: Ledger, root: str, policy: Policy, people: People, signer: Signer) -> Outcome:
-    """Sign that policy and people shall be in force, and adopt them where that was the last signature they took.
+    """Sign an adoption of policy and people, and put it in force if no signature is missing any more.
 
-    `people` is resolved, with the keys that count. The same signed twice, or adopted already, is one. Raises Refused
-    for a signer whom nobody asked, where it cannot follow what is in force, and where that, or what is proposed,
-    changed while it was signed.
+    Signing the same twice, or what is in force already, has no effect.
+
+    Args:
+        ledger: Ledger in which the signature is recorded.
+        root: Fingerprint of the root key.
+        policy: Policy to adopt.
+        people: People to adopt, each with the keys that count (`in_force.resolved`).
+        signer: Key that signs: of a person or the root key.
+
+    Raises:
+        Refused: Policy does not ask the signer, the adoption cannot follow the one in force, or the adoption in force
+            or the proposal changed during signing.
     """
     with ledger.transaction():
         wanted = _wanted(ledger, root, policy, people, signer)
     if isinstance(wanted, Outcome):
         return wanted
-    part = dsse.sign(adoption.statement_of(wanted.adoption), signer)  # which may take its time: nobody waits for it
+    part = dsse.sign(adoption.statement_of(wanted.adoption), signer)  # may take minutes, so outside a transaction
     with ledger.transaction():
         now = _wanted(ledger, root, policy, people, signer)
         if isinstance(now, Outcome):
             return now
         require_same([adoption.statement_of(wanted.adoption)], [adoption.statement_of(now.adoption)])
-        if now.signed and now.adoption != wanted.adoption:  # proposed meanwhile, at another time: that is to be signed
+        if now.signed and now.adoption != wanted.adoption:  # proposed meanwhile with another time
             raise changed()
         return _record(ledger, read(ledger, root), Proposal(wanted.adoption, now.signed), part)
 
 
 def _wanted(ledger: Ledger, root: str, policy: Policy, people: People, signer: Signer) -> Proposal | Outcome:
-    """What is to be signed, proposed already or not; or that it is in force."""
+    """Return the proposal to sign, new or recorded already, or the outcome if it is in force."""
     chain, now = read(ledger, root), ledger.now()
     before = chain.newest
     if before and (before.policy, before.people) == (policy, people):
@@ -244,7 +270,6 @@ def _wanted(ledger: Ledger, root: str, policy: Policy, people: People, signer: S
 
 
 def _record(ledger: Ledger, chain: Chain, proposal: Proposal, part: dict[str, Any]) -> Outcome:
-    """Put a signature on the ledger, and the adoption where it was the last that it took."""
     wanted, before, now = proposal.adoption, chain.newest, ledger.now()
     adoption.require_follows(wanted, before)
     if not proposal.signed:
@@ -252,7 +277,7 @@ def _record(ledger: Ledger, chain: Chain, proposal: Proposal, part: dict[str, An
     if before:
         _asked(part, wanted, before, now)
     kind = SIGNED if proposal.signed else PROPOSED
-    mark = dsse.signers(part)  # the same key may sign the same in other bytes: one in hardware counts
+    mark = dsse.signers(part)  # keys in hardware sign with a counter, so bytes differ each time
     same = next((entry for entry, each in proposal.signed if dsse.signers(each) == mark), None)
     entry = same or ledger.append(kind, adoption.digest(wanted), {"envelope": part})
     envelope = adoption.merged([*proposal.parts, part])
@@ -264,7 +289,7 @@ def _record(ledger: Ledger, chain: Chain, proposal: Proposal, part: dict[str, An
 
 
 def open_proposals(ledger: Ledger, chain: Chain) -> list[tuple[Adoption, str]]:
-    """What is proposed to follow what is in force, and who has still to sign it, in words."""
+    """Return the proposals that can follow the adoption in force, each with who has yet to sign, in words."""
     before, now = chain.newest, ledger.now()
     if before is None:
         return []
@@ -273,7 +298,7 @@ def open_proposals(ledger: Ledger, chain: Chain) -> list[tuple[Adoption, str]]:
 
 
 def still_lacking(wanted: Adoption, before: Adoption, parts: Iterable[Mapping[str, Any]], at: datetime) -> str:
-    """Who else must sign, in words; empty where nobody. `parts` are envelopes with one signature each."""
+    """Return who else must sign, in words; empty if nobody. Each envelope in `parts` has one signature."""
     needed, signers = adoption.wanted(before, wanted), [adoption.signer(part, before, at) for part in parts]
     if needed.root and None not in signers:
         return "the root key has to sign"
@@ -284,7 +309,7 @@ def still_lacking(wanted: Adoption, before: Adoption, parts: Iterable[Mapping[st
 
 
 def _statement(before: Adoption | None, policy: Policy, people: People, signer: Signer, now: datetime) -> Adoption:
-    if before:  # what says the same stays as it was signed, and so keeps its digest, however it is spelled today
+    if before:  # an unchanged document keeps its bytes and so its digest, even if today's version writes it differently
         policy = before.policy if policy == before.policy else policy
         people = before.people if people == before.people else people
     return Adoption(
@@ -294,12 +319,11 @@ def _statement(before: Adoption | None, policy: Policy, people: People, signer: 
         root=before.root if before else signer.public_line,
         policy=policy,
         people=people,
-        time=max(now, before.time) if before else now,  # of another machine, whose clock may be ahead
+        time=max(now, before.time) if before else now,  # `before` may be of another machine, whose clock is ahead
     )
 
 
 def _asked(part: Mapping[str, Any], wanted: Adoption, before: Adoption, now: datetime) -> None:
-    """Raises Refused where whoever signs is nobody that the policy before asks."""
     needed, person = adoption.wanted(before, wanted), adoption.signer(part, before, now)
     asked = [role.role for role in needed.roles]
     if person is None and not needed.root:
@@ -310,8 +334,7 @@ def _asked(part: Mapping[str, Any], wanted: Adoption, before: Adoption, now: dat
 
 
 def _require_dated(wanted: Adoption, proposed: datetime, recorded: datetime) -> None:
-    """Raises Refused where the statement's time is not that at which the ledger had it first, `proposed`, or is after
-    the entry that has it, `recorded`."""
+    """Verify that a statement is not dated long before its first entry (`proposed`) or after its entry (`recorded`)."""
     if wanted.time - recorded > AHEAD:
         raise Refused(f"it is dated {shown(wanted.time)}, and was recorded on {shown(recorded)}, before that; set the "
                       "clock right and sign anew")  # fmt: skip
@@ -321,8 +344,10 @@ def _require_dated(wanted: Adoption, proposed: datetime, recorded: datetime) -> 
 
 
 def _proposals(ledger: Ledger, in_force: InForce | None, now: datetime) -> list[Proposal]:
-    """What was proposed to follow what is in force and can, with the signatures that count as of its time and now,
-    oldest first."""
+    """Return the proposals that can follow the adoption in force, oldest first.
+
+    Each has the signatures that were valid at the statement's time and are valid now.
+    """
     proposals: dict[str, Proposal] = {}
     if in_force is None:
         return []
@@ -349,7 +374,10 @@ def _signed(ledger: Ledger) -> list[Entry]:
 
 
 def _proposed(entries: Iterable[Entry]) -> dict[str, datetime]:
-    """When the ledger first had a statement, by its digest: whoever could name that had the statement."""
+    """Return the time of the first entry of each statement, by digest.
+
+    An entry that names the digest proves that the statement existed then.
+    """
     times: dict[str, datetime] = {}
     for entry in entries:
         times.setdefault(entry.subject, entry.time)

@@ -1,16 +1,15 @@
-"""Policy and people in force: signed statements, each following from the one before, from a genesis that the root key
-signed.
+"""Signed adoptions of policy and people, each of which follows from the one before; the root key signs the first.
 
 An adoption is a DSSE envelope over an in-toto statement `urn:hallmark:governance:v1`. Its predicate (`Adoption`) holds
-policy.yaml and people.yaml whole, with the public keys that count also where `hallmark init` made them, and the digest
-of the adoption before. It has one signature for each person who signed it off, sorted by keyid.
+all of policy.yaml and people.yaml, including public keys that `hallmark init` made, and the digest of the adoption
+before it. It has one signature for each person who signed it off, sorted by keyid.
 
-The first is signed by the root key alone, whose fingerprint is the root of trust. A later one is signed by the roles
-that the policy BEFORE it names under `changes` for what changed, each by another person, under the people before it.
-Where that names nobody, which environment `local` alone allows, the root key signs. What an adoption adds counts from
-its time on (counting.py), and what ended stays so (ended.py).
+The root key alone signs the first adoption, and its fingerprint is the root of trust. A later adoption is signed by the
+roles that the policy BEFORE it names under `changes` for what changed, each role by different people, under the people
+before it. If that policy names nobody, which environment `local` alone allows, the root key signs. Roles and keys that
+an adoption adds count from its time on (counting.py), and keys that ended stay ended (ended.py).
 
-Nothing here reads a ledger, a clock or a file: `verify_chain` needs the envelopes, oldest first, as `Governance.chain`
+Nothing here reads a ledger, a clock or a file. `verify_chain` needs the envelopes, oldest first, as `Governance.chain`
 and release bundles hold them, and the fingerprint of the root key.
 """
 
@@ -37,40 +36,42 @@ Envelope = dict[str, Any]
 
 
 class Adoption(Document):
-    """The predicate."""
+    """Predicate of the signed statement by which policy and people come into force."""
 
     environment: Name
     sequence: Annotated[int, Field(ge=1)]
-    """1 is the genesis."""
+    """Number of the adoption in the chain; 1 is the first."""
     previous: Sha256 | None
-    """`digest` of the adoption before; null: the genesis."""
+    """Digest of the statement of the adoption before; null for the first."""
     root: PublicKey
-    """The root key, the same in the whole chain."""
+    """Public key of the root, the same for all adoptions of a chain."""
     policy: Policy
     people: People
     time: Moment
-    """The ledger's time when it was proposed; keys and roles of those who sign are judged as of then."""
+    """The ledger's time when the adoption was proposed; keys and roles of its signers are judged as of this time."""
 
 
 class InForce(NamedTuple):
-    """An adoption, verified, and the people as they count under it."""
+    """Verified adoption, with people and keys as all adoptions up to it leave them."""
 
     adoption: Adoption
     people: People
-    """Those of all adoptions up to this one: what each added counts from its time on."""
+    """People with roles and keys, each of which counts from the time of the adoption that added it."""
     ends: Ends
-    """When the keys end that these adoptions named, those left out since too."""
+    """Ends of all keys that these adoptions ever named, including keys that later ones leave out."""
 
 
 class Wanted(NamedTuple):
-    """Who has to sign an adoption."""
-
     roles: list[Role]
     root: bool
 
 
 def verify_chain(envelopes: Iterable[Mapping[str, Any]], root_fingerprint: str) -> InForce:
-    """What is in force after the last of the envelopes, each verified. Raises Refused with the reason, saying which."""
+    """Verify the envelopes of a chain, oldest first, and return the adoption that is in force after them.
+
+    Raises:
+        Refused: One of them does not count, or there is none. The message has its number and the reason.
+    """
     in_force: InForce | None = None
     for number, envelope in enumerate(envelopes, start=1):
         try:
@@ -83,7 +84,11 @@ def verify_chain(envelopes: Iterable[Mapping[str, Any]], root_fingerprint: str) 
 
 
 def verify(envelope: Mapping[str, Any], before: InForce | None, root_fingerprint: str) -> InForce:
-    """The adoption of an envelope, if it may follow `before` (None: it is the genesis). Raises Refused."""
+    """Verify that an envelope is an adoption that may follow `before`; None if it is the first.
+
+    Raises:
+        Refused: The envelope is no such adoption.
+    """
     adoption, older = read(envelope), before.adoption if before else None
     if keys.fingerprint(adoption.root) != root_fingerprint:
         raise Refused(f"it follows from root key {keys.fingerprint(adoption.root)}, expected {root_fingerprint}")
@@ -93,14 +98,22 @@ def verify(envelope: Mapping[str, Any], before: InForce | None, root_fingerprint
 
 
 def follow(adoption: Adoption, before: InForce | None) -> InForce:
-    """What is in force with an adoption that was verified. Raises Refused as `ended.carried` and `counting.people`."""
+    """Return what is in force with an adoption whose signatures were verified.
+
+    Raises:
+        Refused: A key that had ended would count again, or a person has no role or key that could ever count.
+    """
     ends = ended.carried(adoption.people, before.ends if before else {}, adoption.time)
     people = counting.people(adoption.people, before.people, adoption.time) if before else adoption.people
     return InForce(adoption, people, ends)
 
 
 def read(envelope: Mapping[str, Any]) -> Adoption:
-    """What an envelope says, its signatures unverified. Raises Refused where it is no adoption."""
+    """Return the adoption in an envelope without verification of its signatures.
+
+    Raises:
+        Refused: The envelope holds no adoption.
+    """
     statement = dsse.peek(envelope)
     adoption = dsse.predicate(statement, PREDICATE_TYPE, Adoption, "an adoption")
     if statement != statement_of(adoption):
@@ -114,13 +127,12 @@ def statement_of(adoption: Adoption) -> dict[str, Any]:
 
 
 def digest(adoption: Adoption) -> str:
-    """SHA-256 of its statement, whoever signed it."""
+    """Return the SHA-256 of the statement, which does not depend on its signatures."""
     return sha256_bytes(canonical_json(statement_of(adoption)))
 
 
 def require_signed(envelope: Mapping[str, Any], adoption: Adoption, before: Adoption | None, at: datetime) -> None:
-    """Raises Refused where those who must have not all signed, or somebody who is nobody has; keys and roles are
-    judged `at` then."""
+    """Verify that everybody signed who must, with keys and roles that count `at` that time, and nobody else."""
     parts = signatures(envelope)
     if before is None:
         if len(parts) != 1:
@@ -137,7 +149,7 @@ def require_signed(envelope: Mapping[str, Any], adoption: Adoption, before: Adop
 
 
 def wanted(before: Adoption, adoption: Adoption) -> Wanted:
-    """Who signs, as the policy before it says of what changed; roles that both changes ask for sign once."""
+    """Return the signatures that policy asks for, given what changed. A role that both files ask for signs once."""
     changed = {
         "policy": before.policy.sha256 != adoption.policy.sha256,
         "people": before.people.sha256 != adoption.people.sha256,
@@ -152,15 +164,19 @@ def wanted(before: Adoption, adoption: Adoption) -> Wanted:
 
 
 def lacking(needed: Wanted, signed_by: Sequence[Person], at: datetime) -> str:
-    """A role whose signature is missing; empty where each role has people of its own among the signers."""
+    """Return a role whose signature is missing; empty if each role has different people among the signers."""
     able = [(role, frozenset(p.id for p in signed_by if role.role in p.roles_at(at))) for role in needed.roles]
     short = satisfiable.unseated([satisfiable.Need(role.role, role.count, people) for role, people in able])
     return short.role if short else ""
 
 
 def signer(part: Mapping[str, Any], before: Adoption, at: datetime) -> Person | None:
-    """Who made a signature, None for the root key. Raises Refused for nobody whose key counted `at` then under the
-    people before, for a demo identity, and where it does not match."""
+    """Verify a signature and return the person who made it, or None for the root key.
+
+    Raises:
+        Refused: The key belongs to nobody, to a demo identity, or did not count `at` that time, or the signature is
+            wrong.
+    """
     keyid = dsse.signers(part)[0]
     if keyid == keys.fingerprint(before.root):
         dsse.verify(part, [before.root])
@@ -174,8 +190,11 @@ def signer(part: Mapping[str, Any], before: Adoption, at: datetime) -> Person | 
 
 
 def signatures(envelope: Mapping[str, Any]) -> list[Envelope]:
-    """The envelope once for each of its signatures, with that one alone. Raises Refused where they are not sorted by
-    keyid, since only one spelling counts."""
+    """Split an envelope into one envelope for each signature.
+
+    Raises:
+        Refused: The signatures are not sorted by keyid; envelopes have exactly one spelling.
+    """
     dsse.peek(envelope)
     parts = [{**envelope, "signatures": [signature]} for signature in envelope["signatures"]]
     marks = [signature["keyid"] for signature in envelope["signatures"]]
@@ -185,13 +204,12 @@ def signatures(envelope: Mapping[str, Any]) -> list[Envelope]:
 
 
 def merged(parts: Sequence[Mapping[str, Any]]) -> Envelope:
-    """One envelope with the signatures of several over the same statement."""
     by_key = {part["signatures"][0]["keyid"]: part["signatures"][0] for part in parts}
     return {**parts[0], "signatures": [by_key[keyid] for keyid in sorted(by_key)]}
 
 
 def require_follows(adoption: Adoption, before: Adoption | None) -> None:
-    """Raises Refused where an adoption, whoever signed it, is not the next one."""
+    """Verify that an adoption, whoever signed it, is the next one of the chain."""
     place = (adoption.sequence, adoption.previous)
     if place != ((before.sequence + 1, digest(before)) if before else (1, None)):
         raise Refused(f"it is number {adoption.sequence} and does not follow the one before it here")

@@ -1,9 +1,9 @@
-"""From when on what an adoption gives counts: from its own time, for nothing before, whatever people.yaml says.
+"""Times from which the roles and keys of an adoption count: from the adoption's own time, whatever people.yaml says.
 
-Who is made approver today has approved nothing yesterday. So roles and keys that an adoption adds begin with it, those
-that it gives longer or from earlier on do so for what comes after it, and whoever was a demo identity begins anew. What
-it takes away, ends or revokes counts for the past too: a theft is found out later. The first adoption says what counted
-before there were any.
+Somebody who becomes approver today has approved nothing yesterday. So added roles and keys begin with the adoption, an
+extended period counts only for what comes after it, and a demo identity that becomes a person begins anew. Removals,
+ends and revocations count for the past too, since a theft may be discovered late. The first adoption also says what
+counted before it.
 """
 
 from collections.abc import Iterable, Sequence
@@ -18,10 +18,12 @@ Held = TypeVar("Held", bound=Period)
 
 
 def people(said: People, before: People, at: datetime) -> People:
-    """People as they count once they were adopted `at` then; `before`: as they counted until then.
+    """Return people as they count after an adoption at `at`, given how they counted `before`.
 
-    Raises Refused for somebody who is added with nothing that could ever count. That no key which had ended counts
-    again is asked before this (ended.py).
+    Keys that had ended and would count again are refused earlier (ended.py).
+
+    Raises:
+        Refused: A person or machine is added with no role or key that could ever count.
     """
     machines = {
         name: Machine(keys=_keys(name, said.keys_of_machine(name), before.keys_of_machine(name), at))
@@ -59,7 +61,10 @@ def _keys(whose: str, said: Sequence[Key], before: Iterable[Key], at: datetime) 
 
 
 def _pieces(said: Held, before: Sequence[Held], at: datetime) -> list[Held]:
-    """The times of `said` that count: before `at` only those of `before` too. What goes on across `at` is one."""
+    """Return the parts of a period that count. Parts that adjoin at `at` are merged.
+
+    The time before `at` counts only as far as the periods in `before` cover it.
+    """
     past = [piece for each in before if (piece := said.within(each.valid_after, _first(each.valid_before, at)))]
     if not (since := said.within(at, None)):
         return past

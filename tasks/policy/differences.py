@@ -1,4 +1,4 @@
-"""What an adoption would change, in words: people, their roles and keys, machines, and policy, place by place."""
+"""Description of what an adoption would change: people, their roles and keys, machines, and settings of policy."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -9,7 +9,6 @@ from tasks.trust.validity import HeldRole, Key
 
 
 def between(policy: Policy, people: People, new_policy: Policy, new_people: People) -> list[str]:
-    """One line for each thing that is added, removed or changed; none where nothing is."""
     before, after = policy.model_dump(mode="json"), new_policy.model_dump(mode="json")
     return [*_people(people, new_people), *_values("policy", before, after)]
 
@@ -71,7 +70,7 @@ def _period(each: HeldRole | Key) -> str:
 
 
 def _values(where: str, before: Any, after: Any) -> Iterator[str]:
-    """Place by place; items of a list that have a name or a role are compared with their namesakes."""
+    """Yield a line for each difference. List items that have a name or a role are matched by it."""
     before, after = _named(before), _named(after)
     if before == after:
         return

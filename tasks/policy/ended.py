@@ -1,7 +1,8 @@
-"""A key that ended or was revoked stays so: in all later adoptions, whoever is given it, also left out in between.
+"""Ends and revocations of keys, which no later adoption can take back.
 
-The end of every key that adoptions ever named is carried along the chain by fingerprint, over people, demo identities
-and machines. While a key has not ended its end may be put off; a revocation may only be put earlier.
+That holds for every later holder of the key, and also if adoptions in between leave the key out. Ends are carried along
+the chain by fingerprint, over people, demo identities and machines. The end of a key may be postponed until the key has
+ended. A revocation may only be moved to an earlier time.
 """
 
 from collections.abc import Mapping
@@ -14,19 +15,22 @@ from tasks.trust.validity import Key, shown
 
 
 class End(NamedTuple):
-    """What the adoptions say of a key."""
+    """Times at which a key ended or was revoked, according to the adoptions; None if it was not."""
 
     valid_before: datetime | None
     revoked_as_of: datetime | None
 
 
 Ends = Mapping[str, End]
-"""By fingerprint."""
+"""Ends of keys, by fingerprint."""
 
 
 def carried(said: People, before: Ends, at: datetime) -> Ends:
-    """The ends after the adoption of `said` at `at`. Raises Refused where a key that had ended by the adoptions
-    `before` would count again, or a revocation is taken back."""
+    """Return the ends of all keys after the adoption of people at a time.
+
+    Raises:
+        Refused: A key that had ended before would count again, or a revocation is taken back.
+    """
     ends = dict(before)
     for whose, key in said.held():
         known = before.get(key.fingerprint, End(None, None))

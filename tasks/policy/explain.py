@@ -1,4 +1,4 @@
-"""policy.yaml in words: per risk tier and gate what is checked, who decides, what may be waived, by when."""
+"""Description of a policy in words: for each risk tier and gate the checks, roles, waivers and deadlines."""
 
 from collections.abc import Iterator
 
@@ -15,7 +15,7 @@ KEYS: dict[Strength, str] = {
 
 
 def lines(policy: Policy, people: People) -> Iterator[str]:
-    """The whole policy, a line each, indented by what belongs to what. `people` tell who holds a role."""
+    """Yield the description line by line, indented by level. The names of people who hold a role come from `people`."""
     yield f"environment {policy.environment}"
     yield from (f"  {line}" for line in _changes(policy.changes, people))
     named = ", ".join(policy.location_variables) or "none"

@@ -1,4 +1,4 @@
-"""What policy.yaml says of one gate: its checks, who decides, who may waive, by when, and which keys count."""
+"""Rules of one gate in policy.yaml: its checks, who decides, who may waive, deadlines, and which keys count."""
 
 from typing import Annotated, Literal, Self
 
@@ -8,21 +8,22 @@ from tasks.core.config import Frozen
 from tasks.core.params.values import Name, Text
 
 AUDITOR = "auditor"
-"""The role that reads every page of the console and changes nothing."""
+"""Role that reads every page of the console and changes nothing."""
 LOCAL = "local"
-"""The environment in which keys made by `hallmark init` and demo people count."""
+"""Name of the environment in which keys made by `hallmark init` and demo identities count."""
 STANDING = {
     "data": "every source is approved for the use case",
     "evaluation": "no success metric asks less than that of the version adopted last",
 }
-"""By gate, the check that stands there in every tier that has gates (tasks/gates/checks/checks.py). Policy may let a
-role waive it, and cannot leave it out."""
+"""Check of each gate that is part of every tier with gates (tasks/gates/checks/checks.py).
+
+Policy may let a role waive it, and cannot remove it."""
 MOST_DAYS = 365_000
-"""A thousand years, so that a time with them added is one of the calendar."""
+"""Maximum number of days, a thousand years, so that any time plus these days is a valid date."""
 
 
 def _at_most(most: int, unit: str) -> AfterValidator:
-    """Not part of the schema, which earlier policies were signed under."""
+    """Return a validator for a maximum, which stays out of the schema that earlier policies were signed under."""
 
     def check(value: float) -> float:
         if value > most:
@@ -35,25 +36,28 @@ def _at_most(most: int, unit: str) -> AfterValidator:
 Days = Annotated[float, Field(gt=0), _at_most(MOST_DAYS, "days")]
 Hours = Annotated[float, Field(gt=0), _at_most(24 * MOST_DAYS, "hours")]
 Strength = Literal["installed", "own", "hardware"]
-"""`installed`: keys that `hallmark init` made here count too, in environment `local` alone. `own`: only keys that
-people.yaml gives. `hardware`: only those of them that are in a FIDO2 authenticator, passkeys too."""
+"""Keys that count.
+
+`installed`: also keys made by `hallmark init`, in environment `local` alone. `own`: only keys in people.yaml.
+`hardware`: only keys in people.yaml that are in a FIDO2 authenticator, including passkeys."""
 
 
 class Check(Frozen):
-    """A figure that must be reached for the gate to pass by itself."""
+    """Limit that a figure must keep for the gate to pass without a waiver."""
 
     name: Text
-    """As people see it, and as a waiver names it."""
+    """Name of the check, as pages show it and as waivers name it."""
     fact: Text
-    """`STAGE.NAME`, or `measured.STAGE.NAME` (tasks/core/facts.py)."""
+    """Name of the figure: `STAGE.NAME`, or `measured.STAGE.NAME` (tasks/core/facts.py)."""
     bound: Literal["value", "low", "high"] = "value"
-    """Compare the point estimate or an end of its interval."""
+    """Value to compare: the point estimate, or the low or high end of its interval."""
     at_least: float | None = None
-    """The figure must reach this. Give either this or `at_most`."""
+    """Minimum of the figure. Give either this or `at_most`."""
     at_most: float | None = None
-    """The figure must not exceed this."""
+    """Maximum of the figure. Give either this or `at_least`."""
     optional: bool = False
-    """Passes where the fact does not exist, e.g. a comparison with a champion when there is none."""
+    """Whether the check holds if the figure does not exist, for example a comparison with a champion before there is
+    one."""
 
     @model_validator(mode="after")
     def _one_threshold(self) -> Self:
@@ -63,15 +67,15 @@ class Check(Frozen):
 
 
 class Role(Frozen):
-    """How many people of a role must approve."""
+    """Role that must approve, and by how many people."""
 
     role: Name
-    """A role of people.yaml."""
+    """Name of a role in people.yaml."""
     count: Annotated[int, Field(ge=1)] = 1
-    """So many people of it, each another."""
+    """Number of different people with this role who must approve."""
     owners: bool = False
-    """At the data gate: every owner of a source must approve, in this role, and nobody else may. On a demo run a demo
-    identity stands in for them."""
+    """Whether, at the data gate, every owner of a source must approve in this role, and nobody else may. On a demo run
+    a demo identity approves for them."""
 
     @model_validator(mode="after")
     def _all_of_them(self) -> Self:
@@ -81,47 +85,47 @@ class Role(Frozen):
 
 
 class Waive(Frozen):
-    """Who may waive a failed check, with reason and expiry."""
+    """Role that may waive failed checks, with a reason and an expiry."""
 
     role: Name
     """Role that may waive."""
     max_days: Days
-    """How far ahead of its signing a waiver may expire."""
+    """Maximum number of days from the signature of a waiver to its expiry."""
     checks: Annotated[list[Text], Field(min_length=1)] | None = None
-    """Names of the checks that may be waived; null: any of the gate's, those that stand in every tier too."""
+    """Names of the checks that may be waived; null: all checks of the gate, including those of every tier."""
 
     def covers(self, check: str) -> bool:
         return self.checks is None or check in self.checks
 
 
 class Escalate(Frozen):
-    """Who is told of a gate that waits too long."""
+    """Role to notify about a gate that waits too long."""
 
     role: Name
-    """Role that is told."""
+    """Role to notify."""
     after_days: Days
-    """Days after the gate was asked."""
+    """Number of days from the opening of the gate to the notice."""
 
 
 class Gate(Frozen):
-    """What one gate asks."""
+    """Rules of one gate."""
 
     checks: list[Check] = []
-    """Figures that must be reached, besides the checks of every tier."""
+    """Checks of the gate, in addition to those of every tier."""
     success_metrics: bool = False
-    """Also check the use case's success metrics that are judged at evaluation."""
+    """Whether to check the use case's success metrics that are judged at evaluation."""
     decisions: list[Role] = []
-    """Empty: the checks alone decide."""
+    """Roles that must approve; empty: the checks alone decide."""
     waive: Waive | None = None
-    """Null: nobody may waive a failed check."""
+    """Rule for waivers; null: nobody may waive a failed check."""
     deadline_days: Days = 14
-    """Days after the gate was asked in which decisions count."""
+    """Number of days from the opening of the gate in which decisions count."""
     remind_days: list[Days] = []
-    """Days after the gate was asked at which those who still have to decide are reminded."""
+    """Numbers of days from the opening of the gate after which people who have yet to decide are reminded."""
     escalate: Escalate | None = None
-    """Null: nobody else is told."""
+    """Rule for escalation; null: nobody else is notified."""
     signature: Strength = "installed"
-    """Which keys count in decisions at this gate."""
+    """Keys with which decisions at this gate must be signed."""
 
     @property
     def asks_owners(self) -> bool:

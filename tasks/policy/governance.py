@@ -1,4 +1,4 @@
-"""The governance folder as a whole: policy and people that fit each other, and the keys that belong to them."""
+"""Governance: policy and people that fit together, from a folder or as adopted, and the keys that belong to them."""
 
 import os
 from collections.abc import Mapping
@@ -30,13 +30,14 @@ class Governance:
     policy: Policy
     people: People
     state: Path
-    """`.hallmark/`, which holds `keys/`."""
+    """Path of the checkout's `.hallmark`, which holds `keys/`."""
     chain: tuple[dict[str, Any], ...] = ()
-    """The adoptions that put it in force, oldest first (adoption.py); empty: proposed files, in environment `local`."""
+    """Envelopes of the adoptions that put it in force, oldest first (adoption.py).
+
+    Empty if policy and people were read from files that are not adopted, as environment `local` allows."""
 
     @cached_property
     def policy_sha256(self) -> str:
-        """`Policy.digest`, worked out once."""
         return self.policy.digest()
 
     @property
@@ -44,9 +45,12 @@ class Governance:
         return self.policy.environment == LOCAL
 
     def keys_of(self, who: Person | MachineName) -> list[Key]:
-        """Every key of a person or machine, whenever it counts; where people.yaml has none, that of `hallmark init`.
+        """Return every key of a person or machine, current or not.
 
-        Raises InputError where there is none, or none that may count in this environment.
+        If people.yaml has none, that is the key made by `hallmark init`.
+
+        Raises:
+            InputError: There is no key, or none that may count in this environment.
         """
         given = who.keys if isinstance(who, Person) else self.people.keys_of_machine(who)
         if given:
@@ -58,7 +62,7 @@ class Governance:
         return [Key(public_key=line, installed=True)]
 
     def fingerprints_of(self, person_id: str) -> frozenset[str]:
-        """Of every key of a person, whenever it counts; of nobody, and of who has none, none."""
+        """Return the fingerprints of all keys of a person; none if the person is unknown or has no key."""
         person = self.people.get(person_id)
         try:
             return frozenset(key.fingerprint for key in self.keys_of(person)) if person else frozenset()
@@ -66,21 +70,31 @@ class Governance:
             return frozenset()
 
     def verify(self, envelope: Mapping[str, Any], who: Person | MachineName, at: datetime) -> dict[str, Any]:
-        """The statement that a person or machine signed with a key that counted `at` then.
+        """Verify that a person or machine signed an envelope, with a key that counted then, and return its statement.
 
-        Raises Refused where it is another's or did not count, InputError as `keys_of`.
+        Raises:
+            Refused: Somebody else signed, or the key did not count then.
+            InputError: The person or machine has no key.
         """
         return validity.verify(envelope, self.keys_of(who), at, _name(who))
 
     def gate_lines(self, by: datetime) -> list[str]:
-        """The gate's keys that may have signed a gate statement, which carries no time, that was there `by` then."""
+        """Return the gate's public keys that may have signed a gate statement that existed `by` that time.
+
+        Gate statements carry no time of their own.
+        """
         return validity.lines_by(self.keys_of("gate"), by)
 
     def actor(self, person_id: str, at: datetime | None = None) -> Person:
-        """Who acts, if they may act here at all; what for, and in which role, is for whoever asks.
+        """Return a person who may act here. Whether they may do the thing in question is for the caller to check.
 
-        `at` is now by this machine's clock where it is left out. Raises as `reader`, and Refused for who is an auditor
-        then and nothing else.
+        Args:
+            person_id: Id of the person in people.yaml.
+            at: Time at which the person's roles count; None for now, by this machine's clock.
+
+        Raises:
+            Refused: The person is an auditor and nothing else, or as `reader`.
+            InputError: The person is not in people.yaml.
         """
         at = at or datetime.now(UTC)
         person = self.reader(person_id, at)
@@ -92,10 +106,11 @@ class Governance:
         return person
 
     def reader(self, person_id: str, at: datetime | None = None) -> Person:
-        """Who reads, if they may read here at all.
+        """Return a person who may read here.
 
-        Raises InputError for nobody in people.yaml, Refused for who holds no role then and for a demo identity
-        elsewhere than in environment `local`.
+        Raises:
+            InputError: The person is not in people.yaml.
+            Refused: The person holds no role at that time, or is a demo identity outside environment `local`.
         """
         at = at or datetime.now(UTC)
         person = self.people.get(person_id)
@@ -109,16 +124,25 @@ class Governance:
         return person
 
     def identify(self, person_id: str) -> Person:
-        """Who is there, as their key shows: to read, or to have a password. Raises as `reader` and `signer`."""
+        """Return a person who proves with a signature that they have their key.
+
+        Reading, and setting a password, ask for this proof. Raises as `reader` and `signer`.
+        """
         person = self.reader(person_id)
-        self.signer(person).sign(b"who acts in hallmark\n" + os.urandom(32))  # an agent may list a key it cannot use
+        self.signer(person).sign(
+            b"who acts in hallmark\n" + os.urandom(32)
+        )  # an agent may list keys that it cannot use
         return person
 
     def signer(self, who: Person | MachineName, at: datetime | None = None, given: Signer | None = None) -> Signer:
-        """What signs for a person or machine: `given`, else what `signing` finds. A machine has its key as a file here;
-        the scheduler's may lie elsewhere.
+        """Return the signer of a person or machine: `given`, else the key that is found here.
 
-        Raises InputError where there is none, Refused where it is not one that people.yaml has for them `at` then.
+        A machine's key is a file in `.hallmark/keys`; the scheduler's key, like that of a person, may be elsewhere
+        (tasks/trust/signing.py).
+
+        Raises:
+            InputError: No private key is found.
+            Refused: The key is not one that people.yaml has for the person or machine at that time.
         """
         at, known, name = at or datetime.now(UTC), self.keys_of(who), _name(who)
         path, current = self.state / "keys" / name, validity.lines(known, at)
@@ -148,24 +172,27 @@ class Governance:
 
     @property
     def place(self) -> str:
-        """The folder as seen from the checkout, the same wherever that lies."""
+        """Path of the folder relative to the checkout if it is inside, else its absolute path."""
         folder, root = self.folder.resolve(), self.state.parent.resolve()
         return (folder.relative_to(root) if folder.is_relative_to(root) else folder).as_posix()
 
     @property
     def option(self) -> str:
-        """What a command needs besides where it is about these files: other ones than the checkout's own are named."""
+        """Option with which a command uses this folder, ` --governance FOLDER`; empty for the checkout's own folder."""
         own = self.state.parent / "infra" / "governance"
         return "" if self.folder == own else f" --governance {self.folder}"
 
     @property
     def init_command(self) -> str:
-        """The command that makes the keys of these people."""
         return f"hallmark init{self.option}"
 
 
 def load(folder: Path, state: Path) -> Governance:
-    """Read policy.yaml and people.yaml. Raises InputError with every problem of both and between the three files."""
+    """Read policy.yaml and people.yaml.
+
+    Raises:
+        InputError: The message lists all problems of both files, and where they and sources.yaml do not fit together.
+    """
     problems, policy, people = [], None, None
     try:
         policy = policy_file.load(folder)
@@ -186,10 +213,13 @@ def load(folder: Path, state: Path) -> Governance:
 
 
 def initialise(state: Path, people: People) -> None:
-    """Make a key for each person and machine without one, and the vault's, in `state/keys/`, and the vault.
+    """Create the vault, its key, and a key for each person and machine without one, in `state/keys/`.
 
-    Existing ones stay. A vault that is there gets no other key, which would open nothing in it: raises InputError where
-    its own is not here, Unavailable where its database is away.
+    Existing keys stay. An existing vault gets no new key, since a new key could open nothing in it.
+
+    Raises:
+        InputError: The key of an existing vault is not here.
+        Unavailable: The vault's database cannot be reached.
     """
     machines = [name for name in MACHINES if not people.keys_of_machine(name)]
     for name in [*machines, *(person.id for person in people.people if not person.keys)]:
@@ -203,7 +233,6 @@ def initialise(state: Path, people: People) -> None:
 
 
 def _keyless(policy: Policy, people: People, path: Path) -> list[str]:
-    """Who has no key where keys of `hallmark init` do not count."""
     if policy.environment == LOCAL:
         return []
     document: Any = config.read_yaml(path)
@@ -219,7 +248,7 @@ def _keyless(policy: Policy, people: People, path: Path) -> list[str]:
 
 
 def _shared(policy: Policy, people: People, path: Path) -> list[str]:
-    """Passkeys of a name that every page of a machine shares, where that is not good enough."""
+    """Return a problem for each passkey of `localhost`, a name that all pages of a machine share, outside `local`."""
     if policy.environment == LOCAL:
         return []
     places = [
@@ -236,8 +265,11 @@ def _shared(policy: Policy, people: People, path: Path) -> list[str]:
 
 
 def misfits(policy: Policy, people: People, path: Path) -> list[str]:
-    """Sources whose owner or steward is nobody, or that are found by variables which policy doesn't list. A folder
-    without sources.yaml (to verify a release, say) is fine."""
+    """Return a problem for each source with an unknown owner or steward, or with a variable that policy does not list.
+
+    Variables are those in the location of the source. A folder without sources.yaml, as for the verification of a
+    release, has no problems.
+    """
     if not path.exists():
         return []
     try:
@@ -257,7 +289,6 @@ def misfits(policy: Policy, people: People, path: Path) -> list[str]:
 
 
 def _faults(source: Source, policy: Policy, people: People) -> dict[str, str]:
-    """What is wrong with a source, by its key."""
     faults = {
         who: f"{named} is not in people.yaml; add the person or name another"
         for who, named in (("owner", source.owner), ("steward", source.steward))

@@ -1,8 +1,8 @@
-"""The governance in force: what was adopted, read from the ledger and verified from the root each time.
+"""The governance in force: the last adoption, read from the ledger and verified from the root key at each reading.
 
-Policy and people are those adopted last, whatever infra/governance of a checkout or of a run's commit says. Where that
-says something else, it is told once on stderr, with the command that adopts it. sources.yaml and the suites are read
-from the folder as they lie there, since their owners sign them at the data gate.
+Policy and people are those adopted last, whatever the folder infra/governance of a checkout or of a run's commit says.
+If the folder says something else, a warning on stderr says so once, with the command that adopts the folder.
+sources.yaml and the expectation suites are read from the folder, since their owners sign them at the data gate.
 """
 
 import logging
@@ -22,7 +22,11 @@ FILES = ("policy.yaml", "people.yaml")
 
 
 def load(folder: Path, state: Path, ledger: Ledger) -> Governance:
-    """What is in force; `folder` is where sources.yaml lies. Raises InputError where nothing was adopted yet."""
+    """Return the governance in force; `folder` is where sources.yaml is read.
+
+    Raises:
+        InputError: Nothing was adopted yet, or sources.yaml does not fit policy and people.
+    """
     governed, chain = read(folder, state, ledger)
     if problems := governance.misfits(governed.policy, governed.people, folder / "sources.yaml"):
         raise InputError("\n".join(problems))
@@ -34,7 +38,11 @@ def load(folder: Path, state: Path, ledger: Ledger) -> Governance:
 
 
 def read(folder: Path, state: Path, ledger: Ledger) -> tuple[Governance, Chain]:
-    """The same, whatever lies in the folder and wherever else it says something else."""
+    """Return the governance in force and the chain of adoptions, whatever the files in the folder say.
+
+    Raises:
+        InputError: Nothing was adopted yet.
+    """
     chain = adopting.read(ledger, adopting.root_fingerprint(state))
     if chain.in_force is None:
         others = "; ".join((*chain.problems, *chain.foreign))
@@ -47,19 +55,30 @@ def read(folder: Path, state: Path, ledger: Ledger) -> tuple[Governance, Chain]:
 
 
 def require_still(ledger: Ledger, governed: Governance) -> None:
-    """Raises Refused where something else was adopted since `governed` was read. Proposed files follow no adoption."""
+    """Verify that nothing was adopted since `governed` was read; files that were not adopted always pass.
+
+    Raises:
+        Refused: Something else is in force now.
+    """
     if governed.chain and chain(governed.state, ledger).envelopes != governed.chain:
         raise changed()
 
 
 def proposed(folder: Path, state: Path) -> tuple[Policy, People]:
-    """What a folder says, as it would be adopted: with the keys that count. Raises InputError with every problem."""
+    """Return policy and people of a folder as they would be adopted, with the keys that count.
+
+    Raises:
+        InputError: The message lists all problems of the files.
+    """
     loaded = governance.load(folder, state)
     return loaded.policy, resolved(loaded)
 
 
 def resolved(loaded: Governance) -> People:
-    """People and machines each with the keys that count: where people.yaml has none, those of `hallmark init`."""
+    """Return people and machines with the keys that count.
+
+    For those without a key in people.yaml that is the key made by `hallmark init`.
+    """
     if not loaded.local:
         return loaded.people
     people = [
@@ -71,9 +90,11 @@ def resolved(loaded: Governance) -> People:
 
 
 def differs(governed: Governance, said: People | None = None) -> str:
-    """That the folder says something else than what is in force, and what to do; empty where it says the same.
+    """Return a message if the folder's files differ from what is in force, with the command to run; else an empty text.
 
-    `said`: the people as they were adopted last, read from the chain where it is left out, which takes a while.
+    Args:
+        governed: Governance in force.
+        said: People as the last adoption has them; None reads them from the chain, which takes a while.
     """
     where, said = governed.place, said or _said(governed)
     try:
@@ -88,7 +109,6 @@ def differs(governed: Governance, said: People | None = None) -> str:
 
 
 def _how(governed: Governance, policy: Policy, people_differ: bool) -> str:
-    """The command that adopts other files."""
     changes = governed.policy.changes
     asked = [
         *(changes.policy if policy != governed.policy else []),
@@ -99,13 +119,13 @@ def _how(governed: Governance, policy: Policy, people_differ: bool) -> str:
 
 
 def _said(governed: Governance) -> People:
-    """The people that were adopted last, as they were put down; since when they count is not part of that."""
+    """Return the people of the last adoption as they were written, without the times from which they count."""
     return adoption.read(governed.chain[-1]).people if governed.chain else governed.people
 
 
 @lru_cache(maxsize=4)
 def _read(folder: Path, state: Path, texts: tuple[bytes, ...], keys: tuple[bytes, ...]) -> tuple[Policy, People]:
-    """Parsed again only where the files or the keys made here have changed."""
+    """Return policy and people of a folder, parsed again only if the files or the keys made here changed."""
     return proposed(folder, state)
 
 
@@ -115,5 +135,9 @@ def _say_once(text: str) -> None:
 
 
 def chain(state: Path, ledger: Ledger) -> Chain:
-    """Everything adopted here. Raises InputError where nothing says under which root key."""
+    """Return the chain of adoptions of this checkout.
+
+    Raises:
+        InputError: No root key is known here.
+    """
     return adopting.read(ledger, adopting.root_fingerprint(state))

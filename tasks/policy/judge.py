@@ -1,7 +1,7 @@
-"""Which Hallmark judges here: the installed packages as they lie there, by one digest.
+"""The Hallmark that judges gates here, named by one digest of its installed packages, and whether policy accepts it.
 
-An editable install runs what lies in a checkout, which a commit or an editor changes between two gates. It judges in
-environment `local` alone.
+An editable install runs the files of a checkout, which a commit or an editor can change between two gates. It may judge
+in environment `local` alone.
 """
 
 import sysconfig
@@ -18,13 +18,12 @@ from tasks.policy.policy import LOCAL, Policy
 
 PACKAGES = ("flows", "infra", "tasks")
 HOME = Path(__file__).parents[2]
-"""Where they lie."""
 
 
 class Judge(Frozen):
     version: str
     sha256: Sha256
-    """Of every file of its packages, bytecode apart."""
+    """Digest of every file of the packages, except bytecode."""
     editable: bool
 
     def __str__(self) -> str:
@@ -34,12 +33,12 @@ class Judge(Frozen):
 
 @cache
 def here() -> Judge:
-    """As it was when this process looked first: what it runs."""
+    """Return the Hallmark of this process, as it was at the first call: that is the code that runs."""
     return Judge(version=version.HALLMARK, sha256=digest(HOME), editable=_is_editable())
 
 
 def digest(home: Path) -> str:
-    """SHA-256 of the packages below a folder, bytecode apart."""
+    """Return the SHA-256 of the packages below a folder, except bytecode."""
     files = {
         path.relative_to(home).as_posix(): sha256_file(path)
         for package in PACKAGES
@@ -50,13 +49,17 @@ def digest(home: Path) -> str:
 
 
 def require(policy: Policy) -> None:
-    """Raises Refused where this Hallmark may not judge."""
+    """Verify that this Hallmark may judge gates.
+
+    Raises:
+        Refused: Policy does not accept it.
+    """
     if why := why_not(here(), policy):
         raise Refused(why)
 
 
 def why_not(judge: Judge, policy: Policy) -> str:
-    """Why a Hallmark may not judge under a policy, in words; empty where it may."""
+    """Return the reason why a Hallmark may not judge under a policy; empty if it may."""
     if policy.environment == LOCAL:
         return ""
     if judge.editable:
@@ -73,14 +76,15 @@ def why_not(judge: Judge, policy: Policy) -> str:
 
 
 def _is_editable() -> bool:
-    """Whether it runs from anywhere but where this Python has what was installed; a checkout may hold what looks like
-    an installation."""
+    """Return whether the packages run from anywhere but this Python's own folder of installed packages.
+
+    A checkout may contain folders that look like an installed package.
+    """
     places = {Path(sysconfig.get_path(name)).resolve() for name in ("purelib", "platlib")}
     homes = {HOME.resolve(), *(_found(package) for package in PACKAGES)}
     return not homes <= places or len(homes) > 1
 
 
 def _found(package: str) -> Path:
-    """The folder that a package is imported from, whatever links lead there."""
     spec = find_spec(package)
     return Path(spec.origin).resolve().parents[1] if spec and spec.origin else Path()

@@ -1,6 +1,7 @@
-"""Identities: people.yaml. Who may act, in which roles, with which keys, and the machines' own keys; each for a time.
+"""Identities in people.yaml: people with roles and keys, and the keys of machines, each for a period.
 
-Whoever leaves keeps their entry, with roles and keys that ended: taken out, what they signed would count no more.
+People who leave keep their entry, with roles and keys that ended. Without the entry, what they signed would not count
+any more.
 """
 
 import re
@@ -22,12 +23,12 @@ from tasks.trust.validity import HeldRole, Key
 
 MachineName = Literal["gate", "scheduler", "worker", "ledger"]
 MACHINES: tuple[MachineName, ...] = get_args(MachineName)
-"""gate signs gate statements and promotions, scheduler requests of runs, worker records of stages, ledger its heads and
-dossiers."""
+"""Names of machines: `gate` signs gate statements and promotions, `scheduler` run requests, `worker` stage records, and
+`ledger` heads and dossiers."""
 OPTIONAL: tuple[MachineName, ...] = ("worker",)
-"""Machines that may be without a key outside environment `local`."""
+"""Machines that may have no key outside environment `local`."""
 RESERVED = (*MACHINES, "root", "vault", "model-signing")
-"""Names of other keys in .hallmark/keys/, which no person may have."""
+"""Names of other keys in .hallmark/keys/, which no person may have as id."""
 
 
 def _person_id(value: str) -> str:
@@ -37,7 +38,7 @@ def _person_id(value: str) -> str:
 
 
 def _as_mapping(key: str) -> BeforeValidator:
-    """An item may be written as its one required value alone."""
+    """Return a validator that accepts the value of one key in place of a mapping."""
     return BeforeValidator(lambda value: {key: value} if isinstance(value, str) else value)
 
 
@@ -48,13 +49,13 @@ Keys = list[Annotated[Key, _as_mapping("public_key")]]
 
 
 class SignIn(Frozen):
-    """Whom a provider of OpenID Connect knows a person as."""
+    """Account of a person at a provider of OpenID Connect."""
 
     issuer: Annotated[str, Field(max_length=500)]
-    """The provider's address, as its tokens say it: https, or http on this machine's loopback."""
+    """Address of the provider as its tokens have it: https, or http on this machine's loopback."""
     subject: Annotated[str, Field(pattern=r"^[!-~]{1,255}$")]
-    """The claim `sub` of its tokens: a provider never gives it to anybody else, as it may an e-mail address. A number
-    stands in quotation marks."""
+    """Claim `sub` of the provider's tokens, which it never gives to anybody else, unlike an e-mail address. Write a
+    number in quotation marks."""
 
     @field_validator("issuer")
     @classmethod
@@ -63,39 +64,49 @@ class SignIn(Frozen):
 
 
 class Person(Frozen):
-    """Somebody who may act."""
+    """Person who may act."""
 
     id: Annotated[Name, AfterValidator(_person_id)]
-    """As commands and the ledger name them."""
+    """Id of the person in commands and in the ledger."""
     name: Text
-    """As pages show it."""
+    """Name of the person on pages."""
     roles: Annotated[list[Annotated[HeldRole, _as_mapping("role")]], Field(min_length=1)]
-    """Each a name, or a mapping with role, valid_after, valid_before. Who is `auditor` and nothing else reads all pages
-    of the console and may not act."""
+    """Roles, each a name or a mapping with role, valid_after, valid_before. A person with role `auditor` alone reads
+    all pages of the console and may change nothing."""
     keys: Keys = []
-    """Each an OpenSSH public key line, of ed25519 or in hardware (hardware.py, passkey.py), or a mapping with
-    public_key, valid_after, valid_before, revoked_as_of, reason. Empty only in environment `local`: then the key that
-    `hallmark init` made under .hallmark/keys/ID counts."""
+    """Public keys, each an OpenSSH public key line, of ed25519 or in hardware (hardware.py, passkey.py), or a mapping
+    with public_key, valid_after, valid_before, revoked_as_of, reason. Empty only in environment `local`: then the
+    key that `hallmark init` made under .hallmark/keys/ID counts."""
     sign_in: list[SignIn] = []
-    """Accounts of a provider of OpenID Connect that sign them in to the console. They open pages and sign nothing."""
+    """Accounts at a provider of OpenID Connect that sign the person in to the console. An account opens pages and signs
+    nothing."""
     demo: bool = False
-    """A stand-in who decides at once under --demo-approvals; never counts without it."""
+    """Whether the entry is a demo identity, which decides at once under --demo-approvals and never counts without that
+    option."""
 
     def roles_at(self, at: datetime | None) -> list[str]:
-        """The roles that they hold at a moment, or, of None, at any time; nobody without one may act."""
+        """Return the roles that the person holds at a time, or at any time if `at` is None.
+
+        People without a role may not act.
+        """
         return list(dict.fromkeys(held.role for held in self.roles if at is None or held.holds(at)))
 
     def only_reads(self, at: datetime) -> bool:
-        """Whether they are an auditor then, and nothing else."""
+        """Return whether the person is an auditor at that time, and nothing else."""
         return set(self.roles_at(at)) == {AUDITOR}
 
     def signs_in_pages_alone(self) -> bool:
-        """Whether no command can sign for them: a browser alone has a passkey sign."""
+        """Return whether all keys are passkeys: only a browser can use these, so no command can sign for the person."""
         return bool(self.keys) and all(passkey.is_line(key.public_key) for key in self.keys)
 
     def too_weak(self, wanted: Strength, environment: str, keyid: str | None = None) -> str:
-        """Why their key `keyid`, or, of None, each of their keys, does not do where `wanted` is asked; empty where one
-        does."""
+        """Return the reason why the person's keys are not strong enough; empty if they are.
+
+        Args:
+            wanted: Strength that policy asks for.
+            environment: Environment that policy names.
+            keyid: Fingerprint of the key to judge; None accepts any of the person's keys.
+        """
         if wanted == "installed" and environment == LOCAL:
             return ""
         if wanted == "hardware":
@@ -111,10 +122,10 @@ class Person(Frozen):
 
 
 class Machine(Frozen):
-    """The keys of one machine."""
+    """Keys of one machine."""
 
     keys: Annotated[Keys, Field(min_length=1)]
-    """As a person's, but none in hardware, which somebody would have to touch."""
+    """Public keys, written like those of a person, but none in hardware, since nobody is there to touch it."""
 
     @model_validator(mode="after")
     def _untouched(self) -> Self:
@@ -124,16 +135,17 @@ class Machine(Frozen):
 
 
 class People(Document):
-    """people.yaml."""
+    """Contents of people.yaml."""
 
     people: Annotated[list[Person], Field(min_length=1)]
-    """Everybody who acts, also those who left."""
+    """People who act or acted, including those who left."""
     machines: dict[MachineName, Machine] = {}
-    """In environment `local` a machine that is left out has the key that `hallmark init` made under .hallmark/keys/."""
+    """Keys of machines. In environment `local` a machine that is left out has the key that `hallmark init` made under
+    .hallmark/keys/."""
 
     @model_validator(mode="after")
     def _each_once(self) -> Self:
-        """Two ids with one key would let one human be two deciders, or a machine decide."""
+        """Reject ids, accounts and keys that occur twice: with one key under two ids, one human could decide twice."""
         repeated = [*_twice([(["people", i, "id"], person.id) for i, person in enumerate(self.people)], "each person")]
         repeated += _twice(list(self._accounts()), "each account at a provider")
         repeated += _twice([(where, key.fingerprint) for where, key in self.placed_keys()], "each key", self._whose)
@@ -145,11 +157,9 @@ class People(Document):
         return [key for _, key in self.placed_keys()]
 
     def held(self) -> Iterator[tuple[str, Key]]:
-        """Every key with the person or machine that has it."""
         return ((self._whose(where), key) for where, key in self.placed_keys())
 
     def placed_keys(self) -> Iterator[tuple[list[str | int], Key]]:
-        """Every key and its place in the file."""
         for i, person in enumerate(self.people):
             for j, key in enumerate(person.keys):
                 yield ["people", i, "keys", j], key
@@ -166,7 +176,6 @@ class People(Document):
                 yield ["people", i, "sign_in", j], f"{account.issuer} {account.subject}"
 
     def known_as(self, issuer: str, subject: str) -> Person | None:
-        """Whom a provider knows as `subject`."""
         for person in self.people:
             if any((each.issuer, each.subject) == (issuer, subject) for each in person.sign_in):
                 return person
@@ -176,17 +185,20 @@ class People(Document):
         return next((person for person in self.people if person.id == person_id), None)
 
     def keys_of_machine(self, name: MachineName) -> list[Key]:
-        """Empty where the file names none."""
         machine = self.machines.get(name)
         return machine.keys if machine else []
 
     def with_role(self, role: str, at: datetime | None) -> list[Person]:
-        """Who holds a role at a moment, or, of None, at any time."""
+        """Return the people who hold a role at a time, or at any time if `at` is None."""
         return [person for person in self.people if role in person.roles_at(at)]
 
 
 def require_issuer(value: str) -> str:
-    """Raises ValueError for what is no provider's address."""
+    """Return the address of a provider unchanged.
+
+    Raises:
+        ValueError: The text is no such address.
+    """
     if not ISSUER.fullmatch(value):
         raise ValueError(
             "expected a provider's address without a query, as in https://login.example.com (http on loopback alone), "
@@ -205,7 +217,6 @@ def _twice(placed: list[tuple[list[str | int], str]], what: str, whose: Any = No
 
 
 def load(governance: Path) -> People:
-    """Read people.yaml of a governance folder."""
     path = governance / "people.yaml"
     people = config.load(path, People)
     config.require_written_out(path)

@@ -1,4 +1,4 @@
-"""Gates by risk tier: policy.yaml."""
+"""Risk tiers and their gates: policy.yaml."""
 
 from collections.abc import Collection
 from pathlib import Path
@@ -20,31 +20,32 @@ from tasks.trust.gate_statement import GateName
 __all__ = ["LOCAL", "Check", "Escalate", "Gate", "Policy", "Role", "Tier", "Waive"]
 
 SCHEDULER: Final = "scheduler"
-"""Id of the machine that asks for scheduled runs."""
+"""Id of the machine that requests scheduled runs."""
 
 
 Variable = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 
 
 class Separation(Frozen):
-    """Who must be different people."""
+    """Rules about which decisions different people must make."""
 
     two_roles: bool = True
-    """Whether one person's approvals and waivers may count in more than one role in a run. False: in the role of
-    their first at the earliest gate alone."""
+    """Whether one person's approvals and waivers may count in more than one role in a run. If false, they count only in
+    the role of the person's first decision, at the earliest gate."""
     sole_owner: Name | None = None
-    """Where one person owns all sources of a run, somebody else in this role must approve its data gate too."""
+    """Role in which somebody else must also approve the data gate if one person owns all sources of a run; null: no
+    such role."""
 
 
 class BreakGlass(Frozen):
-    """Who may go back to an earlier champion at once, and who confirms it afterwards."""
+    """Roles for an emergency rollback: one that orders it at once, and one that confirms it afterwards."""
 
     role: Name
-    """Role that may order it."""
+    """Role that may order the rollback."""
     confirm_role: Name
-    """Of the second person."""
+    """Role of the second person, who confirms the rollback."""
     confirm_hours: Hours
-    """Hours in which they must have confirmed it."""
+    """Number of hours in which the rollback must be confirmed."""
 
 
 NO_SCHEDULER = (
@@ -54,28 +55,28 @@ NO_SCHEDULER = (
 
 
 class Tier(Frozen):
-    """What runs of a risk tier have to pass."""
+    """Rules for runs of a risk tier."""
 
     gates: dict[GateName, Gate]
-    """Empty for tier `experiment`: nothing is asked, nothing can be promoted."""
+    """Rules of each gate; empty for tier `experiment`, in which nobody is asked and nothing can be promoted."""
     level: Annotated[int, Field(ge=1)] | None = None
-    """How high the risk is, among the tiers with gates: what was approved at one level counts at lower ones, and a
-    champion is replaced from its own level or a higher one. Needed where there are several such tiers."""
+    """Level of risk among the tiers with gates. What was approved at one level counts at lower levels, and a champion
+    can be replaced only from its own level or a higher one. Required if there are several such tiers."""
     requesters: list[Name] | None = None
-    """Roles that may ask for a run; null: everybody in people.yaml who is not an auditor alone, empty: nobody but the
+    """Roles that may request a run; null: everybody in people.yaml except people who are only auditors; empty: only the
     scheduler."""
     scheduler: bool = False
-    """Whether the scheduler may ask for runs under its own identity."""
+    """Whether the scheduler may request runs under its own identity."""
     separation: Separation = Separation()
-    """Who must be different people."""
+    """Rules about which decisions different people must make."""
     machines: Annotated[int, Field(ge=1, le=9)] = 1
-    """How many machines, each with a key of its own among those of the worker, have to have made the same of a run
-    before it is released (`hallmark reproduce RUN`)."""
+    """Number of machines, each with a worker key of its own, that must produce the same outputs for a run before its
+    release (`hallmark reproduce RUN`)."""
     break_glass: BreakGlass | None = None
-    """Null: every rollback is ordered as the release gate's roles allow."""
+    """Rule for emergency rollbacks; null: every rollback is ordered as the release gate's roles allow."""
 
     def may_not_request(self, who: str, roles: Collection[str]) -> str:
-        """Why somebody may not ask for a run of this tier, in words; empty where they may.
+        """Return the reason why somebody may not request a run of this tier; empty if they may.
 
         The scheduler is no person and holds no roles.
         """
@@ -89,9 +90,9 @@ class Tier(Frozen):
         return f"to ask for a run of this risk tier takes {asked}; {who} holds {', '.join(roles) or 'no role'}"
 
     def other_gates(self) -> str:
-        """Why this version makes no run of this tier: its gates are others. Empty where they are not.
+        """Return why this version of Hallmark cannot make runs of this tier: its gates are others. Empty if it can.
 
-        What was adopted by a version with other gates is read and verified all the same.
+        A policy that an earlier version adopted with other gates can still be read and verified.
         """
         if not self.gates or set(self.gates) == set(GATES):
             return ""
@@ -114,19 +115,21 @@ def _of_owners(gate: Gate) -> list[str]:
 
 
 class Changes(Frozen):
-    """Who signs off changes to policy.yaml and people.yaml, and versions of the code: each role by other people. Judged
-    under the policy and the people in force before the change."""
+    """Roles that sign off changes to policy.yaml and people.yaml, and versions of the code.
+
+    Each role is filled by different people. Signatures are judged under the policy and the people in force before the
+    change.
+    """
 
     policy: list[Role] = []
     """Roles that sign off changes to policy.yaml."""
     people: list[Role] = []
     """Roles that sign off changes to people.yaml."""
     code: list[Role] = []
-    """Roles that sign off a version of the code, of which governed runs are made. Environment `local` takes any
+    """Roles that sign off a version of the code, from which runs with gates are made. Environment `local` accepts any
     version."""
 
     def each(self) -> tuple[tuple[str, list[Role]], ...]:
-        """The roles by what they sign off."""
         return ("policy", self.policy), ("people", self.people), ("code", self.code)
 
     @model_validator(mode="after")
@@ -137,26 +140,29 @@ class Changes(Frozen):
 
 
 class BaseModels(Frozen):
-    """Which base models may be used."""
+    """Base models that may be used."""
 
     licences: list[Text] | None = None
-    """Licences, each written as `base_model.licence` has it; null: any. A run with another is refused."""
+    """Licences, each written as in `base_model.licence`; null: any. A run with another licence is refused."""
     regions: list[Text] | None = None
-    """Where a provider may answer, as `hallmark compare` is told of one; null: anywhere. Runs answer on machines of
-    your own."""
+    """Regions in which a provider may answer `hallmark compare`; null: any. Runs answer on your own machines."""
 
     folders: list[Text] = []
-    """Absolute paths of folders below which base models lie on the machines that run stages. One in the checkout needs
-    no entry, unless in a hidden folder."""
+    """Absolute paths of folders below which base models may lie on machines that run stages. A folder in the checkout
+    needs no entry, unless it is hidden."""
 
     def require(self, base: BaseModelParams, checkout: Path) -> None:
-        """Raises Refused for a licence that is not among them, and for a folder that lies elsewhere."""
+        """Verify the licence and the folder of a base model.
+
+        Raises:
+            Refused: The licence is not listed, or the folder lies elsewhere.
+        """
         self._require_licence(base.licence)
         if base.folder:
             self._require_folder(base.folder, checkout.resolve())
 
     def _require_folder(self, folder: str, checkout: Path) -> None:
-        """Links are followed: what they lead to counts."""
+        """Verify the folder that the path leads to once links are resolved."""
         where = (checkout / folder).resolve()
         own = where.is_relative_to(checkout) and where != checkout
         hidden = own and any(part.startswith(".") for part in where.relative_to(checkout).parts)
@@ -175,20 +181,21 @@ class BaseModels(Frozen):
 
 
 class Policy(Document):
-    """policy.yaml."""
+    """Contents of policy.yaml."""
 
     environment: Name
-    """Where promotions count. `local` alone allows --demo-approvals, --governance and keys made by `hallmark init`."""
+    """Environment in which promotions count. Only `local` allows --demo-approvals, --governance and keys made by
+    `hallmark init`."""
     changes: Changes = Changes()
-    """Names nobody: the root key alone adopts changes, in environment `local`."""
+    """Roles that sign off changes. If empty, which environment `local` alone allows, the root key adopts changes."""
     location_variables: list[Variable] = []
-    """Environment variables that a `location` in sources.yaml may name. Whoever writes that file would otherwise have
-    the value of any, a password say, sent to a store of their own."""
+    """Environment variables that a `location` in sources.yaml may name. Otherwise the author of that file could have
+    any variable's value, for example a password, sent to a store of their own."""
     base_models: BaseModels = BaseModels()
     """Licences, regions and folders of base models."""
     judges: list[Sha256] = []
-    """Digests of the Hallmarks that may judge outside environment `local`, as `hallmark doctor` prints them; empty: any
-    that is installed from a wheel."""
+    """Digests of the Hallmark installs that may judge gates outside environment `local`, as `hallmark doctor` prints
+    them; empty: any install from a wheel."""
     tiers: Annotated[dict[Name, Tier], Field(min_length=1)]
     """Risk tiers by name; `use_case.risk_tier` names one."""
 
@@ -216,8 +223,10 @@ class Policy(Document):
         return self
 
     def reaches(self, tier: str, other: str) -> bool:
-        """Whether what counts in `tier` counts in `other`: it is the same, or lower. False where either has no gates or
-        is not in policy.yaml, so that nobody can say."""
+        """Return whether what counts in `tier` counts in `other`, because `other` has the same level or a lower one.
+
+        False if one of them has no gates or is not in policy.yaml.
+        """
         governed = {name: each.level or 0 for name, each in self.tiers.items() if each.gates}
         return tier in governed and other in governed and governed[other] <= governed[tier]
 
@@ -227,21 +236,26 @@ class Policy(Document):
         return self.tiers[name]
 
     def gate(self, tier: str, gate: GateName) -> Gate:
-        """Raises InputError for a tier that is not in policy.yaml or asks nothing."""
+        """Return the rules of a gate.
+
+        Raises:
+            InputError: The tier is not in policy.yaml or has no gates.
+        """
         gates = self.tier(tier).gates
         if gate not in gates:
             raise InputError(f"risk tier {tier} has no gates, so nothing can be asked or decided at gate {gate}")
         return gates[gate]
 
     def digest(self) -> str:
-        """SHA-256 of the policy as it was adopted, which decisions and gate statements bind to."""
+        """Return the SHA-256 of the policy as it was adopted. Decisions and gate statements are bound to it."""
         return self.sha256
 
 
 def load(governance: Path) -> Policy:
     """Read policy.yaml of a governance folder, as it may be adopted.
 
-    Raises InputError for a tier with other gates than the runs of this version have, and where nobody signs code off.
+    Raises:
+        InputError: The file is invalid, a tier has other gates than runs of this version, or nobody signs off the code.
     """
     path = governance / "policy.yaml"
     policy = config.load(path, Policy)

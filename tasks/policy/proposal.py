@@ -1,6 +1,6 @@
-"""Changes of people.yaml as proposals: written into the file with its comments kept, whole or not at all.
+"""Proposed changes of people.yaml, written into the file with its comments kept; either all of them or none.
 
-They count once the people whom policy names have signed them off.
+A change counts once the people whom policy names have signed it off.
 """
 
 from collections.abc import Callable, Sequence
@@ -21,13 +21,19 @@ from tasks.trust import keys
 from tasks.trust.validity import Key, shown
 
 Change = Callable[[Any, People], bool]
-"""Changes the document in place; False where it says so already."""
+"""Function that changes the document in place; it returns False if there is nothing to change."""
 
 
 def propose(governance: Path, *changes: Change, before: Callable[[], None] = lambda: None) -> bool:
-    """Change people.yaml, once `before` has gone well; False where nothing was to be changed.
+    """Apply changes to people.yaml, and return whether there was anything to change.
 
-    Raises InputError where the file would not be right.
+    Args:
+        governance: Folder with people.yaml.
+        changes: Changes to apply, in this order.
+        before: Called before the file is written; if it raises, the file stays as it is.
+
+    Raises:
+        InputError: The file would be invalid.
     """
     path = governance / "people.yaml"
     document = config.read_yaml(path)
@@ -38,7 +44,7 @@ def propose(governance: Path, *changes: Change, before: Callable[[], None] = lam
     before()
     text = StringIO()
     writer = YAML()
-    writer.width = 4096  # a public key stays on its line
+    writer.width = 4096  # so that a public key is not wrapped
     writer.indent(mapping=2, sequence=4, offset=2)
     writer.dump(document, text)
     write_bytes(path, text.getvalue().encode())
@@ -56,8 +62,15 @@ def add_person(person_id: str, name: str, roles: Sequence[str]) -> Change:
 
 
 def add_key(who: str, line: str, now: datetime, replace: bool = False, made: str | None = None) -> Change:
-    """With `replace` the keys that count now end as this one begins; `made` is the line of the key of `hallmark init`,
-    which counts where the file has none. Without, it counts beside the others. It never counts before its adoption."""
+    """Return a change that adds a key. The key never counts before its adoption.
+
+    Args:
+        who: Id of a person, or name of a machine.
+        line: Public key to add.
+        now: Time at which the new key begins if it replaces others.
+        replace: Whether current keys end when this one begins; if False, they stay beside it.
+        made: Public key made by `hallmark init`, which is written down if the file has no key, so that it still counts.
+    """
 
     def change(document: Any, people: People) -> bool:
         held = _keys(document, who)
@@ -66,7 +79,7 @@ def add_key(who: str, line: str, now: datetime, replace: bool = False, made: str
             return False
         turned = _moment(now)
         if not replace:
-            held.extend([made] * bool(not held and made))  # else what it signed would count no more
+            held.extend([made] * bool(not held and made))  # else its signatures would no longer count
             held.append(line)
             return True
         for number, item in enumerate(held):
@@ -102,7 +115,7 @@ def revoke(who: str, fingerprint: str, as_of: datetime, reason: str) -> Change:
 
 
 def _keys(document: Any, who: str) -> Any:
-    """The list of keys of a person or machine in the document, made where there is none."""
+    """Return the list of keys of a person or machine in the document; create it if it is missing."""
     if who in MACHINES:
         entry = document.setdefault("machines", CommentedMap()).setdefault(who, CommentedMap())
     else:
@@ -126,7 +139,7 @@ def _flow(value: Any) -> Any:
 
 
 def _moment(at: datetime) -> Any:
-    """A day where it is midnight UTC, else to the second, a started one counted whole."""
+    """Return the date if the time is midnight UTC, else the time rounded up to a whole second."""
     at = in_utc(at)
     at = at.replace(microsecond=0) + timedelta(seconds=bool(at.microsecond))
     return at.date() if (at.hour, at.minute, at.second) == (0, 0, 0) else at

@@ -1,8 +1,8 @@
-"""How what somebody signed is read, from an entry of the ledger or a release: one way for every kind.
+"""Verification of signed envelopes in ledger entries and releases, the same for every kind.
 
-A kind says what its statement holds, who has to have signed it, and what the statement is about. Whoever reads an entry
-gets all of that verified, with a key that counted both when it was signed and when it was recorded. What a kind asks
-besides, of roles say, is for whoever reads it. A new signed kind is a document and a `Kind`.
+A kind says what its statement holds, who has to sign it, and what the statement is about. A reader gets the document
+with its signature verified, by a key that counted both at signing and at recording. What a kind asks besides, for
+example roles, the reader checks. A new signed kind is a document and a `Kind`.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -19,7 +19,7 @@ from tasks.trust.validity import Key
 
 
 class Dated(Document):
-    """A document that says when it was signed, by the ledger's time."""
+    """Document with the time at which it was signed, by the ledger's clock."""
 
     time: datetime
 
@@ -28,13 +28,13 @@ Said = TypeVar("Said", bound=Dated)
 
 
 class Known(Protocol):
-    """People by their id."""
+    """People by id."""
 
     def get(self, person_id: str, /) -> Person | None: ...
 
 
 class Signers(Protocol):
-    """Whose keys count, and when: a `Governance`, or what a release says that it was."""
+    """Keys of people and machines, with their periods: a `Governance`, or the copy of it in a release."""
 
     @property
     def people(self) -> Known: ...
@@ -45,18 +45,22 @@ class Signers(Protocol):
 @dataclass(frozen=True)
 class Kind(Generic[Said]):
     uri: str
-    """Of the statement's predicate."""
+    """Predicate type of the statement."""
     form: type[Said]
     what: str
-    """With its article, for messages: `a decision`."""
+    """Name with its article, for messages: `a decision`."""
     by: Callable[[Said], str]
-    """The person, or the one of `machines`, that has to have signed it."""
+    """Function that returns the person, or one of `machines`, who has to have signed the document."""
     machines: tuple[MachineName, ...] = ()
     part: str = "envelope"
-    """The key in the entry's body that has the envelope."""
+    """Key in the entry's body that holds the envelope."""
 
     def said(self, envelope: Mapping[str, Any]) -> Said:
-        """What an envelope says, whoever signed it. Raises Refused where it says something else."""
+        """Return the document in an envelope without verification of its signature.
+
+        Raises:
+            Refused: The envelope holds a document of another kind.
+        """
         return dsse.predicate(dsse.peek(envelope), self.uri, self.form, self.what)
 
 
@@ -64,30 +68,38 @@ class Kind(Generic[Said]):
 class Signed(Generic[Said]):
     said: Said
     person: Person | None
-    """None: a machine signed it."""
+    """Person who signed; None if a machine did."""
     at: datetime
-    """When it counts from: a time moved back, in the entry or by the signer, gains nothing."""
+    """Time from which the document counts: the later of its own time and the entry's, so that backdating gains
+    nothing."""
     subjects: dict[str, str]
     envelope: dict[str, Any]
 
     @property
     def sha256(self) -> str:
-        """`dsse.digest` of the envelope, by which others name it."""
+        """`dsse.digest` of the envelope, by which other documents refer to it."""
         return dsse.digest(self.envelope)
 
     @property
     def keyid(self) -> str:
-        """Fingerprint of the key that signed."""
         return dsse.signers(self.envelope)[0]
 
 
 def read_signed(entry: Entry, kind: Kind[Said], signers: Signers) -> Signed[Said]:
-    """What an entry says, signed by whom it names. Raises Refused where it is not, InputError for who has no key."""
+    """Verify an entry and return its signed document.
+
+    Raises:
+        Refused: The entry is no signed document of this kind, or the signature does not count.
+        InputError: The signer has no key.
+    """
     return read_envelope(entry.body.get(kind.part), kind, signers, entry.time)
 
 
 def read_envelope(envelope: Any, kind: Kind[Said], signers: Signers, recorded: datetime | None = None) -> Signed[Said]:
-    """The same of an envelope that stands in no entry: in a release, or not recorded yet."""
+    """Verify an envelope, for example of a release, and return its signed document. Raises as `read_signed`.
+
+    `recorded` is the time of the envelope's entry in the ledger; None if it has none.
+    """
     if not isinstance(envelope, dict):
         raise Refused("there is no signed envelope")
     said = kind.said(envelope)

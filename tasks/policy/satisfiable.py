@@ -1,13 +1,13 @@
-"""Whether enough people are there for what policy asks, each where another must be another.
+"""Whether enough people hold the roles that policy asks for, if different people must decide.
 
-    problems        of policy.yaml as a whole: some requester's run could pass every gate of every tier
-    for_run         of one run: who asked for it, who owns its sources and who holds which role now are known
+    problems        of policy.yaml as a whole: at least one requester's run could pass every gate of every tier
+    for_run         of one run, whose requester, owners of sources and current role holders are known
 
-Files are read without a moment, and then a role that ended, or is to begin, is held too: they don't become unreadable
-by time passing, since what their people let pass goes on.
+If files are read without a time, roles that ended or have not begun count as held. So files do not become invalid as
+time passes, and decisions of people who left keep counting.
 
-Needs are matched to people (bipartite matching), since one person may hold several of the roles that must be different
-people.
+People are assigned to roles by bipartite matching, since one person may hold several of the roles that different people
+must fill.
 """
 
 from collections.abc import Collection, Iterable, Sequence
@@ -24,16 +24,15 @@ Where = list[str | int]
 
 
 class Need(NamedTuple):
-    """So many different people of a role."""
+    """Number of different people needed for a role."""
 
     role: str
     seats: int
     people: frozenset[str]
-    """Who could be one of them."""
 
 
 def problems(policy: Policy, people: People, path: Path, at: datetime | None = None) -> list[str]:
-    """What nobody can satisfy at a moment, or ever, each with its line in policy.yaml."""
+    """Return requirements that nobody can satisfy at a time (None: at any time), each with its line in policy.yaml."""
     unmet = [(where, text) for where, text in _problems(policy, people, at)]
     document = config.read_yaml(path) if unmet else None
     return [
@@ -51,8 +50,17 @@ def for_run(
     demo: bool,
     now: datetime,
 ) -> str:
-    """Why a run could never pass its gates, in words; empty where it could. `owners` are those of its sources,
-    `askers` those whose run it is."""
+    """Return why a run could never pass its gates; empty if it could.
+
+    Args:
+        policy: Policy in force.
+        people: People in force.
+        tier_name: Risk tier of the run.
+        askers: Ids of the people whose run it is, who may not decide.
+        owners: Ids of the owners of the run's sources.
+        demo: Whether demo identities may decide.
+        now: Time at which roles count.
+    """
     tier = policy.tier(tier_name)
     for name, gate in tier.gates.items():
         asked = owners if name == "data" and gate.asks_owners and not demo else []
@@ -81,7 +89,7 @@ def _problems(policy: Policy, people: People, at: datetime | None) -> Iterable[t
             told = f"; passkeys sign no changes, and {', '.join(alone)} has nothing else" if alone else ""
             yield ["changes", what], f"each signs once, and {missing}{told}"
     for name, tier in policy.tiers.items():
-        workers = len(people.keys_of_machine("worker")) or 1  # that of `hallmark init`
+        workers = len(people.keys_of_machine("worker")) or 1  # the key made by `hallmark init`
         if tier.machines > workers:
             yield (
                 ["tiers", name, "machines"],
@@ -96,7 +104,7 @@ def _problems(policy: Policy, people: People, at: datetime | None) -> Iterable[t
 
 
 def _of_auditors(policy: Policy) -> Iterable[tuple[Where, str]]:
-    """Where an auditor, who changes nothing, is asked to."""
+    """Yield places in policy.yaml that give a duty to auditors, who may change nothing."""
     asked: list[tuple[Where, str]] = [(where, role) for where, role, _ in _wanted(policy)]
     asked += [(["changes", what], role.role) for what, roles in policy.changes.each() for role in roles]
     asked += [(["tiers", name], role) for name, tier in policy.tiers.items() for role in tier.requesters or []]
@@ -105,7 +113,6 @@ def _of_auditors(policy: Policy) -> Iterable[tuple[Where, str]]:
 
 
 def _tier_problem(policy: Policy, tier: Tier, people: People, at: datetime | None) -> str:
-    """That no run of a tier could pass, whoever asks for it."""
     requesters = [SCHEDULER] if tier.scheduler else []
     requesters += [p.id for p in people.people if p.roles_at(at) and not tier.may_not_request(p.id, p.roles_at(at))]
     if not requesters:
@@ -126,7 +133,7 @@ def _unstaffed(
     demo: bool,
     at: datetime | None,
 ) -> str:
-    """Which role lacks people, in words: at one gate, or where each decides in one role, over all of them."""
+    """Return which role lacks people at a gate or, if nobody may decide in two roles, over all gates together."""
     needs: dict[str, Need] = {}
     for name, gate in tier.gates.items():
         able = {person.id for person in _counting(policy, people, gate, demo, at)}.difference(askers)
@@ -155,14 +162,14 @@ def _short(needs: list[Need]) -> str:
 
 
 def unseated(needs: list[Need]) -> Need | None:
-    """The first need for which no different people are left; None where each has people of its own."""
+    """Return the first need for which no different people are left; None if all needs can be filled."""
     taken: dict[str, int] = {}
     seats = [need for need in needs for _ in range(need.seats)]
     return next((need for number, need in enumerate(seats) if not _seat(number, seats, taken, set())), None)
 
 
 def _seat(number: int, seats: list[Need], taken: dict[str, int], tried: set[str]) -> bool:
-    """Find somebody for a seat, who may have to give up another for it (Kuhn's algorithm)."""
+    """Assign a person to a seat, and move others to other seats if necessary (Kuhn's algorithm)."""
     for person in sorted(seats[number].people - tried):
         tried.add(person)
         if person not in taken or _seat(taken[person], seats, taken, tried):
@@ -172,7 +179,6 @@ def _seat(number: int, seats: list[Need], taken: dict[str, int], tried: set[str]
 
 
 def _wanted(policy: Policy) -> list[tuple[Where, str, int]]:
-    """Place in policy.yaml, role, and how many people must hold it."""
     wanted: list[tuple[Where, str, int]] = []
     for tier_name, tier in policy.tiers.items():
         for gate_name, gate in tier.gates.items():
@@ -191,12 +197,11 @@ def _wanted(policy: Policy) -> list[tuple[Where, str, int]]:
 
 
 def _holders(policy: Policy, people: People, role: str, at: datetime | None) -> list[Person]:
-    """Demo people count in environment local only."""
+    """Return the holders of a role; demo identities count in environment `local` alone."""
     return [person for person in people.with_role(role, at) if policy.environment == LOCAL or not person.demo]
 
 
 def _counting(policy: Policy, people: People, gate: Gate, demo: bool, at: datetime | None) -> list[Person]:
-    """Whose decisions could count at a gate."""
     return [
         person
         for person in people.people
@@ -205,11 +210,11 @@ def _counting(policy: Policy, people: People, gate: Gate, demo: bool, at: dateti
 
 
 def _of_commands(role: Role, people: People, at: datetime | None) -> Need:
-    """Who can sign in a role what is signed on no page, as changes are."""
+    """Return the need for signers of changes, who need a key other than a passkey, since only commands sign changes."""
     able = [person for person in people.with_role(role.role, at) if not person.signs_in_pages_alone()]
     return Need(role.role, role.count, _own(able))
 
 
 def _own(people: list[Person]) -> frozenset[str]:
-    """A demo identity signs off nothing."""
+    """Return the ids of people other than demo identities, which may sign nothing off."""
     return frozenset(person.id for person in people if not person.demo)

@@ -1,8 +1,9 @@
-"""An entry of the ledger that a person signs: signed while nobody waits for it, recorded if it is still what is asked.
+"""Ledger entries that a person signs: signed outside any transaction, and recorded only if nothing has changed.
 
-Whoever signs may take their time: a passphrase to type, an ssh-agent that asks its owner. Meanwhile others write to the
-ledger. So what is to be signed is looked up, signed outside any transaction, and looked up again in the one that
-records it; where it comes out otherwise but for the time, or other policy or people were adopted, nothing is recorded.
+A signature may take a while: somebody types a passphrase, or an ssh-agent asks its owner. Others write to the ledger
+meanwhile. So the statement is drawn up, signed outside any transaction, and drawn up again in the transaction that
+records it. If it then differs in anything but its time, or if policy or people were adopted meanwhile, nothing is
+recorded.
 """
 
 from collections.abc import Callable, Sequence
@@ -21,22 +22,30 @@ class Draft(NamedTuple):
     kind: str
     subject: str
     statement: dict[str, Any]
-    """An in-toto statement; its predicate has a `time`."""
+    """In-toto statement whose predicate has a `time`."""
     countersigned: bool = False
-    """By the gate's key, besides."""
+    """Whether the gate's key signs the statement too."""
 
 
 Drafts = Callable[[], Entry | Sequence[Draft]]
-"""What is to be signed as things stand, in the order to be recorded; or the entry that says it already."""
+"""Function that returns the statements to sign, in the order of recording, or the entry if all was recorded before."""
 
 
 def record(
     ledger: Ledger, governance: Governance, person: Person, drafts: Drafts, signer: Signer | None = None
 ) -> Entry:
-    """The entry that was there, or the last that was recorded, all together or none.
+    """Have a person sign statements, record all of them or none, and return the last entry.
 
-    `drafts` is asked twice, each time in a transaction. `signer` signs for the person; left out, it is the one that
-    `Governance.signer` finds. Raises what these raise, and as `enter`.
+    Args:
+        ledger: Ledger in which the entries are recorded.
+        governance: Governance in force, which says whose keys count.
+        person: Person who signs.
+        drafts: Called twice, each time in a transaction.
+        signer: Key that signs; None for the one that `Governance.signer` finds.
+
+    Raises:
+        Refused: As `enter`.
+        InputError: No private key of the person is found.
     """
     wanted = draw(ledger, drafts)
     if isinstance(wanted, Entry):
@@ -46,7 +55,7 @@ def record(
 
 
 def draw(ledger: Ledger, drafts: Drafts) -> Entry | Sequence[Draft]:
-    """What a person is to sign as things stand, wherever their key is; or the entry that says it already."""
+    """Return what a person has to sign, wherever their key is, or the entry if it was recorded before."""
     with ledger.transaction():
         return drafts()
 
@@ -54,13 +63,17 @@ def draw(ledger: Ledger, drafts: Drafts) -> Entry | Sequence[Draft]:
 def enter(
     ledger: Ledger, governance: Governance, person: Person, drafts: Drafts, envelopes: Sequence[dict[str, Any]]
 ) -> Entry:
-    """Record what a person signed. Raises Refused where that is not what is asked any more, the key counts no more, it
-    was drawn too long ago, or something else was adopted since `governance` was read."""
+    """Record what a person signed, and return the last entry.
+
+    Raises:
+        Refused: The statements are not those to sign any more or were drawn up too long ago, the key does not count, or
+            something else was adopted since `governance` was read.
+    """
     signed = [dsse.peek(envelope) for envelope in envelopes]
     with ledger.transaction():
         in_force.require_still(ledger, governance)
         wanted, now = drafts(), ledger.now()
-        if isinstance(wanted, Entry):  # somebody else's signature is told as such, whatever is on record
+        if isinstance(wanted, Entry):  # signatures are verified all the same, so that a foreign one is reported
             for envelope in envelopes:
                 governance.verify(envelope, person, now)
             return wanted

@@ -1,7 +1,6 @@
-"""What is checked at a gate.
+"""Checks of a gate, and what they compare.
 
-checks.py   the checks: policy's, those of every tier, the use case's own metrics
-purpose.py  what the use case is for, and whether its sources are approved for that
-bar.py      whether its metrics ask less than those of the version adopted last
-change.py   how a dataset differs from the one approved before
+checks.py   checks: those of policy, those of every tier, and the use case's own success metrics
+purpose.py  purpose of a use case, and whether its sources are approved for it
+change.py   differences between a dataset and the one approved before it
 """

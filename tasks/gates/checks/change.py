@@ -1,4 +1,4 @@
-"""How a dataset differs from the one that was approved before it."""
+"""Differences between a dataset and the one that was approved before it."""
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Literal
@@ -9,7 +9,7 @@ from tasks.sources.dataset import SEGMENTS, SIDES, STAGES, TERMS, Dataset, Origi
 
 
 class Moved(Frozen):
-    """A figure or a setting before and now; null where there is none."""
+    """Value of a figure or setting before and now; null if it does not exist."""
 
     before: Value
     now: Value
@@ -22,36 +22,36 @@ class Moved(Frozen):
 class SourceChange(Frozen):
     content: Literal["added", "removed", "changed", "same"]
     taken: Moved
-    """Rows that were read."""
+    """Number of rows that were read."""
     rows: Moved
-    """In the dataset."""
+    """Number of rows in the dataset."""
     aside_share: Moved
-    """Of the rows read, put aside before the split."""
+    """Share of the rows read that was quarantined before the split."""
     terms: dict[str, Moved]
-    """What else was said of it and is no longer: owner, licence, lawful basis, classification, and the action for each
-    class of protected text."""
+    """Declared terms that differ: owner, licence, lawful basis, classification, and the action for each class of
+    protected text."""
 
 
 class Change(Frozen):
-    """From the dataset approved last, by use case, to this one."""
+    """Differences between the dataset approved last for the use case and this one."""
 
     run: str
-    """Where that one was approved."""
+    """Id of the run in which the earlier dataset was approved."""
     subject_sha256: Sha256
-    """What was approved there: `tasks.core.files.tree_digest` of artefacts/split."""
+    """Digest of the earlier dataset: `tasks.core.files.tree_digest` of artefacts/split."""
     rows: dict[str, Moved]
-    """By side."""
+    """Numbers of rows, by side: training and test."""
     quarantined: dict[str, Moved]
-    """By stage, the share of its rows that it put aside."""
+    """Share of each stage's rows that it quarantined, by stage."""
     sources: dict[str, SourceChange]
     segments: dict[str, dict[str, Moved]]
-    """By segment and value, rows of both sides, where they changed."""
+    """Numbers of training and test rows together, by segment and value; only those that differ."""
     settings: dict[str, Moved]
-    """Of params.yaml: data, where they changed."""
+    """Settings in section `data` of params.yaml; only those that differ."""
 
 
 def compare(before: Dataset, now: Dataset, run: str, subject_sha256: str) -> Change:
-    """`run` and `subject_sha256` say where `before` was approved."""
+    """Compare two datasets; `run` and `subject_sha256` are those of the gate at which `before` was approved."""
     return Change(
         run=run,
         subject_sha256=subject_sha256,
@@ -67,7 +67,6 @@ def compare(before: Dataset, now: Dataset, run: str, subject_sha256: str) -> Cha
 
 
 def moved(before: Mapping[str, Value], now: Mapping[str, Value]) -> dict[str, Moved]:
-    """What differs between two mappings."""
     pairs = {name: Moved(before=before.get(name), now=now.get(name)) for name in _both(before, now)}
     return {name: pair for name, pair in pairs.items() if not pair.same}
 
@@ -101,7 +100,7 @@ def _terms(source: Origin) -> dict[str, Value]:
 
 
 def _share(dataset: Dataset, stage: str) -> float | None:
-    """None of a dataset from before there was this stage."""
+    """Return the share of a stage's rows that it quarantined; None for a dataset of a version without that stage."""
     passage = dataset.counts.get(stage)
     if passage is None:
         return None

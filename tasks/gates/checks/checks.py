@@ -1,7 +1,7 @@
-"""The checks of a gate: policy's, those that stand in every risk tier, and the use case's own success metrics.
+"""Checks of a gate: those of policy, those of every risk tier with gates, and the use case's own success metrics.
 
-Those that stand in every tier are worked out here from what the evidence holds, never by the run's own code. Policy may
-let a role waive them; it cannot leave them out.
+The checks of every tier are computed here from the evidence, never by the run's own code. Policy may let a role waive
+them and cannot remove them.
 """
 
 import re
@@ -22,37 +22,43 @@ IN_EVERY_TIER: dict[GateName, list[Check]] = {
     "data": [Check(name=STANDING["data"], fact="use_case.unapproved_uses", at_most=0)],
     "evaluation": [Check(name=STANDING["evaluation"], fact="use_case.laxer_metrics", at_most=0)],
 }
-"""By gate, the checks that stand in every tier that has gates."""
+"""Checks of every tier with gates, by gate."""
 
 NAMES_RECORDS = {
     "validate.placeholders_only_in_target": re.compile(
         r"[\d,]+ of [\d,]+ targets with a placeholder(?:: records [0-9a-f]{32}(?:, [0-9a-f]{32})*(?:, …)?)?"
     )
 }
-"""Figures whose note names records, for who decides on them, and the form of the note: a run's own code wrote it, so
-nothing but counts and ids may reach everybody who sees the gate."""
+"""Figures whose note names records, with the pattern that the note must match.
+
+The note is for people who decide on these records. The run's own code wrote it, and everybody sees the gate, so nothing
+but counts and ids may be shown."""
 
 
 class CheckResult(Frozen):
-    """A check and how it came out."""
+    """A check with its result."""
 
     name: str
     fact: str
     value: float | None
-    """None: the fact does not exist."""
+    """Value of the figure; null if it does not exist."""
     low: float | None
     high: float | None
     bound: Literal["value", "low", "high"]
     at_least: float | None
     at_most: float | None
     verdict: Literal["passed", "failed", "absent"]
-    """`absent`: an optional check whose fact does not exist; it holds nothing up."""
+    """Result of the check. `absent`: the check is optional and its figure does not exist, so that it stops nothing."""
     why: str = ""
-    """In words, what it found: of a check that stands in every tier, and of one whose figure names records."""
+    """Finding of the check in words; only for checks of every tier and for figures whose note names records."""
 
 
 def checks_of(gate: GateName, rules: Gate, metrics: Sequence[SuccessMetric]) -> list[Check]:
-    """All checks of a gate. Raises InputError where two have one name: a waiver of one would be one of both."""
+    """Return all checks of a gate.
+
+    Raises:
+        InputError: Two checks have one name, so that a waiver of one would waive both.
+    """
     judged = [metric for metric in metrics if metric.judged == "evaluation"] if rules.success_metrics else []
     checks = rules.checks + IN_EVERY_TIER.get(gate, []) + [_of(metric) for metric in judged]
     names = [check.name for check in checks]
@@ -71,7 +77,7 @@ def _of(metric: SuccessMetric) -> Check:
 def standing_facts(
     gate: GateName, purpose: Purpose, dataset: Dataset | None, bar: Bar, adopted: Adopted | None
 ) -> Facts:
-    """The figures of `IN_EVERY_TIER`, each with what it counts in its note."""
+    """Return the figures of the checks of every tier, each with what it counts in its note."""
     if gate == "data" and dataset is not None:
         allowed = {name: source.approved_uses for name, source in dataset.sources.items()}
         return {"use_case.unapproved_uses": _count(unapproved(purpose.approved_uses, allowed))}
@@ -85,7 +91,7 @@ def _count(texts: list[str]) -> Fact:
 
 
 def check_result(check: Check, facts: Facts) -> CheckResult:
-    """Judge one figure. What is not there fails, unless the check is optional."""
+    """Compare one figure with its limit. A figure that does not exist fails, unless the check is optional."""
     fact = facts.get(check.fact)
     judged = getattr(fact, check.bound) if fact else None
     reached = judged is not None and (

@@ -1,4 +1,4 @@
-"""What a use case is for: what an approval of its data is given for, and what its sources must allow."""
+"""Purpose of a use case: what people approve data for, and what its sources must allow."""
 
 from collections.abc import Mapping, Sequence
 
@@ -7,7 +7,7 @@ from tasks.core.params.use_case import UseCase
 
 
 class Purpose(Document):
-    """Of the use-case card. Its name stands beside it in the evidence."""
+    """Purpose of a use case, from its card. The use case's name is a field of the evidence."""
 
     problem: str
     users: list[str]
@@ -19,9 +19,13 @@ class Purpose(Document):
 
 
 def unapproved(uses: Sequence[str], sources: Mapping[str, Sequence[str]]) -> list[str]:
-    """In words, the uses of a use case that a source's owner has not approved; `sources` are what each allows.
+    """Return a description of each use that the owner of a source has not approved.
 
-    A use is allowed where it stands among the source's, in the same words; case and spaces count for nothing.
+    A use is approved if the source lists it in the same words; case and spaces are ignored.
+
+    Args:
+        uses: Uses of the use case.
+        sources: Approved uses of each source, by its id.
     """
     return [
         f"{source} is not approved for {use!r} (approved: {', '.join(map(repr, allowed)) or 'nothing'})"

@@ -1,15 +1,15 @@
-"""The rules of decisions, each written once: a function of a `Claim` that says why it does not count, or None.
+"""Rules of decisions, each written once: a function that returns the reason why a `Claim` does not count, or None.
 
-Three ask them: decisions.py before a person signs, weigh.py when a gate is judged, and
-tasks/registry/verify/decided.py of a release, offline. What one of them cannot know (a release does not hold when its
-gate was asked, or the evidence of another run) is None in the claim, and the rules about it then say nothing.
+They are used in three places: in decisions.py before a person signs, in weigh.py when a gate is judged, and in
+tasks/registry/verify/decided.py for a release, offline. Facts that one of these does not have are None in the claim,
+and rules about them pass. A release, for example, does not hold when its gate was opened, or evidence of other runs.
 
-claim.py    what they look at
-table.py    all of them, in the order in which people are told
-subject.py  what the decision is about
-person.py   whose it is
-moment.py   when it was made
-waiver.py   what is waived, and for how long
-asking.py   of requests and not of decisions: who may ask for a run
-beside.py   what a decision is beside others: withdrawn, said before, in another role
+claim.py    facts that the rules look at
+table.py    all rules of single decisions, in the order in which reasons are reported
+subject.py  rules about the output, policy and purpose of a decision
+person.py   rules about the person, role and key of a decision
+moment.py   rules about the time of a decision
+waiver.py   rules about the checks and the duration of a waiver
+asking.py   rules of requests instead of decisions: who may request a run
+beside.py   rules about decisions next to others: withdrawn, repeated, or in a second role
 """

@@ -1,8 +1,8 @@
-"""Who may ask for a run, each rule once: a function of an `Asking` that says why somebody may not, or None.
+"""Rules of run requests, each written once: a function that returns why an `Asking` is not allowed, or None.
 
-Three ask them: tasks/runs/run.py before anybody signs, gates.py when a gate is judged, and
-tasks/registry/verify/attested.py of a release, offline. Roles are those of the moment at which the key is judged too
-(`SignedRequest.at`); a release does not hold when its request was recorded, and takes the request's own time.
+They are used in three places: in tasks/runs/run.py before a request is signed, in gates.py when a gate is judged, and
+in tasks/registry/verify/attested.py for a release, offline. Roles and keys are judged as of the same time
+(`SignedRequest.at`). A release does not hold when its request was recorded, so there it is the request's own time.
 """
 
 from collections.abc import Callable
@@ -17,15 +17,15 @@ from tasks.trust.validity import shown
 
 @dataclass(frozen=True)
 class Asking:
-    """That somebody asks for a run."""
+    """Attempt of a person or the scheduler to request a run."""
 
     who: str
     person: Person | None
-    """None: the scheduler, which is no person, or nobody who is known."""
+    """Person who requests; None for the scheduler, and for somebody who is not in people.yaml."""
     tier: str
     policy: Policy
     at: datetime
-    """As of when."""
+    """Time as of which roles count."""
 
     @property
     def roles(self) -> list[str]:
@@ -39,7 +39,7 @@ def known(asking: Asking) -> str | None:
 
 
 def any_role(asking: Asking) -> str | None:
-    """Also where policy lets everybody ask: who left is nobody."""
+    """Refuse people without a role, even if policy lets everybody request runs: they have left."""
     if asking.person is None or asking.roles:
         return None
     return f"{asking.who} held no role on {shown(asking.at)}, as people.yaml says"
@@ -52,7 +52,11 @@ def demo_identity(asking: Asking) -> str | None:
 
 
 def tier_asks(asking: Asking) -> str | None:
-    """Raises InputError for a tier that is not in policy.yaml."""
+    """Refuse people whom the risk tier does not let request runs.
+
+    Raises:
+        InputError: The tier is not in policy.yaml.
+    """
     return asking.policy.tier(asking.tier).may_not_request(asking.who, asking.roles) or None
 
 
@@ -60,6 +64,6 @@ RULES: tuple[Callable[[Asking], str | None], ...] = (known, any_role, demo_ident
 
 
 def why_not(who: str, tier: str, policy: Policy, people: Known, at: datetime) -> str | None:
-    """Why somebody may not ask for a run of a risk tier; None where they may. Raises InputError as `tier_asks`."""
+    """Return the reason why somebody may not request a run of a risk tier; None if they may. Raises as `tier_asks`."""
     asking = Asking(who, people.get(who), tier, policy, at)
     return next((reason for rule in RULES if (reason := rule(asking))), None)

@@ -1,4 +1,4 @@
-"""What a decision is beside the others that count at its gate: withdrawn, said before, or in a second role."""
+"""Rules about a decision next to the others at its gate: withdrawn, repeated, or made in a second role."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
@@ -7,23 +7,24 @@ from tasks.gates.rules.claim import BINDING
 from tasks.gates.signed_decision import Decision
 
 Roles = Mapping[str, str]
-"""The role in which each person decided first."""
+"""Role in which each person decided first, by the person's id."""
 
 
 class Placed(NamedTuple):
-    """A decision that counts, were it alone."""
+    """Decision that counts as long as other decisions are ignored."""
 
     decision: Decision
     sha256: str
-    """Of its envelope, by which withdrawals name it."""
+    """`dsse.digest` of its envelope, by which withdrawals refer to it."""
     place: str
-    """Where it is, in words."""
+    """Place of the envelope in words, for example `entry 7`."""
 
 
 def why_not(those: Sequence[Placed | None], roles: Roles | None) -> list[str | None]:
-    """Of each why it does not count beside the others, oldest first; None where it does, and for None.
+    """Return for each decision the reason why it does not count next to the others; None if it counts, and for None.
 
-    `roles` are those of the run's earlier gates; None where policy lets a person take several.
+    Decisions are in the order in which they were made. `roles` are those at the run's earlier gates; None if policy
+    lets a person decide in several roles.
     """
     withdrawn = _withdrawn(those)
     reasons = [withdrawn.get((each.decision.person, each.sha256)) if each else None for each in those]
@@ -40,7 +41,7 @@ def why_not(those: Sequence[Placed | None], roles: Roles | None) -> list[str | N
 
 
 def another_role(decision: Decision, roles: Roles) -> str | None:
-    """Approvals and waivers of one person in a run count in one role. A rejection stops it in any."""
+    """Refuse an approval or waiver in a second role. A rejection stops the run in any role."""
     first = roles.get(decision.person, decision.role)
     if decision.verb not in BINDING or first == decision.role:
         return None
@@ -48,7 +49,7 @@ def another_role(decision: Decision, roles: Roles) -> str | None:
 
 
 def first_roles(decisions: Iterable[Decision], roles: Roles) -> dict[str, str]:
-    """The roles once more decisions were made."""
+    """Return the roles after further decisions."""
     taken = dict(roles)
     for decision in decisions:
         if decision.verb in BINDING:
@@ -57,7 +58,7 @@ def first_roles(decisions: Iterable[Decision], roles: Roles) -> dict[str, str]:
 
 
 def _withdrawn(those: Iterable[Placed | None]) -> dict[tuple[str, str], str]:
-    """A withdrawal reaches every copy of the envelopes that it names, wherever it stands. It is of one's own alone."""
+    """Return a reason for each withdrawn envelope, by person and digest, so that all copies are withdrawn."""
     return {
         (each.decision.person, sha256): f"withdrawn by {each.place}"
         for each in those
@@ -67,9 +68,9 @@ def _withdrawn(those: Iterable[Placed | None]) -> dict[tuple[str, str], str]:
 
 
 def _repeated(each: Placed, places: dict[object, str]) -> str | None:
-    """Said twice is said once, or one person would count as two.
+    """Return the reason if a decision repeats an earlier one, so that nobody counts as two people.
 
-    A rejection of an earlier run lets nobody approve here; said here as well, it ends this run.
+    A rejection in an earlier run only keeps the gate from passing here. The same rejection in this run ends the run.
     """
     said = each.decision
     if said.verb == "withdraw":

@@ -1,4 +1,4 @@
-"""A decision and all that the rules hold it against."""
+"""Claim that a decision counts at a gate, with all facts that the rules look at."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,42 +11,42 @@ from tasks.policy.people import Person
 from tasks.policy.policy import Policy
 
 BINDING = ("approve", "waive")
-"""What lets something pass. A rejection and a withdrawal only hold back, so fewer rules stand against them."""
+"""Verbs that let something pass. Rejections and withdrawals only hold it back, so fewer rules apply to them."""
 
 
 @dataclass(frozen=True)
 class Claim:
-    """That a decision counts at a gate."""
+    """Claim that a decision counts at a gate."""
 
     decision: Decision
     person: Person
     key: str
-    """Fingerprint of the key that signs."""
+    """Fingerprint of the signing key."""
     stage: str
     subject_sha256: str
-    """The output that was signed beside the decision."""
+    """Digest of the output that the signature covers."""
     evidence: Evidence
-    """Of the gate at which it is to count."""
+    """Evidence of the gate at which the decision is to count."""
     made_on: Evidence | None
-    """What it was made on: `evidence` itself, or that of the earlier run from which it carries over. None: not at hand,
-    as in a release."""
+    """Evidence that the decision was about: `evidence` itself, or that of the earlier run from which the decision
+    carries over. None if it is not available, as in a release."""
     policy: Policy
     time: datetime
-    """Since when it counts: roles must be held then."""
+    """Time from which the decision counts. Its person must hold the role at this time."""
     recorded: datetime
-    """When it was put on record; of a release the latest that this can have been."""
+    """Time at which the decision was recorded; for a release, the latest time at which it can have been."""
     now: datetime
-    """Until then a waiver has to last."""
+    """Time up to which a waiver must not have expired."""
     asked: datetime | None = None
-    """When the gate where it was made was asked; None: not at hand, as in a release."""
+    """Time at which the gate was opened where the decision was made; None if it is not available, as in a release."""
     deadline: datetime | None = None
-    """Of the gate where it was made; None: not at hand."""
+    """Deadline of the gate where the decision was made; None if it is not available."""
     closed: Entry | None = None
-    """What closed the gate before the decision was put on record; None: nothing, or not at hand."""
+    """Entry that closed the gate before the decision was recorded; None if there is none, or it is not available."""
 
     @property
     def carried(self) -> bool:
-        """Whether it comes from an earlier run."""
+        """Whether the decision was made in an earlier run."""
         return self.made_on is not self.evidence
 
     @property
@@ -55,4 +55,4 @@ class Claim:
 
 
 Rule = Callable[[Claim], str | None]
-"""Why a claim fails; None where it holds."""
+"""Function that returns the reason why a claim fails; None if it holds."""

@@ -1,4 +1,4 @@
-"""Who decides: nobody on their own run, in a role that they hold and that is asked, with a key that will do."""
+"""Rules about who decides: not on their own run, in a role that they hold and the gate asks, with an accepted key."""
 
 from tasks.gates.evidence import Asks, Evidence, Summary
 from tasks.gates.rules.claim import Claim, Rule
@@ -6,35 +6,37 @@ from tasks.trust.validity import shown
 
 
 def any_role(claim: Claim) -> str | None:
-    """Who holds none any more may not even withdraw."""
+    """Refuse people without any role, who may not even withdraw."""
     if claim.person.roles_at(claim.time):
         return None
     return f"{claim.person.id} held no role on {shown(claim.time)}, as people.yaml says"
 
 
 def own_run(claim: Claim) -> str | None:
-    """Object to a decision by somebody who asked for the run or declared its schedule; the run that a decision carries
-    over from counts too."""
+    """Refuse people who requested the run or declared its schedule.
+
+    The same holds for the earlier run from which a decision carries over.
+    """
     runs = [claim.evidence, *([claim.made_on] if claim.made_on else [])]
     own = next((each.run for each in runs if claim.person.id in each.askers), None)
     return f"{claim.person.id} asked for run {own}; nobody decides on their own run" if own else None
 
 
 def demo_run(claim: Claim) -> str | None:
-    """What was said in a demonstration was not meant for anything real."""
+    """Refuse a decision made on a demo run if this run is none: it was part of a demonstration."""
     made = claim.decision.demo or (claim.made_on is not None and claim.made_on.demo)
     return "it was made on a demo run" if made and not claim.evidence.demo else None
 
 
 def demo_identity(claim: Claim) -> str | None:
-    """A demo identity is a stand-in that anybody may use."""
+    """Refuse demo identities outside demo runs: anybody may decide as a demo identity."""
     if claim.person.demo and not claim.evidence.demo:
         return f"{claim.person.id} is a demo identity, which decides only on runs made with --demo-approvals"
     return None
 
 
 def role_asked(claim: Claim) -> str | None:
-    """In what role they decide is signed, so that it is known which of a gate's roles they stand for."""
+    """Refuse a role that the gate does not ask. The role is signed, so that each decision counts for exactly one."""
     said, asked = claim.decision, roles_for(claim.decision.verb, claim.evidence.asks)
     if said.verb == "withdraw" or said.role in asked:
         return None
@@ -44,7 +46,7 @@ def role_asked(claim: Claim) -> str | None:
 
 
 def role_held(claim: Claim) -> str | None:
-    """Who was given a role later has decided nothing in it before."""
+    """Refuse a role that the person did not hold at that time: a later role covers no earlier decision."""
     said, held = claim.decision, claim.person.roles_at(claim.time)
     if said.verb == "withdraw" or said.role in held:
         return None
@@ -56,7 +58,7 @@ def role_held(claim: Claim) -> str | None:
 
 
 def somebody_besides(claim: Claim) -> str | None:
-    """Where one person owns all sources, policy may want a second pair of eyes: theirs do not make it up."""
+    """Refuse the approval of the only owner in the role that policy reserves for a second person."""
     said = claim.decision
     if said.verb != "approve" or said.person not in barred(claim.evidence, said.role):
         return None
@@ -64,7 +66,7 @@ def somebody_besides(claim: Claim) -> str | None:
 
 
 def owners_alone(claim: Claim) -> str | None:
-    """Nobody approves the data of others in their place."""
+    """Refuse approvals of data by people other than its owners, if policy asks the owners."""
     said, asks = claim.decision, claim.evidence.asks
     for_owners = {named.role for named in asks.roles if named.owners and asks.owners}
     if said.verb != "approve" or said.role not in for_owners or said.person in asks.owners:
@@ -73,7 +75,7 @@ def owners_alone(claim: Claim) -> str | None:
 
 
 def key(claim: Claim) -> str | None:
-    """Policy may ask for a key of the person's own, or for one that somebody has to touch."""
+    """Refuse a key that is weaker than policy asks: made by `hallmark init`, or not in hardware."""
     wanted = claim.policy.gate(claim.evidence.tier, claim.evidence.gate).signature
     return claim.person.too_weak(wanted, claim.policy.environment, claim.key) or None
 
@@ -83,13 +85,13 @@ ROLE: tuple[Rule, ...] = (role_asked, role_held, somebody_besides, owners_alone,
 
 
 def roles_for(verb: str, asks: Asks) -> list[str]:
-    """Roles that may approve, reject or waive at a gate: who may let something pass may also stop it."""
+    """Return the roles that may approve, reject or waive at a gate. Roles that approve or waive may also reject."""
     asked = [role.role for role in asks.roles]
     waiving = [asks.waive.role] if asks.waive else []
     return {"approve": asked, "waive": waiving}.get(verb, list(dict.fromkeys(asked + waiving)))
 
 
 def barred(evidence: Summary, role: str) -> set[str]:
-    """Who does not count in a role: the sole owner of the sources, where policy wants somebody besides them."""
+    """Return people who do not count in a role: the only owner of the sources, if policy asks for a second person."""
     dataset = evidence.dataset if isinstance(evidence, Evidence) else None
     return set(dataset.owners) if dataset and role == evidence.asks.besides_owner else set()

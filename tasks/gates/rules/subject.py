@@ -1,4 +1,4 @@
-"""What a decision is about: this output, under this policy, on this evidence or, of data, on an earlier run's."""
+"""Rules about the subject of a decision: this output, policy and evidence; for data also an earlier run's evidence."""
 
 from tasks.gates.rules.claim import Claim, Rule
 
@@ -6,13 +6,13 @@ SUITES = "inputs/suites.json"
 
 
 def gate(claim: Claim) -> str | None:
-    """An approval of one gate is none of another, whatever else both are about."""
+    """Refuse a decision about another gate, even if both gates are about the same output."""
     said = claim.decision.gate
     return f"it is about gate {said}, and another gate is asked" if said != claim.evidence.gate else None
 
 
 def output_as_made(claim: Claim) -> str | None:
-    """What a person signs beside the decision is what its evidence says; else one of both was put together by hand."""
+    """Refuse a signature that covers another output or policy than its evidence: somebody has put the two together."""
     made_on = claim.made_on
     if made_on is None:
         return None
@@ -23,7 +23,7 @@ def output_as_made(claim: Claim) -> str | None:
 
 
 def purpose_as_made(claim: Claim) -> str | None:
-    """As `output_as_made`, of what the use case is for."""
+    """Refuse a decision for another use case, tier or purpose than its evidence."""
     made_on, said = claim.made_on, claim.decision
     if made_on is None:
         return None
@@ -39,19 +39,19 @@ def output(claim: Claim) -> str | None:
 
 
 def policy(claim: Claim) -> str | None:
-    """Under other rules the same person might have decided otherwise, or not at all."""
+    """Refuse a decision under another policy: under other rules the person might have decided differently."""
     return "it was made under another policy" if claim.decision.policy_sha256 != claim.evidence.policy_sha256 else None
 
 
 def evidence(claim: Claim) -> str | None:
-    """Data that is the same byte by byte is approved once; figures and packages are those of one run."""
+    """Refuse a decision of an earlier run, except about data, which is approved once if it is equal byte by byte."""
     if claim.carried and claim.evidence.gate != "data":
         return "it is about other evidence, of another run perhaps, and only data decisions carry over"
     return None
 
 
 def expectations(claim: Claim) -> str | None:
-    """Data that was held to less, or to something else, was another question."""
+    """Refuse a decision about data that was checked against other expectation suites."""
     made_on = claim.made_on
     if made_on and made_on.artefacts.get(SUITES) != claim.evidence.artefacts.get(SUITES):
         return "other expectations were asked then"
@@ -59,8 +59,7 @@ def expectations(claim: Claim) -> str | None:
 
 
 def purpose(claim: Claim) -> str | None:
-    """What lets data pass does so for one use case, and in its risk tier or a lower one. A rejection is about the data,
-    whatever the card says."""
+    """Refuse approvals and waivers made for another purpose or in a lower risk tier. Rejections hold for any."""
     said, asked = claim.decision, claim.evidence
     if not claim.binding:
         return None

@@ -1,12 +1,12 @@
-"""All rules of a decision that is looked at alone."""
+"""Rules of single decisions, all of them."""
 
 from tasks.gates.rules import moment, person, subject, waiver
 from tasks.gates.rules.claim import Claim, Rule
 
 RULES: tuple[Rule, ...] = (*subject.RULES, *person.WHO, *moment.RULES, *person.ROLE, *waiver.RULES)
-"""In the order in which people are told: the first that says something is the reason."""
+"""Rules in the order in which reasons are reported: the first one that objects gives the reason."""
 
 
 def why_not(claim: Claim) -> str | None:
-    """Why a decision does not count, were it alone (`beside.py` has the rest). None: it counts."""
+    """Return the reason why a single decision does not count; None if it does. `beside.py` compares it with others."""
     return next((reason for rule in RULES if (reason := rule(claim))), None)

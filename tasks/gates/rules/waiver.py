@@ -1,4 +1,4 @@
-"""What is waived, and for how long. Of another verb these rules say nothing."""
+"""Rules about the checks and the duration of a waiver; other decisions always pass."""
 
 from datetime import timedelta
 
@@ -6,7 +6,7 @@ from tasks.gates.rules.claim import Claim, Rule
 
 
 def complete(claim: Claim) -> str | None:
-    """A risk that somebody takes has a reason, a size and an end."""
+    """Refuse a waiver without reason, checks or expiry: a risk that somebody accepts needs all of them."""
     said = claim.decision
     if said.verb != "waive" or (said.reason.strip() and said.checks and said.expires):
         return None
@@ -14,7 +14,7 @@ def complete(claim: Claim) -> str | None:
 
 
 def figure(claim: Claim) -> str | None:
-    """A waiver is for the very figure that was seen."""
+    """Refuse a waiver if the check has another result now: it is for exactly the figure that the person saw."""
     if claim.decision.verb != "waive" or claim.made_on is None:
         return None
     for name in claim.decision.checks:
@@ -25,7 +25,7 @@ def figure(claim: Claim) -> str | None:
 
 
 def failed(claim: Claim) -> str | None:
-    """Nobody waives ahead what might fail one day."""
+    """Refuse a waiver of a check that did not fail, since nothing can be waived in advance."""
     if claim.decision.verb != "waive":
         return None
     known = sorted(check.name for check in claim.evidence.checks if check.verdict == "failed")
@@ -34,7 +34,7 @@ def failed(claim: Claim) -> str | None:
 
 
 def allowed(claim: Claim) -> str | None:
-    """Policy names what may be waived at all."""
+    """Refuse a waiver of checks that policy does not list."""
     if claim.decision.verb != "waive":
         return None
     asks = claim.evidence.asks
@@ -45,7 +45,10 @@ def allowed(claim: Claim) -> str | None:
 
 
 def short_enough(claim: Claim) -> str | None:
-    """Its days count from the earlier of its two times, so that dating it ahead gains none."""
+    """Refuse a waiver for longer than policy allows.
+
+    The days count from the earlier of its own time and its entry's, so that dating it ahead gains nothing.
+    """
     said, waive = claim.decision, claim.evidence.asks.waive
     if said.verb != "waive" or waive is None or said.expires is None:
         return None
