@@ -60,7 +60,6 @@ class Accounts:
             return _forget(connection, person)
 
     def people(self) -> list[str]:
-        """Return the ids of all people with a password, sorted."""
         with reaching("the console's database"), self._engine.connect() as connection:
             return sorted(connection.execute(select(ACCOUNTS.c.person)).scalars())
 

@@ -21,7 +21,7 @@ from tasks.policy.people import Person
 
 
 class NotSignedIn(Exception):
-    """Request without a session, or with one that has ended."""
+    """Request that belongs to no open session."""
 
 
 class Visitor(BaseModel):

@@ -77,7 +77,6 @@ PAGES = (
 
 
 def api_path(page: Page) -> str:
-    """Return the path of a page's JSON."""
     return "/api/inbox" if page.path == "/" else f"/api{page.path}"
 
 

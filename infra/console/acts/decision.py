@@ -23,7 +23,7 @@ class Wanted(signed.Wanted):
     evidence: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
     """SHA-256 of the evidence that the page showed."""
     role: Line = ""
-    """Role in which the person decides; empty for the one that they hold."""
+    """Role in which the person decides; empty if only one of their roles may decide."""
     checks: Annotated[list[Line], Field(max_length=100)] = []
     expires: Annotated[str, Field(max_length=10)] = ""
     """Last day of a waiver, such as 2026-04-01; empty for other decisions."""

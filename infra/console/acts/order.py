@@ -11,7 +11,7 @@ from tasks.registry.promote.rollback import Wish
 
 class Wanted(signed.Wanted):
     role: Line = ""
-    """Role in which the person orders; empty for the one that they hold."""
+    """Role in which the person orders; empty if only one of their roles may order."""
     break_glass: bool = False
     """Whether this is an emergency rollback, which needs no second person and opens an incident."""
 

@@ -46,7 +46,7 @@ class Signature(BaseModel):
     """Signature, in base64. Its format depends on the type of the key (tasks/trust)."""
 
     def sealed(self, line: str) -> dict[str, Any]:
-        """Return the envelope of the statement, signed with the key in `line`.
+        """Return the envelope with statement and signature, whose key is in `line`.
 
         Raises:
             InputError: Statement or signature is not base64.
@@ -73,7 +73,7 @@ class Done(BaseModel):
 
 
 def to_sign(drawn: Entry | Sequence[Draft]) -> ToSign:
-    """Return the only draft as a statement to sign, or the entry that already has it."""
+    """Return the statement of the only draft, or the number of the entry that already has it."""
     if isinstance(drawn, Entry):
         return ToSign(payload="", entry=drawn.seq)
     (draft,) = drawn

@@ -29,9 +29,9 @@ class SourceRow(Frozen):
     by_rule: dict[str, int]
     """Number of quarantined rows by rule."""
     protected: dict[str, int]
-    """Number of protected values of each class."""
+    """Number of occurrences of protected values, by class."""
     actions: dict[str, str]
-    """Treatment of the values of each class."""
+    """Treatment of protected values, by class."""
     train: int
     test: int
 

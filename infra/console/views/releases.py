@@ -16,7 +16,7 @@ from tasks.registry.release.promotions import Promotions
 PAGE = 15
 """Number of releases on one page. The waivers of each are searched in the ledger, which takes 10 ms."""
 REIGNS = 30
-"""Maximum number of reigns of a model on the page."""
+"""Maximum number of periods in `Releases.champions` for each model."""
 MOST_PROBLEMS = 20
 
 
@@ -54,9 +54,9 @@ class Releases(Frozen):
     rows: list[ReleaseRow]
     """Releases, newest first."""
     champions: list[Reign]
-    """Last reigns of each model, oldest first."""
+    """Last periods of the champions of each model, oldest first."""
     read: datetime
-    """Time at which the ledger was read. A reign without an end lasted at least until then."""
+    """Time at which the ledger was read. A period without an end lasted at least until then."""
     problems: list[str]
     """Problems with promotions in the ledger, in words."""
     older: datetime | None

@@ -66,9 +66,9 @@ class Tally(Frozen):
     success: float | None
     """Share of finished runs that did not fail; null if none has finished."""
     seconds: float
-    """Median total duration of the stages of a promoted run, in seconds; 0 if no run was promoted."""
+    """Median duration of promoted runs, summed over their stages, in seconds; 0 if no run was promoted."""
     cost: float
-    """Median cost of a promoted run in USD; 0 if no run was promoted."""
+    """Median cost of promoted runs in USD; 0 if no run was promoted."""
     bars: list[Bar]
     """Last runs, oldest first."""
 

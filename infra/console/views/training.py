@@ -18,7 +18,8 @@ CURVE = "artefacts/train/curve.json"
 MOST_BYTES = 8 << 20
 """Maximum size of a curve in bytes, some 100,000 steps. The run's own code writes it."""
 DRAWN = 1_000
-"""Maximum number of steps in the chart. A longer training is sampled at even distances."""
+"""Maximum number of steps in the chart. A longer training is sampled at even distances and at each
+validation."""
 
 
 class Training(Frozen):
