@@ -108,7 +108,8 @@ def asked(request: Request) -> str:
 def cookie_of(origin: str) -> str:
     """Return the name of the session cookie.
 
-    It includes the port, since browsers send cookies to every port of a host, which may have several consoles.
+    Without TLS it includes the port, since browsers send cookies to every port of a host, which may have several
+    consoles.
     """
     parts = urlsplit(origin)
     return "__Host-hallmark" if parts.scheme == "https" else f"hallmark_{parts.port}"

@@ -49,7 +49,7 @@ class Transactions:
         return going, self._seal.encrypt(going.model_dump_json().encode()).decode()
 
     def take(self, cookie: str, state: str, now: float) -> Going:
-        """Return the sign-in in a cookie if an answer with `state` belongs to it. Each is returned once.
+        """Decrypt the sign-in in a cookie, and return it if `state` is its own. Each sign-in is returned only once.
 
         Raises:
             Refused: The answer is to another sign-in, came too late, or was used before.

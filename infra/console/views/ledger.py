@@ -93,7 +93,9 @@ def _row(entry: Entry) -> EntryRow:
 
 
 def entry(here: Here, person: Person, number: Number) -> EntryPage:
-    """Return an entry. Names of an experiment's files, which its code chose, need access to the run's free text.
+    """Return an entry.
+
+    Names of an experiment's files, which its code chose, are hidden if the person may not see the run's free text.
 
     Raises:
         InputError: There is no such entry.

@@ -33,8 +33,8 @@ FILES = (
 WHOLE = ("rows", "quarantine", "conflicts", "not_drawn")
 """Names of those files that are read into memory as a whole."""
 MOST_BYTES = 256 << 20
-"""Maximum size of such a file in memory, in bytes. The run's own code writes the files, and this process serves
-everybody."""
+"""Maximum size of a file of WHOLE in memory, in bytes. The run's own code writes the files, and one process serves all
+people."""
 
 
 class Contradiction(Frozen):
