@@ -1,29 +1,29 @@
-"""The console: pages on which people decide, look at runs and releases, and read the record.
+"""Web console: pages on which people decide at gates, inspect runs and releases, and read the ledger.
 
-It judges nothing itself: what it shows comes from the ledger and the runs as every command reads them, and a decision
-is signed by the person's own key in their browser. The server holds nobody's key.
+The console decides nothing itself. Pages show the ledger and the runs as every command reads them. People sign
+decisions in their browser, with their own keys; the server holds none of these keys.
 
-site.py       what a page reads: the ledger and the governance in force
-store.py      the console's own database: accounts and sessions
-accounts.py   passwords of people in people.yaml, and the lock after wrong ones
-sessions.py   who is signed in, until when
-guard.py      what every request has to pass, and the headers of every answer
-pages.py      the table of pages: path, view, template, who may look
-actions.py    the tables of what a person may do, and who may
-views/        one file a page: what it shows, as a typed document that is also its JSON
-acts/         one file for each thing that is signed in a browser
-answers.py    a view as HTML, JSON or CSV
-tables.py     which tables a view holds, for CSV
-rates.py      how much one person may ask for in a minute
-context.py    what every route works with: who visits, and how a page is made
-routes.py     the rows of both tables as routes
-disclosing.py one record as its source has it, for a reason
-entrance.py   signing in with a password, and out
-elsewhere.py  signing in at a provider of OpenID Connect
-oidc/         what that provider is asked, and what its answer has to say
-failures.py   what went wrong, in words
-app.py        all of it as one application
-server.py     start, find and stop it
-listening.py  how it listens, and whom it waits for how long
-serve.py      the process
+site.py       state that a page reads: the ledger and the governance in force
+store.py      database of the console: accounts, known browsers and sessions
+accounts.py   passwords of people in people.yaml, and the lockout after wrong ones
+sessions.py   sessions of signed-in people, and their time limits
+guard.py      middleware: checks of every request, and security headers of every response
+pages.py      table of pages: path, view, template and access
+actions.py    tables of statements to sign and of all other requests, with who may send them
+views/        one file for each page: its content as a typed document, which is also its JSON
+acts/         one file for each kind of statement that is signed in a browser
+answers.py    rendering of views: templates with their filters, and CSV
+tables.py     tables of a view, each of which is a CSV
+rates.py      limits on requests per person, and the queue of sign-ins
+context.py    state that all routes share: accounts, sessions, limits and templates
+routes.py     routes of the pages and of the statements to sign
+disclosing.py routes of data accesses: one record, or everything about one person
+entrance.py   routes of sign-in with a password, and of sign-out
+elsewhere.py  routes of sign-in with an OpenID Connect provider
+oidc/         requests to that provider, and verification of its responses
+failures.py   error responses, as a page or as JSON
+app.py        the whole application
+server.py     start, lookup and stop of the console of a checkout
+listening.py  settings of uvicorn, and time limits of connections
+serve.py      entry point of the console's process
 """

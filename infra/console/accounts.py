@@ -1,7 +1,7 @@
-"""Passwords of people in people.yaml, for the embedded default. A password opens the pages; it signs nothing.
+"""Passwords of people in people.yaml, the built-in way to sign in. A password opens pages; it signs nothing.
 
-An account is locked after wrong passwords. A browser in which its person has signed in before has tries of its own, so
-that nobody is locked out by strangers (https://owasp.org/www-community/Slow_Down_Online_Guessing_Attacks_with_Device_Cookies).
+Wrong passwords lock an account for some time. A browser in which the person has signed in before has attempts of its
+own, so that strangers cannot lock people out (https://owasp.org/www-community/Slow_Down_Online_Guessing_Attacks_with_Device_Cookies).
 """
 
 import secrets
@@ -21,16 +21,17 @@ from tasks.core.errors import InputError, Refused
 from tasks.core.files import sha256_bytes
 
 SHORTEST, LONGEST = 12, 256
-"""Characters of a password."""
+"""Minimum and maximum number of characters in a password."""
 TRIES = 5
-"""Wrong passwords in a row before an account is locked."""
+"""Number of consecutive wrong passwords that locks an account."""
 LOCK = timedelta(minutes=1)
-"""For how long at first; twice as long after each further try."""
+"""Duration of the first lockout. Each further wrong password doubles it."""
 MOST = timedelta(hours=1)
+"""Maximum duration of a lockout."""
 KNOWN = timedelta(days=180)
-"""How long a browser is known after the last sign-in there."""
+"""Time for which a browser stays known after the last sign-in with it."""
 WRONG = "no such person, or another password; after five wrong ones in a row an account rests for a while"
-"""The same whatever it is, so that nobody learns who has an account."""
+"""Message for every refused password. It does not say why, so that nobody learns who has an account."""
 
 
 class Accounts:
@@ -41,7 +42,11 @@ class Accounts:
         self._all_turns = Lock()
 
     def put(self, person: str, password: str) -> None:
-        """Give a person a password, in place of any before. Raises InputError for a short one."""
+        """Set a person's password, and forget the browsers and lockout of the previous one.
+
+        Raises:
+            InputError: The password is too short or too long.
+        """
         if not SHORTEST <= len(password) <= LONGEST:
             raise InputError(f"expected a password of {SHORTEST} to {LONGEST} characters, got {len(password)}")
         row = {"person": person, "password": self._hasher.hash(password), "failed": 0, "locked_until": None}
@@ -50,24 +55,27 @@ class Accounts:
             connection.execute(insert(ACCOUNTS).values(row))
 
     def remove(self, person: str) -> bool:
-        """Take a person's password away; False where they had none."""
+        """Delete a person's password. Return whether there was one."""
         with reaching("the console's database"), self._engine.begin() as connection:
             return _forget(connection, person)
 
     def people(self) -> list[str]:
-        """Who has a password, sorted."""
         with reaching("the console's database"), self._engine.connect() as connection:
             return sorted(connection.execute(select(ACCOUNTS.c.person)).scalars())
 
     def require(self, person: str, password: str, now: datetime, device: str = "") -> str:
-        """Compare a password. Returns the stored hash, which `Sessions.begin` takes.
+        """Verify a password.
 
-        Raises Refused where it is not theirs, or the account is locked after too many wrong ones; a known `device` has
-        tries of its own.
+        This takes the same time for an unknown person and for a locked account. An attempt is counted before the
+        password is compared, so parallel attempts do not get around the lockout. Attempts for one account run one at a
+        time: a right password resets the count before the next attempt is counted. A browser that is known by its token
+        `device` has attempts of its own.
 
-        It takes as long for a locked account, and for nobody's, as for any other. The try is counted before the
-        password is looked at, so that many at once are no way around the lock. An account has one try at a time: of
-        several right ones at once each is forgotten before the next one counts.
+        Returns:
+            The stored hash, for `Sessions.begin`.
+
+        Raises:
+            Refused: The password is wrong, or the account is locked.
         """
         with self._turn(person):
             known = self.knows(person, device, now)
@@ -80,7 +88,11 @@ class Accounts:
             return kept
 
     def remember(self, person: str, device: str, now: datetime) -> str:
-        """Record the browser in which somebody has just signed in. Returns its token: the same again, or a new one."""
+        """Record the browser in which a person has just signed in.
+
+        Returns:
+            The token of the browser: `device` if it is known, otherwise a new one.
+        """
         token, moment = (
             device if self.knows(person, device, now) else secrets.token_urlsafe(32),
             now.replace(tzinfo=None),
@@ -93,14 +105,13 @@ class Accounts:
         return token
 
     def knows(self, person: str, device: str, now: datetime) -> bool:
-        """Whether a browser is one in which a person has signed in, and has not used up its tries since."""
+        """Return whether the person has signed in with this browser before, and it has attempts left."""
         theirs = (DEVICES.c.token_sha256 == _digest(device)) & (DEVICES.c.person == person)
         with reaching("the console's database"), self._engine.connect() as connection:
             row = connection.execute(select(DEVICES).where(theirs)).one_or_none()
         return row is not None and row.failed < TRIES and row.seen >= now.replace(tzinfo=None) - KNOWN
 
     def _counted_there(self, person: str, device: str) -> str | None:
-        """Count a try in a known browser. Returns the stored hash; None for nobody."""
         with reaching("the console's database"), self._engine.begin() as connection:
             there = DEVICES.c.token_sha256 == _digest(device)
             connection.execute(update(DEVICES).where(there).values(failed=DEVICES.c.failed + 1))
@@ -110,7 +121,7 @@ class Accounts:
 
     @contextmanager
     def _turn(self, person: str) -> Iterator[None]:
-        """Nobody waits for who has no account: their names would fill the memory."""
+        """Hold the lock of an account. Unknown names get no lock, since any number of them would fill the memory."""
         if person not in self._turns and person not in self.people():
             yield
             return
@@ -120,7 +131,7 @@ class Accounts:
             yield
 
     def _counted(self, person: str, now: datetime) -> str | None:
-        """Count a try. Returns the stored hash; None for nobody and for a locked account."""
+        """Count an attempt. Return the stored hash, or None if there is no such account or it is locked."""
         moment = now.replace(tzinfo=None)
         with reaching("the console's database"), self._engine.begin() as connection:
             row = connection.execute(select(ACCOUNTS).where(ACCOUNTS.c.person == person)).one_or_none()
@@ -142,7 +153,6 @@ class Accounts:
 
 
 def _forget(connection: Connection, person: str) -> bool:
-    """Delete an account and the browsers that it knew. Returns whether there was one."""
     connection.execute(delete(DEVICES).where(DEVICES.c.person == person))
     return bool(connection.execute(delete(ACCOUNTS).where(ACCOUNTS.c.person == person)).rowcount)
 

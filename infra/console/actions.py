@@ -1,5 +1,4 @@
-"""The tables of what a person signs in their browser, of what else is done with a POST, and of the few answers that are
-no page."""
+"""Tables of the statements that people sign in their browser, and of all other requests that are not for pages."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -9,7 +8,7 @@ from infra.console.pages import Who
 
 
 class Signing(NamedTuple):
-    """Two routes: PATH/draw gives what is to be signed, PATH/decide takes it."""
+    """Statement to sign in a browser. Its route PATH/draw returns the draft, and PATH/decide records the signed one."""
 
     path: str
     draw: Callable[..., Any]

@@ -1,4 +1,4 @@
-"""A view as HTML, JSON or CSV."""
+"""Rendering of views: the templates with their filters, and CSV."""
 
 import csv
 import io
@@ -17,11 +17,11 @@ from tasks.gates.words import span
 
 FOLDER = Path(__file__).parent
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\uff1d", "\uff0b", "\uff0d", "\uff20")
-"""What a spreadsheet takes for the beginning of a formula."""
+"""Characters that begin a formula in a spreadsheet."""
 
 
 def environment() -> jinja2.Environment:
-    """The templates, which escape everything that they are given."""
+    """Return the environment of the templates, which escapes every value."""
     made = templates(FOLDER / "templates")
     made.globals |= {"menu": [page for page in PAGES if page.menu], "span": span}
     made.filters |= {"exact": exact, "seconds": seconds, "several": several, "usd": usd}
@@ -29,12 +29,12 @@ def environment() -> jinja2.Environment:
 
 
 def exact(moment: datetime | None) -> str:
-    """`2026-03-03 12:00 UTC`; the browser says it in the reader's zone."""
+    """Return a time such as `2026-03-03 12:00 UTC`. The browser converts it to the reader's time zone."""
     return f"{moment:%Y-%m-%d %H:%M} UTC" if moment else ""
 
 
 def seconds(value: float) -> str:
-    """A length of time with its unit."""
+    """Return a duration with its unit, such as `2.5 s` or `1 h 05 min`."""
     if value < 60:
         return f"{value:.1f} s"
     minutes, rest = divmod(round(value), 60)
@@ -43,17 +43,17 @@ def seconds(value: float) -> str:
 
 
 def several(count: int, one: str, more: str = "") -> str:
-    """`1 rule`, `1,204 rules`."""
+    """Return a count with its noun, such as `1 rule` or `1,204 rules`."""
     return f"{count:,} {one if count == 1 else more or f'{one}s'}"
 
 
 def usd(value: float) -> str:
-    """An amount with its unit; of small ones, what is not zero."""
+    """Return an amount in US dollars, with two significant digits if it is below 0.1."""
     return f"{value:,.2f} USD" if value >= 0.1 else f"{value:.2g} USD"
 
 
 def as_csv(view: BaseModel, table: str) -> str:
-    """The lines of one of a view's tables below the names of their fields. No cell is a formula to a spreadsheet."""
+    """Return a table of a view as CSV, with a header. No cell begins with a character of FORMULA."""
     out, lines = io.StringIO(), tables.lines(view, table)
     names = dict.fromkeys(name for line in lines for name in line) or tables.columns(type(view), table)
     writer = csv.writer(out, lineterminator="\r\n", quoting=csv.QUOTE_ALL)  # some spreadsheets split at semicolons

@@ -1,4 +1,4 @@
-"""The application: every row of pages.py and actions.py as a route, and nothing besides."""
+"""Application of the console, with the routes in the tables of pages.py and actions.py."""
 
 from pathlib import Path
 
@@ -18,7 +18,11 @@ BY_PASSWORD = SignInBy()
 
 
 def application(site: Site, sign_in_by: SignInBy = BY_PASSWORD) -> FastAPI:
-    """The console of a checkout. Raises Unavailable where its database cannot be used."""
+    """Return the application for a checkout.
+
+    Raises:
+        Unavailable: The console's database cannot be opened.
+    """
     context = Context(site, sign_in_by)
     app = FastAPI(
         title="Hallmark", docs_url=None, redoc_url=None, openapi_url="/openapi.json", default_response_class=Spelled
@@ -34,7 +38,7 @@ def application(site: Site, sign_in_by: SignInBy = BY_PASSWORD) -> FastAPI:
 
     @app.get("/health", include_in_schema=False)
     async def health() -> dict[str, str]:
-        """Say that the console is up. Runs on the event loop, so it answers also when all threads are busy."""
+        """Report that the console is up. Runs on the event loop, so it answers even if all threads are busy."""
         return {"hallmark": "up"}
 
     return app

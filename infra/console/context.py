@@ -1,4 +1,4 @@
-"""What every route works with: the checkout, who may open pages, and how a page is made."""
+"""State that all routes share: the checkout, accounts and sessions, request limits, and the templates of pages."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -21,25 +21,33 @@ from tasks.policy.people import Person
 
 
 class NotSignedIn(Exception):
-    """Nobody is signed in, or time is over."""
+    """Request that belongs to no open session."""
 
 
 class Visitor(BaseModel):
-    """Who is signed in, and the token that their forms carry."""
+    """Signed-in person, and their session."""
 
     model_config = {"arbitrary_types_allowed": True}
     person: Person
     session: Session
 
     def require_own(self, token: str) -> None:
-        """Raises Refused for a form that was given out to another session."""
+        """Require the form token of this session.
+
+        Raises:
+            Refused: The form was issued to another session.
+        """
         if not self.session.owns(token):
             raise Refused("this form is of another session; load the page anew")
 
 
 class Context:
     def __init__(self, site: Site, sign_in_by: SignInBy) -> None:
-        """Raises Unavailable where the console's database cannot be used."""
+        """Open the console's database.
+
+        Raises:
+            Unavailable: The database cannot be opened.
+        """
         engine = open_store(site.state)
         self.sign_in_by = sign_in_by
         self.site, self.accounts, self.sessions = site, Accounts(engine), Sessions(engine)
@@ -52,7 +60,12 @@ class Context:
         return Here(self.site)
 
     def visitor(self, request: Request) -> Visitor:
-        """Who asks. Raises NotSignedIn, or Refused for who holds no role any more."""
+        """Return the visitor who sent a request.
+
+        Raises:
+            NotSignedIn: The request belongs to no session.
+            Refused: The person may not read pages any more, for example because they hold no role now.
+        """
         by_itself = "hx-request" in request.headers
         session = self.sessions.find(request.cookies.get(self.cookie, ""), datetime.now(UTC), uses=not by_itself)
         if session is None:
@@ -64,7 +77,7 @@ class Context:
         return Visitor(person=person, session=session)
 
     def visiting(self, request: Request) -> Iterator[Visitor]:
-        """Who asks, as long as they are answered. Raises TooMany besides."""
+        """Yield the visitor while their request is answered. Raises as `visitor`, and TooMany above a limit."""
         visitor = self.visitor(request)
         with self.rates.one(visitor.person.id):
             yield visitor
@@ -72,7 +85,7 @@ class Context:
     def page(
         self, template: str, request: Request, visitor: Visitor | None, status: int = 200, **more: Any
     ) -> Response:
-        """A template as an answer, with `more` for it besides what every page has."""
+        """Render a template as a response, with the variables of every page and those in `more`."""
         said = {
             "here": request.url.path,
             "again": asked(request),
@@ -88,11 +101,15 @@ class Context:
 
 
 def asked(request: Request) -> str:
-    """Path and query, as the reader's address bar has them."""
+    """Return the path and query of a request."""
     return request.url.path + (f"?{request.url.query}" if request.url.query else "")
 
 
 def cookie_of(origin: str) -> str:
-    """The name of its cookie: a browser sends cookies to every port of a host, and several consoles may be on one."""
+    """Return the name of the session cookie.
+
+    Without TLS it includes the port, since browsers send cookies to every port of a host, which may have several
+    consoles.
+    """
     parts = urlsplit(origin)
     return "__Host-hallmark" if parts.scheme == "https" else f"hallmark_{parts.port}"

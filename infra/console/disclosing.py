@@ -1,6 +1,6 @@
-"""What is about one person, for who may see it: a record as its source has it, and everything that somebody is in.
+"""Routes of data accesses: one record as its source has it, or every record about a person.
 
-Each for a reason, which the ledger keeps before anything is shown.
+Each access needs a reason, and is entered in the ledger before anything is shown.
 """
 
 from typing import Annotated

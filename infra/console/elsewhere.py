@@ -1,4 +1,4 @@
-"""Signing in at a provider of OpenID Connect: the way there, and back."""
+"""Routes of sign-in with an OpenID Connect provider: the redirect to it, and the callback."""
 
 import string
 import time
@@ -36,7 +36,7 @@ def serve(app: FastAPI, context: Context) -> None:
             answer = RedirectResponse(provider.way(going), HTTP_303_SEE_OTHER)
         except (InputError, Unavailable) as error:
             return entrance.form(context, request, next, 503, wrong=str(error))
-        # Lax: the way back begins on the provider's page.
+        # Lax, since the navigation back begins on the provider's page.
         answer.set_cookie(
             cookie, sealed, max_age=SECONDS, path="/", secure=context.secure, httponly=True, samesite="lax"
         )
@@ -57,13 +57,12 @@ def serve(app: FastAPI, context: Context) -> None:
             status = 503 if isinstance(fault, Unavailable) else 403
             wrong = f"{fault}. Sign in again" if going is None else str(fault)
             answer = entrance.form(context, request, going.where if going else "/", status, wrong=wrong)
-        if going is not None:  # another's answer takes nobody's own sign-in away
+        if going is not None:  # an answer to another sign-in does not end this one
             answer.delete_cookie(cookie, path="/", secure=context.secure, httponly=True, samesite="lax")
         return answer
 
 
 def _person(context: Context, issuer: str, subject: str) -> Person:
-    """Whom a provider means. Raises Refused where people.yaml does not know them, or knows them without a role."""
     here = context.here()
     person = here.governance.people.known_as(issuer, subject)
     if person is None:
@@ -75,10 +74,10 @@ def _person(context: Context, issuer: str, subject: str) -> Person:
 
 
 def _arrived(context: Context, request: Request, person: Person, going: Going) -> Response:
-    """Begin a session, and lead on by a page of this console.
+    """Begin a session, and return a page of this console that loads the next one.
 
-    Not by a redirect: that would go on with a navigation that began on the provider's page, and browsers send a cookie
-    that is SameSite=Strict with none of those.
+    A redirect would continue the navigation that began on the provider's page, and browsers do not send cookies with
+    SameSite=Strict in such a navigation.
     """
     to = quote(going.where, safe=string.punctuation)
     answer = context.page("signed_in.html", request, None, title="Signed in", where=to)

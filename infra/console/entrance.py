@@ -1,4 +1,4 @@
-"""Signing in with a password, and out."""
+"""Routes of sign-in with a password, and of sign-out."""
 
 from datetime import UTC, datetime
 from typing import Annotated
@@ -31,7 +31,8 @@ def serve(app: FastAPI, context: Context) -> None:
         if not context.sign_in_by.passwords:
             return form(context, request, next, 403, wrong="nobody signs in with a password here")
         device = request.cookies.get(device_of(context), "")
-        known = context.accounts.knows(person, device, datetime.now(UTC))  # whom no stranger keeps waiting
+        known = context.accounts.knows(person, device, datetime.now(UTC))
+        # Strangers cannot fill the queue of known browsers.
         queue = context.signing_in_again if known else context.signing_in
         try:
             return await queue.run(lambda: _signed_in(context, person, password, device, next, mark))
@@ -50,7 +51,6 @@ def serve(app: FastAPI, context: Context) -> None:
 
 
 def _signed_in(context: Context, person: str, password: str, device: str, where: str, mark: str) -> Response:
-    """Begin a session, and lead to a page of this console. Raises InputError or Refused for who is not let in."""
     now = datetime.now(UTC)
     kept = context.accounts.require(person, password, now, device)
     context.here().person(person)
@@ -63,14 +63,14 @@ def _signed_in(context: Context, person: str, password: str, device: str, where:
 
 
 def device_of(context: Context) -> str:
-    """The name of the cookie by which a browser is known."""
+    """Return the name of the cookie that identifies a known browser."""
     return f"{context.cookie}-device"
 
 
 def seat(
     context: Context, answer: Response, person: str, now: datetime, password: str | None = None, mark: str = ""
 ) -> Response:
-    """Begin a session, and hand its cookie out with an answer. Raises as `Sessions.begin`."""
+    """Begin a session, and set its cookie in a response. Raises as `Sessions.begin`."""
     answer.set_cookie(
         context.cookie, context.sessions.begin(person, now, password, mark), max_age=int(LONGEST.total_seconds()),
         path="/", secure=context.secure, httponly=True, samesite="strict",
@@ -79,10 +79,10 @@ def seat(
 
 
 def own(path: str) -> str:
-    """A path of this console; its first page in place of any other address."""
+    """Return a path of this console as it is, and `/` for any other address, so that no link redirects elsewhere."""
     try:
         parts = urlsplit(path)
-    except ValueError:  # of an address with half a bracket
+    except ValueError:  # for example `//[`, an incomplete IPv6 address
         return "/"
     ours = path.startswith("/") and not (parts.scheme or parts.netloc) and not path.startswith(("//", "/\\"))
     return path if ours and path.isprintable() else "/"
@@ -91,7 +91,7 @@ def own(path: str) -> str:
 def form(
     context: Context, request: Request, where: str, status: int = 200, wrong: str = "", known: str = ""
 ) -> Response:
-    """The page to sign in on."""
+    """Return the page with the form for signing in."""
     by = context.sign_in_by
     said = {
         "title": "Sign in", "next": own(where), "wrong": wrong, "known": known, "passwords": by.passwords,

@@ -1,4 +1,4 @@
-"""What went wrong, in words: a page for a reader, JSON for a program."""
+"""Error responses: a page for people, JSON for programs."""
 
 from typing import Any
 from urllib.parse import quote
@@ -20,7 +20,7 @@ STATUS: dict[type[HallmarkError], int] = {InputError: 400, Refused: 409, Unavail
 
 
 class Spelled(JSONResponse):
-    """JSON in which every character shows."""
+    """JSON response in which invisible characters are escaped."""
 
     def render(self, content: Any) -> bytes:
         return json_text(content).encode()

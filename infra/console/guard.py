@@ -1,4 +1,4 @@
-"""What every request has to pass, and the headers of every answer."""
+"""Middleware that checks every request and adds security headers to every response."""
 
 from collections.abc import Awaitable, Callable
 from urllib.parse import urlsplit
@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 MOST = 256 << 10
-"""Bytes of what a browser may send."""
+"""Maximum size of a request body, in bytes."""
 SAFE = ("GET", "HEAD")
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
@@ -19,12 +19,12 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
 }
-"""Nothing from outside, nothing inline, in nobody's frame."""
+"""Security headers: pages load nothing from other origins, run no inline scripts, and are not shown in frames."""
 Next = Callable[[Request], Awaitable[Response]]
 
 
 def guard(origin: str) -> Callable[[Request, Next], Awaitable[Response]]:
-    """A middleware that lets through what a page of this origin may ask."""
+    """Return middleware that rejects requests which no page of this origin would send."""
 
     async def guarded(request: Request, call_next: Next) -> Response:
         wrong = _why_not(request, origin)
@@ -39,14 +39,13 @@ def guard(origin: str) -> Callable[[Request, Next], Awaitable[Response]]:
 
 
 def _why_not(request: Request, origin: str) -> tuple[int, str] | None:
-    """Status and reason of a request that nothing looks at."""
-    if request.headers.get("host", "") != urlsplit(origin).netloc:  # a name of somebody else that leads here
+    if request.headers.get("host", "") != urlsplit(origin).netloc:  # against DNS rebinding
         return 421, f"this console is at {origin}"
     if request.method in SAFE:
         return None
-    if request.headers.get("origin") != origin:  # browsers say it of every POST
+    if request.headers.get("origin") != origin:  # browsers send it with every POST
         return 403, "this was sent by no page of the console"
-    if "transfer-encoding" in request.headers:  # its end is not known beforehand, whatever length is said
+    if "transfer-encoding" in request.headers:  # the length is then unknown, whatever Content-Length says
         return 411, "expected a Content-Length, and no Transfer-Encoding"
     length = request.headers.get("content-length", "")
     if not length.isdecimal():

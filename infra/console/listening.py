@@ -1,8 +1,8 @@
-"""How the console listens: who says nothing, says it slowly, or stays for no reason keeps nobody else out.
+"""Settings of uvicorn, and time limits of connections, so that silent, slow or idle clients do not block others.
 
-uvicorn counts connections, and refuses requests once there are `limit_concurrency` of them. It waits for a request as
-long as its sender likes, so two hundred connections that say nothing were all that it took. Here a connection that is
-waited for has a limit of time, and where there are too many of them, the one that is waited for longest goes.
+uvicorn counts connections, and refuses requests once there are `limit_concurrency` of them. It waits for a request
+without a time limit, so two hundred silent connections were enough to block it. Here a connection has to send its
+request within a time limit. If too many connections wait without one, the oldest of them is closed.
 """
 
 import asyncio
@@ -13,29 +13,31 @@ from fastapi import FastAPI
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 SECONDS = 10
-"""For the whole of a request, head and body, from when its connection was made or it began to come."""
+"""Seconds in which a request, head and body, has to arrive, counted from the start of the connection or request."""
 WAITED_FOR = 100
-"""Connections that are waited for at once; a browser has six."""
+"""Maximum number of connections without a complete request. A browser opens six."""
 AT_ONCE = 200
-"""Connections and requests altogether."""
+"""Maximum number of open connections, and of requests in progress (`limit_concurrency` of uvicorn)."""
 KEPT = 15
-"""Seconds for which a connection stays open after an answer."""
+"""Seconds for which a connection stays open after a response."""
 
 
 class Listening(H11Protocol):
-    """One connection. It is waited for while it owes a request, or the rest of one."""
+    """Connection that has to send each request within a time limit."""
 
     _since: float | None = None
-    """When the console began to wait for it, in the loop's seconds; None while it is answered."""
+    """Time since which the connection is without a complete request, in seconds of the event loop; None while the
+    console answers."""
     _limit: asyncio.TimerHandle | None = None
-    """Ends it where it sends less than a request; None for one that is open after an answer, which KEPT ends."""
+    """Timer that closes the connection if its request does not arrive; None while it is idle after a response, which
+    KEPT limits."""
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
         self._expect_request()
 
     def data_received(self, data: bytes) -> None:
-        if self._since is not None and self._limit is None:  # the next request of a connection that stayed open
+        if self._since is not None and self._limit is None:  # next request of a connection that stayed open
             self._expect_request()
         super().data_received(data)
         if self._is_due():
@@ -51,7 +53,7 @@ class Listening(H11Protocol):
         super().connection_lost(exc)
 
     def _is_due(self) -> bool:
-        """Whether a whole request is here that has not been answered."""
+        """Return whether a complete request has arrived that is not answered yet."""
         return self.cycle is not None and not self.cycle.more_body and not self.cycle.response_complete
 
     def _expect_request(self) -> None:
@@ -59,7 +61,7 @@ class Listening(H11Protocol):
         self._wait()
 
     def _wait(self) -> None:
-        """Begin to wait, and let one go where there are too many."""
+        """Start to wait for a request. If too many connections wait, close the one that has waited longest."""
         self._since = self.loop.time()
         waiting = [each for each in self.connections if isinstance(each, Listening) and each._since is not None]
         if len(waiting) > WAITED_FOR:
@@ -72,13 +74,15 @@ class Listening(H11Protocol):
             self._limit = None
 
     def _go(self) -> None:
-        """Whatever it sends from now on is too late."""
         self._stop_waiting()
         self.transport.abort()
 
 
 def listening(app: FastAPI, port: int, behind: bool) -> uvicorn.Config:
-    """On loopback: TLS and other machines are a proxy's, that the console is `behind` or not."""
+    """Return the settings of uvicorn, which listens on loopback.
+
+    `behind` says whether a proxy forwards requests. TLS and access from other machines need one.
+    """
     return uvicorn.Config(
         app, host="127.0.0.1", port=port, log_level="warning", access_log=False, server_header=False, http=Listening,
         ws="none", proxy_headers=behind, forwarded_allow_ips="127.0.0.1", limit_concurrency=AT_ONCE,

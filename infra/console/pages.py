@@ -1,7 +1,6 @@
-"""The table of pages. Each is a view, a template and who may look; its JSON is below /api, its tables are CSV as well.
+"""Table of pages: each has a view, a template and a rule of access. Its JSON is below /api; its tables are also CSV.
 
-The application makes its routes of this table and of actions.py, and of nothing else; a test walks both with every
-role.
+Every route of the application is in this table or in those of actions.py. A test requests all of them in every role.
 """
 
 from collections.abc import Callable
@@ -29,8 +28,9 @@ from infra.console.views.waivers import waivers
 from infra.console.views.where import where
 
 Who = Literal["anybody", "person"]
-"""`person`: who is signed in and holds a role in people.yaml now. Whoever has a role reads every page, since an auditor
-has to. Texts of records are on pages for who may see single records of their source (tasks/inquiry/access.py)."""
+"""Access to a page or action: `person` is a signed-in person who holds a role in people.yaml now. Every role may read
+every page, since auditors have to. Texts of records are shown only to people who may see single records of their source
+(tasks/inquiry/access.py)."""
 
 
 class Page(NamedTuple):
@@ -39,12 +39,12 @@ class Page(NamedTuple):
     view: Callable[..., Any]
     template: str
     menu: bool = False
-    """It stands in the navigation."""
+    """Whether the navigation lists the page."""
     live: bool = False
-    """It is fetched again every few seconds while it is open."""
+    """Whether the page refreshes itself every few seconds while it is open."""
     who: Who = "person"
     asks_others: bool = False
-    """It asks another server, and holds no state of the ledger meanwhile."""
+    """Whether the view calls another server. It then holds no read transaction on the ledger meanwhile."""
 
 
 PAGES = (
@@ -77,12 +77,11 @@ PAGES = (
 
 
 def api_path(page: Page) -> str:
-    """Where the JSON of a page is."""
     return "/api/inbox" if page.path == "/" else f"/api{page.path}"
 
 
 def csv_paths(page: Page) -> dict[str, str]:
-    """Where the CSV of each of its tables is, by the table's name."""
+    """Return the path of the CSV of each table of a page, by the name of the table."""
     path = "/inbox" if page.path == "/" else page.path
     of = tables.of(get_type_hints(page.view)["return"])
     return {table: f"{path}.csv" if table == tables.ROWS else f"{path}/{table}.csv" for table in of}

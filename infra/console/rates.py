@@ -1,6 +1,6 @@
-"""How much one visitor may ask for, at once and in a minute, so that nobody's script keeps the console from the others.
+"""Limits on a person's parallel requests and requests per minute, so that no script blocks the console for others.
 
-Kept in memory by the process, in the moving windows of `limits`.
+The process counts requests in memory, with the moving windows of the library `limits`.
 """
 
 import asyncio
@@ -17,30 +17,34 @@ from limits.strategies import MovingWindowRateLimiter
 
 Result = TypeVar("Result")
 A_MINUTE = 1200
-"""Requests of one person. A page that is open asks for itself every five seconds."""
+"""Maximum number of requests of one person per minute. An open page sends one every five seconds."""
 AT_ONCE = 8
-"""Requests of one person that are answered at the same time; a browser asks for six."""
+"""Maximum number of requests of one person that are answered at the same time. A browser sends six."""
 
 
 SIGNING_IN = 2
-"""Sign-ins that are looked at together: each hash takes a twentieth of a second and 64 MiB."""
+"""Number of sign-ins that are verified at the same time. Each password hash takes 50 ms and 64 MiB."""
 WAITING = 16
-"""Sign-ins that wait besides; anybody can ask for them."""
+"""Maximum number of sign-ins that wait. It is limited because anybody can send them."""
 
 
 class TooMany(Exception):
-    """More than a visitor may ask for."""
+    """Request above a limit."""
 
 
 class Queue:
-    """Threads of its own for work that strangers ask for, so that it takes none of those that make pages."""
+    """Bounded queue for work that strangers can request. Its own threads do the work, not those that render pages."""
 
     def __init__(self, together: int = SIGNING_IN, waiting: int = WAITING) -> None:
         self._pool = ThreadPoolExecutor(together, thread_name_prefix="signing-in")
         self._most, self._taken = together + waiting, 0
 
     async def run(self, work: Callable[[], Result]) -> Result:
-        """Run `work` in its turn, and return its result. Raises TooMany where too many wait."""
+        """Run `work` in a thread of the queue, and return its result.
+
+        Raises:
+            TooMany: The queue is full.
+        """
         if self._taken >= self._most:
             raise TooMany
         self._taken += 1
@@ -59,7 +63,11 @@ class Rates:
 
     @contextmanager
     def one(self, who: str) -> Iterator[None]:
-        """Around one request. Raises TooMany where too many are being answered, or the last minute has had as many."""
+        """Count a request of a person while it is answered.
+
+        Raises:
+            TooMany: Too many requests of the person are being answered, or arrived in the last minute.
+        """
         with self._turn:
             if self._answered[who] >= self._at_once or not self._counted.hit(self._most, who):
                 raise TooMany

@@ -1,4 +1,4 @@
-"""Every row of pages.py and of actions.SIGNINGS as routes. What a route takes, its view's own signature says."""
+"""Routes of every row of pages.PAGES and actions.SIGNINGS. The signature of a view declares the route's parameters."""
 
 import inspect
 import re
@@ -20,10 +20,11 @@ from infra.console.views.files import docs_file, measured_file, report_file
 from infra.console.views.runs import MOST
 
 GIVEN = ("here", "person")
-"""Parameters of a view that are not the reader's."""
+"""Parameters of a view that do not come from the request."""
 Token = Annotated[str, Header(max_length=100)]
 FRAMED = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; font-src data:; sandbox allow-same-origin"
-"""Of a page that a run made: it runs nothing, asks nobody for anything, and leads to its own other pages."""
+"""Content-Security-Policy of pages that a run made. They run no scripts and load nothing over the network, and can link
+to each other."""
 
 
 def serve(app: FastAPI, context: Context) -> None:
@@ -38,7 +39,7 @@ def serve(app: FastAPI, context: Context) -> None:
 
 
 def _serve_tables(app: FastAPI, context: Context, page: Page) -> None:
-    """Its tables as CSV; before any page, since `/releases/LABEL` would be one of these as well."""
+    """Add the CSV routes of a page. They precede those of all pages, since `/releases/LABEL` would match them too."""
 
     def csv_of(table: str) -> Callable[..., Response]:
         def csv(request: Request, visitor: Visitor, **asked: Any) -> Response:
@@ -56,7 +57,6 @@ def _serve_tables(app: FastAPI, context: Context, page: Page) -> None:
 
 
 def _serve(app: FastAPI, context: Context, page: Page) -> None:
-    """A page's HTML and its JSON."""
     result = get_type_hints(page.view, include_extras=True)["return"]
     hidden: dict[str, Any] = {"include_in_schema": False, "response_model": None}
 
@@ -73,14 +73,14 @@ def _serve(app: FastAPI, context: Context, page: Page) -> None:
 
 
 def _view(context: Context, page: Page, visitor: Visitor, asked: dict[str, Any]) -> Any:
-    """What a page says, all of it of one state of the ledger where that waits for nobody."""
+    """Return a view. All of it is read from one state of the ledger, unless the view calls another server."""
     here = context.here()
     with nullcontext() if page.asks_others else here.ledger.reading():
         return page.view(here, visitor.person, **asked)
 
 
 def links(page: Page, request: Request) -> dict[str, str]:
-    """The same view as JSON, and its tables as CSV: whole, and of what the reader asked for."""
+    """Return the addresses of a page's JSON and CSV, with the query of the request and the maximum number of rows."""
     query = dict(request.query_params)
     if "most" in inspect.signature(page.view).parameters:
         query["most"] = str(MOST)
@@ -105,7 +105,7 @@ def _post(app: FastAPI, context: Context, path: str, signing: Signing, act: Call
 def _endpoint(
     context: Context, answer: Callable[..., Any], view: Callable[..., Any], *own: type[Request], token: bool = False
 ) -> Callable[..., Any]:
-    """`answer` with a signature that FastAPI reads: who visits, and what `view` takes of a reader."""
+    """Return `answer` with a signature for FastAPI: the visitor, and the parameters of `view` except those in GIVEN."""
     hints = get_type_hints(view, include_extras=True)
     known = inspect.signature(view).parameters.values()
     given = [
@@ -129,7 +129,6 @@ def _parameter(name: str, annotation: Any) -> Parameter:
 
 
 def _files(app: FastAPI, context: Context) -> None:
-    """Pages that a run made."""
     visitor = Depends(context.visiting)
 
     @app.get("/runs/{run}/report", include_in_schema=False)

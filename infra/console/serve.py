@@ -1,4 +1,4 @@
-"""The process: `python -I -m infra.console.serve ROOT ORIGIN PORT`, on loopback."""
+"""Entry point of the console's process: `python -I -m infra.console.serve ROOT ORIGIN PORT`."""
 
 import os
 import sys
@@ -18,7 +18,7 @@ from tasks.trust.passkey import LOCALHOST
 
 
 def main(root: str, origin: str, port: str) -> None:
-    """Serve until told to stop. What listens is on loopback: TLS and other machines are a proxy's, at `origin`."""
+    """Serve on loopback until the process is stopped. A proxy at `origin` adds TLS and access from other machines."""
     os.umask(files.UMASK)
     guard_logs()
     place = urlsplit(origin)

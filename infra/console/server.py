@@ -1,4 +1,4 @@
-"""Start, find and stop the console of a checkout. State lies in .hallmark/console/."""
+"""Start, lookup and stop of the console of a checkout. Its files are in .hallmark/console/."""
 
 import os
 import re
@@ -17,11 +17,11 @@ from tasks.trust.passkey import LOCALHOST
 
 PORT = 4220
 PORT_VARIABLE = "HALLMARK_CONSOLE_PORT"
-"""Environment variable: another port to try first."""
+"""Environment variable with another port to try first."""
 ORIGIN_VARIABLE = "HALLMARK_CONSOLE_ORIGIN"
-"""Environment variable: the https address that a proxy serves the console under."""
+"""Environment variable with the https address at which a proxy serves the console."""
 BY_NAME = f"http://{LOCALHOST}"
-"""An origin that no proxy serves: this machine by its name, which passkeys need."""
+"""Setting of ORIGIN_VARIABLE for a console at `localhost`, without a proxy. Passkeys need a name, not an IP address."""
 
 
 def folder(root: Path) -> Path:
@@ -29,19 +29,24 @@ def folder(root: Path) -> Path:
 
 
 def find(root: Path) -> Up | None:
-    """The console that is up for this checkout, or None."""
+    """Return the running console of this checkout, or None."""
     return served.find(folder(root))
 
 
 def address(root: Path) -> str:
-    """Where people reach the console that is up; empty where none is."""
+    """Return the address of the running console; empty if none is running."""
     up = find(root)
     return up.origin if up else ""
 
 
 def start(root: Path, say: Callable[[str], None]) -> Up:
-    """Have the console up. Raises Unavailable with the log's path, InputError for a setting that is none, Refused where
-    nobody could sign in."""
+    """Return the running console, and start it if there is none.
+
+    Raises:
+        Unavailable: The console does not start. The message names its log.
+        InputError: A setting is invalid, or the console runs at another address than the one that is set.
+        Refused: Nobody could sign in.
+    """
     folder(root).mkdir(parents=True, exist_ok=True)
     with locks.turn(folder(root) / "up.lock", "another command starts the console"):
         up = find(root)
@@ -51,7 +56,7 @@ def start(root: Path, say: Callable[[str], None]) -> Up:
 
 
 def stop(root: Path) -> bool:
-    """Stop what `start` started here; True where it was up."""
+    """Stop the console of this checkout. Return whether it was running."""
     return served.stop(folder(root))
 
 
@@ -69,14 +74,13 @@ def _start(root: Path, say: Callable[[str], None]) -> Up:
                 return served.keep(folder(root), Up(origin=origin, port=port, process=process))
         if not proxied:
             say(f"port {wanted} is in use; taking a free one for the console, where browsers have no key of it yet")
-    if proxied:  # which goes on sending people to that port, whoever listens there
+    if proxied:  # the proxy keeps sending people to that port, whichever process listens on it
         raise Unavailable(f"port {_port(root)} is in use, and a proxy serves it; free it, or set {PORT_VARIABLE}")
     raise Unavailable("no free port on 127.0.0.1")
 
 
 def _port(root: Path) -> int:
-    """The port to try first: the one before, since browsers keep keys by address, else the usual one. Raises InputError
-    for a setting that is none."""
+    """Return the port to try first. The default is the last one used, since browsers store keys by address."""
     before = folder(root) / "port"
     given = os.environ.get(PORT_VARIABLE) or (before.read_text() if before.exists() else str(PORT))
     if not re.fullmatch("[0-9]{1,5}", given) or int(given) > 65535:
@@ -85,12 +89,10 @@ def _port(root: Path) -> int:
 
 
 def _here() -> str:
-    """How browsers of this machine name it."""
     return BY_NAME if _given() == BY_NAME else "http://127.0.0.1"
 
 
 def _is_asked(origin: str) -> bool:
-    """Whether a console that is up has the address that is asked for, if one is."""
     given = _given()
     return given in ("", origin) or (given == BY_NAME and origin.startswith(f"{BY_NAME}:"))
 
@@ -100,8 +102,6 @@ def _given() -> str:
 
 
 def _proxied() -> str:
-    """The address that a proxy serves the console under; empty where none does. Raises InputError for a setting that is
-    neither an https address nor BY_NAME."""
     given = _given()
     if given == BY_NAME:
         return ""
@@ -114,8 +114,7 @@ def _proxied() -> str:
 
 
 def _require_sign_in(root: Path, proxied: str) -> None:
-    """Raises Refused where others than the people of this machine reach a console that nobody can sign in to,
-    InputError for settings that are none."""
+    """Refuse a console behind a proxy, which people of other machines reach, if nobody can sign in to it."""
     by = configured()
     if proxied and by.provider is None and not Accounts(open_store(root / ".hallmark")).people():
         raise Refused(

@@ -1,4 +1,7 @@
-"""Who is signed in. A browser holds a random token, the database its digest, so that a copy of that opens nothing."""
+"""Sessions of signed-in people.
+
+The browser holds a random token and the database holds its digest, so a copy of the database gives no access.
+"""
 
 import hmac
 import secrets
@@ -13,13 +16,13 @@ from tasks.core.errors import Refused
 from tasks.core.files import sha256_bytes
 
 IDLE = timedelta(minutes=30)
-"""After which a session that nobody used is over."""
+"""Time without use after which a session ends."""
 LONGEST = timedelta(hours=10)
-"""After which any is."""
+"""Time after which a session ends, even if it is in use."""
 MARKED = 32
-"""Length of the digest of a browser's mark in the tokens of forms, in characters."""
+"""Number of characters of the digest of a browser's mark in form tokens."""
 STEP = timedelta(minutes=1)
-"""How exactly the last use is kept, so that not every page writes."""
+"""Accuracy of the stored time of last use. It is coarse, so that not every page writes to the database."""
 
 
 @dataclass(frozen=True)
@@ -28,18 +31,18 @@ class Session:
     form_token: str
 
     def owns(self, token: str) -> bool:
-        """Whether a form was given out to this session."""
+        """Return whether a form with this token was issued to this session."""
         return hmac.compare_digest(self.form_token.encode(), token.encode())
 
 
 @dataclass(frozen=True)
 class Open:
-    """A session that is not over."""
+    """Session that has not ended."""
 
     person: str
     began: datetime
     seen: datetime
-    """When it was used last, to the minute."""
+    """Time of the last use, accurate to a minute."""
 
 
 class Sessions:
@@ -49,10 +52,14 @@ class Sessions:
     def begin(self, person: str, now: datetime, password: str | None = None, mark: str = "") -> str:
         """Begin a session, and return its token.
 
-        `mark` is what the browser keeps for this origin alone: cookies it shares with every port of the host, so a page
-        of another one can plant a session. The tokens of forms begin with its digest, by which pages know their own
-        session (static/console.js). Raises Refused where `password`, as the account had it when it was compared, is
-        not the account's any more: it was taken away or changed meanwhile.
+        Browsers share cookies among all ports of a host, so a page on another port can plant a session. Form tokens
+        therefore begin with the digest of `mark`, a random value that the browser keeps for this origin alone. By it a
+        page recognises its own session (static/console.js).
+
+        `password` is the hash that `Accounts.require` returned, and None for a sign-in with a provider.
+
+        Raises:
+            Refused: The password was deleted or changed since it was verified.
         """
         token, moment = secrets.token_urlsafe(32), now.replace(tzinfo=None)
         marked = f"{_digest(mark)[:MARKED]}." if mark else ""
@@ -69,8 +76,10 @@ class Sessions:
         return token
 
     def find(self, token: str, now: datetime, uses: bool = True) -> Session | None:
-        """None where there is no such session any more, or time is over. Looking for it counts as use, or not: an open
-        page asks by itself."""
+        """Return the session of a token; None if there is none or it has ended.
+
+        `uses` says whether the request counts as use. Requests that an open page sends by itself do not.
+        """
         moment = now.replace(tzinfo=None)
         theirs = SESSIONS.c.token_sha256 == _digest(token)
         with reaching("the console's database"):
@@ -84,7 +93,7 @@ class Sessions:
         return Session(row.person, row.form_token)
 
     def open(self, now: datetime) -> list[Open]:
-        """Every session that is not over, the oldest first."""
+        """Return every session that has not ended, oldest first."""
         moment = now.replace(tzinfo=None)
         alive = (SESSIONS.c.began >= moment - LONGEST) & (SESSIONS.c.seen >= moment - IDLE)
         with reaching("the console's database"), self._engine.connect() as connection:
@@ -96,7 +105,7 @@ class Sessions:
             connection.execute(delete(SESSIONS).where(SESSIONS.c.token_sha256 == _digest(token)))
 
     def end_all(self, person: str) -> int:
-        """End every session of a person; returns how many there were."""
+        """End every session of a person. Return how many there were."""
         with reaching("the console's database"), self._engine.begin() as connection:
             return int(connection.execute(delete(SESSIONS).where(SESSIONS.c.person == person)).rowcount)
 

@@ -1,4 +1,4 @@
-"""What a page reads: the ledger and the governance in force, opened for one request."""
+"""State that a page reads: the ledger and the governance in force, opened for one request."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,11 +14,11 @@ from tasks.runs.run import installed_governance
 
 @dataclass(frozen=True)
 class Site:
-    """The checkout that a console serves, and the address that people reach it at."""
+    """Checkout that a console serves, and the address at which people reach it."""
 
     root: Path
     origin: str
-    """E.g. http://127.0.0.1:4220."""
+    """Scheme, host and port, for example http://127.0.0.1:4220."""
 
     @property
     def state(self) -> Path:
@@ -26,7 +26,7 @@ class Site:
 
 
 class Here:
-    """One request's look at the record. Each part is read when a page asks for it, and once."""
+    """Ledger, governance and time for one request. Each is read at its first use and then cached."""
 
     def __init__(self, site: Site) -> None:
         self.site = site
@@ -41,7 +41,6 @@ class Here:
 
     @cached_property
     def governance(self) -> Governance:
-        """What is in force. Raises as `installed_governance`."""
         return installed_governance(self.site.root, None)
 
     @cached_property
@@ -53,9 +52,14 @@ class Here:
         return self.ledger.now()
 
     def person(self, person_id: str) -> Person:
-        """Who visits. Raises InputError or Refused for who may not read here."""
+        """Return a person who may read pages.
+
+        Raises:
+            InputError: people.yaml has no such person.
+            Refused: The person may not read here, for example because they hold no role now.
+        """
         return self.governance.reader(person_id, self.now)
 
     def require_actor(self, person_id: str) -> None:
-        """Raises as `person`, and Refused for who only reads."""
+        """Require a person who may do more than read. Raises as `person`, and Refused for an auditor."""
         self.governance.actor(person_id, self.now)

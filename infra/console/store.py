@@ -1,4 +1,7 @@
-"""The console's own database, `.hallmark/console/console.db`: accounts and sessions, nothing that anybody signed."""
+"""Database of the console, `.hallmark/console/console.db`: accounts, known browsers and sessions.
+
+Nothing in it is signed.
+"""
 
 from pathlib import Path
 
@@ -12,11 +15,11 @@ ACCOUNTS = Table(
     "accounts",
     METADATA,
     Column("person", String, primary_key=True),
-    Column("password", String, nullable=False),  # argon2's own text: parameters, salt and digest
+    Column("password", String, nullable=False),  # in argon2's encoding: parameters, salt and digest
     Column("failed", Integer, nullable=False, default=0),  # wrong passwords since the last right one
     Column("locked_until", DateTime),
 )
-DEVICES = Table(  # browsers in which somebody has signed in before: nobody else can lock them out there
+DEVICES = Table(  # browsers in which a person has signed in before: nobody else can lock the person out there
     "devices",
     METADATA,
     Column("token_sha256", String, primary_key=True),
@@ -29,14 +32,18 @@ SESSIONS = Table(
     METADATA,
     Column("token_sha256", String, primary_key=True),
     Column("person", String, nullable=False, index=True),
-    Column("form_token", String, nullable=False),  # what every form of this session carries
+    Column("form_token", String, nullable=False),  # sent with every form of this session
     Column("began", DateTime, nullable=False),
     Column("seen", DateTime, nullable=False),
 )
 
 
 def open_store(state: Path) -> Engine:
-    """The database, made where there is none. Raises Unavailable."""
+    """Open the database, and create it if there is none.
+
+    Raises:
+        Unavailable: The database cannot be opened.
+    """
     engine = database.sqlite(state / "console" / "console.db")
     with reaching("the console's database"):
         METADATA.create_all(engine)

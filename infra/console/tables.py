@@ -1,7 +1,7 @@
-"""The tables that a view holds: its fields of many lines. Each is a CSV.
+"""Tables of a view, each of which can be downloaded as CSV.
 
-A field of a view is a table where it holds documents in a list, in a dictionary, or in lists in a dictionary; a field
-of a document in the view as well. Keys of a dictionary become a column of their own.
+A field of a view, or of a document inside it, is a table if it holds documents in a list, in a dictionary, or in lists
+in a dictionary. The keys of a dictionary become a column.
 """
 
 from collections.abc import Iterator
@@ -13,18 +13,18 @@ from pydantic import BaseModel
 from infra.console.views.asked import Asked
 
 ROWS = "rows"
-"""The field of a view that is a list above all."""
+"""Name of the field with the main table of a view."""
 KEY = "name"
-"""The column for keys."""
+"""Name of the column with the keys of a dictionary."""
 
 
 def of(kind: type[BaseModel]) -> list[str]:
-    """The names of a view's tables, such as `rows` and `release.waivers`."""
+    """Return the names of a view's tables, such as `rows` and `release.waivers`."""
     return [".".join(path) for path, _ in _found(kind)]
 
 
 def columns(kind: type[BaseModel], table: str) -> list[str]:
-    """What every line of a table says: its fields, but for those that hold documents."""
+    """Return the columns of a table: the fields of its documents, except those that hold documents themselves."""
     (annotation,) = (each for path, each in _found(kind) if ".".join(path) == table)
     found = _line(annotation)
     assert found
@@ -33,8 +33,10 @@ def columns(kind: type[BaseModel], table: str) -> list[str]:
 
 
 def lines(view: BaseModel, table: str) -> list[dict[str, Any]]:
-    """The lines as JSON has them, with the fields of a document inside as `document.field`. None where the view has no
-    such table now."""
+    """Return the lines of a table as JSON values by column. Fields of inner documents are named `document.field`.
+
+    The list is empty if the view has no such table at present.
+    """
     at: Any = view
     for name in table.split("."):
         at = getattr(at, name, None)
@@ -47,7 +49,7 @@ def lines(view: BaseModel, table: str) -> list[dict[str, Any]]:
 
 
 def _flat(said: dict[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
-    """Without lists of documents, which have no place in one line."""
+    """Yield the columns of one line. Lists of documents are left out, since they do not fit into a line."""
     for name, value in said.items():
         if isinstance(value, dict):
             yield from _flat(value, f"{above}{name}.")
@@ -60,12 +62,12 @@ def _found(kind: type[BaseModel], above: tuple[str, ...] = ()) -> Iterator[tuple
         annotation = _certain(field.annotation)
         if _line(annotation):
             yield (*above, name), annotation
-        elif _is_document(annotation) and annotation is not Asked:  # what a browser signs is no table
+        elif _is_document(annotation) and annotation is not Asked:  # a form to sign is not a table
             yield from _found(annotation, (*above, name))
 
 
 def _line(annotation: Any) -> tuple[type[BaseModel], bool] | None:
-    """The documents in a list or a dictionary, and whether they have keys; None of a field that is no table."""
+    """Return the type of a table's documents, and whether they have keys; None if the field is not a table."""
     inside, keyed = annotation, get_origin(annotation) is dict
     if keyed:
         inside = get_args(inside)[1]
@@ -77,7 +79,6 @@ def _line(annotation: Any) -> tuple[type[BaseModel], bool] | None:
 
 
 def _certain(annotation: Any) -> Any:
-    """Without `None`."""
     if get_origin(annotation) not in (Union, UnionType):
         return annotation
     rest = [each for each in get_args(annotation) if each is not NoneType]

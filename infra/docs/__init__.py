@@ -1,14 +1,14 @@
-"""The documentation site: `make docs` builds docs/ and these pages, which are written from the code at build time.
+"""Documentation site: `make docs` builds it from docs/ and from reference pages that are generated from the code.
 
-    hooks.py      what MkDocs calls (mkdocs.yml)
-    generated.py  every generated page by its path
-    schema.py     a settings file, as tables of its keys
-    cli.py        the commands
-    ledger.py     the kinds of ledger entries
-    settings.py   the environment variables
-    formats.py    the JSON Schemas in docs/formats/
-    code.py       the rooms of the code
-    text.py       Markdown tables
+    hooks.py      hooks that MkDocs calls (mkdocs.yml)
+    generated.py  table of all generated pages, by path
+    schema.py     pydantic models of settings files, as tables of their keys
+    cli.py        page of the commands
+    ledger.py     page of the kinds of ledger entries
+    settings.py   page of the environment variables
+    formats.py    page of the JSON Schemas in docs/formats/
+    code.py       page of the packages of the code
+    text.py       Markdown tables, cells, anchors and paragraphs
 
-Nothing but hooks.py imports MkDocs, so tests read the pages without building the site.
+Only hooks.py imports MkDocs, so tests read the pages without building the site.
 """

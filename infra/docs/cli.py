@@ -1,4 +1,4 @@
-"""The commands of `hallmark`, as their `--help` tells them."""
+"""Reference page of the commands of `hallmark`, generated from their `--help`."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -11,7 +11,7 @@ from infra.docs.text import table
 
 
 def commands() -> Iterator[tuple[str, TyperCommand]]:
-    """Every command by its words, e.g. "gates approve", in the order of `--help`."""
+    """Yield each command with its name, for example "gates approve", in the order of `--help`."""
     for name, command in get_command(app).commands.items():  # type: ignore[attr-defined]
         below = getattr(command, "commands", None)
         if below is None:
@@ -55,12 +55,11 @@ def _command(name: str, command: TyperCommand) -> str:
 
 
 def off(each: Any) -> str:
-    """How a switch is turned off that is on unless somebody says so; empty for every other option."""
+    """Return the option that turns off a switch that is on by default; empty for any other option."""
     return str(each.secondary_opts[0]) if each.default is True and each.secondary_opts else ""
 
 
 def _parameter(each: Any) -> tuple[str, str]:
-    """An argument or option as it is typed, and what it says."""
     metavar = str(each.metavar or each.name.upper())
     if not hasattr(each, "is_flag"):
         return f"`{metavar}`", each.help or ""

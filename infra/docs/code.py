@@ -1,4 +1,4 @@
-"""The map of the code: each room with the first sentence of its docstring."""
+"""Reference page of the code: each package with the first paragraph of its docstring."""
 
 import ast
 import re
@@ -10,7 +10,7 @@ from infra.docs.text import table
 ROOT = Path(__file__).parents[2]
 TOPS = ("flows", "tasks", "infra")
 DEPTH = 3
-"""Folders below the root that the map shows; a deeper room stands in its own docstring."""
+"""Maximum depth of a package on the page, in folders below the root of the repository."""
 INTRODUCTION = """# Code
 
 Imports point one way: `infra` imports `flows`, `flows` imports `tasks`. Each room has a docstring that lists its files
@@ -21,7 +21,10 @@ parameter.
 
 
 def rooms() -> Iterator[tuple[str, str]]:
-    """Each package down to DEPTH, with the first paragraph of its docstring, less the words that lead on to a list."""
+    """Yield each package down to DEPTH, with the first paragraph of its docstring.
+
+    A last clause that introduces a list, and so ends with a colon, is left out.
+    """
     for top in TOPS:
         for path in sorted((ROOT / top).rglob("__init__.py")):
             folder = path.parent.relative_to(ROOT)

@@ -1,4 +1,4 @@
-"""The JSON Schemas in docs/formats/, one for each signed or digested document and version."""
+"""Reference page of the JSON Schemas in docs/formats/, one for each version of a signed or digested document."""
 
 import json
 from pathlib import Path
@@ -19,7 +19,6 @@ def page() -> str:
 
 
 def _document(path: Path) -> str:
-    """Its title, words and outermost fields, with a link to the schema itself."""
     document, place = json.loads(path.read_text()), path.relative_to(FORMATS).as_posix()
     required = document.get("required", [])
     properties = {

@@ -1,4 +1,4 @@
-"""Every generated page by its path below docs/."""
+"""Table of all generated pages, by path relative to docs/."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def changelog() -> str:
-    """CHANGELOG.md, whose links start at the repository's root."""
+    """Return CHANGELOG.md, with links relative to docs/ instead of to the root of the repository."""
     return re.sub(r"\]\(docs/", "](", (ROOT / "CHANGELOG.md").read_text())
 
 

@@ -1,4 +1,4 @@
-"""What MkDocs calls: the generated pages join those of docs/."""
+"""MkDocs hooks, which add the generated pages to those in docs/."""
 
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
@@ -14,5 +14,5 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """A page that stands on GitHub too links to CHANGELOG.md, which is a page of the site here."""
+    """Return a page with links to CHANGELOG.md, which work on GitHub, replaced by links to its page on the site."""
     return markdown.replace("](../../CHANGELOG.md)", "](../changelog.md)")

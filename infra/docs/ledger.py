@@ -1,4 +1,4 @@
-"""The page about kinds of ledger entries (tasks/ledger/kinds.py)."""
+"""Reference page of the kinds of ledger entries (tasks/ledger/kinds.py)."""
 
 from infra.docs.text import table
 from tasks.ledger.kinds import KINDS

@@ -1,4 +1,4 @@
-"""A pydantic model as tables: one for each section of the file, with type, default and meaning of each key."""
+"""Pydantic models as Markdown: one table for each section of a file, with type, default and meaning of each key."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
@@ -14,7 +14,7 @@ JsonSchema = Mapping[str, Any]
 
 
 class Section(NamedTuple):
-    """An object of the file, and where it stands there first."""
+    """Object in a settings file, with the path of its first occurrence."""
 
     reference: str
     path: str
@@ -22,17 +22,17 @@ class Section(NamedTuple):
 
 
 Known = Mapping[str, Section]
-"""Sections by their references."""
+"""Sections by their `$ref` in the JSON Schema."""
 
 
 def page(model: type[BaseModel]) -> str:
-    """Every section of a model, outermost first; an object that stands in several places is described once."""
+    """Return the tables of a model, outermost section first. Repeated objects are described once."""
     known = {section.reference: section for section in sections(model.model_json_schema())}
     return "\n".join(_section(section, known) for section in known.values())
 
 
 def sections(document: JsonSchema) -> list[Section]:
-    """The file itself, and every object in it, each before what is in it."""
+    """Return the whole document and every object in it, each before the objects inside it."""
     by_reference: dict[str, Section] = {}
 
     def walk(section: Section) -> None:
@@ -48,8 +48,7 @@ def sections(document: JsonSchema) -> list[Section]:
 
 
 def _references(value: JsonSchema, suffix: str = "") -> Iterator[tuple[str, str]]:
-    """Every object that a value refers to, with what stands between the key and it: `[]` of a list, `.NAME` of a
-    mapping."""
+    """Yield each object that a value refers to, with the suffix of its path: `[]` in a list, `.NAME` in a mapping."""
     if "$ref" in value:
         yield suffix, value["$ref"]
     for each in (*value.get("anyOf", ()), *value.get("oneOf", ()), *value.get("allOf", ())):
@@ -82,7 +81,7 @@ def _section(section: Section, known: Known) -> str:
 
 
 def meaning(value: JsonSchema, known: Known) -> str:
-    """What a key says, or else the section that it is; pydantic leaves a key's words out where both say the same."""
+    """Return the description of a key, or else that of its section. Pydantic omits the former if both are equal."""
     section = known.get(value.get("$ref", ""))
     return str(value.get("description") or (section.schema.get("description", "") if section else ""))
 
@@ -99,7 +98,7 @@ def default(value: JsonSchema) -> str:
 
 
 def words(value: JsonSchema, known: Known) -> str:
-    """A type in words, with its bounds, and a link to its section where that is known."""
+    """Return a type in words, with its bounds, and with a link to its section if the section is known."""
     if "$ref" in value:
         section = known.get(value["$ref"])
         return f"[`{section.path}`](#{anchor(section.path)})" if section else "mapping"

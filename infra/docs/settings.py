@@ -1,4 +1,4 @@
-"""The environment variables that Hallmark reads."""
+"""Reference page of the environment variables that Hallmark reads."""
 
 from infra.docs.text import table
 from infra.prefect.variables import KEPT, PREFIX, READ, Variable

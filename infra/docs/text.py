@@ -1,4 +1,4 @@
-"""Markdown that several generated pages need."""
+"""Markdown helpers of the generated pages."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -10,16 +10,16 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def cell(text: str) -> str:
-    """Text that stays within its cell: on one line, without a bar that would end it."""
+    """Return text for a table cell: on one line, with each `|` escaped."""
     return " ".join(text.replace("\\|", "|").split()).replace("|", "\\|")
 
 
 def anchor(heading: str) -> str:
-    """The id that Python-Markdown gives a heading (markdown.extensions.toc.slugify)."""
+    """Return the id that Python-Markdown gives a heading (markdown.extensions.toc.slugify)."""
     kept = re.sub(r"[^\w\s-]", "", heading).strip().lower()
     return re.sub(r"[-\s]+", "-", kept)
 
 
 def prose(docstring: str) -> str:
-    """A docstring's paragraphs, each on one line."""
+    """Return the paragraphs of a docstring, each on one line."""
     return "\n\n".join(" ".join(part.split()) for part in docstring.strip().split("\n\n"))

@@ -1,12 +1,12 @@
-"""What `hallmark doctor` looks at: whether this checkout can do its work, and what to type where it cannot.
+"""Diagnostics of `hallmark doctor`: whether this checkout is ready for work, and which command repairs what is not.
 
-finding.py    what a look found
-looks.py      the table of looks, and how each is taken
-installed.py  Python, packages, programs
-places.py     state, keys, disk
-databases.py  ledger, vault and lineage, and the schema of each
-services.py   Prefect, the watch, MLflow, Ray, places of heads
-settings.py   environment variables, params.yaml, dvc.yaml, governance
+finding.py    one result of a diagnostic
+looks.py      the table of diagnostics, and the function that runs them
+installed.py  diagnostics of Python, packages, programs and the sandbox
+places.py     diagnostics of the folder .hallmark, private keys and free disk space
+databases.py  diagnostics of the schemas of ledger, vault and lineage
+services.py   diagnostics of Prefect, the watch, MLflow, Ray and the places of the ledger's heads
+settings.py   diagnostics of variables, params.yaml, dvc.yaml, governance, promotions, schedules and run requests
 
-A look changes nothing, and adding one takes a function and a line in looks.py.
+A diagnostic changes nothing. To add one, write a function and enter it in the table in looks.py.
 """

@@ -1,4 +1,4 @@
-"""The databases, and whether their schemas are those of this version."""
+"""Diagnostics of the databases: whether each schema is the one that this version uses."""
 
 import os
 from collections.abc import Iterator
@@ -21,9 +21,9 @@ from tasks.sources import vault
 class Database(NamedTuple):
     schema: Schema
     file: str
-    """Below .hallmark."""
+    """Path relative to .hallmark."""
     variable: str = ""
-    """That may name a Postgres database in the file's place."""
+    """Environment variable for the URL of a Postgres database that replaces the file; empty if there is none."""
 
 
 DATABASES = (
@@ -34,7 +34,11 @@ DATABASES = (
 
 
 def schemas(root: Path) -> Iterator[Finding]:
-    """Raises Unavailable for a database that is away."""
+    """Report the schema version of each database.
+
+    Raises:
+        Unavailable: A database cannot be reached.
+    """
     for each in DATABASES:
         yield _look(each, root / ".hallmark")
 
@@ -63,7 +67,7 @@ def _look(each: Database, state: Path) -> Finding:
 
 
 def _version(engine: Engine, schema: Schema) -> tuple[int | None, str]:
-    """Of the schema, and the versions of Hallmark that wrote there, in words."""
+    """Return the version of the schema, and the versions of Hallmark that wrote to the database, in words."""
     with database.reaching(f"the {schema.name}"), closing(engine.connect()) as connection:
         reads = connection.execution_options(takes_turn=False)
         return migrations.version(reads, schema), ", ".join(migrations.writers(reads, schema)) or UNNAMED

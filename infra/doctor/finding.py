@@ -1,10 +1,10 @@
-"""What a look at a checkout found."""
+"""Result of a diagnostic."""
 
 from typing import NamedTuple
 
 
 class Finding(NamedTuple):
     says: str
-    """What is so, in a line."""
+    """Description of the state that was found, in one line."""
     do: str = ""
-    """What a person types or does about it; empty where all is well."""
+    """Command or action that repairs the state; empty if there is nothing to repair."""

@@ -1,4 +1,4 @@
-"""What is installed: Python, packages and programs."""
+"""Diagnostics of installed software: Python, packages, programs and the sandbox."""
 
 import shutil
 import sys
@@ -13,7 +13,7 @@ from tasks.policy import judge
 from tasks.supervise import box, network
 
 SERIES = ((3, 11), (3, 12))
-"""What Hallmark is tested with."""
+"""Python versions that Hallmark is tested with."""
 PROGRAMS = {"git": "apt install git", "ssh-keygen": "apt install openssh-client"}
 INSTALL = "pip install --constraint constraints.txt --editable '.[dev]'"
 
@@ -26,14 +26,14 @@ def python(_: Path) -> Iterator[Finding]:
 
 
 def hallmark(_: Path) -> Iterator[Finding]:
-    """What judges here, as policy may name it under `judges`."""
+    """Report the version and digest of this installation, as policy.yaml may name them under `judges`."""
     found = judge.here()
     how = ", an editable install: it judges in environment local alone" if found.editable else ""
     yield Finding(f"Hallmark {found.version}, SHA-256 {found.sha256}{how}")
 
 
 def packages(root: Path) -> Iterator[Finding]:
-    """Those that Hallmark asks for, and every other one that constraints.txt pins."""
+    """Compare the installed packages with Hallmark's requirements and with the versions pinned in constraints.txt."""
     file = root / "constraints.txt"
     pins = list(_pins(file)) if file.exists() else []
     missing = sorted({need.name for need in _needed() if _version(need.name) is None})
@@ -77,7 +77,6 @@ def _pins(file: Path) -> Iterator[Requirement]:
 
 
 def _needed() -> Iterator[Requirement]:
-    """What the platform asks for on this machine."""
     try:
         asked = metadata.requires("hallmark") or []
     except metadata.PackageNotFoundError:

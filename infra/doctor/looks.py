@@ -1,4 +1,4 @@
-"""All looks, in the order in which a person mends what they find: what is installed comes before what runs on it."""
+"""Table of all diagnostics, in the order of repair: installed software comes before the services that need it."""
 
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -10,7 +10,7 @@ from tasks.core.errors import HallmarkError
 from tasks.core.shown import visible
 
 Look = Callable[[Path], Iterator[Finding]]
-"""Takes the checkout. May raise HallmarkError, whose message says what to do."""
+"""Diagnostic, which takes the root of a checkout. It may raise HallmarkError with a message that says what to do."""
 LOOKS: dict[str, Look] = {
     "Python": installed.python,
     "Hallmark": installed.hallmark,
@@ -43,12 +43,15 @@ class Line(NamedTuple):
 
 
 def lines(root: Path, looks: Mapping[str, Look] = LOOKS) -> Iterator[Line]:
-    """What every look found, each as soon as it has."""
+    """Run the diagnostics in order, and yield each finding as soon as there is one.
+
+    An exception becomes a finding, and the next diagnostic runs.
+    """
     for name, look in looks.items():
         try:
             for finding in look(root):
                 yield Line(name, *finding)
         except HallmarkError as error:
             yield Line(name, str(error), "do what the message says")
-        except Exception as error:  # a file that cannot be read, or holds what it never should: the next look goes on
+        except Exception as error:  # for example a file that cannot be read or parsed
             yield Line(name, f"it could not be looked at: {visible(str(error))}", "put the file right that it names")

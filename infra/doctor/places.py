@@ -1,4 +1,4 @@
-"""Where things lie: the state, its keys, and the room that is left."""
+"""Diagnostics of the state below .hallmark: permissions, private keys and free disk space."""
 
 import os
 import shutil
@@ -11,12 +11,13 @@ from tasks.policy.people import OPTIONAL
 from tasks.sources import vault, vault_keys
 
 LEAST_FREE_GIB = 5.0
-"""A run of the sample writes 1 GiB, with copies of a small model; larger models need several times their size."""
+"""Minimum free disk space. A run of the sample writes 1 GiB, including copies of a small model; larger models need
+several times their size."""
 
 
 def state(root: Path) -> Iterator[Finding]:
     folder = root / ".hallmark"
-    if left := next(root.glob(f".{folder.name}.*"), None):  # as `files.whole_folder` names what is not whole yet
+    if left := next(root.glob(f".{folder.name}.*"), None):  # an unfinished folder of `files.whole_folder`
         yield Finding(f"a restore was cut short and left {left}, keys among it", "hallmark restore BACKUP once more")
     if not folder.is_dir():
         if not left:
@@ -32,7 +33,7 @@ def state(root: Path) -> Iterator[Finding]:
 
 
 def keys(root: Path) -> Iterator[Finding]:
-    """Private keys are nobody else's to read, and a vault that is there has its key."""
+    """Verify that other users cannot read the private keys, and that the key of an existing vault is available."""
     state = root / ".hallmark"
     folder = state / "keys"
     there = sorted(path for path in folder.glob("*") if path.is_file() and path.suffix != ".pub")

@@ -1,4 +1,4 @@
-"""Services: whether those that are configured answer, and whether those of this checkout run with these settings."""
+"""Diagnostics of services: whether configured ones answer, and whether those of this checkout use its settings."""
 
 import os
 import socket
@@ -31,14 +31,13 @@ def prefect(root: Path) -> Iterator[Finding]:
 
 
 def watch(root: Path) -> Iterator[Finding]:
-    """Whether somebody watches; nobody has to where no gate waits and no schedule is in force."""
+    """Report whether a watch is running. None is needed if no gate is open and no schedule is in force."""
     found = watching.who(root)
     waits = _waits(root) if found.is_missing and ledger.is_there(root / ".hallmark") else ""
     yield Finding(f"{found.words}; {waits}", "hallmark up, or hallmark watch") if waits else Finding(found.words)
 
 
 def _waits(root: Path) -> str:
-    """What nobody looks after where nobody watches; empty where nothing is."""
     known, folder = ledger.reach_ledger(root / ".hallmark"), root / "infra" / "governance"
     if known.lost():
         return ""
@@ -73,7 +72,10 @@ def ray(_root: Path) -> Iterator[Finding]:
 
 
 def heads(root: Path) -> Iterator[Finding]:
-    """Each place to which heads of the ledger go. One alone on this machine proves nothing against its owner."""
+    """Report the number of the ledger's heads in each configured place.
+
+    Heads that are stored on this machine alone prove nothing against its owner.
+    """
     places = named(os.environ.get(publish.PLACES, ""), root, root / ".hallmark")
     for place in places:
         try:

@@ -1,4 +1,4 @@
-"""What people wrote down for this checkout: variables, params.yaml, dvc.yaml, governance."""
+"""Diagnostics of a checkout's configuration: variables, params.yaml, dvc.yaml, governance, and what depends on them."""
 
 import difflib
 import os
@@ -25,9 +25,10 @@ from tasks.sources import sources
 PREFIX = "HALLMARK_"
 KNOWN = {variable.name for variable in (*KEPT, *READ)}
 NUMBERS = {"HALLMARK_WORKERS": 1, "HALLMARK_PREFECT_PORT": 0}
-"""Variables that hold one, and the least that it may be."""
+"""Variables that hold a whole number, and the minimum of each."""
 ELSEWHERE = {"HALLMARK_STARTED_BY", "HALLMARK_POOLED", "HALLMARK_SHARED"}
-"""Hallmark sets the first two for what it starts; tests and examples read the last."""
+"""Known variables that are not settings: Hallmark sets the first two for processes that it starts; tests and
+examples read the last."""
 
 
 def variables(_: Path) -> Iterator[Finding]:
@@ -58,13 +59,17 @@ def pipeline(root: Path) -> Iterator[Finding]:
 
 
 def parameters(root: Path) -> Iterator[Finding]:
-    """Raises InputError with every mistake in the file."""
+    """Validate params.yaml.
+
+    Raises:
+        InputError: The file is invalid; the message lists every mistake.
+    """
     checked = params.load(root / "params.yaml")
     yield Finding(f"valid, use case {checked.use_case.name}, risk tier {checked.use_case.risk_tier}")
 
 
 def governance(root: Path) -> Iterator[Finding]:
-    """What is in force, whether the files say the same, and whether somebody changed the ledger by hand."""
+    """Report the governance in force, differences between it and the files, and signs of manual edits to the ledger."""
     folder, state = root / "infra" / "governance", root / ".hallmark"
     known = ledger.reach_ledger(state)
     if lost := known.lost():
@@ -100,7 +105,11 @@ def promotions(root: Path) -> Iterator[Finding]:
 
 
 def schedules(root: Path) -> Iterator[Finding]:
-    """Raises HallmarkError with what keeps their runs from being asked for: the scheduler's key, say."""
+    """Report the schedules and triggers in force, and problems with them.
+
+    Raises:
+        HallmarkError: Their runs cannot be requested, for example because the scheduler's key is missing.
+    """
     folder, state = root / "infra" / "governance", root / ".hallmark"
     known = ledger.reach_ledger(state)
     if known.lost() or not ledger.is_there(state):
@@ -124,8 +133,12 @@ def schedules(root: Path) -> Iterator[Finding]:
 
 
 def runs(root: Path) -> Iterator[Finding]:
-    """Raises HallmarkError with what keeps a run of params.yaml from being asked for: code, sources or a card that
-    nobody adopted, a source out of reach, people who cannot decide."""
+    """Verify that a run of params.yaml could be requested now.
+
+    Raises:
+        HallmarkError: It could not, for example because code, sources or the use-case card are not adopted, a source is
+            unavailable, or nobody may decide at a gate.
+    """
     if not ledger.is_there(root / ".hallmark") or ledger.reach_ledger(root / ".hallmark").lost():
         return
     checkout = Repository.open(root)

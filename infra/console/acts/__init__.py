@@ -1,10 +1,10 @@
-"""What a person signs in their browser, one file each: what the page asks for, what is drawn up, what is taken.
+"""Statements that people sign in their browser, one file for each: the request, the draft, and recording it signed.
 
-signed.py     what all have in common: what goes to the browser and what comes back
+signed.py     fields of requests and responses that all statements share
 decision.py   a decision at a gate
-closing.py    the end of an incident
-order.py      an earlier release is champion again
-switch.py     a schedule or trigger rests, or goes on
+closing.py    the closing of an incident
+order.py      an order to roll back to an earlier release
+switch.py     the pausing or resuming of a schedule or trigger
 
-Each is a row of ../actions.py.
+Each is a row of SIGNINGS in ../actions.py.
 """

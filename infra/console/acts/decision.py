@@ -1,4 +1,4 @@
-"""A decision at a gate."""
+"""Decision at a gate, signed in a browser."""
 
 from datetime import UTC, datetime, time
 from typing import Annotated
@@ -21,31 +21,35 @@ from tasks.policy.people import Person
 class Wanted(signed.Wanted):
     verb: Verb
     evidence: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
-    """SHA-256 of what they looked at."""
+    """SHA-256 of the evidence that the page showed."""
     role: Line = ""
-    """Empty: the one that they hold."""
+    """Role in which the person decides; empty if only one of their roles may decide."""
     checks: Annotated[list[Line], Field(max_length=100)] = []
     expires: Annotated[str, Field(max_length=10)] = ""
-    """Of waive: the last day that it counts, e.g. 2026-04-01."""
+    """Last day of a waiver, such as 2026-04-01; empty for other decisions."""
 
     def wish(self) -> Wish:
-        """Raises InputError for a day that is none."""
+        """Return the decision that is wanted.
+
+        Raises:
+            InputError: `expires` is not a date.
+        """
         return Wish(self.verb, self.reason, self.role or None, tuple(self.checks), _end_of(self.expires))
 
 
 class Signed(Wanted, Signature):
-    """The same, signed."""
+    """Request for a decision, with the signed statement."""
 
 
 def draw(here: Here, person: Person, run: str, gate: str, wanted: Wanted) -> ToSign:
-    """The statement to sign. Raises what `decisions.decide` raises, and Refused where other evidence was looked at."""
+    """Return the statement to sign. Raises as `decisions.decide`, and Refused if the gate has other evidence by now."""
     case, governed = _looked_at(here, run, gate, wanted)
     drawn = decisions.draw(here.ledger, governed, case.evidence, person.id, wanted.wish(), wanted.line)
     return signed.to_sign(drawn)
 
 
 def take(here: Here, person: Person, run: str, gate: str, wanted: Signed) -> Done:
-    """Record a signed decision. Raises as `draw`, and Refused where the signature is not theirs."""
+    """Record the signed decision. Raises as `draw`, and Refused for a signature of another person."""
     case, governed = _looked_at(here, run, gate, wanted)
     line = wanted.line
     envelope = wanted.sealed(line)

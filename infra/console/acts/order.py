@@ -1,4 +1,4 @@
-"""An order that an earlier release be champion again."""
+"""Order to roll back to an earlier release, signed in a browser."""
 
 from infra.console.acts import signed
 from infra.console.acts.signed import Done, Line, Signature, ToSign
@@ -11,29 +11,31 @@ from tasks.registry.promote.rollback import Wish
 
 class Wanted(signed.Wanted):
     role: Line = ""
-    """Empty: the one that they hold."""
+    """Role in which the person orders; empty if only one of their roles may order."""
     break_glass: bool = False
-    """An emergency: at once and alone, and an incident."""
+    """Whether this is an emergency rollback, which needs no second person and opens an incident."""
 
     def wish(self) -> Wish:
         return Wish(self.reason, self.role or None, self.break_glass)
 
 
 class Signed(Wanted, Signature):
-    """The same, signed."""
+    """Request for a rollback, with the signed order."""
 
 
 def draw(here: Here, person: Person, label: str, wanted: Wanted) -> ToSign:
-    """The order, to sign. Raises what `rollback.rollback` raises."""
+    """Return the order to sign. Raises as `rollback.rollback`."""
     return signed.encoded(rollback.draw(here.ledger, here.governance, label, person.id, wanted.wish()))
 
 
 def take(here: Here, person: Person, label: str, wanted: Signed) -> Done:
-    """Record the signed order, and carry it out once nobody else is asked. Raises as `draw`, and Refused for another's
-    signature."""
+    """Record the signed order, and roll back if no other order is missing.
+
+    Raises as `draw`, and Refused for a signature of another person.
+    """
     envelope = wanted.sealed(wanted.line)
     done = rollback.take(here.ledger, here.governance, label, person.id, wanted.wish(), envelope)
-    late = publish.publish_grown(here.ledger, here.governance)  # the order stands whatever becomes of the head
+    late = publish.publish_grown(here.ledger, here.governance)  # the order counts even if the head cannot be published
     waits = f"ordered; it waits for {' and '.join(done.waiting_for)}"
     said = waits if done.waiting_for else f"{label} is champion again"
     return Done(entry=done.entry, said="; ".join([said, *late]))

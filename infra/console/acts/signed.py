@@ -1,4 +1,4 @@
-"""What goes to a browser to be signed, and what comes back, whatever it is about. The server never sees the key."""
+"""Requests and responses that all signed statements share. The server never sees the private key."""
 
 import base64
 import binascii
@@ -18,54 +18,62 @@ Line = Annotated[str, Field(max_length=200)]
 
 
 class Wanted(BaseModel):
-    """What somebody wants, as their page says it."""
+    """Request for a statement to sign, as a page sends it."""
 
     model_config = ConfigDict(extra="forbid")
 
     reason: Annotated[str, Field(max_length=MOST_REASON)]
     public_key: Annotated[str, Field(max_length=1_000)]
-    """OpenSSH public key line of the key that the browser has."""
+    """Public key of the browser, as a line in OpenSSH's format."""
 
     @property
     def line(self) -> str:
-        """The key without its comment. Raises InputError for what is none."""
+        """Public key without its comment.
+
+        Raises:
+            InputError: It is not a public key.
+        """
         keys.fingerprint(self.public_key)
         return keys.bare(self.public_key)
 
 
 class Signature(BaseModel):
-    """What was signed, and the signature."""
+    """Signed statement and its signature."""
 
     payload: Annotated[str, Field(max_length=64_000)]
-    """Base64 of the statement that was signed."""
+    """Signed statement, in base64."""
     signature: Annotated[str, Field(max_length=2_000)]
-    """Base64 of the bytes of a signature, as tasks/trust has it for the kind of key."""
+    """Signature, in base64. Its format depends on the type of the key (tasks/trust)."""
 
     def sealed(self, line: str) -> dict[str, Any]:
-        """The envelope. Raises InputError for what is no base64."""
+        """Return the envelope with statement and signature, whose key is in `line`.
+
+        Raises:
+            InputError: Statement or signature is not base64.
+        """
         return dsse.sealed(_bytes(self.payload, "payload"), line, _bytes(self.signature, "signature"))
 
 
 class ToSign(BaseModel):
-    """What the browser signs; nothing is asked of it where the ledger says it already."""
+    """Statement for the browser to sign. There is nothing to sign if the ledger already has the statement."""
 
     payload: str
-    """Base64 of the statement, in canonical JSON."""
+    """Statement in canonical JSON, in base64; empty if there is nothing to sign."""
     payload_type: str = dsse.PAYLOAD_TYPE
     entry: int | None = None
-    """The entry that says it already."""
+    """Number of the ledger entry that already has the statement; null if there is none."""
 
 
 class Done(BaseModel):
     entry: int
-    """Of the ledger."""
+    """Number of the entry in the ledger."""
     state: Literal["recorded"] = "recorded"
     said: str = ""
-    """What follows from it, in words."""
+    """Consequence, in words."""
 
 
 def to_sign(drawn: Entry | Sequence[Draft]) -> ToSign:
-    """Of a person's one draft."""
+    """Return the statement of the only draft, or the number of the entry that already has it."""
     if isinstance(drawn, Entry):
         return ToSign(payload="", entry=drawn.seq)
     (draft,) = drawn

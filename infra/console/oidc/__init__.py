@@ -1,10 +1,10 @@
-"""Sign-in at a provider of OpenID Connect: the Authorization Code flow with PKCE (RFC 7636), state and nonce.
+"""Sign-in with an OpenID Connect provider: the Authorization Code flow with PKCE (RFC 7636), state and nonce.
 
-settings.py      which provider, from environment variables
-transactions.py  a sign-in between leaving for the provider and coming back
-fetching.py      what the provider is asked over HTTP: bounded, and never sent elsewhere
-provider.py      its addresses, the way there, and what it says of who came back
-id_token.py      what an ID token has to say
+settings.py      provider and sign-in methods, from environment variables
+transactions.py  sign-ins in progress, between the redirect to the provider and the callback
+fetching.py      HTTP requests to the provider, limited in size and time, without redirects
+provider.py      endpoints of the provider, the redirect to it, and the exchange of a code for a subject
+id_token.py      verification of ID tokens
 
 The routes are in ../elsewhere.py.
 """

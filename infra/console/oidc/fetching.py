@@ -1,4 +1,4 @@
-"""What a provider is asked over HTTP: answers are bounded in size and time, and none sends the console elsewhere."""
+"""HTTP requests to a provider. Responses are limited in size and time, and redirects are not followed."""
 
 import time
 from collections.abc import Iterator
@@ -10,16 +10,18 @@ import httpx2
 from tasks.core.errors import Unavailable
 
 MOST = 256 << 10
-"""Bytes of an answer."""
+"""Maximum size of a response, in bytes."""
 SECONDS = 10
-"""For a whole answer."""
+"""Maximum duration of a response, in seconds."""
 TIMEOUT = httpx2.Timeout(5)
-"""Seconds to connect, and for the next piece."""
+"""Maximum time to connect, and to wait for the next bytes."""
 
 
 class Bounded(httpx2.BaseTransport):
-    """Asks directly, through no proxy. Raises Unavailable for an answer that is too long, too slow, packed, or leads
-    elsewhere."""
+    """HTTP transport with limits, which uses no proxy.
+
+    It raises Unavailable for a response that is too long, too slow, compressed, or a redirect.
+    """
 
     def __init__(self) -> None:
         self._inner = httpx2.HTTPTransport()
@@ -41,7 +43,11 @@ class Bounded(httpx2.BaseTransport):
 
 
 def get_json(url: str) -> Any:
-    """The JSON at an address. Raises Unavailable."""
+    """Return the JSON at a URL.
+
+    Raises:
+        Unavailable: There is no response within the limits, or it is not JSON.
+    """
     try:
         with httpx2.Client(transport=Bounded(), timeout=TIMEOUT) as client:
             answer = client.get(url)

@@ -1,4 +1,4 @@
-"""What an ID token has to say (OpenID Connect Core 1.0, section 3.1.3.7) before anybody is signed in by it."""
+"""Verification of an ID token before it signs a person in (OpenID Connect Core 1.0, section 3.1.3.7)."""
 
 import re
 from base64 import urlsafe_b64decode
@@ -12,20 +12,27 @@ from joserfc.jwk import KeySet
 from tasks.core.errors import Refused, Unavailable
 
 ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512"]
-"""Signatures with a private key of the provider. Neither `none`, nor HS*, whose key its verifier has too."""
+"""Accepted algorithms: signatures with a private key of the provider. `none` is not accepted, nor HS*, whose secret the
+client has as well."""
 KINDS = ("RSA", "EC")
-"""Of keys."""
+"""Accepted types of keys."""
 LEAST_BITS = 2048
-"""Least length of an RSA key (NIST SP 800-131A); a shorter one can be broken."""
+"""Minimum length of an RSA key in bits (NIST SP 800-131A). Shorter keys can be broken."""
 LEEWAY = 60
-"""Seconds by which clocks may differ."""
+"""Maximum difference between the clocks, in seconds."""
 LONGEST = 600
-"""Seconds since a token was made; it was made for this sign-in."""
+"""Maximum age of a token, in seconds. A token is issued for one sign-in and used at once."""
 
 
 def subject(token: str, keys: Any, issuer: str, client_id: str, nonce: str, now: float) -> str:
-    """Whom a provider signed in. Raises Refused for a token that is not about this sign-in, Unavailable for keys that
-    are none."""
+    """Verify an ID token, and return its subject.
+
+    `keys` is the JSON Web Key Set of the provider, and `now` is in seconds since 1970.
+
+    Raises:
+        Refused: The token is not valid for this sign-in.
+        Unavailable: The key set has no usable key.
+    """
     claims = _signed(token, _key_set(keys))
     for wrong in _wrong(claims, issuer, client_id, nonce, now):
         raise Refused(f"the provider's token does not count: {wrong}")
@@ -73,5 +80,5 @@ def _wrong(claims: Mapping[str, Any], issuer: str, client_id: str, nonce: str, n
 
 
 def _number(value: Any) -> float:
-    """Not a number, of what is none: that is before and after nothing."""
+    """Return a number as a float, and NaN for anything else: every comparison with it is false."""
     return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else float("nan")

@@ -1,4 +1,4 @@
-"""A provider: its addresses, the way there, and what it says of who came back."""
+"""OpenID Connect provider: its endpoints, the redirect to it, and the exchange of a code for a subject."""
 
 import re
 import time
@@ -19,15 +19,18 @@ from tasks.core.document import why
 from tasks.core.errors import InputError, Refused, Unavailable
 
 KEPT = 600
-"""Seconds for which its addresses are not asked for again; its keys are asked for at each sign-in."""
+"""Seconds for which the provider's metadata is cached. Its keys are fetched at each sign-in."""
 REST = 5
-"""Seconds for which a provider that did not say its addresses is not asked again."""
+"""Seconds after a failed request for metadata before the next one."""
 AT_ONCE = 8
-"""Sign-ins that ask a provider: one that answers slowly is to hold no more of the threads that make pages."""
+"""Maximum number of sign-ins that wait for the provider. If it is slow, the other threads still render pages."""
 
 
 class Discovered(BaseModel):
-    """ISSUER/.well-known/openid-configuration (OpenID Connect Discovery 1.0, section 3), what is used of it."""
+    """Metadata of a provider, as far as it is used: ISSUER/.well-known/openid-configuration.
+
+    It is defined in OpenID Connect Discovery 1.0, section 3.
+    """
 
     issuer: str
     authorization_endpoint: str
@@ -38,15 +41,20 @@ class Discovered(BaseModel):
 
 
 class Provider:
+    """OpenID Connect provider.
+
+    Args:
+        callback: URL to which the provider sends people back.
+    """
+
     def __init__(self, settings: Settings, callback: str) -> None:
-        """`callback` is the address that people come back to."""
         self.settings, self.callback = settings, callback
         self._found: tuple[float, Discovered] | None = None
         self._failed: tuple[float, InputError | Unavailable] | None = None
         self._lock, self._few = Lock(), BoundedSemaphore(AT_ONCE)
 
     def way(self, going: Going) -> str:
-        """Where to send a browser. Raises Unavailable."""
+        """Return the URL at the provider to which a browser is redirected. Raises as `discover`."""
         found = self._ask()
         with self._client(found) as client:
             url, _ = client.create_authorization_url(
@@ -55,7 +63,12 @@ class Provider:
         return str(url)
 
     def subject(self, answer: Mapping[str, str], going: Going) -> str:
-        """Who came back with an answer. Raises Refused where that is not shown, Unavailable where nobody says."""
+        """Return the subject that the provider signed in, in exchange for the code in its answer.
+
+        Raises:
+            Refused: The answer belongs to another sign-in or provider, or its token is not valid.
+            Unavailable: The provider does not respond as expected, or too many people sign in at the same time.
+        """
         found = self._ask()
         _require_own(answer, found)
         if not self._few.acquire(blocking=False):
@@ -94,7 +107,7 @@ class Provider:
         )  # fmt: skip
 
     def _ask(self) -> Discovered:
-        """Its addresses; one asks at a time, and for a while nobody where it did not answer."""
+        """Return the metadata, cached for KEPT seconds. After a failure it is not fetched again for REST seconds."""
         if not self._lock.acquire(timeout=1):
             raise Unavailable("the sign-in's provider is slow to answer; try again")
         try:
@@ -111,8 +124,12 @@ class Provider:
 
 
 def discover(issuer: str) -> Discovered:
-    """What a provider says of itself. Raises Unavailable where it says nothing, InputError where it is another, or
-    would be asked without TLS."""
+    """Fetch the metadata of a provider.
+
+    Raises:
+        Unavailable: The provider does not respond with metadata.
+        InputError: The metadata is of another issuer, or an endpoint is without TLS.
+    """
     url = f"{issuer.rstrip('/')}/.well-known/openid-configuration"
     try:
         found = Discovered.model_validate(get_json(url))
@@ -127,15 +144,15 @@ def discover(issuer: str) -> Discovered:
 
 
 def _on_this_machine(issuer: str, address: str) -> bool:
-    """Whether both are one origin without TLS, which an issuer is on loopback alone."""
+    """Return whether both have the same origin without TLS. Issuers without TLS are on loopback only."""
     try:
         return issuer.startswith("http://") and urlsplit(address)[:2] == urlsplit(issuer)[:2]
-    except ValueError:  # of an address with half a bracket
+    except ValueError:  # for example `http://[`, an incomplete IPv6 address
         return False
 
 
 def _require_own(answer: Mapping[str, str], found: Discovered) -> None:
-    """Raises Refused for an answer that is of another provider (RFC 9207), or that is none."""
+    """Refuse an answer of another provider (RFC 9207), an error, and an answer without a code."""
     said = answer.get("iss")
     if said != found.issuer and (said or found.authorization_response_iss_parameter_supported):
         raise Refused(f"this answer is of another provider than {found.issuer}")
@@ -146,5 +163,5 @@ def _require_own(answer: Mapping[str, str], found: Discovered) -> None:
 
 
 def _code(given: object) -> str:
-    """An error's code as RFC 6749 has them; what else a provider says is for nobody here."""
+    """Return an error code in the form of RFC 6749. Any other text of a provider is not passed on."""
     return str(given) if re.fullmatch("[a-z_]{1,64}", str(given)) else "it names no reason"

@@ -1,4 +1,4 @@
-"""Which provider signs people in, and whether passwords do too: from the environment of `hallmark console start`."""
+"""Sign-in methods of the console, provider or passwords, from the environment of `hallmark console start`."""
 
 import os
 from collections.abc import Mapping
@@ -15,29 +15,33 @@ SECRET_FILE = "HALLMARK_OIDC_CLIENT_SECRET_FILE"
 NAME = "HALLMARK_OIDC_NAME"
 PASSWORDS = "HALLMARK_CONSOLE_PASSWORDS"
 MOST = 4096
-"""Bytes of a secret's file."""
+"""Maximum size of the file with the secret, in bytes."""
 
 
 class Settings(Frozen):
-    """A provider, as it knows this console."""
+    """Provider, and the console as the provider's client."""
 
     issuer: str
     client_id: str
     client_secret: str = ""
-    """Empty for a public client, which PKCE alone protects."""
+    """Secret of the client; empty for a public client, which only PKCE protects."""
     name: str
-    """What the button says."""
+    """Label of the button for signing in."""
 
 
 class SignInBy(Frozen):
-    """What signs people in."""
+    """Sign-in methods that are enabled."""
 
     passwords: bool = True
     provider: Settings | None = None
 
 
 def configured(environment: Mapping[str, str] = os.environ) -> SignInBy:
-    """What the variables say. Raises InputError for a setting that is none, or half of one."""
+    """Return the sign-in methods that the environment enables.
+
+    Raises:
+        InputError: A setting is invalid or incomplete, or no method is enabled.
+    """
     passwords, provider = _passwords(environment), _provider(environment)
     if not passwords and provider is None:
         raise InputError(f"{PASSWORDS}=off, and no provider signs anybody in; set {ISSUER} too")
@@ -66,7 +70,6 @@ def _provider(environment: Mapping[str, str]) -> Settings | None:
 
 
 def _secret(environment: Mapping[str, str]) -> str:
-    """What the file holds, without the end of its line."""
     given = environment.get(SECRET_FILE, "")
     if not given:
         return ""

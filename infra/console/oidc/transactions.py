@@ -1,8 +1,8 @@
-"""A sign-in between leaving for the provider and coming back.
+"""Sign-ins in progress, between the redirect to the provider and the callback.
 
-The browser keeps it, in a cookie that only this process can read and that its pages cannot: so whoever begins a million
-of them fills nothing here, and the end of the process ends them. What is kept here are those that came back, each of
-which counts once.
+The browser stores the state of a sign-in, in a cookie that is encrypted with a key of this process and hidden from
+scripts. So a million sign-ins that are begun take no memory here, and a restart of the process ends them all. The
+process remembers only the sign-ins that came back, so that each counts once.
 """
 
 import hmac
@@ -15,26 +15,26 @@ from tasks.core.config import Frozen
 from tasks.core.errors import Refused
 
 SECONDS = 600
-"""Within which somebody has to come back."""
+"""Maximum duration of a sign-in, in seconds."""
 LONGEST = 1000
-"""Characters of the page to go to afterwards; a cookie holds 4096 bytes."""
+"""Maximum length of the path to open afterwards, in characters. A cookie holds 4096 bytes."""
 
 
 class Going(Frozen):
-    """One sign-in under way."""
+    """Sign-in in progress."""
 
     state: str
-    """What the provider hands back to the browser: the answer is to this sign-in."""
+    """Value that the provider returns in its answer, which shows that the answer is to this sign-in."""
     nonce: str
-    """What the provider's token repeats: the token was made for this sign-in."""
+    """Value that the ID token repeats, which shows that the token was issued for this sign-in."""
     verifier: str
-    """What only this console has, and the provider asks for before it gives a token (PKCE)."""
+    """Secret of the console that the provider asks for before it issues a token (PKCE)."""
     where: str
-    """The page to go to afterwards."""
+    """Path to open afterwards."""
     mark: str
     """Random value that the browser keeps for this origin alone (`Sessions.begin`)."""
     began: float
-    """Seconds since 1970."""
+    """Time of the start, in seconds since 1970."""
 
 
 class Transactions:
@@ -42,14 +42,18 @@ class Transactions:
         self._seal, self._over, self._turn = Fernet(Fernet.generate_key()), dict[str, float](), Lock()
 
     def begin(self, where: str, now: float, mark: str = "") -> tuple[Going, str]:
-        """A new one, and the cookie that holds it."""
+        """Begin a sign-in. Return it together with the cookie that holds it."""
         state, nonce, verifier = (secrets.token_urlsafe(32) for _ in range(3))
         where = where if len(where) <= LONGEST else "/"
         going = Going(state=state, nonce=nonce, verifier=verifier, where=where, mark=mark, began=now)
         return going, self._seal.encrypt(going.model_dump_json().encode()).decode()
 
     def take(self, cookie: str, state: str, now: float) -> Going:
-        """The one that a browser began and that an answer is to. Raises Refused, and takes each once."""
+        """Decrypt the sign-in in a cookie, and return it if `state` is its own. Each sign-in is returned only once.
+
+        Raises:
+            Refused: The answer is to another sign-in, came too late, or was used before.
+        """
         try:
             going = Going.model_validate_json(self._seal.decrypt(cookie.encode()))
         except InvalidToken:

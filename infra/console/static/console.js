@@ -1,4 +1,4 @@
-// What pages do in the browser: times in the reader's zone, commands to copy, forms that are signed, the reader's key.
+// Behaviour of pages: times in the reader's time zone, buttons that copy commands, forms to sign, and the reader's keys.
 import {makeKey, ownKey} from "./keys.js";
 import {tellRecorded, watch} from "./signing.js";
 
@@ -19,7 +19,7 @@ function copyButtons() {
   }
 }
 
-// One kind of key that a person may have here, or make.
+// Shows the person's key of one kind in this browser, or a button that makes one.
 async function showKey(section) {
   const {kind, person, counting} = section.dataset, state = section.querySelector(".state"), make = section.querySelector(".make");
   const enrol = section.querySelector(".enrol"), name = section.dataset.name;
@@ -28,7 +28,7 @@ async function showKey(section) {
     state.textContent = counts ? `There is a ${name} of yours here that counts: ${own.fingerprint}` : `There is a ${name} of yours here that does not count yet: ${own.fingerprint}`;
     enrol.querySelector(".line").textContent = own.line;
     enrol.hidden = counts;
-    make.hidden = kind === "key";  // a passkey may be lost with what kept it, and the browser's own is never
+    make.hidden = kind === "key";  // a passkey can get lost with its authenticator; the browser's own key is never replaced
     make.textContent = "Make another"; make.disabled = false;
   }
   try {
@@ -44,8 +44,9 @@ async function showKey(section) {
   }
 }
 
-// Every port of a host can set cookies for this one, and so plant somebody else's session. Nobody else can write what
-// this origin keeps: the tokens of forms begin with the digest of a mark that this browser made when it signed in.
+// Pages on other ports of this host can set cookies for this one, and so plant another person's session. They cannot
+// write to the local storage of this origin: form tokens begin with the digest of a mark that this browser made at sign-in
+// and stored there.
 const MARK = "hallmark-mark", TRIED = "hallmark-mark-tried";
 async function digestOf(mark) {
   const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(mark)));

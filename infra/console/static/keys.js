@@ -1,5 +1,5 @@
-// Keys that a person signs with here: one of this browser, an object in IndexedDB that signs and cannot be read out, and
-// a passkey, which an authenticator keeps.
+// Keys with which a person signs in this browser: the browser's own key, which is stored in IndexedDB and cannot be
+// exported, and a passkey, which an authenticator stores.
 import {makePasskey, passkeySigns} from "./passkey.js";
 import {base64, digest, packed, text} from "./bytes.js";
 
@@ -18,7 +18,7 @@ function answered(request) {
   return new Promise((yes, no) => { request.onsuccess = () => yes(request.result); request.onerror = () => no(request.error); });
 }
 
-// What both kinds of key are here: a public line in OpenSSH's form, its fingerprint, and what signs bytes.
+// Form of a key of either kind: public key line in OpenSSH's format, fingerprint, and a function that signs bytes.
 async function shown(kind, blob, person, signs) {
   return {
     line: `${kind} ${base64(blob)} ${person}`, signs,
@@ -47,12 +47,12 @@ export async function ownKey(which, person) {
 
 export async function makeKey(which, person) {
   const made = await KINDS[which].make(person);
-  // Another tab may have made a browser key meanwhile, which nobody can make again.
+  // `add` fails if another tab has made a browser key meanwhile, since an overwritten key could not be restored.
   await answered((await store("readwrite"))[which === "key" ? "add" : "put"](made, PLACES[which](person)));
   return KINDS[which].show(made, person);
 }
 
-// The one of their keys here that counts for what is asked: a passkey where no key of the browser does.
+// Returns a key of the person that counts for the statement: the browser's own key, or else a passkey.
 export async function keyThatCounts(person, counting) {
   for (const which of ["key", "passkey"]) {
     const own = await ownKey(which, person);
@@ -61,7 +61,7 @@ export async function keyThatCounts(person, counting) {
   return null;
 }
 
-// DSSE: what is signed names its type and length first.
+// DSSE: the signed bytes begin with the type and the length of the payload.
 export async function sign(own, type, payload) {
   const head = text(`DSSEv1 ${type.length} ${type} ${payload.length} `);
   const whole = new Uint8Array(head.length + payload.length);

@@ -1,4 +1,4 @@
-// A passkey by WebAuthn, in the form that tasks/trust/passkey.py reads.
+// Passkeys (WebAuthn), in the format that tasks/trust/passkey.py reads.
 import {digest, packed, text} from "./bytes.js";
 
 const KIND = "sk-ecdsa-sha2-nistp256@openssh.com";
@@ -20,7 +20,7 @@ export async function makePasskey(person) {
   return {kind: KIND, id: made.rawId, blob: packed(text(KIND), text("nistp256"), point, text(location.hostname))};
 }
 
-// Browsers say the same of whatever went wrong.
+// Browsers report all of these causes with the same error.
 async function told(asked) {
   try { return await asked; } catch (error) {
     if (error.name !== "NotAllowedError") throw error;
@@ -42,7 +42,7 @@ export async function passkeySigns(held, data) {
   return signature;
 }
 
-// r and s of a DER signature, 32 bytes each; of the two s that it may have, the smaller.
+// r and s of a DER signature, 32 bytes each; s is the smaller of its two valid values.
 function halves(der) {
   const rSize = der[3], r = number(der.slice(4, 4 + rSize)), s = number(der.slice(6 + rSize));
   const both = new Uint8Array(2 * HALF);

@@ -1,10 +1,11 @@
-// A form whose answer is signed. What the browser signs is what its page shows: another statement is not signed.
+// Forms whose answer is signed. The browser signs a statement only if it says what the page shows.
 import {bytesOf} from "./bytes.js";
 import {keyThatCounts, sign} from "./keys.js";
 
 const TYPE = "application/vnd.in-toto+json";
 
-// Of each kind of statement: what the console is asked for, and what it then has to say besides what the page gives.
+// Each predicate type, with the fields of its request, the fields that the statement must then have besides those of the
+// page, and the roles that are allowed.
 const KINDS = {
   "urn:hallmark:gate-decision:v1": {
     wish: fields => {
@@ -26,7 +27,7 @@ const KINDS = {
   },
 };
 
-function spelled(value) {  // whatever the order of its keys and of what it lists
+function spelled(value) {  // the same for every order of keys and of list items
   if (Array.isArray(value)) return JSON.stringify([...value].sort());
   if (value === null || typeof value !== "object") return JSON.stringify(value);
   return JSON.stringify(Object.keys(value).sort().map(key => [key, spelled(value[key])]));
@@ -68,14 +69,14 @@ async function signed(form, page, tell) {
   return send(`${page.path}/decide`, {...wanted, payload: drawn.payload, signature: await sign(own, TYPE, payload)});
 }
 
-// Says so before somebody writes a reason that they cannot sign here.
+// Shows that no key here counts before the person writes a reason that they cannot sign.
 async function requireKey(form, page) {
   const counts = await keyThatCounts(page.person, page.keys);
   form.querySelector(".no-key").hidden = Boolean(counts);
   form.querySelector("button").disabled = !counts;
 }
 
-// What was recorded, for the page that comes next.
+// Result of the recording, which the reloaded page shows.
 const RECORDED = "recorded";
 export function tellRecorded() {
   const said = JSON.parse(sessionStorage.getItem(RECORDED) || "null"), place = document.getElementById("recorded");

@@ -1,30 +1,30 @@
-"""What each page shows, as a typed document: the page's HTML, its JSON and its CSV are made of it.
+"""Content of each page as a typed document, from which its HTML, JSON and CSV are made.
 
-inbox.py      the gates that wait for somebody
-gate.py       one gate: what it looked at, where it stands, and what a person may do
-checks.py     the checks of a gate
-dataset.py    what a data gate looked at, source by source
-runs.py       every run of this checkout, and one
-artefacts.py  every file that the stages of a run left, as it was signed
-training.py   the loss of a training
-hearing.py    who may see what the code of a run says in words of its own
-log.py        what a run logged, for who may read it
-compared.py   what differs between two runs, and a form that picks them
-evaluation.py what came out of an evaluation, with intervals
-files.py      the evaluation report and the Data Docs of a run
-looked_at.py  whether a file of a run is the one that a gate looked at
-rows.py       the rows of a run: put aside, masked, contradicting each other
-releases.py   every release, and what was in production at a moment
-release.py    one release, verified anew, and whether it may be champion again
-changes.py    what changed from one release to another
-audit.py      the auditor's twelve questions about a release
-data.py       every source, and what the last runs made of it
-where.py      everything that a record is in
-schedules.py  schedules and triggers, and what comes next
-ledger.py     entries of the ledger, and one
-asked.py      what a page gives its browser, so that it signs what the page shows
-waivers.py    failed checks that somebody let pass, until when
-incidents.py  incidents, and one
-policy.py     the policy in words, and who is who
-key.py        the key that a person's browser signs with
+inbox.py      open gates, those that wait for the person first
+gate.py       one gate: evidence, checks, decisions so far, and decisions that the person may make
+checks.py     checks of a gate
+dataset.py    sources and distributions in the evidence of a data gate
+runs.py       list of runs, and one run
+artefacts.py  files that the stages of a run wrote, with their signed digests
+training.py   loss curve of a training
+hearing.py    access to free text that a run's code wrote
+log.py        log of a run
+compared.py   differences between two runs, and the form that picks them
+evaluation.py metrics of an evaluation, with intervals
+files.py      evaluation report and Data Docs of a run
+looked_at.py  comparison of a run's files with the digests in a gate's evidence
+rows.py       quarantined rows, protected values and contradictions of a run
+releases.py   list of releases, and the releases in production at a given time
+release.py    one release, verified again, and a rollback to it
+changes.py    differences between two releases
+audit.py      twelve questions of an auditor about a release
+data.py       list of sources, with their quality in the last runs
+where.py      datasets, runs and releases that a record is in
+schedules.py  schedules and triggers, with their past and next occasions
+ledger.py     list of ledger entries, and one entry
+asked.py      form whose answer is signed in the browser
+waivers.py    list of waivers
+incidents.py  list of incidents, and one incident
+policy.py     policy in words, people, and adoptions
+key.py        key with which a person's browser signs
 """

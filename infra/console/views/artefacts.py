@@ -1,4 +1,4 @@
-"""What the stages of a run left: every file with the digest that the supervisor signed."""
+"""Files that the stages of a run wrote, each with its digest in the signed stage record."""
 
 from infra.console.site import Here
 from infra.console.views import hearing
@@ -14,28 +14,28 @@ from tasks.runs.run import governance_of
 from tasks.trust.stage_record import SignedRecord
 
 PAGE = 200
-"""Files on one page."""
+"""Number of files on one page."""
 
 
 class File(Frozen):
     stage: str
     path: str
-    """From the root of the run."""
+    """Path relative to the run's worktree."""
     bytes: int | None
-    """As it lies here now; null where it is not here."""
+    """Present size of the file; null if it is not on this machine."""
     sha256: str
-    """As it was signed. It is compared at each gate, and not by this page."""
+    """Signed digest. Each gate compares the file with it; this page does not."""
 
 
 class Record(Frozen):
-    """Of one stage, the newest that counts."""
+    """Newest stage record that counts, of one stage."""
 
     stage: str
     files: int
     computed_in: str
-    """The run in which it was computed."""
+    """Run that computed the stage; an earlier one if the outputs come from the stage cache."""
     sandbox: str
-    """What it was computed in; empty: without."""
+    """Program and version of the sandbox in which the stage ran; empty if it ran without one."""
     sha256: str
 
 
@@ -43,13 +43,17 @@ class Artefacts(Frozen):
     run: str
     stages: list[Record]
     rows: list[File]
-    """By stage and path."""
+    """Files, by stage and path."""
     total: int
 
 
 def artefacts(here: Here, person: Person, run: str, most: Many = PAGE) -> Artefacts:
-    """Raises InputError where there is no such run here, and Refused for files of an experiment, which has named them,
-    if the person may not see its free text."""
+    """Return the files of a run.
+
+    Raises:
+        InputError: This checkout has no such run.
+        Refused: The run is an experiment, whose code chose the names of files, and its free text is not for the person.
+    """
     layout = layout_here(here, run)
     if layout.is_apart:
         hearing.require(here, layout, person, "names of files")

@@ -1,4 +1,4 @@
-"""What a page gives its browser, so that it signs what the page shows and nothing else."""
+"""Form whose answer is signed: what the browser needs to sign what the page shows, and nothing else."""
 
 from typing import Any
 
@@ -8,32 +8,32 @@ from tasks.policy.people import Person
 
 
 class Asked(Frozen):
-    """A form whose answer is signed."""
+    """Form whose answer the browser signs."""
 
     path: str
-    """Where what is to be signed is drawn up, and taken."""
+    """Path of the routes that draft and record the statement, without `/draw` and `/decide`."""
     type: str
-    """Of the statement's predicate."""
+    """Predicate type of the statement."""
     person: str
     keys: list[str]
-    """Fingerprints of their keys that count now, for what is asked."""
+    """Fingerprints of the person's keys that count now for this statement."""
     about: dict[str, Any]
-    """Fields of the predicate that have to be there as they are here. Reason, person and time come besides, and what
-    the reader chooses."""
+    """Fields that the predicate must have with these values, besides reason, person, time and the choices in the
+    form."""
     digests: list[str]
-    """SHA-256 of the statement's subjects."""
+    """SHA-256 of each subject of the statement."""
     wish: dict[str, Any] = {}
-    """What the console is asked for, besides what the form says."""
+    """Fields of the request to the console, besides those in the form."""
     roles: list[str] = []
-    """In which they may do it; empty where `about` names one, or none is asked."""
+    """Roles in which the person may sign; empty if `about` names the role, or none is needed."""
     breaking: list[str] = []
-    """Of a rollback: in which they may order it alone, in an emergency."""
+    """Roles in which the person may order an emergency rollback; empty for other statements."""
     joins: list[str] = []
-    """Of a rollback: digests of the orders that it is given together with."""
+    """SHA-256 of the rollback orders of others that this one joins; empty for other statements."""
 
 
 def keys_of(here: Here, person: Person) -> list[str]:
-    """Fingerprints of a person's keys that count now; none of who has none."""
+    """Return the fingerprints of a person's keys that count now."""
     if not here.governance.fingerprints_of(person.id):
         return []
     return [key.fingerprint for key in here.governance.keys_of(person) if key.counts(here.now)]

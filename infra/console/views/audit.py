@@ -1,4 +1,4 @@
-"""The auditor's twelve questions about a release, each answered in words with a link to its proof."""
+"""Twelve questions of an auditor about a release, each answered in words with links to the proof."""
 
 from collections.abc import Callable, Iterator
 
@@ -15,13 +15,13 @@ from tasks.registry.promote import releases
 from tasks.trust.validity import shown
 
 MOST = 20
-"""Looks named one by one."""
+"""Maximum number of data accesses that are listed."""
 
 
 class Line(Frozen):
     text: str
     href: str = ""
-    """Where its proof is; empty where the text is all."""
+    """Path of the page with the proof; empty if there is none."""
 
 
 class Question(Frozen):
@@ -32,15 +32,15 @@ class Question(Frozen):
 
 class AuditPage(Frozen):
     release: str
-    """The release that the answers are about; empty where there is none."""
+    """Label of the release that the answers are about; empty if there is no release."""
     releases: list[str]
-    """Newest first."""
+    """Labels of all releases, the last one promoted or rolled back to first."""
     verdict: str
-    """Of the release's folder; empty where it cannot be looked at."""
+    """Verdict of the verification of the release's folder; empty if the folder cannot be read."""
     demo: bool
-    """Demo identities let the release through: no person decided."""
+    """Whether demo identities approved the release, so that no person decided."""
     standing: str
-    """Which places it has now; or why nothing can be said."""
+    """Aliases that the release has now, or the reason why nothing can be answered."""
     questions: list[Question]
 
 
@@ -48,14 +48,18 @@ Answer = Callable[[Here, Record], Iterator[Line]]
 
 
 def audit(here: Here, person: Person, release: str = "") -> AuditPage:
-    """About the champion where no release is named. Raises InputError for a release that is not here."""
+    """Return the answers about a release; by default about the one that was promoted or rolled back to last.
+
+    Raises:
+        InputError: There is no such release.
+    """
     labels = releases.labels(here.ledger, here.governance)
     if not labels:
         return AuditPage(release="", releases=[], verdict="", demo=False, standing="", questions=[])
     named = releases.get(here.ledger, here.governance, release or labels[0])
     try:
         gathered = record.gather(named, here.ledger, here.governance)
-    except InputError as error:  # its folder is elsewhere, or damaged
+    except InputError as error:  # the folder is on another machine, or damaged
         why = str(error)
         return AuditPage(
             release=str(named.label), releases=labels, verdict="", demo=named.demo, standing=why, questions=[]
@@ -74,7 +78,7 @@ def audit(here: Here, person: Person, release: str = "") -> AuditPage:
 
 
 def _answered(answer: Answer, here: Here, gathered: Record) -> list[Line]:
-    """One that cannot be given says why, and the others stand."""
+    """Return an answer, or the reason why it cannot be given, so that the other questions are answered all the same."""
     try:
         return list(answer(here, gathered))
     except HallmarkError as error:

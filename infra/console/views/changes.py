@@ -1,4 +1,4 @@
-"""What changed from one release to another."""
+"""Differences between two releases."""
 
 from infra import compared
 from infra.console.site import Here
@@ -19,14 +19,18 @@ class Changes(Frozen):
     before: str
     now: str
     against: list[str]
-    """Why one of them does not verify here, in words."""
+    """Releases of the two that do not verify here, each with the reason."""
     parts: dict[str, list[Move]]
-    """By part: data, parameters, code, base model, figures, policy, people."""
+    """Differences by part: data, parameters, code, base model, figures, policy, people."""
 
 
 def changes(here: Here, person: Person, before: str, now: str) -> Changes:
-    """Raises InputError where one of them is not here."""
-    for label in (before, now):  # a folder would do for the command, and is nothing that a page opens
+    """Return the differences between two releases.
+
+    Raises:
+        InputError: There is no release with one of these labels.
+    """
+    for label in (before, now):  # the command accepts folders too, which a page must not open
         promoted.get(here.ledger, here.governance, label)
     found, _ = compared.releases_here(here.site.root, before, now, here.ledger, here.governance)
     return Changes(

@@ -1,4 +1,4 @@
-"""The checks of a gate: failed ones first, then those that a waiver lets pass, then the others."""
+"""Checks of a gate: failed ones first, then waived ones, then the others."""
 
 from tasks.core.config import Frozen
 from tasks.gates import words
@@ -15,19 +15,18 @@ class Check(Frozen):
     value: str
     wanted: str
     before: str
-    """The figure where this gate passed last; empty where it never did."""
+    """Value when this gate last passed; empty if it never did."""
     why: str
     waivable: bool
-    """Whether policy lets somebody waive it."""
+    """Whether policy allows a waiver of the check."""
 
 
 def shown(standing: Standing, before: Since | None, evidence: Evidence) -> list[Check]:
-    """As they stand, with the figures of where the gate passed last."""
+    """Return the checks of a gate, with their values when the gate last passed."""
     return [_check(check, before, evidence) for check in sorted(standing.checks, key=_order)]
 
 
 def _order(check: CheckStanding) -> int:
-    """Failed ones, then those that a waiver lets pass, then the others."""
     return 2 if check.holds and not check.waived_by else 1 if check.holds else 0
 
 

@@ -1,4 +1,4 @@
-"""What differs between two runs, and a form that picks them."""
+"""Differences between two runs, and the form that picks them."""
 
 from collections.abc import Mapping
 
@@ -17,22 +17,27 @@ from tasks.runs.difference import RunDifference
 class Compared(Frozen):
     first: str
     second: str
-    """Both empty where none were picked."""
+    """Id of the second run. `first` and `second` are empty if no runs were picked."""
     choices: list[str]
-    """The last runs, newest first."""
+    """Ids to pick from: the last runs, newest first."""
     lacks: list[str]
-    """What could not be compared, in words."""
+    """Parts that could not be compared, with reasons, in words."""
     test: list[str]
-    """The paired test, in sentences."""
+    """Result of the paired test of both candidates, in sentences; empty if there is none."""
     test_differs: bool
-    """The two were tested with different rows."""
+    """Whether the two runs were evaluated on different test records."""
     parts: dict[str, list[Move]]
-    """By part: outcome, parameters, data, code, figures."""
+    """Differences by part: outcome, parameters, data, code, figures."""
 
 
 def compared(here: Here, person: Person, first: str, second: str) -> Compared:
-    """Raises InputError where one of them is not here, Refused where its files are none of ours, are not what its gate
-    looked at, or were looked at by none and may hold texts of records."""
+    """Return the differences between two runs.
+
+    Raises:
+        InputError: A run is not in this checkout.
+        Refused: Files of a run cannot be read or are not those in its gate's evidence; or the run has not reached the
+            gate, and the person may not see its free text.
+    """
     for run in (first, second):
         _require_looked_at(here, person, layout_here(here, run))
     with looked_at.written_by(f"{first} or {second}"):
@@ -52,7 +57,7 @@ STATED: Mapping[str, tuple[str, ...]] = {
     "data": ("split/manifest.json",),
     "evaluation": ("evaluate/result.json", "evaluate/metrics.json", "evaluate/examples.parquet"),
 }
-"""The files whose figures and words the page shows, for each gate that looks at them."""
+"""Files that the page quotes, by the gate whose evidence has their digests."""
 
 
 def _require_looked_at(here: Here, person: Person, layout: Layout) -> None:
@@ -63,7 +68,7 @@ def _require_looked_at(here: Here, person: Person, layout: Layout) -> None:
 
 
 def compare(here: Here, person: Person, first: str = "", second: str = "") -> Compared:
-    """As the form asks: what differs between two runs, or the form alone where not both were picked."""
+    """Return the differences between two runs, or only the form if not both are picked."""
     return compared(here, person, first, second) if first and second else _page(here, first, second)
 
 

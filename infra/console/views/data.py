@@ -1,4 +1,4 @@
-"""Every source: who answers for it, what it may be used for, and what the last runs made of it."""
+"""List of sources: owner, approved uses, and quality in the last runs."""
 
 from datetime import date
 
@@ -12,7 +12,7 @@ from tasks.runs import journal
 from tasks.sources import sources
 
 RUNS = 20
-"""Last runs that trends are of."""
+"""Number of last runs in a trend."""
 
 
 class SourceRow(Frozen):
@@ -27,20 +27,21 @@ class SourceRow(Frozen):
     retention_days: int
     approved_uses: list[str]
     newest: date | None
-    """Of its newest record in the last run."""
+    """Date of the newest record in the last run; null without dates."""
     stale: bool
-    """It is older than the source promises to be."""
+    """Whether the newest record is older than the source promises."""
     rows: int | None
-    """In the last run; null where it never ran."""
+    """Number of rows in the last run with this source; null if there is no such run."""
     aside_share: float | None
-    """Share of these that stages put aside."""
+    """Share of these rows that was quarantined."""
     trend: list[Quality]
-    """Oldest first."""
+    """Quality in the last runs, oldest first."""
     last_run: str
-    """That rows and trend end with; empty where it never ran."""
+    """Id of the last run with this source, at which `rows` and `trend` end; empty if there is none."""
     without: str
-    """What the last dataset would lose without it, in words."""
+    """Loss to the last dataset without this source, in words; empty if it is not known."""
     withdrawn: str
+    """Withdrawals of the source that are in force, in words; empty if there are none."""
 
 
 class Data(Frozen):
@@ -48,7 +49,7 @@ class Data(Frozen):
 
 
 def data(here: Here, person: Person) -> Data:
-    """As sources.yaml of this checkout has them."""
+    """Return the sources in sources.yaml of this checkout."""
     known = [here.state / "runs" / each.run for each in reversed(journal.newest(here.state, RUNS))]
     held = inventory.take(sources.load(here.governance.folder), known, here.now.date())
     taken = withdrawals.in_force(here.ledger, here.governance)

@@ -1,4 +1,4 @@
-"""What a data gate looked at, source by source, and what changed since it passed last."""
+"""Dataset in the evidence of a data gate: each source, distributions, and changes since the gate last passed."""
 
 from collections import Counter
 
@@ -11,50 +11,53 @@ from tasks.sources.dataset import Dataset
 
 
 class SourceRow(Frozen):
-    """A source as its owner looks at it."""
+    """Source of the dataset, as its owner reviews it."""
 
     name: str
     owner: str
     people: str
-    """How many different values of each class that stands for a person, in words."""
+    """Number of different values of each class that identifies a person, in words."""
     terms: dict[str, str]
-    """Name and text of each term that its owner has declared."""
+    """Name and text of each term that the owner has declared."""
     content: str
-    """new, changed or same since the dataset approved last; empty where there is none."""
+    """`new`, `changed` or `same`, compared with the dataset approved last; empty if none was."""
     rows: int
     aside: int
+    """Number of quarantined rows."""
     aside_share: float
+    """Share of quarantined rows, from 0 to 1."""
     by_rule: dict[str, int]
+    """Number of quarantined rows by rule."""
     protected: dict[str, int]
-    """How often text of each class was found."""
+    """Number of occurrences of protected values, by class."""
     actions: dict[str, str]
-    """What is done with it."""
+    """Treatment of protected values, by class."""
     train: int
     test: int
 
 
 SHOWN = ("department", "language", "kind")
-"""Segments of records whose shares are shown."""
+"""Segments of records whose distributions are shown."""
 
 
 class Part(Frozen):
-    """The records of one value, on both sides together."""
+    """Records with one value of a segment, in training and test set together."""
 
     value: str
     rows: int
     share: float
     before: float | None
-    """Its share in the dataset approved last; null where none was."""
+    """Share in the dataset approved last; null if none was."""
 
 
 class Distribution(Frozen):
     segment: str
     parts: list[Part]
-    """The most frequent first; those that are gone have no rows."""
+    """Values of the segment, most frequent first. Values that no longer occur have 0 rows."""
 
 
 def distributions(evidence: Evidence) -> list[Distribution]:
-    """Of each segment, now and in the dataset approved last; none at other gates."""
+    """Return the distribution of each segment, now and in the dataset approved last; empty without a dataset."""
     if evidence.dataset is None:
         return []
     return [Distribution(segment=name, parts=_parts(evidence.dataset, evidence.change, name)) for name in SHOWN]
@@ -77,7 +80,7 @@ def _parts(dataset: Dataset, change: Change | None, segment: str) -> list[Part]:
 
 
 def sources(evidence: Evidence) -> list[SourceRow]:
-    """By owner; none at other gates."""
+    """Return the sources of the dataset, sorted by owner; empty without a dataset."""
     if evidence.dataset is None:
         return []
     change = evidence.change
@@ -102,7 +105,7 @@ def sources(evidence: Evidence) -> list[SourceRow]:
 
 
 def changes(evidence: Evidence, before: Since | None) -> list[str]:
-    """In words."""
+    """Return the changes since the gate last passed, in words."""
     if evidence.dataset is not None:
         return list(words.dataset(evidence.dataset, evidence.change))
     return [words.changed(before)]

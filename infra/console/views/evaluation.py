@@ -1,4 +1,4 @@
-"""What came out of a run's evaluation: each figure of each model with its interval, and what was gained and lost."""
+"""Evaluation of a run: each metric of each model with its interval, and comparisons of models."""
 
 from infra.console.site import Here
 from infra.console.views import looked_at
@@ -11,18 +11,18 @@ from tasks.stages.evaluate.intervals import Interval
 
 
 class Figure(Frozen):
-    """One metric on the held-out rows."""
+    """Metric on the test records."""
 
     title: str
     about: str
     unit: str
-    """As printed; empty for a share from 0 to 1."""
+    """Unit as it is printed; empty for a share from 0 to 1."""
     models: dict[str, Interval]
-    """By the model's title; those that answered."""
+    """Value of each model that was evaluated, by the title of the model."""
 
 
 class Against(Frozen):
-    """The candidate against another model, on the rows that both answered."""
+    """Comparison of the candidate with another model, on the test records that both answered."""
 
     other: str
     said: Comparison
@@ -30,18 +30,19 @@ class Against(Frozen):
 
 class Evaluation(Frozen):
     rows: int
-    """Held-out rows."""
+    """Number of test records."""
     confidence: float
-    """Coverage of every interval."""
+    """Confidence of every interval, such as 0.95."""
     models: list[str]
     figures: list[Figure]
     against: list[Against]
 
 
 def read(here: Here, layout: Layout) -> Evaluation | None:
-    """None before it was evaluated.
+    """Return the evaluation of a run, or None if it has not been evaluated.
 
-    Raises Refused where the figures are not those that the gate looked at, or none.
+    Raises:
+        Refused: The metrics are not those in the gate's evidence, or cannot be read.
     """
     path = layout.stage("evaluate") / "metrics.json"
     if not path.is_file():
@@ -72,7 +73,7 @@ def _shown(said: Metrics) -> Evaluation:
 
 
 def read_or_why(here: Here, layout: Layout) -> tuple[Evaluation | None, str]:
-    """The same, or why it is not shown."""
+    """Return the evaluation as `read` does, or the reason why it cannot be shown."""
     try:
         return read(here, layout), ""
     except HallmarkError as error:

@@ -1,7 +1,7 @@
-"""Pages that a run made, as they lie in its folder: the evaluation report and the Data Docs.
+"""Pages that a run wrote into its folder: the evaluation report and the Data Docs.
 
-What stands beside a decision is compared with the digest in the gate's evidence. The report with latency and cost is of
-one machine's clock and has none.
+Pages that a decision relies on are compared with the digests in the gate's evidence. The report with latency and cost
+holds measurements of one machine, so the evidence has no digest of it.
 """
 
 from pathlib import Path
@@ -15,12 +15,17 @@ from tasks.runs.request import checked_run_id
 from tasks.trust.gate_statement import GateName
 
 SHOWN = (".html", ".css", ".png", ".svg", ".woff", ".woff2")
-"""Kinds of files that Data Docs are made of."""
+"""Suffixes of the files that Data Docs consist of."""
 
 
 def report_file(here: Here, person: Person, run: str) -> Path:
-    """Raises InputError where the run has none yet, Refused where it is not the one that its gate looked at, and where
-    none did and it is not for this person."""
+    """Return the path of the evaluation report.
+
+    Raises:
+        InputError: The run has no report yet.
+        Refused: The report is not the one in the gate's evidence; or the run has not reached the gate, and the person
+            may not see free text of the run.
+    """
     layout = layout_here(here, run)
     path = layout.stage("evaluate") / "report.html"
     if not path.is_file():
@@ -30,8 +35,12 @@ def report_file(here: Here, person: Person, run: str) -> Path:
 
 
 def measured_file(here: Here, person: Person, run: str) -> Path:
-    """The report with latency and cost. Raises InputError where the run has none yet, Refused where no gate looked at
-    the run's evaluation and it is not for this person."""
+    """Return the path of the report with latency and cost.
+
+    Raises:
+        InputError: The run has no such report yet.
+        Refused: The run has not reached the evaluation gate, and the person may not see free text of the run.
+    """
     layout = layout_here(here, run)
     path = layout.root / "measured" / "report.html"
     if not path.is_file():
@@ -41,9 +50,11 @@ def measured_file(here: Here, person: Person, run: str) -> Path:
 
 
 def docs_file(here: Here, person: Person, run: str, path: str) -> Path:
-    """A file of the Data Docs; their first page for an empty path.
+    """Return the path of a file of the Data Docs, or of their first page if `path` is empty.
 
-    Raises InputError for what is none of theirs, Refused as `report_file`.
+    Raises:
+        InputError: The Data Docs have no such file.
+        Refused: As `report_file`, at the data gate.
     """
     layout = layout_here(here, run)
     folder = (layout.stage("validate") / "docs").resolve()
@@ -52,7 +63,7 @@ def docs_file(here: Here, person: Person, run: str, path: str) -> Path:
     try:
         wanted = (folder / path).resolve()
         shown = wanted.is_relative_to(folder) and wanted.is_file() and wanted.suffix in SHOWN
-    except (ValueError, OSError):  # of a zero byte, and of a name longer than any
+    except (ValueError, OSError):  # a path with a zero byte, or one that is too long
         shown = False
     if not shown:
         raise InputError(f"run {run} has no such page in its Data Docs")
@@ -61,11 +72,15 @@ def docs_file(here: Here, person: Person, run: str, path: str) -> Path:
 
 
 def _require(here: Here, person: Person, layout: Layout, gate: GateName, *paths: Path) -> None:
-    """Require access to all sources of the run unless the gate compared these files: others may hold any record."""
+    """Require access to all sources of the run, unless a gate has compared these files: others may quote any record."""
     if not looked_at.require(here, layout, gate, *paths):
         hearing.require(here, layout, person, "pages")
 
 
 def layout_here(here: Here, run: str) -> Layout:
-    """Raises InputError for what is no run's id."""
+    """Return the layout of a run in this checkout, which need not exist.
+
+    Raises:
+        InputError: `run` is not the id of a run.
+    """
     return Layout(here.state / "runs" / checked_run_id(run))

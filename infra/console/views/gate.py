@@ -1,4 +1,4 @@
-"""One gate: the verdict, the checks, what changed, who has decided, and what a person may do about it."""
+"""One gate: verdict, checks, changes, decisions so far, and the decisions that a person may make."""
 
 from datetime import datetime
 
@@ -29,11 +29,11 @@ DO: dict[Verb, str] = {
     "approve": "approve in role {}", "reject": "reject in role {}", "waive": "waive failed checks in role {}",
     "withdraw": "withdraw your decision",
 }  # fmt: skip
-"""Each decision in words, with the role in which it is made."""
+"""Text of each kind of decision, with a placeholder for the role."""
 
 
 class GatePage(Frozen):
-    """A gate, from its question to where it stands."""
+    """Gate with its evidence and present state."""
 
     run: str
     gate: str
@@ -43,42 +43,46 @@ class GatePage(Frozen):
     state: str
     verdict: str
     held_back: str
-    """Why the run goes no further whatever is decided; empty where nothing holds it."""
+    """Reason why the run cannot continue whatever is decided, such as a withdrawn source; empty if there is none."""
     evidence_sha256: str
-    """What a decision is about."""
+    """SHA-256 of the evidence, which every decision names."""
     asked: datetime
     deadline: datetime
     closed: datetime | None
     glance: dict[str, str]
-    """Name and text of each line that is read before deciding."""
+    """Name and text of each line to read before a decision."""
     facts: dict[str, str]
-    """Name and text of each line on what the gate looked at."""
+    """Name and text of each line about the evidence."""
     checks: list[Check]
     sources: list[SourceRow]
     distributions: list[Distribution]
     changes: list[str]
-    """What changed since the gate passed last, in words."""
+    """Changes since the gate last passed, in words."""
     reminded: list[datetime]
-    """When who has to decide was reminded."""
+    """Times at which the people who have to decide were reminded."""
     evaluation: Evaluation | None
-    """At the evaluation gate: the figures that it looked at; null where the run is on another machine."""
+    """Metrics in the evidence of the evaluation gate; null at other gates, and if the run is on another machine."""
     wrong: str
-    """Why these are not shown; empty where they are."""
+    """Reason why the metrics cannot be shown; empty if they can."""
     decisions: list[DecisionStanding]
     mine: list[str]
-    """What this person may do, in words."""
+    """Decisions that this person may make now, in words."""
     verbs: list[Verb]
-    """The decisions that would be taken from this person now."""
+    """Kinds of decision that this person may make now."""
     asked_of: Asked | None
-    """What their browser signs; null where there is nothing that they may do."""
+    """Form for a decision, which the browser signs; null if this person may make none."""
     report: bool
-    """There is an evaluation report to open."""
+    """Whether the evidence includes an evaluation report."""
     docs: bool
-    """There are Data Docs to open."""
+    """Whether the evidence includes Data Docs."""
 
 
 def question(here: Here, run: str, gate: str) -> tuple[Case, Governance]:
-    """A gate as it was asked last, and what it is judged by. Raises InputError where it never was."""
+    """Return the newest evidence of a gate with its ledger entries, and the governance by which it is judged.
+
+    Raises:
+        InputError: There is no such gate, or the run has not reached it.
+    """
     if gate not in GATES:
         raise InputError(f"there is no gate {gate!r}; expected one of {', '.join(GATES)}")
     asked = [case for case in cases.read(here.ledger, run) if case.evidence.gate == gate]
@@ -88,7 +92,7 @@ def question(here: Here, run: str, gate: str) -> tuple[Case, Governance]:
 
 
 def gate(here: Here, person: Person, run: str, gate: str) -> GatePage:
-    """Raises InputError for a gate that was never asked, and what judging it raises."""
+    """Return the page of a gate. Raises as `question` and `gates.judge_case`."""
     checked_run_id(run)
     case, governed = question(here, run, gate)
     evidence = case.evidence

@@ -17,7 +17,7 @@ from tasks.sources.sources import load_resolved
 OWN = re.compile(r"stage |[A-Z]\w*: ")
 """Beginning of an error that a stage wrote, or of an unexpected exception; its rest may quote files of the run."""
 COUNT = re.compile(r"\d+/\d+")
-"""How far a stage is."""
+"""Progress of a stage as a count, such as `3/10`, which quotes no record."""
 
 
 def why_closed(here: Here, layout: Layout, person: Person) -> str:
@@ -33,7 +33,11 @@ def why_closed(here: Here, layout: Layout, person: Person) -> str:
 
 
 def require(here: Here, layout: Layout, person: Person, what: str) -> None:
-    """Require that a person may see the free text of a run. `what` names it in the error. Raises Refused."""
+    """Require that a person may see the free text of a run, which the error calls `what`.
+
+    Raises:
+        Refused: The person may not see it.
+    """
     if why := why_closed(here, layout, person):
         raise Refused(f"{what} of run {layout.root.name} may hold texts of records, and {why}")
 

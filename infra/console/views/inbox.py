@@ -1,4 +1,4 @@
-"""The gates that wait for somebody: theirs first, the riskiest and oldest on top."""
+"""Inbox of open gates: the highest risk tier first, and the oldest gate first within a tier."""
 
 from datetime import datetime
 
@@ -16,7 +16,7 @@ from tasks.runs.run import is_here, layout_of
 
 
 class Item(Frozen):
-    """A gate that waits."""
+    """Open gate."""
 
     run: str
     gate: str
@@ -26,26 +26,25 @@ class Item(Frozen):
     requested_by: str
     asked: datetime
     deadline: datetime | None
-    """Null where it cannot be judged."""
+    """Deadline of the gate; null if the gate cannot be judged here."""
     failed: int
-    """Checks that do not hold."""
+    """Number of failed checks that no waiver covers."""
     waits_for: list[str]
-    """In words."""
+    """Missing decisions and other obstacles, in words."""
     mine: list[str]
-    """What this person may do, in words; none where others have to act."""
+    """Decisions that this person may make, in words; empty if others have to act."""
     trouble: str = ""
-    """Why it cannot be judged here, in words."""
+    """Problem with judging the gate on this machine, in words; empty if there is none."""
 
 
 class Inbox(Frozen):
     rows: list[Item]
-    """What waits for this person."""
+    """Gates that wait for this person."""
     others: list[Item]
-    """What waits for others."""
+    """Gates that wait for others."""
 
 
 def inbox(here: Here, person: Person) -> Inbox:
-    """Every gate that stands open, as it stands now."""
     glances = [each for each in overview(here.ledger, lambda summary: _governed(here, summary)) if each.summary]
     items = [_item(here, glance, glance.summary, person) for glance in glances if glance.summary]
     ranks = {name: tier.level or 0 for name, tier in here.governance.policy.tiers.items()}
@@ -81,7 +80,10 @@ def _elsewhere(here: Here, run: str) -> str:
 
 
 def may_do(here: Here, summary: Summary, standing: Standing, person: Person) -> list[str]:
-    """What a gate waits for that this person may give, in words. Whether it then counts, the rules say."""
+    """Return the decisions that a person may make at a gate, in words.
+
+    This decides nothing: the rules of the gate judge a decision when it is made.
+    """
     said = {(it.verb, it.role) for it in standing.decisions if it.counted and it.person == person.id}
     if any(verb == "reject" for verb, _ in said):
         return []

@@ -1,4 +1,4 @@
-"""Incidents: what somebody has to look into, whose it is, and how it ended."""
+"""List of incidents, and one incident with the form that closes it."""
 
 from datetime import datetime
 
@@ -22,19 +22,18 @@ class IncidentRow(Frozen):
     owner: str
     answer_by: datetime | None
     by: str
-    """Whose deed it is about; empty: nobody's."""
+    """Id of the person whose action the incident is about; empty if there is none."""
     entry: int
     closed: str
-    """By whom and why; empty while it is open."""
+    """Person who closed the incident, and their reason; empty while it is open."""
 
 
 class Incidents(Frozen):
     rows: list[IncidentRow]
-    """Open ones first, then the newest."""
+    """Open incidents first; newest first among open and among closed ones."""
 
 
 def incidents(here: Here, person: Person) -> Incidents:
-    """Open ones first, then the newest."""
     known = [row(each) for each in record.read(here.ledger, here.governance)]
     newest = sorted(known, key=lambda each: each.opened, reverse=True)
     return Incidents(rows=sorted(newest, key=lambda each: each.state == "closed"))
@@ -43,13 +42,17 @@ def incidents(here: Here, person: Person) -> Incidents:
 class IncidentPage(Frozen):
     incident: IncidentRow
     may_not: str
-    """Why this person may not close it, in words; empty where they may."""
+    """Reason why this person may not close the incident, in words; empty if they may."""
     asked_of: Asked | None
-    """What their browser signs to close it; null where they may not."""
+    """Form that closes the incident, which the browser signs; null if this person may not close it."""
 
 
 def incident(here: Here, person: Person, incident: str) -> IncidentPage:
-    """Raises InputError where there is none of that id."""
+    """Return the page of an incident.
+
+    Raises:
+        InputError: There is no incident with this id.
+    """
     found = record.get(here.ledger, here.governance, incident)
     may_not = "it is closed" if found.closing else may_not_close(found.opening, person, here.now)
     asked = None if may_not else _asked(here, found.opening, person)

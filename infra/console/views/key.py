@@ -1,4 +1,4 @@
-"""The key that a person's browser signs with."""
+"""Key with which a person's browser signs."""
 
 from infra.console.site import Here
 from infra.console.views.asked import keys_of
@@ -9,10 +9,10 @@ from tasks.policy.people import Person
 class KeyPage(Frozen):
     person: str
     counting: list[str]
-    """Fingerprints of their keys that count now."""
+    """Fingerprints of the person's keys that count now."""
     environment: str
 
 
 def key(here: Here, person: Person) -> KeyPage:
-    """The browser itself says whether it holds one of them."""
+    """Return the keys of a person that count. Only the browser knows whether it holds one of them."""
     return KeyPage(person=person.id, counting=keys_of(here, person), environment=here.governance.policy.environment)

@@ -1,4 +1,4 @@
-"""Entries of the ledger, newest first, and one with all that it says."""
+"""List of ledger entries, newest first, and one entry with its whole body."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -19,9 +19,9 @@ from tasks.policy.people import Person
 from tasks.trust import stage_record
 
 PAGE = 50
-"""Entries on one page."""
+"""Number of entries on one page."""
 LOOKS = 10_000
-"""Entries that one page looks through."""
+"""Maximum number of entries that are searched for one page."""
 
 
 class EntryRow(Frozen):
@@ -38,11 +38,11 @@ class Entries(Frozen):
     subject: str
     run: str
     about: str
-    """Id of a person; empty: anybody."""
+    """Id of a person whom the entries are about; empty for all."""
     older: int | None
-    """The page looked at entries down to this one, and the next goes on there; null where it came to the first."""
+    """Number of the last entry searched, below which the next page begins; null if the first entry was reached."""
     count: int
-    """Of the whole ledger."""
+    """Number of entries in the whole ledger."""
 
 
 class EntryPage(Frozen):
@@ -51,18 +51,22 @@ class EntryPage(Frozen):
     kind: str
     subject: str
     body: dict[str, Any]
-    """Envelopes opened, their signatures unverified."""
+    """Body of the entry, with envelopes decoded and their signatures not verified."""
     text: str
-    """The same as JSON, for reading."""
+    """Body as indented JSON."""
     says: str
-    """Its plain values in one line."""
+    """Plain values of the body, in one line."""
     meaning: str
-    """What entries of its kind hold, in words; empty of a kind that this version does not know."""
+    """Description of entries of this kind; empty for a kind that this version does not know."""
 
 
 def ledger(here: Here, person: Person, kind: str = "", subject: str = "", run: str = "", about: str = "",
            below: Number = 0, most: Many = PAGE) -> Entries:  # fmt: skip
-    """A page of what fits. Raises Refused at an entry that was changed."""
+    """Return a page of matching entries, newest first.
+
+    Raises:
+        Refused: An entry was changed.
+    """
     keys = here.governance.fingerprints_of(about)
     wanted = Wanted(kind=kind or None, subject=subject or None, run=run or None, person=about or None, keys=keys)
     start = below or (_after_run(here, run) if run else None)
@@ -79,7 +83,7 @@ def ledger(here: Here, person: Person, kind: str = "", subject: str = "", run: s
 
 
 def _after_run(here: Here, run: str) -> int:
-    """A number above those of the entries about a run, as far as they name it: what is about it lies close together."""
+    """Return the number at which the search for a run begins: above its entries, which lie close together."""
     about = here.ledger.entries(None, run)
     return about[-1].seq + LOOKS // 2 if about else 2**62
 
@@ -89,9 +93,13 @@ def _row(entry: Entry) -> EntryRow:
 
 
 def entry(here: Here, person: Person, number: Number) -> EntryPage:
-    """An entry; names of an experiment's files, which its code chose, are for people who may see the run's free text.
+    """Return an entry.
 
-    Raises InputError where there is no such entry, Refused where it was changed.
+    Names of an experiment's files, which its code chose, are hidden if the person may not see the run's free text.
+
+    Raises:
+        InputError: There is no such entry.
+        Refused: The entry was changed.
     """
     found = search.newest(here.ledger, Wanted(), 1, number + 1).entries
     if not found or found[0].seq != number:
@@ -112,7 +120,7 @@ def entry(here: Here, person: Person, number: Number) -> EntryPage:
 
 
 def _is_of_an_experiment(body: Mapping[str, Any]) -> bool:
-    """Whether an opened body has the record of a stage of an experiment."""
+    """Return whether a decoded body has the stage record of an experiment."""
     said = body.get("envelope")
     statement = said.get("statement") if isinstance(said, dict) else None
     if not statement or statement["predicateType"] != stage_record.PREDICATE_TYPE:

@@ -1,4 +1,4 @@
-"""What a run has logged, for who may see single records of all its sources.
+"""Log of a run, for people who may see single records of all its sources.
 
 The code of a run's own commit may log whatever it reads.
 """
@@ -18,13 +18,17 @@ from tasks.runs.run import on_record
 class Log(Frozen):
     run: str
     rows: list[Line]
-    """The last ones, oldest first."""
+    """Last lines, oldest first."""
     missing: str
-    """Why there are none, in words; empty where there are."""
+    """Reason why there are no lines, in words; empty if there are some."""
 
 
 def log(here: Here, person: Person, run: str) -> Log:
-    """Raises InputError for a run that nobody asked for."""
+    """Return the last lines of a run's log.
+
+    Raises:
+        InputError: No run with this id was requested.
+    """
     layout = layout_here(here, run)
     if on_record(here.site.root, run) is None:
         raise InputError(f"nobody has asked for a run {run!r}")

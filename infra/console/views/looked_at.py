@@ -1,6 +1,6 @@
-"""What a run wrote, before a page shows it: its digest is that which a gate looked at, and it can be read.
+"""Verification of a run's files before a page shows them, by the digests in a gate's evidence.
 
-Code of a run's own commit may have written anything into its files.
+The code of a run's own commit may have written anything into these files.
 """
 
 from collections.abc import Iterator
@@ -20,8 +20,14 @@ from tasks.trust.gate_statement import GateName
 
 
 def require(here: Here, layout: Layout, gate: GateName, *paths: Path) -> bool:
-    """False where the gate was not asked yet. Raises Refused for a file that its evidence has with another digest, or
-    not at all."""
+    """Compare files of a run with the newest evidence of a gate.
+
+    Returns:
+        Whether the files were compared; False if the run has not reached the gate.
+
+    Raises:
+        Refused: A file has another digest than in the evidence, or is not in it.
+    """
     asked = [case for case in cases.read(here.ledger, layout.root.name) if case.evidence.gate == gate]
     if not asked:
         return False
@@ -38,7 +44,7 @@ def require(here: Here, layout: Layout, gate: GateName, *paths: Path) -> bool:
 
 @contextmanager
 def written_by(run: str) -> Iterator[None]:
-    """Raises Refused for what is no such file as ours, or says something else than ours."""
+    """Turn errors of reading a run's files into Refused: they are not in the format that Hallmark writes."""
     try:
         yield
     except (pa.ArrowException, *NO_SUCH_DOCUMENT) as error:
@@ -46,7 +52,7 @@ def written_by(run: str) -> Iterator[None]:
 
 
 def require_small(*paths: Path, most: int) -> None:
-    """Raises Refused for a table that takes more than so many bytes in memory, before it does."""
+    """Refuse Parquet files that take more than `most` bytes in memory. Reading stops at that size."""
     for path in paths:
         taken = 0
         with pq.ParquetFile(path) as file:

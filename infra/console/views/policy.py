@@ -1,4 +1,4 @@
-"""The policy in words, and who is who: what is in force, since when, signed by whom."""
+"""Policy and people in force, and the adoptions that brought them into force."""
 
 from datetime import datetime
 
@@ -11,7 +11,7 @@ from tasks.policy.people import Person
 
 
 class Member(Frozen):
-    """A person, and the keys that count now."""
+    """Person with the roles and keys that count now."""
 
     id: str
     name: str
@@ -25,24 +25,23 @@ class Adopted(Frozen):
     time: datetime
     signed_by: list[str]
     changed: list[str]
-    """Against the adoption before, in words."""
+    """Changes since the previous adoption, in words."""
 
 
 class PolicyPage(Frozen):
     environment: str
     policy_sha256: str
     root: str
-    """Fingerprint of the key that everything follows from."""
+    """Fingerprint of the root key, from which all adoptions follow."""
     lines: list[str]
-    """The policy, in words."""
+    """Policy in words."""
     people: list[Member]
     adoptions: list[Adopted]
-    """Newest first."""
+    """Adoptions, newest first."""
     problems: list[str]
 
 
 def policy(here: Here, person: Person) -> PolicyPage:
-    """What is in force."""
     governed, chain = here.governance, in_force.chain(here.state, here.ledger)
     return PolicyPage(
         environment=governed.policy.environment,

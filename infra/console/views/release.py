@@ -1,4 +1,4 @@
-"""One release: verified anew, what it relies on, and whether it may be champion again."""
+"""One release: verified again, with its decisions, waivers and sources, and the form for a rollback to it."""
 
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from tasks.registry.release.report import Verification
 
 
 class Ordered(Frozen):
-    """An order that waits for others to join it."""
+    """Rollback order that waits for the orders of others."""
 
     person: str
     role: str
@@ -27,23 +27,23 @@ class Ordered(Frozen):
 
 
 class Origin(Frozen):
-    """A source that it was trained on."""
+    """Source of the training records of a release."""
 
     name: str
     owner: str
     rows: int
-    """Of it in the training set."""
+    """Number of its records in the training set."""
     sha256: str
 
 
 class Lineage(Frozen):
-    """As the release's own folder says; the checks below say whether that holds."""
+    """Origin of a release, as its own folder states it. Only the verification shows whether that is true."""
 
     sources: list[Origin]
     dataset: str
-    """SHA-256."""
+    """SHA-256 of the dataset."""
     rows: dict[str, int]
-    """By side."""
+    """Number of records of the dataset by side: `train` and `test`."""
     base_model: str
 
 
@@ -51,23 +51,27 @@ class ReleasePage(Frozen):
     release: Release
     label: str
     decisions: list[DecisionLine]
-    """Gate by gate, with reason, time and entry of the ledger."""
+    """Decisions at each gate, with reason, time and number of the ledger entry."""
     waivers: list[Reliance]
     verified: Verification
     lineage: Lineage | None
-    """Null where its folder is not here, or holds something else."""
+    """Origin of the release; null if its folder is not on this machine or cannot be read."""
     champion: str
-    """The release that is champion now."""
+    """Label of the present champion."""
     ordered: list[Ordered]
-    """Orders that this release be champion again, which count until another is promoted."""
+    """Orders to roll back to this release. They count until another release is promoted."""
     waits_for: list[str]
-    """Orders that are still wanted, in words."""
+    """Orders that are still missing, in words."""
     asked_of: Asked | None
-    """What their browser signs to order it; null where it is champion, or the person holds no role for that."""
+    """Form for a rollback order, which the browser signs; null for the champion, and without a role for it."""
 
 
 def release(here: Here, person: Person, label: str) -> ReleasePage:
-    """Verified anew from its folder, as `hallmark releases verify` does. Raises InputError where there is none."""
+    """Return the page of a release. Its folder is verified as `hallmark releases verify` does.
+
+    Raises:
+        InputError: There is no such release.
+    """
     known, line = promoted.find(here.ledger, here.governance, label)
     target, newest = _target(line, label), line.newest
     given = orders.given(here.ledger, here.governance, target, newest) if target and newest else []
@@ -102,7 +106,7 @@ def _lineage(known: Release) -> Lineage | None:
 
 
 def _target(line: Promotions, label: str) -> Signed | None:
-    """The statement to go back to; None of the champion."""
+    """Return the promotion to roll back to; None if the release is champion."""
     if line.newest is None or line.newest.promotion.label == label:
         return None
     return next((signed for signed in reversed(line.valid) if signed.promotion.label == label), None)

@@ -1,4 +1,4 @@
-"""Every release, and what was in production at a moment."""
+"""List of releases, and the releases in production at a given time."""
 
 from datetime import UTC, datetime
 
@@ -14,9 +14,9 @@ from tasks.registry.release import promotions, reigns
 from tasks.registry.release.promotions import Promotions
 
 PAGE = 15
-"""Releases on one page: who let failed checks of one pass is looked up in the ledger, in 10 ms."""
+"""Number of releases on one page. The waivers of each are searched in the ledger, which takes 10 ms."""
 REIGNS = 30
-"""Champions of a model on the page."""
+"""Maximum number of periods in `Releases.champions` for each model."""
 MOST_PROBLEMS = 20
 
 
@@ -28,49 +28,49 @@ class ReleaseRow(Frozen):
     tier: str
     demo: bool
     waivers: int
-    """Checks that failed and a waiver let pass."""
+    """Number of failed checks that passed by a waiver."""
     expired: int
-    """Of these, that count no more."""
+    """Number of those checks whose waiver no longer counts."""
     sha256: str
 
 
 class Reign(Frozen):
-    """How long a release was champion, without a break."""
+    """Uninterrupted period in which a release was champion."""
 
     model: str
     release: str
     since: datetime
     until: datetime | None
-    """Null: it still is."""
+    """End of the period; null if the release is still champion."""
     by: str
-    """What made it champion: promote or rollback."""
+    """Action that made it champion: `promote` or `rollback`."""
     entry: int
-    """Of the ledger."""
+    """Number of the ledger entry about that action."""
     reason: str
-    """Of a rollback."""
+    """Reason of the rollback; empty for a promotion."""
 
 
 class Releases(Frozen):
     rows: list[ReleaseRow]
-    """Newest first."""
+    """Releases, newest first."""
     champions: list[Reign]
-    """The last of each model, oldest first."""
+    """Last periods of the champions of each model, oldest first."""
     read: datetime
-    """When: the one without an end was champion until then."""
+    """Time at which the ledger was read. A period without an end lasted at least until then."""
     problems: list[str]
-    """What is wrong with promotions in the ledger, in words."""
+    """Problems with promotions in the ledger, in words."""
     older: datetime | None
-    """Releases before this time are on the next page; null where there are none."""
+    """Time of promotion below which the next page begins; null if there is no next page."""
 
 
 class At(Frozen):
     asked: str
-    """As the reader gave it; empty: now."""
+    """Time as the reader entered it; empty for now."""
     moment: Moment
 
 
 def releases(here: Here, person: Person, before: datetime | None = None, most: Many = PAGE) -> Releases:
-    """A page of them, newest first."""
+    """Return a page of releases, newest first. It begins before the time `before`, if one is given."""
     if before is not None and before.tzinfo is None:
         before = before.replace(tzinfo=UTC)
     lines = [promotions.read(here.ledger, here.governance, name) for name in promotions.names(here.ledger)]
@@ -112,6 +112,10 @@ def _row(here: Here, line: Promotions, release: Release) -> ReleaseRow:
 
 
 def at(here: Here, person: Person, when: str = "") -> At:
-    """What was in production then, and who had decided it. Raises InputError for what is no time, or has not come."""
+    """Return the releases that were in production at a time, and who decided that.
+
+    Raises:
+        InputError: `when` is not a time, or lies in the future.
+    """
     asked = when.strip()
     return At(asked=asked, moment=history.at(asked or here.now.isoformat(), here.ledger, here.governance))

@@ -1,6 +1,7 @@
-"""The rows of a run, for its data owners: what was put aside, what was masked, and which records contradict each other.
+"""Rows of a run for its data owners: quarantined rows, protected values and contradictions.
 
-Counts and reasons are for whoever reads pages. Texts of records are for who may see single records of their source.
+Counts are shown to everyone who may read pages. Texts, ids and quarantine reasons of records are shown to people who
+may see single records of their source.
 """
 
 from infra.console.site import Here
@@ -22,49 +23,54 @@ from tasks.runs.run import governance_of
 from tasks.sources.sources import load_resolved
 
 PAGE = 20
-"""Rows and pairs on one page."""
+"""Maximum number of rows, and of contradictions, on one page."""
 FILES = (
     ("ingest", "records"), ("ingest", "rows"), ("ingest", "quarantine"), ("clean", "records"), ("clean", "quarantine"),
     ("deduplicate", "quarantine"), ("deduplicate", "conflicts"), ("validate", "quarantine"), ("split", "quarantine"),
     ("split", "not_drawn"),
 )  # fmt: skip
-"""What the page is made of, where the run has it."""
+"""Files that the page reads, if the run has them: the stage and the name."""
 WHOLE = ("rows", "quarantine", "conflicts", "not_drawn")
-"""Of these, what is read whole."""
+"""Names of those files that are read into memory as a whole."""
 MOST_BYTES = 256 << 20
-"""Of one of those in memory: a run's own code writes them, and this process serves everybody."""
+"""Maximum size of a file of WHOLE in memory, in bytes. The run's own code writes the files, and one process serves all
+people."""
 
 
 class Contradiction(Frozen):
-    """Two records that ask the same and have different targets."""
+    """Two records with the same prompt and different targets."""
 
     pair: Pair
     prompts: tuple[list[Piece], list[Piece]]
-    """Of the one that went and of the other, in pieces that are the same in both or differ."""
+    """Prompts of the removed record and of the other, in pieces that are equal in both or differ."""
     targets: tuple[list[Piece], list[Piece]]
 
 
 class RowsPage(Frozen):
     run: str
     compared: bool
-    """The files are those that the data gate looked at; false where it was not asked yet."""
+    """Whether the files were compared with the evidence of the data gate; false if the run has not reached the gate."""
     counts: list[Count]
     source: str
     rule: str
     total: int
     rows: list[Entry]
-    """The first rows that were put aside, by source and row."""
+    """First quarantined rows, by source and row."""
     masked: Masked
     conflicts: list[Contradiction]
     conflicts_of: int
-    """How many there are that this person may see."""
+    """Number of contradictions that this person may see."""
     withheld: int
-    """How many there are besides."""
+    """Number of contradictions that this person may not see."""
 
 
 def rows(here: Here, person: Person, run: str, source: str = "", rule: str = "", most: Many = PAGE) -> RowsPage:
-    """Raises InputError for a run without records, Refused where its files are not those that the gate looked at, or
-    cannot be read."""
+    """Return the rows of a run, optionally of one source or one rule.
+
+    Raises:
+        InputError: The run has no records yet, or there is no such source or rule.
+        Refused: A file is not the one in the gate's evidence, cannot be read, or is too large.
+    """
     layout = layout_here(here, run)
     with looked_at.written_by(run):
         return _rows(here, person, layout, source, rule, most)
@@ -99,8 +105,10 @@ def _counted(count: Count, open_to: set[str]) -> Count:
 
 
 def _told(entry: Entry, open_to: set[str]) -> Entry:
-    """A row without its words, where the person may not see records of its source. What a stage writes as a reason says
-    nothing of a text, if it is our own stage."""
+    """Hide reason and ids of a row if the person may not see records of its source.
+
+    The rule stays if a stage of Hallmark defines it: such a name says nothing about the text.
+    """
     if entry.source_id in open_to:
         return entry
     rule = _rule(entry.rule, entry.source_id, open_to)
@@ -112,12 +120,12 @@ def _rule(rule: str, source: str, open_to: set[str]) -> str:
 
 
 def _conflicts(layout: Layout, looker: Access) -> tuple[list[Contradiction], int, int]:
-    """The first of them, how many are withheld, and how many the person may see."""
+    """Return the first contradictions, the number withheld, and the number that the person may see."""
     try:
         listed = pairs.find(layout, looker, PAGE)
-    except InputError:  # it has not come so far
+    except InputError:  # the run has not reached `deduplicate`
         return [], 0, 0
-    except Refused:  # there are some, and all are of others
+    except Refused:  # the person may see none of them
         return [], len(pairs.named(layout)), 0
     found = [
         Contradiction(

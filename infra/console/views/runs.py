@@ -1,4 +1,4 @@
-"""Every run of this checkout, and one: its stages, gates and figures."""
+"""List of the runs of this checkout, and one run with its stages, gates and metrics."""
 
 from collections import Counter
 from datetime import UTC, datetime
@@ -20,16 +20,16 @@ from tasks.runs import journal
 from tasks.runs.journal import GateLine, Journal, StageLine
 
 PAGE = 100
-"""Runs on one page."""
+"""Number of runs on one page."""
 MOST = 10_000
-"""Lines that one answer holds."""
+"""Maximum number of rows in a response."""
 BARS = 60
-"""Runs in a picture."""
+"""Maximum number of runs in a chart."""
 GOES_ON = ("running", "waiting", "interrupted")
-"""States of a run that still has something before it."""
+"""Statuses of a run that may still reach further gates."""
 Many = Annotated[int, Field(ge=1, le=MOST)]
 Number = Annotated[int, Field(ge=0, lt=2**62)]
-"""Of an entry of the ledger."""
+"""Number of an entry in the ledger."""
 
 
 class RunRow(Frozen):
@@ -40,16 +40,16 @@ class RunRow(Frozen):
     demo: bool
     began: datetime | None
     doing: str
-    """What it is at, or waits for, in words."""
+    """Present activity, or what the run waits for, in words."""
     release: str
     seconds: float
-    """That its stages took."""
+    """Total duration of its stages, in seconds."""
     cost: float | None
-    """In USD, of that time at the price of an hour in its parameters; null before they were known."""
+    """Cost of that time in USD, at the hourly price in the run's parameters; null before these are known."""
 
 
 class Bar(Frozen):
-    """One run in the picture of its use case."""
+    """Run in the chart of its use case."""
 
     run: str
     status: str
@@ -57,28 +57,28 @@ class Bar(Frozen):
 
 
 class Tally(Frozen):
-    """The runs of one use case, of those on the page."""
+    """Summary of those runs on the page that belong to one use case."""
 
     use_case: str
     runs: int
     ended: dict[str, int]
-    """By status."""
+    """Number of runs by status."""
     success: float | None
-    """Of those that ended, the share that did not fail; null where none has."""
+    """Share of finished runs that did not fail; null if none has finished."""
     seconds: float
-    """Median of what the stages of a promoted run took; 0 where none was."""
+    """Median duration of promoted runs, summed over their stages, in seconds; 0 if no run was promoted."""
     cost: float
-    """Median of what a promoted run cost, in USD; 0 where none was."""
+    """Median cost of promoted runs in USD; 0 if no run was promoted."""
     bars: list[Bar]
-    """The last of them, oldest first."""
+    """Last runs, oldest first."""
 
 
 class Runs(Frozen):
     rows: list[RunRow]
-    """Newest first."""
+    """Runs, newest first."""
     tallies: list[Tally]
     older: str
-    """Runs before this id are on the next page; empty where there are none."""
+    """Id of the last run on the page, below which the next page begins; empty if there is no next page."""
 
 
 class RunPage(Frozen):
@@ -93,32 +93,32 @@ class RunPage(Frozen):
     error: str
     doing: str
     going: bool
-    """A process executes it now."""
+    """Whether a process executes the run now."""
     stages: dict[str, StageLine]
     seconds: float
-    """That the stages took."""
+    """Total duration of the stages, in seconds."""
     cost: float | None
-    """In USD, as in the list of runs."""
+    """Cost in USD, as in the list of runs."""
     training: Training | None
-    """Null before it was trained."""
+    """Loss curve; null before training, and if it cannot be shown."""
     gates: dict[str, GateLine]
     evaluation: Evaluation | None
-    """Null before it was evaluated."""
+    """Metrics; null before evaluation, and if they cannot be shown."""
     wrong: str
-    """Why its figures are not shown; empty where they are, or there are none yet."""
+    """Reason why metrics or loss curve cannot be shown; empty if there is none."""
     report: bool
     docs: bool
     measured: bool
     reason: str
-    """Why it was asked for; empty where nobody said."""
+    """Reason in the run request; empty if it has none."""
     to_come: list[str]
-    """Gates that it has not come to."""
+    """Gates that the run has not reached yet."""
     has_rows: bool
-    """It has been through `ingest`."""
+    """Whether the run has finished `ingest`."""
 
 
 def runs(here: Here, person: Person, below: str = "", most: Many = PAGE) -> Runs:
-    """A page of them, newest first."""
+    """Return a page of runs, newest first. It begins below the id `below`, if one is given."""
     known = journal.newest(here.state, most + 1, below)
     rows = [_row(here, hearing.heard(here, person, each)) for each in known[:most]]
     return Runs(rows=rows, tallies=_tallies(rows), older=rows[-1].run if len(known) > most else "")
@@ -183,7 +183,6 @@ def _doing(known: Journal) -> str:
 
 
 def _training(here: Here, layout: Layout) -> tuple[Training | None, str]:
-    """Or why it is not shown, in words."""
     try:
         return training.read(here, layout), ""
     except HallmarkError as error:
@@ -191,7 +190,11 @@ def _training(here: Here, layout: Layout) -> tuple[Training | None, str]:
 
 
 def run(here: Here, person: Person, run: str) -> RunPage:
-    """Raises InputError where there is no such run."""
+    """Return the page of a run.
+
+    Raises:
+        InputError: This checkout has no such run.
+    """
     known = journal.read(here.state, run)
     if known is None:
         raise InputError(f"there is no run {run!r} here")

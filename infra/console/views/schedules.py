@@ -1,4 +1,4 @@
-"""Schedules and triggers in force, what each asked for last, and what comes next."""
+"""Schedules and triggers in force, with the last run that each requested and the next occasions."""
 
 from datetime import datetime
 from itertools import islice
@@ -15,14 +15,15 @@ from tasks.occasions.standing import Standing
 from tasks.policy.people import Person
 
 COMING = 20
+"""Maximum number of next occasions, and of past ones, on a page."""
 LOOKS = 500
-"""Occasions of any name that a page looks through, of each kind."""
+"""Maximum number of ledger entries of each kind that are searched for past occasions."""
 
 
 class ScheduleRow(Frozen):
     name: str
     kind: str
-    """schedule or trigger."""
+    """`schedule` or `trigger`."""
     when: str
     state: str
     next: datetime | None
@@ -35,7 +36,7 @@ class ScheduleRow(Frozen):
 class Coming(Frozen):
     due: datetime
     local: str
-    """By the schedule's own clock."""
+    """Time in the time zone of the schedule."""
     name: str
 
 
@@ -43,11 +44,10 @@ class Schedules(Frozen):
     rows: list[ScheduleRow]
     coming: list[Coming]
     problem: str
-    """Why what is in force cannot be read; empty where it can."""
+    """Reason why the schedules in force cannot be read; empty if they can."""
 
 
 def schedules(here: Here, person: Person) -> Schedules:
-    """What is in force."""
     stands, book = standing.read(here.ledger, here.governance), Book().update(here.ledger)
     return Schedules(
         rows=[_row(here, name, stands, book) for name in stands.deployments.named],
@@ -57,14 +57,14 @@ def schedules(here: Here, person: Person) -> Schedules:
 
 
 class Asking(Frozen):
-    """A run that it asked for, or an occasion that it let go by."""
+    """Past occasion, which led to a run request or was passed over."""
 
     time: datetime
     reason: str
     run: str
-    """Empty where none was asked for."""
+    """Id of the requested run; empty if none was requested."""
     passed_over: str
-    """Why none was; empty where one was."""
+    """Reason why no run was requested; empty if one was."""
 
 
 class SchedulePage(Frozen):
@@ -72,13 +72,17 @@ class SchedulePage(Frozen):
     row: ScheduleRow
     coming: list[Coming]
     asked: list[Asking]
-    """Newest first."""
+    """Past occasions, newest first."""
     asked_of: Asked | None
-    """What their browser signs to let it rest, or go on; null for an auditor, who changes nothing."""
+    """Form that pauses or resumes the schedule or trigger, which the browser signs; null for an auditor."""
 
 
 def schedule(here: Here, person: Person, name: str) -> SchedulePage:
-    """Raises InputError where none of that name is in force."""
+    """Return the page of a schedule or trigger.
+
+    Raises:
+        InputError: No schedule or trigger of this name is in force.
+    """
     stands, book = standing.read(here.ledger, here.governance), Book().update(here.ledger)
     stands.require(name)
     return SchedulePage(
@@ -105,7 +109,7 @@ def _to_sign(here: Here, person: Person, name: str, stands: Standing) -> Asked:
 
 
 def _asked(here: Here, name: str) -> list[Asking]:
-    """The newest occasions, among the last that any schedule or trigger had."""
+    """Return the newest occasions of one name, among the last LOOKS of all names."""
     found = [entry for kind in (TAKEN, PASSED_OVER) for entry in islice(here.ledger.newest_first(kind), LOOKS)]
     own = [
         entry for entry in sorted(found, key=lambda entry: entry.seq, reverse=True) if entry.body.get("name") == name

@@ -1,4 +1,4 @@
-"""The loss of a training, step by step, as its signed record has it."""
+"""Loss curve of a training, from the file whose digest the signed stage record has."""
 
 import math
 from pathlib import Path
@@ -16,9 +16,10 @@ from tasks.stages.evaluate.report.account import Point
 
 CURVE = "artefacts/train/curve.json"
 MOST_BYTES = 8 << 20
-"""Of a curve, some 100,000 steps: a run's own code writes it."""
+"""Maximum size of a curve in bytes, some 100,000 steps. The run's own code writes it."""
 DRAWN = 1_000
-"""Steps in the picture; of more, some that are evenly apart."""
+"""Maximum number of steps in the chart. A longer training is sampled at even distances and at each
+validation."""
 
 
 class Training(Frozen):
@@ -26,26 +27,30 @@ class Training(Frozen):
     first: float
     """Loss per target token at the first step."""
     last: float
+    """Loss per target token at the last step."""
     low: float
-    """Lowest of the running mean."""
+    """Minimum of the running mean."""
     loss: str
-    """Points of an SVG polyline in a box of 1,000 × 300."""
+    """Loss by step, as points of an SVG polyline in a box of 1,000 × 300."""
     smooth: str
-    """Of the running mean over neighbouring steps."""
+    """Running mean over neighbouring steps, as such points."""
     validation: str
-    """Of the validation rows, where they were looked at."""
+    """Loss of the validation records, as such points; empty without validation."""
     best_step: int | None
-    """Whose loss on them was the lowest, and whose weights are the result."""
+    """Step with the lowest validation loss, whose weights are the result; null without validation."""
     best: float | None
-    """That loss."""
+    """Validation loss at that step."""
     top: str
-    """The loss at the top of the box; the bottom is 0."""
+    """Loss at the top of the box, as text. The bottom is 0."""
 
 
 def read(here: Here, layout: Layout) -> Training | None:
-    """None before it was trained, of fewer than two steps, and of a curve that is not the signed one.
+    """Return the loss curve of a run.
 
-    Raises Refused for a curve that cannot be read.
+    It is None if the run has no curve yet, the curve has fewer than two steps, or its digest is not the signed one.
+
+    Raises:
+        Refused: The curve cannot be read.
     """
     path = layout.root / CURVE
     if not path.is_file() or path.stat().st_size > MOST_BYTES:
@@ -62,7 +67,7 @@ def _of(path: Path, run: str) -> Training | None:
 
 
 def _point(said: Any) -> Point:
-    """Raises ValueError for what is no number, or has no end."""
+    """Return a point of the curve. Raises ValueError for values that are not finite numbers."""
     step, loss, rate = int(said["step"]), float(said["loss"]), float(said["lr"])
     if not (math.isfinite(loss) and math.isfinite(rate)):
         raise ValueError(f"step {step}: expected a loss and a rate, got {loss} and {rate}")

@@ -1,4 +1,4 @@
-"""Waivers: which failed checks somebody let pass, until when, and whether that still counts."""
+"""List of waivers: failed checks that may pass until a date."""
 
 from datetime import datetime
 from itertools import islice
@@ -13,7 +13,7 @@ from tasks.ledger.ledger import Entry
 from tasks.policy.people import Person
 
 LOOKS = 2_000
-"""Decisions that the page looks through, the newest first."""
+"""Maximum number of decisions that are searched, newest first."""
 
 
 class WaiverRow(Frozen):
@@ -26,20 +26,21 @@ class WaiverRow(Frozen):
     reason: str
     expires: datetime | None
     over: bool
-    """Its last day is past."""
+    """Whether the last day of the waiver has passed."""
     entry: int
-    """Of the ledger."""
+    """Number of the ledger entry."""
 
 
 class Waivers(Frozen):
     rows: list[WaiverRow]
-    """Those that end soonest first, then those that are over. Whether one was withdrawn, its gate says."""
+    """Waivers by date of expiry, the soonest first; expired ones come last. Withdrawn waivers are listed too: only the
+    page of the gate shows the withdrawal."""
     whole: bool
-    """The page looked through every decision on record."""
+    """Whether every decision in the ledger was searched."""
 
 
 def waivers(here: Here, person: Person, most: Many = 100) -> Waivers:
-    """Those that their person signed with a key that counted."""
+    """Return the waivers whose signatures verify."""
     decided = list(islice(here.ledger.newest_first(KIND), LOOKS + 1))
     claimed = [entry for entry in decided[:LOOKS] if signed_decision.claimed(entry)[1] == "waive"]
     found = filter(None, (_signed(here, entry) for entry in claimed))
