@@ -25,9 +25,9 @@ PEAKS: Mapping[str, Mapping[str, float]] = {
     "AMD Instinct MI300X": {"bf16": 1307.4, "fp32": 163.4},
     "AMD Instinct MI325X": {"bf16": 1307.4, "fp32": 163.4},
 }
-"""Peak in 10^12 operations per second, by torch's name of the device and precision, from the vendors' data sheets.
-Where these print twice as much for sparse matrices, it is the figure for dense ones. The figure for fp32 is without
-tensor cores, since torch uses TF32 only if it is told to."""
+"""Peak in 10^12 operations per second, by torch's name of the device and by precision, from the vendors' data sheets.
+All figures are for dense matrices; some data sheets print twice as much, for sparse ones. Figures for fp32 are without
+tensor cores, since torch uses TF32 only on request."""
 SIDE = 1024
 """Rows and columns of the matrices that are multiplied to measure the peak of a CPU."""
 SECONDS = 0.2

@@ -24,7 +24,7 @@ def share() -> None:
 
 
 class InNumbers:
-    """Mask function with numbers as its result: 0 where a token is visible, minus infinity elsewhere."""
+    """Mask function that returns numbers: 0 for a visible token, minus infinity for any other."""
 
     def __init__(self, made: Any) -> None:
         self.made = made

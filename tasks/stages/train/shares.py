@@ -12,7 +12,7 @@ export of the best weights. `checkpoint`: writing checkpoints."""
 ALL_COUNT = ("validation", "checkpoint")
 """Parts that are not in every step and are therefore always measured."""
 EVERY = 20
-"""Interval of the steps that are measured on a GPU, and the factor by which their times count. A GPU works
+"""Number of steps of which one is measured on a GPU, and the factor by which its times count. A GPU works
 asynchronously, so measuring a part means waiting for it."""
 
 

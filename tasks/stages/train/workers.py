@@ -8,7 +8,7 @@ from tasks.stages.train.job import Job
 
 
 def gathered(own: Any) -> list[Any]:
-    """Return the `own` of every worker, by rank. Every worker calls it."""
+    """Return what every worker passes as `own`, by rank. All workers have to call it."""
     told: list[Any] = [None] * distributed.get_world_size()
     distributed.all_gather_object(told, own)
     return told

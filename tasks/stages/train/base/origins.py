@@ -68,8 +68,8 @@ def verify(sha256: str, base: BaseModelParams) -> None:
 def understood(what: str) -> Iterator[None]:
     """Raise InputError if the block cannot read a file, named by `what`.
 
-    The file comes from somewhere else, and libraries raise many kinds of errors for such files. Errors of Hallmark,
-    lack of memory and a full disk are raised unchanged.
+    Libraries raise many kinds of errors for files that are damaged or malicious. Errors of Hallmark, lack of memory and
+    a full disk are raised unchanged.
     """
     try:
         yield

@@ -127,7 +127,7 @@ class Away(Home):
         distributed.barrier()
 
     def _heard(self) -> None:
-        """Raise the errors of calls to the coordinator that were not waited for."""
+        """Raise errors of those calls to the coordinator that did not wait for a result."""
         if self._telling:
             import ray
 

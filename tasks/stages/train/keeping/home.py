@@ -52,7 +52,7 @@ class Home:
         return found
 
     def aside(self, step: int) -> Path:
-        """Return the emptied folder that the checkpoint of `step` is written to."""
+        """Empty and return the folder that the checkpoint of `step` is written to."""
         path = checkpoints.aside(self.job.checkpoints, step)
         if self.leads:
             checkpoints.empty(path)
@@ -72,7 +72,7 @@ class Home:
         return self.job.scratch / BEST
 
     def fresh_best(self) -> Path:
-        """Return the emptied folder for new best weights."""
+        """Empty and return the folder of the best weights, for better ones."""
         if distributed.get_rank() == 0:
             checkpoints.empty(self._best)
         return self._best
@@ -150,7 +150,7 @@ class Home:
         return self.job.more.exists()
 
     def stack(self, rank: int) -> watchdog.Stack:
-        """Return the file to which the watchdog writes this worker's stack."""
+        """Return the destination to which the watchdog writes this worker's stack."""
         return watchdog.Stack(self.job.scratch / f"stack-{rank}.txt")
 
 

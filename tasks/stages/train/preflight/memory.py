@@ -47,7 +47,7 @@ class Memory:
 
 
 HALF = 0.5
-"""Upper bound of the share of target tokens in most data. In plain texts all tokens are targets."""
+"""Share of target tokens that most data does not exceed. In plain texts all tokens are targets."""
 
 
 def of(training: Training, shape: Shape, tokens: int, target_share: float = HALF) -> Memory:
@@ -79,7 +79,7 @@ def of(training: Training, shape: Shape, tokens: int, target_share: float = HALF
 
 
 def _target_share(training: Training, target_share: float) -> float:
-    """Return the maximum share of targets in a worker's part of rows; they stand in the last parts of rows."""
+    """Return the maximum share of targets in a worker's part of the rows. Targets are in the last parts of rows."""
     return min(1.0, max(HALF, target_share) * training.sequence_parallel)
 
 

@@ -24,7 +24,7 @@ FORWARD = 2
 BACK = {methods.WHOLE: 4, methods.ADAPTER: 2}
 """Operations per weight of the base model and token in the backward pass."""
 ATTENTION = 12
-"""Operations of attention in both passes, per layer, width of the queries, and pair of tokens."""
+"""Operations of attention in both passes, per layer, per unit of query width, and per pair of tokens."""
 Numbers = npt.NDArray[np.int64]
 
 

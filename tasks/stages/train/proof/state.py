@@ -31,9 +31,10 @@ def chosen(engine: Any) -> tuple[str, Any]:
 
 
 def moment(engine: Any, weight: Any) -> torch.Tensor | None:
-    """Return Adam's running mean of a weight's gradient, flat and whole; None if the optimizer has none.
+    """Return Adam's running mean of a weight's gradient as a flat tensor; None if the optimizer has none.
 
-    It must not be called before the first step: a worker without a part of the weight would wait for the others.
+    It is gathered from all workers and must not be called before the first step: a worker without a part of the weight
+    would wait for the others.
     """
     from deepspeed.utils import safe_get_full_optimizer_state
 

@@ -64,7 +64,7 @@ class MachinesChange(WorkersLost):
 class Failure:
     reason: str
     step: int
-    """Number of steps that were done."""
+    """Number of steps that were done before the failure."""
     seconds: float
     """Seconds of work that has to be repeated, and of the time before the attempt's first step."""
     micro_batch_tokens: int

@@ -33,7 +33,7 @@ def environment() -> dict[str, str]:
 
 @contextmanager
 def read(name: str) -> Iterator[None]:
-    """Restrict torch to loading data inside the block.
+    """Make torch load data only, inside the block.
 
     Raises:
         Refused: Checkpoint `name` contains other objects.

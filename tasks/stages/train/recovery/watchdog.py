@@ -17,7 +17,7 @@ OURS = "/tasks/stages/train/"
 
 
 LAST_WORD_SECONDS = 20.0
-"""Seconds before the process ends at which a thread sends the stack."""
+"""Seconds between sending the stack and the end of the process."""
 
 
 @dataclass(frozen=True)

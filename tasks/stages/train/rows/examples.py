@@ -152,7 +152,7 @@ def verify(folder: Path, origin: Origin) -> Index:
     """Verify the files of a folder and their origin, and return the index.
 
     Raises:
-        Refused: A file is not that of the index, or the tokens have another origin.
+        Refused: A file differs from the index, or the tokens were made from other inputs.
     """
     index = read_index(folder)
     if set(index.files) != set(FILES):
