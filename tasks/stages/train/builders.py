@@ -1,4 +1,4 @@
-"""Parameters into objects of PEFT, DeepSpeed, Ray and the learning rate; nowhere else."""
+"""Builders of PEFT, DeepSpeed, Ray and torch objects from parameters. No other module makes these objects."""
 
 import math
 from collections.abc import Sequence
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 
 def lora_config(training: Training) -> "LoraConfig":
-    """LoRA on the modules that are named, else on every linear layer but the output head."""
+    """Return LoRA's settings: for the modules that are named, else for every linear layer but the output head."""
     from peft import LoraConfig
 
-    assert training.lora_rank and training.lora_alpha  # the schema demands both with method lora
+    assert training.lora_rank and training.lora_alpha  # the schema requires both for this method
     return LoraConfig(
         r=training.lora_rank,
         lora_alpha=training.lora_alpha,  # type: ignore[arg-type]  # PEFT divides it by r; a fraction is fine
@@ -33,7 +33,7 @@ def lora_config(training: Training) -> "LoraConfig":
 
 
 def quantization_config(training: Training) -> "BitsAndBytesConfig | None":
-    """How the base model is read in 4 bits; None where it is read as it is."""
+    """Return the settings for a base model in 4 bits; None if the method does not quantise it."""
     if not methods.of(training.method).quantised:
         return None
     import torch
@@ -48,9 +48,10 @@ def quantization_config(training: Training) -> "BitsAndBytesConfig | None":
 
 
 def deepspeed_config(training: Training, universal: bool = False) -> dict[str, Any]:
-    """DeepSpeed's configuration, optimizer apart; `universal`: to load a checkpoint of another number of workers.
+    """Return DeepSpeed's settings, without the optimizer.
 
-    A step takes as many passes as its rows need, and says itself when it is over; the sizes are a formality.
+    A step takes as many forward passes as its rows need, and the training loop ends it, so the batch sizes have no
+    effect. `universal` is for loading a checkpoint that another number of workers wrote.
     """
     return {
         "train_micro_batch_size_per_gpu": 1,
@@ -58,18 +59,19 @@ def deepspeed_config(training: Training, universal: bool = False) -> dict[str, A
         "managed_gradient_accumulation": False,
         "gradient_clipping": training.max_grad_norm,
         "bf16": {"enabled": training.precision == "bf16"},
-        # Gradients of many passes are summed in fp32. Without ZeRO DeepSpeed has no such sum.
+        # Sum the gradients of several passes in fp32. Without ZeRO, DeepSpeed has no such sum.
         **({"data_types": {"grad_accum_dtype": "fp32"}} if training.zero_stage else {}),
         "zero_optimization": _zero(training),
         "zero_allow_untested_optimizer": True,
-        "zero_force_ds_cpu_optimizer": False,  # DeepSpeed's own would be compiled for minutes on first use
+        "zero_force_ds_cpu_optimizer": False,  # DeepSpeed's own is compiled on first use, for minutes
         "steps_per_print": 1_000_000_000,
         **({"checkpoint": {"load_universal": True}} if universal else {}),
     }
 
 
 BUCKET = 50_000_000
-"""Numbers that ZeRO sends at once, and keeps room for: by default 500 million, which is 2 GB in fp32."""
+"""Number of elements that ZeRO sends at once and allocates buffers for. DeepSpeed's default of 500 million takes 2 GB
+in fp32."""
 
 
 def _zero(training: Training) -> dict[str, Any]:
@@ -85,7 +87,7 @@ def _zero(training: Training) -> dict[str, Any]:
 
 
 def attention(training: Training) -> str | None:
-    """What transformers calls the way in which attention is computed; None: chosen by the length of the rows."""
+    """Return transformers' name for the attention; None if `TargetLoss` chooses by the length of the rows."""
     from transformers.utils.import_utils import is_flash_attn_2_available
 
     if training.attention == "auto" and training.device == "cpu":
@@ -97,9 +99,9 @@ def attention(training: Training) -> str | None:
 
 
 def optimizer(training: Training, weights: "list[torch.nn.Parameter]") -> "torch.optim.Optimizer":
-    """torch's fused AdamW: DeepSpeed's own would be compiled on first use, and torch's default is half as fast.
+    """Return torch's fused AdamW, with a learning rate of 0 that the loop replaces at every step.
 
-    Its rate is 0 until `learning_rate` is set for a step.
+    DeepSpeed's own AdamW would be compiled on first use, and torch's default implementation is half as fast.
     """
     import torch
 
@@ -107,7 +109,10 @@ def optimizer(training: Training, weights: "list[torch.nn.Parameter]") -> "torch
 
 
 def learning_rate(training: Training, step: int, steps: int) -> float:
-    """The rate of step `step`, from 0, of `steps`: a linear rise, then the schedule's way down, never quite 0."""
+    """Return the learning rate of step `step`, counted from 0, of `steps`.
+
+    It rises linearly during warm-up and then follows the schedule, without reaching 0.
+    """
     warmup = math.ceil(training.warmup_share * steps)
     if step < warmup:
         return training.learning_rate * (step + 1) / warmup
@@ -117,13 +122,11 @@ def learning_rate(training: Training, step: int, steps: int) -> float:
 
 
 def crew(training: Training) -> Crew:
-    """The workers: what each takes of a machine, fixed threads, reproducible kernels."""
     own = {"DS_ACCELERATOR": "cuda" if training.device == "gpu" else "cpu"}
     return Crew("training", training.workers, training.threads, training.device == "gpu", own)
 
 
 def scaling_config(training: Training, workers: int, unfit: Sequence[str] = ()) -> "ScalingConfig":
-    """Workers, what each takes of a machine, and on which machines there is to be none."""
     from ray.train import ScalingConfig
 
     return ScalingConfig(  # type: ignore[call-arg]  # typed as that of the first Ray Train
@@ -135,12 +138,15 @@ def scaling_config(training: Training, workers: int, unfit: Sequence[str] = ()) 
 
 
 def elsewhere(unfit: Sequence[str]) -> dict[str, str]:
-    """What Ray is told so that a worker gets a place on other machines than these."""
+    """Return the Ray label selector that keeps workers off the machines with these ids."""
     return {"ray.io/node-id": f"!in({','.join(unfit)})"} if unfit else {}
 
 
 def run_config(folder: Path) -> "RunConfig":
-    """Ray's own files go to `folder`. No retries by Ray: `attempts.py` knows which failures are worth one."""
+    """Return Ray's settings for a run, with `folder` for Ray's own files.
+
+    Ray retries nothing: `recovery/attempts.py` decides which failures are worth another attempt.
+    """
     from ray.train import FailureConfig, RunConfig
 
     never = FailureConfig(  # type: ignore[call-arg]  # typed as that of the first Ray Train
@@ -150,16 +156,17 @@ def run_config(folder: Path) -> "RunConfig":
 
 
 FIRST_STEP = 4
-"""Times as long as a step that the first may take, and one after a checkpoint."""
+"""Factor by which the time limit of a step is multiplied for the first step, validations and checkpoints."""
 COMPILE_SECONDS = 600
-"""How much longer a step may take where kernels are compiled: for the first rows, and for the first of another form."""
+"""Seconds added to the time limit of a step if kernels are compiled, which happens for the first rows and for the first
+rows of another shape."""
 
 
 def step_seconds(training: Training) -> int:
-    """After which a step counts as hung."""
+    """Return the seconds after which a step counts as hung."""
     return training.hang_seconds + (COMPILE_SECONDS if training.kernels == "compiled" else 0)
 
 
 def patience_of_workers(training: Training) -> float:
-    """Seconds that one waits for another at most."""
+    """Return the maximum number of seconds that one worker waits for another."""
     return step_seconds(training) * FIRST_STEP

@@ -1,6 +1,6 @@
-"""Some real steps of the training that is asked for, on this machine: how many tokens a second a worker takes.
+"""Calibration: some training steps on this machine, to measure how many tokens per second one worker takes.
 
-They are taken in a process of its own, with the threads and the environment of a worker, which may run out of memory.
+They run in a process of their own, with the threads and environment of a worker, because they may run out of memory.
 """
 
 import json
@@ -25,15 +25,20 @@ from tasks.stages.train.rows.examples import Origin, Writer
 from tasks.stages.train.rows.rendering import Example
 
 SECONDS = 15.0
-"""For how long steps are taken, once the first is done; a step that has begun ends."""
+"""Seconds for which steps are taken after the first one. The last step is not cut short."""
 MADE_UP = 64
-"""Rows that are made up where there are none."""
+"""Number of rows that are made up if no run has tokenised any."""
 ASKED, TOLD = "asked.json", "told.json"
 
 
 def of(training: Training, shape: Shape, model: Path, rows: Path | None, run: str, aside: Path) -> Calibrated:
-    """Train a while in the empty folder `aside`, on `rows` of `run`, or where nobody has tokenised any on rows that are
-    made up. Raises Unavailable where it does not get through a step."""
+    """Train for some seconds in the empty folder `aside` and return the speed.
+
+    The rows are `rows` of run `run`, or made up if `rows` is None.
+
+    Raises:
+        Unavailable: No step was completed.
+    """
     alone = training.model_copy(update={"workers": 1, "least_workers": None, "sequence_parallel": 1})
     words = f"rows of run {run}"
     if rows is None:
@@ -56,7 +61,7 @@ def of(training: Training, shape: Shape, model: Path, rows: Path | None, run: st
 
 
 def make_up(folder: Path, length: int, vocabulary: int) -> None:
-    """Rows of `length` tokens, half of them targets."""
+    """Write made-up rows of `length` tokens, half of them targets."""
     folder.mkdir()
     with Writer(folder, vocabulary) as writer:
         for row in range(MADE_UP):
@@ -66,7 +71,10 @@ def make_up(folder: Path, length: int, vocabulary: int) -> None:
 
 
 def measure(job: Job, seconds: float) -> dict[str, Any]:
-    """Steps, tokens and seconds of this process, which is the only worker; the first step is not counted."""
+    """Return steps, tokens and seconds of this process, the only worker.
+
+    The first step is not counted.
+    """
     from tasks.stages.train import loop
     from tasks.stages.train.rows.order import Order
 
@@ -82,7 +90,10 @@ def measure(job: Job, seconds: float) -> dict[str, Any]:
 
 
 def main(aside: Path) -> int:
-    """`python -I tasks/stages/start.py .../calibrate.py FOLDER`: do what `asked.json` in it asks."""
+    """Run the calibration that `asked.json` in a folder describes, and write its result to `told.json`.
+
+    It is started as `python -I tasks/stages/start.py .../calibrate.py FOLDER`.
+    """
     from torch import distributed
 
     asked = json.loads((aside / ASKED).read_text())

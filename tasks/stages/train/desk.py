@@ -1,7 +1,7 @@
-"""What the workers of a cluster tell the machine that started the training, in one process there.
+"""Coordinator of a training on a cluster whose machines have no disk in common.
 
-A checkpoint is whole once every worker has said here that its part is stored, and by which digests. What others may
-have put into the storage is no checkpoint.
+It is one process on the machine that starts the training. A checkpoint is complete once every worker has reported to it
+that its part is stored, with the digests of the files. Other files in the storage are not part of a checkpoint.
 """
 
 import json
@@ -15,41 +15,42 @@ from tasks.core.files import read_json, write_json
 from tasks.stages.cluster.storage.trees import Tree, require_inside
 
 RECORD, SAID, MORE, LEAVE, WEIGHTS = "record.jsonl", "said.txt", "more", "leave", "weights.json"
-"""Files in the scratch folder: a line of JSON for each step; lines for a person; there is room for more workers; the
-workers are to end after a checkpoint; the trained weights as a tree."""
+"""Files in the scratch folder: the training log; lines for the user; the mark that there is room for more workers; the
+mark that the workers have to write a checkpoint and end; paths and digests of the trained weights."""
 
 
 @dataclass(frozen=True)
 class Stored:
-    """A checkpoint in the storage."""
-
     step: int
     workers: int
     files: Tree
 
 
 class Desk:
-    """An actor of Ray; also plain to call."""
+    """Coordinator, run as an actor of Ray. It can also be called directly, without Ray."""
 
     def __init__(self, checkpoints: Path, scratch: Path, keep: int) -> None:
-        """`keep`: checkpoints, the newest."""
+        """Keep the `keep` newest checkpoints."""
         self.checkpoints, self.scratch, self.keep = checkpoints, scratch, keep
         self._attempt = 0
         self._parts: dict[int, dict[int, Tree]] = {}
 
     def arrive(self) -> "tuple[int, list[Stored]]":
-        """Workers begin: the number of their attempt, and the checkpoints that are whole, newest first."""
+        """Begin an attempt; return its number and the complete checkpoints, newest first."""
         self._attempt, self._parts = self._attempt + 1, {}
         return self._attempt, stored(self.checkpoints)
 
     def took(self, step: int) -> None:
-        """The workers go on from the checkpoint of this step, 0 for none: newer ones are not what they were."""
+        """Remove checkpoints after `step`, from which the workers continue; 0 if they begin anew.
+
+        The workers found the newer ones to be damaged or of another training.
+        """
         for each in stored(self.checkpoints):
             if each.step > step:
                 _file(self.checkpoints, each.step).unlink()
 
     def begin(self, points: Iterable[dict[str, Any]]) -> None:
-        """The record begins anew, with the steps of the checkpoint that a training goes on from."""
+        """Replace the training log by the steps of the checkpoint that the workers continue from."""
         self._write("w", points)
 
     def append(self, point: dict[str, Any]) -> None:
@@ -60,9 +61,12 @@ class Desk:
             file.write("".join(json.dumps(point) + "\n" for point in points))
 
     def part(self, attempt: int, step: int, rank: int, workers: int, files: Tree) -> list[str]:
-        """A worker has stored its files of a checkpoint. With the last of them it is whole; the digests of those that
-        no checkpoint needs any more."""
-        if attempt != self._attempt:  # by a thread that outlived its training
+        """Add a worker's files to a checkpoint, which is complete with the part of the last worker.
+
+        Returns:
+            Digests of files that no remaining checkpoint needs; empty until the checkpoint is complete.
+        """
+        if attempt != self._attempt:  # from a thread that outlived its attempt
             return []
         require_inside(files)
         parts = self._parts.setdefault(step, {})
@@ -79,26 +83,27 @@ class Desk:
         return sorted({digest for each in old for digest in each.files.values()} - needed)
 
     def say(self, line: str) -> None:
-        """Something for a person to read."""
         with (self.scratch / SAID).open("a") as file:
             file.write(f"{line}\n")
 
     def more(self) -> bool:
-        """Whether the cluster has room for more workers."""
         return (self.scratch / MORE).exists()
 
     def leave(self) -> bool:
-        """Whether the workers are to end after a checkpoint."""
         return (self.scratch / LEAVE).exists()
 
     def finish(self, rank: int, took: dict[str, Any], weights: Tree) -> None:
-        """A worker is done: the bytes and seconds that it took, and, from the first, the trained weights."""
+        """Write what a worker reports at its end.
+
+        `took` has the worker's peak memory in bytes and seconds by part. `weights` are the paths and digests of the
+        trained weights from the first worker, and empty from the others.
+        """
         if weights:
             write_json(self.scratch / WEIGHTS, dict(weights))
         write_json(self.scratch / f"worker-{rank}.json", took)
 
     def stood(self, rank: int, stack: str) -> None:
-        """Where a worker stood that took no step for too long; empty where it took one after all."""
+        """Write the stack of a worker whose step takes too long; `stack` is empty if the step ended after all."""
         (self.scratch / f"stack-{rank}.txt").write_text(stack)
 
 
@@ -107,7 +112,7 @@ def _file(folder: Path, step: int) -> Path:
 
 
 def stored(folder: Path) -> list[Stored]:
-    """The checkpoints that are whole, newest first."""
+    """Return the complete checkpoints, newest first."""
     found = []
     for path in sorted(folder.glob("stored-*.json"), reverse=True):
         try:

@@ -1,4 +1,4 @@
-"""How many floating-point operations a second a device can make at most, and where that figure comes from."""
+"""Peak floating-point operations per second of a device, and the origin of the figure."""
 
 import time
 from collections.abc import Mapping
@@ -25,24 +25,24 @@ PEAKS: Mapping[str, Mapping[str, float]] = {
     "AMD Instinct MI300X": {"bf16": 1307.4, "fp32": 163.4},
     "AMD Instinct MI325X": {"bf16": 1307.4, "fp32": 163.4},
 }
-"""10^12 operations a second by the name that torch gives the device, from the vendors' data sheets: dense, where they
-print twice as much for sparse matrices; fp32 without tensor cores, since torch uses TF32 only where it is told to."""
+"""Peak in 10^12 operations per second, by torch's name of the device and by precision, from the vendors' data sheets.
+All figures are for dense matrices; some data sheets print twice as much, for sparse ones. Figures for fp32 are without
+tensor cores, since torch uses TF32 only on request."""
 SIDE = 1024
-"""Of the matrices that are multiplied on a CPU."""
+"""Rows and columns of the matrices that are multiplied to measure the peak of a CPU."""
 SECONDS = 0.2
-"""How long they are, at least once."""
+"""Seconds for which matrices are multiplied; at least one product is computed."""
 
 
 @dataclass(frozen=True)
 class Peak:
     operations: float | None
-    """A second; None where nobody knows."""
+    """Operations per second; None if unknown."""
     source: str
-    """In words."""
 
 
 def of(training: Training) -> Peak:
-    """Of the device that this worker computes on. On a CPU it is measured, which takes a moment."""
+    """Return the peak of this worker's device. That of a CPU is measured, which takes 0.2 s."""
     if training.device == "cpu":
         return measured(training)
     import torch
@@ -51,7 +51,6 @@ def of(training: Training) -> Peak:
 
 
 def listed(name: str, precision: str) -> Peak:
-    """A GPU's, by its name."""
     peak = PEAKS.get(name, {}).get(precision)
     if peak is None:
         return Peak(None, f"no figure is known for {name} in {precision}")
@@ -59,7 +58,7 @@ def listed(name: str, precision: str) -> Peak:
 
 
 def measured(training: Training) -> Peak:
-    """The fastest of some products of two matrices, on the threads of a worker."""
+    """Measure the peak of a worker's CPU threads: the fastest of several products of two matrices."""
     import torch
 
     kind = torch.bfloat16 if training.precision == "bf16" else torch.float32

@@ -1,35 +1,35 @@
-"""When the validation rows are looked at, which look was the best, and when there is nothing more to hope for.
+"""Times of validation, choice of the best weights, and early stopping.
 
-All of it is told from the curve, so that a training which goes on from a checkpoint decides alike.
+All of it is derived from the curve, so that a training resumed from a checkpoint decides the same.
 """
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:  # NumPy, which the supervisor of a stage need not wait for
+if TYPE_CHECKING:  # imports NumPy, for which the supervisor of a stage need not wait
     from tasks.stages.train.rows.order import Order
 
 LOSS = "validation_loss"
-"""Of a point of the curve where the rows were looked at: mean over their target tokens."""
+"""Key of the validation loss, the mean per target token, in a point of the curve."""
 LOOKS = 10
-"""In all, where the parameters do not say."""
+"""Number of validations in a training if `training.validate_steps` is not set."""
 
 Curve = Sequence[dict[str, Any]]
 
 
 def due(order: "Order", steps: int) -> bool:
-    """Whether the validation rows are looked at after so many steps. After the last one too."""
+    """Return whether the validation loss is computed after this number of steps. It always is after the last one."""
     every = order.training.validate_steps or max(1, order.steps // LOOKS)
     return len(order.examples.validation) > 0 and (steps % every == 0 or steps == order.steps)
 
 
 def best(curve: Curve) -> dict[str, Any] | None:
-    """The point of the lowest loss, of equal ones the first; None before the first look."""
+    """Return the point with the lowest validation loss, the first of equal ones; None before the first validation."""
     return min((point for point in curve if LOSS in point), key=lambda point: point[LOSS], default=None)
 
 
 def over(curve: Curve, patience: int | None) -> bool:
-    """Whether the last `patience` looks were all no better than one before."""
+    """Return whether the last `patience` validations found no lower loss than an earlier one."""
     lowest = best(curve) if patience is not None else None
     if patience is None or lowest is None:
         return False

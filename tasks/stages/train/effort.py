@@ -1,4 +1,4 @@
-"""What a step took of the devices: how full they were, and how much of what they can do it used."""
+"""Utilisation of the devices in a step: positions that were computed, and model FLOPs utilisation."""
 
 from typing import Any
 
@@ -13,7 +13,10 @@ from tasks.stages.train.rows.order import Order
 
 
 class Effort:
-    """Every worker makes one at the same place, since it asks all of them what their device can do."""
+    """Utilisation of the devices of all workers.
+
+    Every worker makes one at the same point, because the peaks of all devices are exchanged.
+    """
 
     def __init__(self, job: Job) -> None:
         self.training = job.training
@@ -21,8 +24,10 @@ class Effort:
         self._operations = operations.of(job.training, shape.read(job.model))
 
     def of(self, order: Order, number: int, seconds: float) -> dict[str, Any]:
-        """Of step `number`: `positions` that all workers computed, and `mfu`, where it is known. Beside the curve, for
-        they depend on the machines."""
+        """Return the `positions` that all workers computed in step `number` and, if it is known, the `mfu`.
+
+        They depend on the machines and are therefore not part of the curve.
+        """
         rows = order.step(number)
         lengths, workers = order.examples.lengths(rows), distributed.get_world_size()
         plan = passes.plan(lengths, self.training, workers)
@@ -34,12 +39,12 @@ class Effort:
 
     @property
     def source(self) -> str | None:
-        """What `mfu` is a share of, in words; None where there is none."""
+        """Description of where the figure for the peak comes from; None if there is no `mfu`."""
         return self.peak.source if self._operations and self.peak.operations else None
 
 
 def together(own: Peak) -> Peak:
-    """Of all workers; unknown where it is so of one."""
+    """Return the peak of all workers' devices together; unknown if that of one device is unknown."""
     if distributed.get_world_size() == 1:
         return own
     peaks: list[Any] = [None] * distributed.get_world_size()

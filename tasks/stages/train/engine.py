@@ -1,4 +1,4 @@
-"""The model inside a DeepSpeed engine."""
+"""DeepSpeed engine around the model to train."""
 
 import sys
 from typing import Any
@@ -12,14 +12,14 @@ from tasks.stages.train.sequence import Together
 from tasks.stages.train.target_loss import TargetLoss
 
 PACKS = "support_avx512bf16_for_cpu"
-"""Where a 4-bit layer of bitsandbytes keeps whether it may lay its weights out for avx512_bf16."""
+"""Attribute of bitsandbytes' 4-bit layers that says whether a layer may repack its weights for avx512_bf16."""
 
 
 def import_deepspeed() -> None:
-    """Import DeepSpeed without its optional MLflow, which takes a fifth of the time of a worker's imports."""
+    """Import DeepSpeed without MLflow, an optional dependency that takes a fifth of a worker's import time."""
     hidden = "mlflow" not in sys.modules
     if hidden:
-        sys.modules["mlflow"] = None  # type: ignore[assignment]  # Python's way to say that there is no such module
+        sys.modules["mlflow"] = None  # type: ignore[assignment]  # makes Python report that there is no such module
     try:
         import deepspeed  # noqa: F401
     finally:
@@ -28,7 +28,10 @@ def import_deepspeed() -> None:
 
 
 def start(job: Job, universal: bool = False) -> Any:
-    """The base model, with LoRA or whole, inside a DeepSpeed engine; `universal`: that will load such a checkpoint."""
+    """Load the base model, add the adapter if the method has one, and return the DeepSpeed engine.
+
+    If `universal` is true, the engine can load a universal checkpoint (`recovery/resharded.py`).
+    """
     import_deepspeed()
     import deepspeed
 
@@ -43,15 +46,18 @@ def start(job: Job, universal: bool = False) -> Any:
     config, optimizer = builders.deepspeed_config(job.training, universal), builders.optimizer(job.training, trained)
     engine, *_ = deepspeed.initialize(model=model, optimizer=optimizer, config=config)
     keep_norm(engine)
-    # DeepSpeed's bf16 optimizer without ZeRO makes its state by a step over gradients of 0. Adam would count it and
-    # make the first real steps a quarter smaller.
+    # Without ZeRO, DeepSpeed's bf16 optimizer initialises its state by a step with gradients of 0. Adam would count it
+    # and make the first real steps a quarter smaller.
     for state in optimizer.state.values():
         state["step"].zero_()
     return engine
 
 
 def keep_norm(engine: Any) -> None:
-    """Without ZeRO and in fp32 DeepSpeed clips the gradient and forgets its norm."""
+    """Keep the gradient's norm.
+
+    Without ZeRO and in fp32, DeepSpeed clips the gradient and discards its norm.
+    """
     from deepspeed.runtime.utils import clip_grad_norm_
 
     def clip() -> None:
@@ -62,17 +68,20 @@ def keep_norm(engine: Any) -> None:
 
 
 def keep_quantised(model: Any) -> None:
-    """On a processor with avx512_bf16 a pass without gradients would lay 4-bit weights out anew, for good and with
-    scales in bf16. So a look at validation rows would change what is trained on."""
+    """Stop 4-bit layers from repacking their weights.
+
+    On a processor with avx512_bf16, a forward pass without gradients would repack them for good, with scales in bf16. A
+    validation would thus change the weights that training continues with.
+    """
     for module in model.modules():
         if hasattr(module, PACKS):
             setattr(module, PACKS, False)
 
 
 def load_model(job: Job) -> Any:
-    """The model to train, its base in the precision of the forward pass.
+    """Load the model to train, with the base model in the precision of the forward pass.
 
-    Under ZeRO 3 each worker holds its part of every weight from the moment that it is read.
+    Under ZeRO 3 each worker holds only its part of a weight from the moment that it is read.
     """
     from transformers import AutoModelForCausalLM
     from transformers.integrations.deepspeed import HfDeepSpeedConfig
@@ -80,7 +89,7 @@ def load_model(job: Job) -> Any:
     training = job.training
     equipment.require(training)
     masks.share()
-    # transformers looks for the newest such object that is alive; this one is while the model is read.
+    # transformers uses the newest live object of this class, so it has to live while the model is read.
     sharded = HfDeepSpeedConfig(builders.deepspeed_config(training)) if training.zero_stage == 3 else None
     dtype = torch.bfloat16 if training.precision == "bf16" else torch.float32
     attention = builders.attention(training) or "eager"

@@ -1,4 +1,4 @@
-"""What a training needs of a machine besides room: GPUs, a compiler, libraries."""
+"""Hardware and software that a training needs of a machine besides memory: GPUs, a compiler, libraries."""
 
 from collections.abc import Iterator
 from importlib.util import find_spec
@@ -10,7 +10,7 @@ from tasks.stages.train import kernels
 
 
 def require(training: Training) -> None:
-    """Raises InputError where this machine lacks what the training computes with."""
+    """Raise InputError if this machine lacks a compiler or library that the training needs."""
     kernels.require(training)
     for module, asks, remedy in _libraries(training):
         if find_spec(module) is None:
@@ -18,7 +18,6 @@ def require(training: Training) -> None:
 
 
 def _libraries(training: Training) -> Iterator[tuple[str, str, str]]:
-    """Each with the setting that asks for it, and what to do without it."""
     if methods.of(training.method).quantised:
         what = f"training.method {training.method}"
         yield "bitsandbytes", what, "pip install 'hallmark[qlora]', or choose another method"
@@ -27,13 +26,13 @@ def _libraries(training: Training) -> Iterator[tuple[str, str, str]]:
 
 
 def takes_flash(training: Training) -> bool:
-    """Whether attention is FlashAttention's, on a machine with the libraries of this one."""
+    """Return whether attention is FlashAttention's, given the libraries of this machine."""
     could = training.device == "gpu" and training.precision == "bf16" and find_spec("flash_attn") is not None
     return training.attention == "flash" or (training.attention == "auto" and could)
 
 
 def require_gpus(training: Training) -> None:
-    """Raises InputError where this machine is to train on more GPUs than it has."""
+    """Raise InputError if this machine has fewer GPUs than the training has workers."""
     if training.device == "cpu":
         return
     import torch

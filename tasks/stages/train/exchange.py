@@ -1,4 +1,4 @@
-"""What DeepSpeed has workers exchange: gradients, parts of weights, parts of long rows."""
+"""Measurement of DeepSpeed's communication among workers: gradients, parts of weights, parts of long rows."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -11,14 +11,17 @@ OPERATIONS = (
     "all_gather", "all_gather_into_tensor", "all_gather_base", "all_gather_coalesced",
     "all_gather_object", "all_to_all_single", "all_to_all", "broadcast_object_list", "barrier",
 )  # fmt: skip
-"""Of `deepspeed.comm.torch.TorchBackend`."""
+"""Methods of `deepspeed.comm.torch.TorchBackend` that communicate."""
 Around = Callable[[], AbstractContextManager[None]]
 
 
 @contextmanager
 def within(around: Around) -> Iterator[None]:
-    """While the block runs, each exchange is done within what `around` opens: one that goes on beside other work only
-    where that waits for it. One worker alone exchanges nothing."""
+    """Run every communication in the block inside the context that `around` returns.
+
+    An asynchronous operation runs in it only while the program waits for its result. A single worker does not
+    communicate.
+    """
     from deepspeed.comm import comm
 
     backend = comm.cdb
@@ -31,12 +34,12 @@ def within(around: Around) -> Iterator[None]:
         yield
     finally:
         for name in OPERATIONS:
-            delattr(backend, name)  # that of its class shows again
+            delattr(backend, name)  # uncovers the method of the class
 
 
 def _wrapped(exchange: Callable[..., Any], around: Around) -> Callable[..., Any]:
     def within_it(*given: Any, **named: Any) -> Any:
-        # `async_op`, the only one that is true or false. DeepSpeed's decorator hides the signature.
+        # `async_op` is the only argument that is true or false. DeepSpeed's decorator hides the signature.
         if named.get("async_op") or any(it is True for it in given):
             begun = exchange(*given, **named)
             return None if begun is None else _Begun(begun, around)
@@ -47,8 +50,6 @@ def _wrapped(exchange: Callable[..., Any], around: Around) -> Callable[..., Any]
 
 
 class _Begun:
-    """An exchange that goes on beside other work."""
-
     def __init__(self, begun: Any, around: Around) -> None:
         self._begun, self._around = begun, around
 

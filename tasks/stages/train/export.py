@@ -1,4 +1,4 @@
-"""The trained weights as a folder that PEFT or transformers loads, the same bytes every time."""
+"""Export of the trained weights to a folder that PEFT or transformers loads, with the same bytes every time."""
 
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,6 @@ from tasks.stages.train import handling
 
 
 def write(engine: Any, base: Path, training: Training, folder: Path) -> None:
-    """Gather the trained weights from all workers and write them on the first."""
     model = engine.module.model
     weights = gather(model, training)
     require_numbers(weights)
@@ -23,7 +22,10 @@ def write(engine: Any, base: Path, training: Training, folder: Path) -> None:
 
 
 def gather(model: Any, training: Training) -> dict[str, torch.Tensor]:
-    """The trained weights by name, on the CPU of the first worker; under ZeRO 3 put together one after the other."""
+    """Return the trained weights by name, on the CPU of the first worker; other workers get none.
+
+    Under ZeRO 3 each weight is gathered from the workers in turn.
+    """
     import deepspeed
 
     weights = {}
@@ -36,7 +38,10 @@ def gather(model: Any, training: Training) -> dict[str, torch.Tensor]:
 
 
 def require_numbers(weights: dict[str, torch.Tensor]) -> None:
-    """Raises InputError where the last step, after which no loss is computed, left something else."""
+    """Raise InputError if a trained weight is not finite.
+
+    No loss is computed after the last step, so nothing before this would notice.
+    """
     if wrong := [name for name, weight in weights.items() if not torch.isfinite(weight).all()]:
         raise InputError(
             f"{len(wrong)} trained weights hold values that are no numbers, {wrong[0]} among them; lower "

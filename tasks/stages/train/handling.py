@@ -1,4 +1,7 @@
-"""How each training method prepares a model and writes its weights: `tasks.core.params.methods` has the rest."""
+"""Preparation of a model and export of its weights, for each training method.
+
+All other properties of the methods are in `tasks.core.params.methods`.
+"""
 
 import json
 from collections.abc import Callable, Mapping
@@ -12,19 +15,23 @@ from tasks.core.params.training import Training
 from tasks.stages.train import builders, lora_products
 
 Weights = Mapping[str, Any]
-"""The trained weights by name: torch tensors on the CPU."""
+"""Trained weights by name, as torch tensors on the CPU."""
 
 
 @dataclass(frozen=True)
 class Handling:
     prepare: Callable[[Any, Training], Any]
-    """The base model as it is trained: what is to be trained requires gradients, nothing else does."""
+    """Function that returns the model to train, in which exactly the trained weights require gradients."""
     write: Callable[[Any, Weights, Path], None]
-    """Write what is trained of a model into a folder, the same bytes every time."""
+    """Function that writes the trained weights of a model into a folder, with the same bytes every time."""
 
 
 def of(method: str) -> Handling:
-    """Raises Refused for a method that this version does not know."""
+    """Return how a training method prepares and writes a model.
+
+    Raises:
+        Refused: This version has no such method.
+    """
     methods.of(method)
     return HANDLING[method]
 
@@ -33,7 +40,7 @@ def _adapted(model: Any, training: Training) -> Any:
     from peft import get_peft_model
 
     adapted = get_peft_model(model, builders.lora_config(training), autocast_adapter_dtype=False)
-    if training.zero_stage != 3:  # which gathers a layer's weights as the layer itself is called
+    if training.zero_stage != 3:  # which gathers a layer's weights only when PEFT's layer is called
         lora_products.use(adapted)
     return adapted
 
@@ -44,7 +51,10 @@ def _write_adapter(model: Any, weights: Weights, folder: Path) -> None:
 
 
 def tidy_adapter(folder: Path) -> None:
-    """Take out what differs between two runs of the same: the order of sets, the base model's path; and the card."""
+    """Remove what differs between equal trainings: the order of sets and the base model's path.
+
+    The model card, which PEFT generates, is deleted as well.
+    """
     path = folder / "adapter_config.json"
     config = json.loads(path.read_text())
     config["base_model_name_or_path"] = None

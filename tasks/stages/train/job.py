@@ -1,4 +1,7 @@
-"""What a worker needs. In a file of its own, for what hands a job on and does not train: the loop imports torch."""
+"""Job: the parameters and paths of a training that every worker needs.
+
+It has a file of its own so that code which only passes a job on need not import the loop, and with it torch.
+"""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,56 +16,59 @@ from tasks.stages.train.desk import LEAVE, MORE, RECORD
 
 @dataclass(frozen=True)
 class Afar:
-    """Of a training whose machines have no disk in common."""
+    """Storage of a training whose machines have no disk in common."""
 
     place: str
-    """The storage: s3://BUCKET/PREFIX, or a folder that all of them mount."""
+    """Location of the storage: s3://BUCKET/PREFIX, or a folder that all machines mount."""
     name: str
-    """What lies below this in the storage is of this training alone."""
+    """Folder in the storage that belongs to this training alone."""
     model: Tree
     rows: Tree
     desk: Any = None
-    """Ray's handle of `desk.py` on the machine that started the training."""
+    """Ray handle of the coordinator on the machine that starts the training; None before it is started."""
 
 
 @dataclass(frozen=True)
 class Job:
-    """Paths are on a disk that all workers see, or, with `afar`, on that of the machine that starts the training."""
+    """Parameters and paths of a training.
+
+    Paths are on a disk that all workers share or, if `afar` is set, on the disk of the machine that starts the
+    training.
+    """
 
     training: Training
     model: Path
-    """The base model's folder."""
     rows: Path
-    """What stage `tokenise` wrote: `rows/examples.py`."""
+    """Output folder of stage `tokenise` (`rows/examples.py`)."""
     checkpoints: Path
     output: Path
-    """Empty folder for the trained weights, beside the checkpoints: in a sandbox the stage's own outputs lie elsewhere
-    than a worker of a cluster would find them."""
+    """Empty folder for the trained weights, beside the checkpoints. The stage's own output folder would not do: in a
+    sandbox it has a path at which the workers of a cluster would not find it."""
     scratch: Path
-    """Folder for the live record and each worker's peak memory."""
+    """Folder for the training log and for each worker's peak memory."""
     versions: Versions = field(default_factory=versions.of_here)
-    """Of the machine that starts the training."""
+    """Library versions of the machine that starts the training."""
     inputs: str = ""
     """Digest of everything that decides the trained weights."""
     skipped: tuple[int, ...] = ()
-    """Steps, from 0, that are left out, since their loss was no number or leapt."""
+    """Steps, counted from 0, that are skipped because their loss was not finite or had jumped."""
     unfit: tuple[str, ...] = ()
-    """Ray's names for machines that cannot train with the others."""
+    """Ray's ids of machines that cannot train with the others."""
     afar: Afar | None = None
     notices: bool = False
-    """The cluster says when it is about to take a machine away."""
+    """Whether the training runs on a cluster, which announces preemptions."""
 
     @property
     def record(self) -> Path:
-        """JSON lines, one a step, appended by rank 0 while it trains."""
+        """Path of the training log: one line of JSON for each step, appended while the training runs."""
         return self.scratch / RECORD
 
     @property
     def more(self) -> Path:
-        """Appears while it trains with fewer workers than it would like, once there is room for more."""
+        """Path of a file that appears when the cluster has room for more of the workers that the training asks for."""
         return self.scratch / MORE
 
     @property
     def leave(self) -> Path:
-        """Appears when the workers are to end after a checkpoint, since the stage is asked to end."""
+        """Path of a file that appears when the stage is asked to end; the workers then write a checkpoint and end."""
         return self.scratch / LEAVE

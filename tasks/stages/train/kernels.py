@@ -1,7 +1,7 @@
-"""How the layers of a model are computed (`training.kernels`): as their library has them, compiled, or by Liger.
+"""Kernels that compute the model's layers (`training.kernels`): PyTorch's, compiled ones, or Liger's.
 
-Compiled are the decoder layers one by one. They are alike, so that one compilation serves all of them, and a first step
-is short ("regional compilation" in PyTorch's documentation of torch.compile). Names of weights stay as they are.
+`compiled` compiles the decoder layers one by one. They are alike, so one compilation serves all of them and the first
+step stays short ("regional compilation" in PyTorch's documentation of torch.compile). Names of weights do not change.
 """
 
 import os
@@ -14,20 +14,20 @@ from tasks.core.errors import InputError
 from tasks.core.params.training import Training
 
 COMPILERS = {"cpu": "g++", "gpu": "gcc"}
-"""What torch compiles with, besides Triton on GPUs."""
+"""Compiler that torch calls, by device; on GPUs it needs Triton as well."""
 FORMS = 64
-"""Of tensors for which a layer is compiled at most: gradients or none, one row or many, each kind of attention."""
+"""Maximum number of times that a layer is compiled: with and without gradients, for one row and for several, for each
+kind of attention."""
 CACHES = ("TORCHINDUCTOR_CACHE_DIR", "TRITON_CACHE_DIR")
-"""Where torch and Triton keep what they have compiled."""
 LIGER = {
     "rope": True, "rms_norm": True, "swiglu": True, "geglu": True,
     "cross_entropy": False, "fused_linear_cross_entropy": False,
 }  # fmt: skip
-"""Which of Liger's kernels: not its loss, since `target_loss.py` projects the targets alone."""
+"""Liger kernels that are used. Liger's losses are not, since `target_loss.py` computes logits at targets only."""
 
 
 def require(training: Training) -> None:
-    """Raises InputError where this machine lacks what the kernels need."""
+    """Raise InputError if this machine lacks a compiler or library that `training.kernels` needs."""
     missing = [name for name, is_there in _needed(training).items() if not is_there]
     if missing:
         raise InputError(
@@ -49,11 +49,12 @@ def _needed(training: Training) -> dict[str, bool]:
 
 
 def apply(model: Any, training: Training, scratch: Path) -> None:
-    """Make the layers of a loaded model compute so. `scratch`: for what is compiled, of this training alone."""
+    """Set the kernels of a loaded model's layers; compiled kernels go to a new folder in `scratch`."""
     if training.kernels == "plain":
         return
     own = scratch / f"kernels-{os.environ.get('RANK', '0')}"
-    # What lies there is run as it is found, so that nothing may lie there: by default one folder of /tmp serves all.
+    # Kernels found in this folder are executed without a check, so it has to be empty. The default is a folder in /tmp
+    # that all programs share.
     shutil.rmtree(own, ignore_errors=True)
     own.mkdir()
     os.environ.update(dict.fromkeys(CACHES, str(own)))
@@ -71,7 +72,7 @@ def _compile(model: Any) -> None:
         )
     torch._dynamo.config.recompile_limit = FORMS
     for layer in layers:
-        # In place: torch.compile(layer) would be another module, whose weights have other names.
+        # In place: torch.compile(layer) would return another module, in which weights have other names.
         layer.compile(dynamic=True, options={"fallback_random": True})
 
 
@@ -79,6 +80,6 @@ def _use_liger(model: Any) -> None:
     from liger_kernel.transformers import monkey_patch
 
     kind = model.config.model_type
-    if kind not in monkey_patch.MODEL_TYPE_TO_APPLY_LIGER_FN:  # Liger itself would do nothing, and say so in a log
+    if kind not in monkey_patch.MODEL_TYPE_TO_APPLY_LIGER_FN:  # Liger itself would only log that it does nothing
         raise InputError(f"training.kernels liger has no kernels for a {kind}; set training.kernels to plain")
     monkey_patch._apply_liger_kernel_to_instance(model=model, **LIGER)

@@ -1,4 +1,4 @@
-"""What every worker does: optimizer steps over its share of the rows, checkpoints, the record of the curve."""
+"""Training loop of a worker: optimizer steps over its share of the rows, validations and checkpoints."""
 
 import math
 import socket
@@ -52,7 +52,7 @@ def work(job: Job) -> None:
 
 
 def train(job: Job) -> None:
-    """Train from the newest checkpoint, or from the start, to the end, and export the weights."""
+    """Train from the newest checkpoint, if there is one, to the last step, and export the weights."""
     home = away.of(job)
     job, training = home.job, home.job.training
     with unfit.agreed(job):
@@ -91,7 +91,7 @@ def train(job: Job) -> None:
                 look(engine, home, order, curve, shares, dog)
                 took["look_seconds"] = time.monotonic() - began - seconds
             home.tell({**point, **took, "peak_bytes": held, "seconds": seconds})
-            order.examples.release()  # the system maps 64 KB around each row that is looked at
+            order.examples.release()  # reading a row maps 64 KB of the file around it
             last = len(curve) == order.steps or early_stopping.over(curve, training.patience)
             due = last or len(curve) % training.checkpoint_steps == 0
             change = None if last else home.change(len(curve), due)
@@ -113,22 +113,28 @@ def train(job: Job) -> None:
 
 
 def require_memory(job: Job) -> None:
-    """Raises InputError where the machine of this worker is too small for its part of the model."""
+    """Raise InputError if this worker's machine has too little memory for its part of the model."""
     training = job.training.model_copy(update={"workers": distributed.get_world_size()})
     own = estimate.of(training, shape.read(job.model), Resources(), room.of_worker(training), None)
     estimate.require(own, f"on {socket.gethostname()} ")
 
 
 def prepare(training: Training) -> None:
-    """Make torch compute as the parameters say, and the same every time."""
+    """Set torch's number of threads and make its results reproducible."""
     torch.set_num_threads(training.threads)
-    torch.use_deterministic_algorithms(True, warn_only=training.device == "gpu")  # some GPU kernels have no such form
-    # Filling memory that is written before it is read took 9 % of a step.
+    # Some GPU kernels have no deterministic form.
+    torch.use_deterministic_algorithms(True, warn_only=training.device == "gpu")
+    # Filling new tensors, which are written before they are read anyway, took 9 % of a step.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # torch stubs lack it
 
 
 def loaded(job: Job, checkpoint: Checkpoint | None) -> Any:
-    """The engine. Raises Unavailable where the model does not fit: smaller passes would not help."""
+    """Return the DeepSpeed engine with the model.
+
+    Raises:
+        Unavailable: The model does not fit into memory. Smaller forward passes, the remedy for OutOfMemory, would not
+            help.
+    """
     universal = resharded.needed(checkpoint, job.training, distributed.get_world_size())
     try:
         return within_memory(partial(engines.start, job, universal), 0, job.training)
@@ -140,11 +146,15 @@ def loaded(job: Job, checkpoint: Checkpoint | None) -> Any:
 
 Result = TypeVar("Result")
 OUT_OF_MEMORY = ("can't allocate memory", "out of memory", "not enough memory")
-"""How torch says it where it has no error of its own for it."""
+"""Parts of messages by which torch reports lack of memory in a plain RuntimeError."""
 
 
 def within_memory(step: Callable[[], Result], number: int, training: Training) -> Result:
-    """What the step gives. Raises OutOfMemory where the device is too small for a pass."""
+    """Call `step` and return its result.
+
+    Raises:
+        OutOfMemory: The device has too little memory for a forward pass.
+    """
     try:
         return step()
     except (RuntimeError, MemoryError) as error:  # torch.OutOfMemoryError is a RuntimeError
@@ -156,7 +166,10 @@ def within_memory(step: Callable[[], Result], number: int, training: Training) -
 
 
 def prove_layout(engine: Any, order: Order) -> None:
-    """A pass of one of the first steps, before anything is learnt: the one in which all workers have most rows."""
+    """Verify one forward pass of the first steps, before any training.
+
+    Of these passes it takes the one in which the worker with the fewest rows has most.
+    """
     training, size = order.training, distributed.get_world_size()
     best: list[Rows] = []
     for number in range(min(order.steps, layout.LOOKED_AT)):
@@ -172,9 +185,11 @@ def prove_layout(engine: Any, order: Order) -> None:
 def take_step(
     engine: Any, order: Order, number: int, first: FirstStep | None = None, shares: Shares | None = None
 ) -> dict[str, Any]:
-    """One optimizer step; its loss is the mean over the target tokens of all workers and forward passes.
+    """Take one optimizer step and return its entry for the training log.
 
-    `first` watches it; `shares` counts what it takes."""
+    The loss is the mean over the target tokens of all workers and forward passes. `first`, if given, verifies the step;
+    `shares` measures the time of its parts.
+    """
     shares = shares or Shares()
     shares.step(number)
     training, rank, size = order.training, distributed.get_rank(), distributed.get_world_size()
@@ -184,7 +199,7 @@ def take_step(
     rate = builders.learning_rate(training, number, order.steps)
     for group in engine.optimizer.param_groups:
         group["lr"] = rate
-    torch.manual_seed((training.seed + number) * size + rank)  # of dropout; the step decides, so a resume is exact
+    torch.manual_seed((training.seed + number) * size + rank)  # for dropout; by step, so that resuming is exact
     share, tally = can_share_prefix(engine.module, training), Tally(engine.device, together.size)
     for forward in range(plan.count):
         groups = [rows[group] for group in plan.of(forward)]
@@ -197,17 +212,17 @@ def take_step(
         tally.add(loss, batch, own)
         if first:
             first.take_pass(loss)
-        # DeepSpeed takes the mean over workers and the sum over passes; this is to be the mean over tokens.
+        # DeepSpeed averages over workers and sums over passes; the step needs the mean over tokens.
         with shares.of("backward"):
             engine.backward(loss * (size / targets))
-    with shares.of("communication"):  # the wait for the slowest
+    with shares.of("communication"):  # waits for the slowest worker
         mean = tally.close(number, rows, targets) / targets
     if not math.isfinite(mean):
         raise diverged(number, f"is {mean}", rows)
     with shares.of("optimizer"):
         engine.step()
     if not math.isfinite(norm := float(engine.get_global_grad_norm())):
-        raise diverged(number, f"has a gradient of {norm}", rows)  # DeepSpeed would leave the step out in silence
+        raise diverged(number, f"has a gradient of {norm}", rows)  # DeepSpeed would skip the step silently
     if first:
         first.close(targets)
     return {
@@ -223,7 +238,7 @@ def take_step(
 def look(
     engine: Any, home: Home, order: Order, curve: list[dict[str, Any]], shares: Shares, dog: watchdog.Watchdog
 ) -> None:
-    """Add the validation loss to the last point of the curve, and keep the weights where it is the lowest."""
+    """Compute the validation loss, add it to the last point of the curve, and keep the weights if it is the lowest."""
     number = len(curve) - 1
     with shares.of("validation"):
         loss = within_memory(partial(validation.loss, engine, order, dog.fed), number, order.training)
@@ -238,7 +253,7 @@ def look(
 
 
 def resume(engine: Any, home: Home, checkpoint: Checkpoint | None) -> list[dict[str, Any]]:
-    """Load the checkpoint into the engine; the curve up to it, empty for a fresh start."""
+    """Load the checkpoint into the engine and return its curve; without a checkpoint, return an empty curve."""
     if checkpoint is None:
         return []
     if early_stopping.best(checkpoint.curve):
@@ -261,12 +276,12 @@ def resume(engine: Any, home: Home, checkpoint: Checkpoint | None) -> list[dict[
 
 
 def save(engine: Any, home: Home, curve: list[dict[str, Any]]) -> None:
-    """Write a checkpoint; every worker its part."""
+    """Write a checkpoint. Every worker calls it and writes its own part."""
     path = home.aside(len(curve))
     with checkpoints.writing(path):
         engine.save_checkpoint(str(path), tag=checkpoints.STATE, save_latest=False, exclude_frozen_parameters=True)
         if early_stopping.best(curve):
             home.put_best(path)
     distributed.barrier()
-    told = state.of(engine)  # of all workers together
+    told = state.of(engine)  # collective: every worker calls it
     home.keep(path, Checkpoint(path, len(curve), curve, distributed.get_world_size(), told, home.job.inputs))

@@ -1,7 +1,7 @@
-"""The mask of packed rows, made once for all layers.
+"""Attention mask of packed rows, made once for all layers.
 
-transformers gives PyTorch's attention a mask of yes and no, which that turns into numbers in every layer, and each of
-these is kept for the way back: for 32,768 tokens in bf16, 2 GB a layer.
+transformers gives PyTorch's attention a boolean mask. PyTorch converts it to numbers in every layer and keeps each copy
+for the backward pass: 2 GB a layer for 32,768 tokens in bf16.
 """
 
 from typing import Any
@@ -12,7 +12,10 @@ NAME = "sdpa"
 
 
 def share() -> None:
-    """From now on, in this process. Under its own name, since transformers asks in many places for that."""
+    """Share one mask among all layers of the models in this process.
+
+    The mask function replaces the one registered as `sdpa`, because transformers checks for that name in many places.
+    """
     from transformers.masking_utils import ALL_MASK_ATTENTION_FUNCTIONS, AttentionMaskInterface
 
     made = ALL_MASK_ATTENTION_FUNCTIONS[NAME]
@@ -21,13 +24,13 @@ def share() -> None:
 
 
 class InNumbers:
-    """A maker of masks: 0 where a token is seen, else minus infinity, as PyTorch itself makes it."""
+    """Mask function that returns numbers: 0 for a visible token, minus infinity for any other."""
 
     def __init__(self, made: Any) -> None:
         self.made = made
 
     def __call__(self, *args: Any, dtype: torch.dtype = torch.float32, **options: Any) -> torch.Tensor | None:
-        """[sequences, 1, tokens, tokens] of `dtype`; None where each token sees all before it."""
+        """Return the mask [sequences, 1, tokens, tokens] in `dtype`; None if each token sees all before it."""
         seen: torch.Tensor | None = self.made(*args, dtype=dtype, **options)
         if seen is None or seen.dtype != torch.bool:
             return seen

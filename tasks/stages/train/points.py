@@ -1,6 +1,7 @@
-"""The points of a training's curve while it grows: lines of JSON in `measured/train/points.jsonl`.
+"""Points of a training's curve, written to `measured/train/points.jsonl` while the training runs.
 
-Its supervisor hands the file on (`tasks.supervise.handed_on`), and the watch shows it in MLflow (`tasks.runs.tracked`).
+Each line is a JSON object. The supervisor copies the file to the run's worktree while it grows
+(`tasks.supervise.handed_on`), and the watch shows the points in MLflow (`tasks.runs.tracked`).
 """
 
 import json
@@ -13,7 +14,7 @@ FILE = "points.jsonl"
 
 
 class Points:
-    """Writer of the points of one training. A training that goes on from a checkpoint writes all steps again."""
+    """Writer of the points of one training. A training that is resumed from a checkpoint writes all steps again."""
 
     def __init__(self, layout: Layout) -> None:
         self.path: Path = layout.measured("train") / FILE
@@ -21,7 +22,7 @@ class Points:
         self.path.unlink(missing_ok=True)
 
     def add(self, points: list[dict[str, Any]]) -> None:
-        """Write the points of steps that are not there yet."""
+        """Write the points of steps that are not yet written."""
         new = [point for point in points if point["step"] > self._last]
         if new:
             self.path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,8 +1,8 @@
-"""What all rows of a pass begin with, computed once for all of them.
+"""Common prefix of the rows in a forward pass, computed once for all of them.
 
-In each layer attention keeps the keys and values of that beginning, and every row looks back on them. Gradients of all
-rows flow back through them. transformers' caches do the same for serving; they know a layer by its number, and so would
-have each layer compiled for itself.
+In each layer, attention keeps the keys and values of the prefix, and every row attends to them. Gradients of all rows
+flow back through them. The caches of transformers do the same for inference, but they find a layer by its number, which
+would make torch compile each layer separately.
 """
 
 import sys
@@ -13,16 +13,16 @@ from typing import Any, Literal
 import torch
 
 Call = Literal["prefix", "rows"]
-"""What a call of the model is over: first what the rows begin with, then what is left of them."""
+"""Tokens that a call of the model computes: first the common prefix, then the rest of the rows."""
 MODELS = frozenset({"granite", "llama", "mistral", "olmo2", "phi3", "qwen2", "qwen3", "smollm3"})
-"""The `model_type` of those whose layers have one attention each, over what is handed to it and with the mask of the
-whole model. Others compute their masks in a layer, or look twice."""
+"""`model_type` of the models that support it: each layer has one attention, over the tensors it is called with and the
+mask of the whole model. Other models make masks inside a layer or attend twice."""
 KEPT = ("prefix_key", "prefix_value")
-"""The attributes of a layer's attention that hold what is kept."""
+"""Attributes of a layer's attention module that hold the keys and values of the prefix."""
 
 
 def can_be_shared(model: Any) -> bool:
-    """Whether every token of it sees all before it, by an attention that can be told of a prefix."""
+    """Return whether the model's attention supports a prefix and lets each token see all before it."""
     config = model.config
     kinds = getattr(config, "layer_types", None) or []
     bounded = getattr(config, "sliding_window", None) or any(kind != "full_attention" for kind in kinds)
@@ -31,7 +31,10 @@ def can_be_shared(model: Any) -> bool:
 
 @cache
 def attention(implementation: str) -> str:
-    """What transformers calls its attention `implementation` where there is a prefix: "eager" or "sdpa"."""
+    """Return transformers' name for an attention with support for a prefix.
+
+    `implementation` is "eager" or "sdpa".
+    """
     from transformers.masking_utils import ALL_MASK_ATTENTION_FUNCTIONS, AttentionMaskInterface
     from transformers.modeling_utils import AttentionInterface
 
@@ -42,7 +45,10 @@ def attention(implementation: str) -> str:
 
 
 def forget(model: Any) -> None:
-    """After a pass. What is kept has a way back, and a model with such tensors cannot be copied."""
+    """Remove the keys and values of the prefix after a forward pass.
+
+    They are part of an autograd graph, and a model that holds such tensors cannot be copied.
+    """
     for module in model.modules():
         for name in KEPT:
             vars(module).pop(name, None)
@@ -50,7 +56,7 @@ def forget(model: Any) -> None:
 
 @dataclass(frozen=True)
 class WithPrefix:
-    """An attention of transformers, in two calls; the same as ever in a call that says nothing of a prefix."""
+    """Attention of transformers with support for a prefix; a call without `over` computes plain attention."""
 
     implementation: str
 
@@ -65,7 +71,7 @@ class WithPrefix:
         over: Call | None = None,
         **options: Any,
     ) -> tuple[torch.Tensor, torch.Tensor | None]:
-        """`query`, `key`, `value`: [sequences, heads, length, width]; gives [sequences, length, heads, width]."""
+        """Return [sequences, length, heads, width]; query, key and value are [sequences, heads, length, width]."""
         if over == "prefix":
             layer.prefix_key, layer.prefix_value = key, value
         elif over == "rows":
@@ -80,13 +86,13 @@ class WithPrefix:
     def _core(self, layer: Any) -> Any:
         from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
-        if self.implementation == "eager":  # each model has its own
+        if self.implementation == "eager":  # each model defines its own
             return sys.modules[type(layer).__module__].eager_attention_forward
         return ALL_ATTENTION_FUNCTIONS[self.implementation]
 
 
 def _widened(mask: torch.Tensor | None, query: torch.Tensor, key: torch.Tensor) -> torch.Tensor:
-    """A mask of rows, None where each token sees all before it, with the prefix, which all of them see."""
+    """Extend the mask of rows, None if causal, by the prefix, which every token of a row sees."""
     length, whole = query.shape[2], key.shape[2]
     if mask is None:
         return torch.ones(1, 1, length, whole, dtype=torch.bool, device=query.device).tril(whole - length)

@@ -1,8 +1,9 @@
-"""One pass over several workers, each with its part of every sequence: Ulysses, arXiv:2309.14509, as DeepSpeed has it.
+"""Sequence parallelism: a forward pass over several workers, each with its part of every row.
 
-Layers work on each token by itself; attention alone needs them all. For it a worker gives away its part of all heads,
-and gets the whole sequences of some heads. Gradients come back the same way, so that each worker has what the losses of
-all want of its part. The gradient of a step remains the sum over all workers, and the engine need not know of this.
+It is Ulysses (arXiv:2309.14509) as DeepSpeed implements it. All layers but attention work on single tokens. For
+attention, a worker gives away its part of all heads and gets the whole rows of some heads. Gradients return the same
+way, so each worker has the gradient of all losses with respect to its part. The gradient of a step is still the sum
+over all workers, and the engine needs no change.
 """
 
 from collections.abc import Callable
@@ -21,27 +22,27 @@ from tasks.stages.train.rows.batches import Batch
 
 @dataclass(frozen=True)
 class Part(Batch):
-    """What one worker takes of a pass. A target belongs to the part with the token before it."""
+    """One worker's part of a batch. A target belongs to the part with the token before it."""
 
     whole: torch.Tensor
-    """[sequences, length of all parts] int64: the positions of the whole pass."""
+    """[sequences, length of all parts] int64: positions in the whole rows."""
 
 
 @dataclass(frozen=True)
 class Together:
-    """The workers that take a pass together: one, or as many as `training.sequence_parallel`, with ranks in a row."""
+    """Workers that share a forward pass: `training.sequence_parallel` of them, with consecutive ranks."""
 
     size: int
     group: int
-    """Which of the groups of rows of a pass they take."""
+    """Index of the rows that these workers compute, among the groups of rows in a forward pass."""
     place: int
-    """Which part of each row this worker takes."""
+    """Index of this worker's part of a row."""
     workers: Any = None
-    """Their process group; None where there is but one."""
+    """Process group of these workers; None if there is only one."""
 
     @classmethod
     def of(cls, training: Training) -> Self:
-        """Of this worker. Every worker calls it, at the same place."""
+        """Return the group that this worker belongs to. Every worker calls it, at the same point."""
         size = training.sequence_parallel
         group, place = divmod(distributed.get_rank(), size)
         if size == 1:
@@ -51,7 +52,7 @@ class Together:
         return cls(size, group, place, distributed.new_subgroups(size, timeout=patience)[0])
 
     def require(self, model: Any) -> None:
-        """Raises InputError for a base model whose attention is its own: it would see its part alone."""
+        """Raise InputError if the base model computes attention itself and would see one part only."""
         if self.size > 1 and not getattr(model, "_supports_attention_backend", False):
             raise InputError(
                 f"training.sequence_parallel {self.size} needs the attention of transformers, and models of type "
@@ -59,7 +60,7 @@ class Together:
             )
 
     def mine(self, batch: Batch) -> Batch:
-        """This worker's part of a pass. All parts are as long: the last is filled up, after every token."""
+        """Return this worker's part of a batch. All parts have the same length; the last one is padded."""
         if self.size == 1:
             return batch
         tokens, positions, predicts = batch.tokens, batch.positions, batch.predicts
@@ -75,14 +76,14 @@ class Together:
         return Part(batch.prefix, tokens, own, predicts, following[predicts], positions)
 
     def total(self, loss: torch.Tensor) -> float:
-        """The summed loss of all parts."""
+        """Return the loss summed over the parts of all workers in the group."""
         loss = loss.detach().clone()
         if self.size > 1:
             distributed.all_reduce(loss, group=self.workers)
         return float(loss)
 
     def whole(self, part: Part, model: Any) -> "Whole":
-        """What the model's attention has to know of the whole pass."""
+        """Return what the model's attention needs to know about the whole rows."""
         from transformers.masking_utils import create_masks_for_generate
 
         like = torch.empty((*part.whole.shape, 0), dtype=model.dtype, device=part.whole.device)
@@ -94,14 +95,13 @@ class Together:
 
 @dataclass(frozen=True, eq=False)
 class Whole:
-    """A pass of which a worker holds a part, as attention must know it."""
+    """Positions and masks of the whole rows of which a worker holds a part."""
 
     workers: Any
-    """The process group."""
     positions: torch.Tensor
     """[sequences, length of all parts] int64."""
     masks: Any
-    """As transformers makes them: one, or one by kind of layer."""
+    """Masks as transformers makes them: one for all layers, or a dictionary with one for each kind of layer."""
 
     def mask(self, layer: Any) -> Any:
         if not isinstance(self.masks, dict):
@@ -110,14 +110,14 @@ class Whole:
 
 
 IMPLEMENTATIONS = ("sdpa", "flash_attention_2")
-"""The attentions of transformers that can be taken so, by its names."""
+"""Names of the attentions in transformers that can be computed by several workers."""
 A_HEAD = ("s_aux", "position_bias")
-"""Options of attention that hold something for each head."""
+"""Options of attention that have a value for each head."""
 
 
 @dataclass(frozen=True)
 class Ulysses:
-    """An attention of transformers: the same where a call says nothing of a whole, else over several workers."""
+    """Attention of transformers over several workers; a call without `whole` computes plain attention."""
 
     core: Callable[..., Any]
 
@@ -132,7 +132,7 @@ class Ulysses:
         whole: Whole | None = None,
         **options: Any,
     ) -> tuple[torch.Tensor, None]:
-        """`query`, `key`, `value`: [sequences, heads, length, width]; gives [sequences, length, heads, width]."""
+        """Return [sequences, length, heads, width]; query, key and value are [sequences, heads, length, width]."""
         if whole is None:
             made: tuple[torch.Tensor, None] = self.core(layer, query, key, value, attention_mask, **options)
             return made
@@ -155,7 +155,7 @@ class Ulysses:
 
 
 def _install() -> None:
-    """Under the names that they have, since transformers asks in many places for the name."""
+    """Replace the registered attentions, since transformers checks for these names in many places."""
     from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS, AttentionInterface
 
     for name in IMPLEMENTATIONS:

@@ -1,4 +1,4 @@
-"""Where the wall time of a worker goes: what it waits for, part by part."""
+"""Wall time of a worker, divided into the parts of a training."""
 
 import time
 from collections.abc import Iterator
@@ -6,34 +6,33 @@ from contextlib import contextmanager
 from typing import Any
 
 PARTS = ("data", "forward", "backward", "optimizer", "communication", "validation", "checkpoint")
-"""Rows into tensors; the model forward; back; the step; what workers exchange meanwhile (`exchange.py`), and their wait
-for each other; looks at the validation rows, and keeping what was best; checkpoints."""
+"""Parts of the wall time. `data`: rows into tensors. `forward`, `backward`, `optimizer`: the parts of a step.
+`communication`: exchange among workers (`exchange.py`) and waits for other workers. `validation`: validations and the
+export of the best weights. `checkpoint`: writing checkpoints."""
 ALL_COUNT = ("validation", "checkpoint")
-"""They are not of every step, so each is waited for."""
+"""Parts that are not in every step and are therefore always measured."""
 EVERY = 20
-"""On a GPU, whose work runs on beside the program, the parts of one step in so many are waited for, and count for
-all."""
+"""Number of steps of which one is measured on a GPU, and the factor by which its times count. A GPU works
+asynchronously, so measuring a part means waiting for it."""
 
 
 class Shares:
-    """Seconds by part, of one worker."""
-
     def __init__(self, device: Any = "cpu") -> None:
         self.seconds = dict.fromkeys(PARTS, 0.0)
         self._gpu = "cuda" in str(device)
         self._weight = 1
         self._within = 0.0
-        """Seconds of parts within the one that is open."""
+        """Seconds of the parts that were nested in the open one."""
         self._open: int | None = None
-        """The weight of the part that is open; parts within it have the same."""
+        """Factor for the time of the open part, which nested parts share; None if no part is open."""
 
     def step(self, number: int) -> None:
-        """A step begins."""
+        """Begin step `number`, which decides whether its parts are measured."""
         self._weight = 1 if not self._gpu else EVERY if number % EVERY == 0 else 0
 
     @contextmanager
     def of(self, part: str) -> Iterator[None]:
-        """The block is of this part, but for the parts within it."""
+        """Measure the block as a part, without the parts nested in it."""
         outer, weight = self._open, self._open
         if weight is None:
             weight = 1 if part in ALL_COUNT else self._weight

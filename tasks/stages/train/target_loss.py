@@ -1,11 +1,12 @@
-"""The model with its loss on the target alone, and nothing computed that this loss does not need.
+"""Model with a loss over target tokens only, without computations that this loss does not need.
 
-Measured with the default model on one core, BANKING77 rows of 53 tokens, bf16, tokens of whole rows per second:
+Measured with the default model on one core, BANKING77 rows of 53 tokens, bf16, tokens of prompts and targets per
+second:
 
     transformers' own loss                                   274
-    the vocabulary projected at positions before a target    377
-    and attention written out for short rows                 500
-    and the prompt's common beginning computed once          900
+    logits only at positions before a target                 377
+    and eager attention for short rows                       500
+    and the common prefix of the prompts computed once       900
 """
 
 from typing import Any
@@ -19,25 +20,32 @@ from tasks.stages.train.rows.batches import Batch
 from tasks.stages.train.sequence import Part, Together, Whole
 
 SHORT = 192
-"""Tokens up to which written-out attention is faster than PyTorch's fused kernel on a CPU, whose backward pass is slow
-for short rows: 16 rows of 53 tokens, 7 ms a layer against 19; of 128, 30 against 47; of 512, 135 against 84."""
+"""Maximum number of tokens in a row for which eager attention is used on a CPU. PyTorch's fused kernel has a slow
+backward pass for short rows. Milliseconds per layer for 16 rows, eager and fused: 7 and 19 for rows of 53 tokens, 30
+and 47 for 128, 135 and 84 for 512."""
 
 
 class TargetLoss(nn.Module):
-    """Wraps a causal model; calling it gives the summed cross-entropy over a batch's targets."""
+    """Wrapper of a causal language model that returns the cross-entropy summed over a batch's targets."""
 
     def __init__(self, model: Any, attention: str | None = None, together: Together | None = None) -> None:
-        """`attention`: what transformers calls it; None: what is faster on a CPU for the length of the rows.
-        `together`: the workers that take a pass together; without them none takes parts."""
+        """Wrap a model.
+
+        Args:
+            model: Causal language model of transformers.
+            attention: Name of the attention in transformers; None for the faster one on a CPU by the length of the
+                rows.
+            together: Workers that share forward passes; None if each worker computes whole rows.
+        """
         super().__init__()
         self.model, self.attention, self.together = model, attention, together
         self.random = bool(getattr(model.config, "attention_dropout", 0)) or any(
             isinstance(it, nn.Dropout) and it.p > 0 for it in model.modules()
         )
-        """Dropout is drawn."""
+        """Whether the model draws dropout."""
         self._predicts: torch.Tensor | None = None
-        """Where the head is needed; None, outside a call of this module: everywhere."""
-        # A hook, not a call of decoder and head in turn: models scale or cap their logits after the head.
+        """Positions at which the output head is computed; None, outside a call of this module, for all."""
+        # A hook instead of calls of decoder and head, because some models scale or cap their logits after the head.
         model.get_output_embeddings().register_forward_pre_hook(self._keep_needed)
 
     def _keep_needed(self, _head: nn.Module, arguments: tuple[Any, ...]) -> tuple[torch.Tensor]:
@@ -45,7 +53,11 @@ class TargetLoss(nn.Module):
         return (hidden if self._predicts is None else hidden[self._predicts],)
 
     def forward(self, batch: Batch) -> torch.Tensor:
-        """Sum over targets, fp32 scalar; 0, with gradients of 0, where a batch has none. Of a part, over its own."""
+        """Return the loss summed over targets, an fp32 scalar.
+
+        It is 0, with gradients of 0, for a batch without targets. For a `Part` it is the sum over the part's own
+        targets.
+        """
         short = batch.prefix.shape[0] + batch.tokens.shape[1] <= SHORT and not isinstance(batch, Part)
         implementation = self.attention or ("eager" if short else "sdpa")
         more: dict[str, Any] = {"whole": self._whole(batch)} if isinstance(batch, Part) else {}
@@ -74,12 +86,15 @@ class TargetLoss(nn.Module):
 
 
 class SummedCrossEntropy(torch.autograd.Function):
-    """As `cross_entropy(logits.float(), targets, reduction="sum")`, which makes two more fp32 tensors of the logits'
-    size on the way back. Here the one that is kept becomes the gradient."""
+    """Summed cross-entropy that needs less memory in the backward pass.
+
+    Equal to `cross_entropy(logits.float(), targets, reduction="sum")`, whose backward pass makes two more fp32 tensors
+    of the logits' size. Here the one tensor that is saved becomes the gradient.
+    """
 
     @staticmethod
     def forward(ctx: Any, logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-        """`logits`: [targets, vocabulary]; `targets`: [targets] int64; gives an fp32 scalar."""
+        """Return an fp32 scalar for `logits` [targets, vocabulary] and `targets` [targets] int64."""
         logarithms = torch.log_softmax(logits, dim=-1, dtype=torch.float32)
         ctx.save_for_backward(logarithms, targets)
         ctx.dtype = logits.dtype
@@ -94,10 +109,10 @@ class SummedCrossEntropy(torch.autograd.Function):
 
 
 def can_share_prefix(module: TargetLoss, training: Training) -> bool:
-    """Whether one computation of a prefix serves all rows: a model that can be told of it, nothing random, nothing
-    computed twice, and whole rows.
+    """Return whether the common prefix of rows may be computed once for all of them.
 
-    Tried on CPUs only; on GPUs a second pass over the layers may cost more than it saves.
+    The model has to support it, without dropout or gradient checkpointing, on whole rows that are not packed. It was
+    tried on CPUs only: on GPUs a second pass over the layers may cost more than it saves.
     """
     plain = not module.random and not training.gradient_checkpointing and not training.packed
     plain = plain and training.sequence_parallel == 1 and training.device == "cpu"

@@ -1,4 +1,4 @@
-"""Stage `train`: fine-tune the base model on the training split, behind the data gate.
+"""Stage `train`: fine-tune the base model on the training rows, once the data gate has passed.
 
 Writes artefacts/train/ with `adapter/` (or `model/` for method full), `curve.json` and `result.json`, and
 measured/train/facts.json. The same inputs give the same bytes.
@@ -46,7 +46,7 @@ from tasks.trust.gate_statement import require_gate
 
 
 class Result(Frozen):
-    """What the trained weights are of; the same for the same inputs."""
+    """Summary of a training, written to result.json. The same inputs give the same summary."""
 
     steps: int
     rows: int
@@ -54,13 +54,14 @@ class Result(Frozen):
     """Tokens of all rows, over all epochs."""
     epochs: float
     final_loss: float
-    """Mean over the target tokens of the last tenth of the steps."""
+    """Mean loss per target token over the last tenth of the steps."""
     skipped_steps: int = 0
-    """Left out, since their loss was no number or leapt."""
+    """Number of steps that were skipped because their loss was not finite or had jumped."""
     best_step: int | None = None
-    """After which the weights were those of the result; null without validation rows: after the last."""
+    """Step with the lowest validation loss, whose weights are the result; None without validation rows, when the result
+    has the weights of the last step."""
     validation_loss: float | None = None
-    """Then, mean over the target tokens of the validation rows."""
+    """Mean loss per target token of the validation rows after `best_step`."""
 
     def facts(self) -> Facts:
         return {
@@ -84,23 +85,23 @@ class Result(Frozen):
 
 @dataclass(frozen=True)
 class Timing:
-    """What one execution took; nothing depends on it."""
+    """Time, speed and memory of one execution. No output of a stage depends on them."""
 
     seconds: float
-    """Of the stage, Ray's start included."""
+    """Duration of the stage in seconds, with the start of Ray."""
     tokens_per_second: float
-    """Tokens of whole rows, while stepping; 0 if a checkpoint held every step."""
+    """Tokens of prompts and targets per second of training steps; 0 if a checkpoint already held every step."""
     peak_memory_gb: float
-    """Of the largest worker; on a GPU of its memory."""
+    """Peak memory of the worker that used most, in 10^9 bytes; on a GPU, the memory of the GPU."""
     fill: float | None
-    """Share of the computed positions that hold a token; None if a checkpoint held every step."""
+    """Share of the computed positions that hold a token; None if a checkpoint already held every step."""
     mfu: float | None
-    """Model FLOPs utilisation (`preflight/operations.py`), while stepping; None where the device's peak is unknown."""
+    """Model FLOPs utilisation during the steps (`preflight/operations.py`); None if the device's peak is unknown."""
     mfu_of: str
-    """Where the device's peak comes from, in words."""
+    """Description of where the figure for the device's peak comes from; empty if the peak is unknown."""
     shares: dict[str, float]
-    """Of `seconds`, by what the first worker waited for (`shares.py`), and `failures` and `other`: Ray's start, loading
-    and writing the weights. Of a training that went on, those of the steps since."""
+    """Shares of `seconds` by what the first worker spent them on (`shares.py`), with `failures` and `other` (start of
+    Ray, loading and writing the weights). A resumed training counts only the steps since it was resumed."""
     failures: tuple[Failure, ...]
 
     def facts(self) -> Facts:
@@ -124,14 +125,18 @@ MFU = "operations that the model needs (PaLM, appendix B; less for frozen weight
 
 
 class Params(Frozen):
-    """What it reads of params.yaml."""
-
     training: Training
     prompts: Prompts
 
 
 def run(params: Params, layout: Layout) -> Result:
-    """Train. Raises Refused without the data gate, InputError for rows that do not fit, Unavailable without Ray."""
+    """Train the base model on the rows of stage `tokenise`.
+
+    Raises:
+        Refused: The data gate has not passed, or the rows were made from other data than this run has.
+        InputError: A row is too long, or the training does not fit on this machine.
+        Unavailable: Ray or its workers cannot run.
+    """
     require_gate(layout, "data")
     began = time.monotonic()
     announce("train", "checking the rows")
@@ -167,7 +172,7 @@ def run(params: Params, layout: Layout) -> Result:
 
 
 CURVE = ("step", "loss", "lr", "tokens", early_stopping.LOSS)
-"""What curve.json keeps of each step; the last where the validation rows were looked at."""
+"""Keys of a step in curve.json. The validation loss is there only for steps that a validation followed."""
 
 
 def model_folder(layout: Layout) -> Path:
@@ -175,7 +180,12 @@ def model_folder(layout: Layout) -> Path:
 
 
 def read_rows(params: Params, layout: Layout) -> Examples:
-    """The rows as tokens. Raises Refused where they are of something else, InputError where one is too long."""
+    """Read the rows of stage `tokenise` and verify their origin and length.
+
+    Raises:
+        Refused: The rows were made from other data, prompts or another base model.
+        InputError: A row has more tokens than `training.max_length` or the base model's context.
+    """
     folder, context = layout.stage("tokenise"), shape.read(model_folder(layout)).context
     most = min(params.training.max_length, context or params.training.max_length)
     on_disk.verify(folder, tokenise.origin(layout, params.prompts))
@@ -192,7 +202,7 @@ def read_rows(params: Params, layout: Layout) -> Examples:
 
 
 def require_validation(training: Training, examples: Examples) -> None:
-    """Raises InputError where the parameters ask for looks at rows that are not there."""
+    """Raise InputError if the parameters ask for validation and there are no validation rows."""
     asked = [name for name in LOOKS if getattr(training, name) is not None]
     if asked and not len(examples.validation):
         raise InputError(
@@ -202,8 +212,11 @@ def require_validation(training: Training, examples: Examples) -> None:
 
 
 def require_room(params: Params, layout: Layout) -> None:
-    """Raises InputError where the training cannot be, cannot fit on this machine, or lacks what its kernels need,
-    before a device is taken. A cluster's workers look for themselves. A disk that turns out too small loses nothing."""
+    """Raise InputError if the training is impossible, does not fit on this machine, or lacks a compiler or library.
+
+    It is called before a device is used. Workers of a cluster check their own machines instead. Disk space is not
+    checked, because a training that fills the disk loses nothing.
+    """
     model = shape.read(model_folder(layout))
     parts.require(params.training, model)
     if connection.address() is None:
@@ -214,7 +227,11 @@ def require_room(params: Params, layout: Layout) -> None:
 
 
 def execute(job: Job, examples: Examples, points: Points) -> tuple[Job, list[Failure]]:
-    """Train on Ray, watched; the job as it was done, and what went wrong meanwhile."""
+    """Train on Ray and report the progress.
+
+    Returns:
+        The job, with its storage if the machines have no disk in common, and the failures, oldest first.
+    """
     for folder in (job.output, job.scratch):
         checkpoints.remove(folder)
         folder.mkdir()
@@ -239,11 +256,12 @@ def execute(job: Job, examples: Examples, points: Points) -> tuple[Job, list[Fai
 
 
 OPERATION = ("least_workers", "max_failures", "hang_seconds", "checkpoint_steps")
-"""Parameters that say how a training outlives its machines, and decide no weight."""
+"""Parameters that decide how a training survives failures. They do not influence the weights, so `inputs_digest` leaves
+them out."""
 
 
 def inputs_digest(params: Params, layout: Layout) -> str:
-    """Digest of everything that decides the trained weights: names the folder of checkpoints."""
+    """Return the digest of everything that decides the trained weights; it names the folder of checkpoints."""
     return sha256_bytes(
         canonical_json(
             {
@@ -272,7 +290,7 @@ def summarise(curve: list[watch.Point], params: Params, rows: int) -> Result:
 
 
 def epochs_of(steps: int, training: Training, rows: int) -> float:
-    """Those that were asked for, or of a training that stopped early those that it took."""
+    """Return the epochs that the parameters ask for, or fewer if the training stopped early."""
     an_epoch = -(-rows // training.global_batch_size)
     return training.epochs if steps >= round(training.epochs * an_epoch) else round(steps / an_epoch, 4)
 
@@ -286,14 +304,13 @@ def measure(job: Job, curve: list[watch.Point], seconds: float, failures: list[F
 
 
 def seconds_lost(checkpoints: Path) -> float:
-    """To failures so far."""
     return sum(each.seconds for each in attempts.read(checkpoints))
 
 
 def shares_of(seconds: float, parts: dict[str, float], lost: float) -> dict[str, float]:
-    """Of all seconds, what each part took, what failures cost, and the rest."""
+    """Return the shares of `seconds` that each part, the failures and everything else (`other`) took."""
     taken = {**parts, "failures": min(lost, seconds)}
-    whole = max(seconds, sum(taken.values()))  # on a GPU parts are of some steps, which count for all
+    whole = max(seconds, sum(taken.values()))  # parts on a GPU are extrapolated from some steps
     taken["other"] = whole - sum(taken.values())
     return {part: each / whole for part, each in taken.items()}
 

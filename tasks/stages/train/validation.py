@@ -1,4 +1,4 @@
-"""The loss over the validation rows, by all workers together."""
+"""Loss over the validation rows, computed by all workers together."""
 
 from collections.abc import Callable
 from typing import Any
@@ -12,14 +12,15 @@ from tasks.stages.train.rows.order import Order
 from tasks.stages.train.target_loss import can_share_prefix
 
 TOGETHER = 1_000
-"""Rows that are laid out in passes at a time."""
+"""Number of rows that are distributed over forward passes at a time."""
 
 
 @torch.no_grad()
 def loss(engine: Any, order: Order, alive: Callable[[], object]) -> float:
-    """Mean over their target tokens, nothing dropped out; the same on every worker. `alive` is called after each pass.
+    """Return the mean loss per target token of the validation rows, without dropout; the same on every worker.
 
-    Rows of like length stand together, and sums are in double precision: workers and passes change it by rounding.
+    Rows of similar length share a forward pass, and sums are in double precision, so the numbers of workers and passes
+    change the result by rounding only. `alive` is called after each forward pass.
     """
     examples, training, together = order.examples, order.training, engine.module.together
     rows = examples.validation[examples.lengths(examples.validation).argsort(kind="stable")]

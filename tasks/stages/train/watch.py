@@ -1,4 +1,4 @@
-"""Follows the record while it grows: progress lines with the time remaining, and points of the curve."""
+"""Follower of the training log: prints progress with the time remaining, and writes points of the curve."""
 
 import json
 import threading
@@ -17,21 +17,19 @@ from tasks.stages.train.points import Points
 Point = dict[str, Any]
 EVERY_SECONDS = 2.0
 SHARE = 0.05
-"""Largest share of the time that reports take. Each reads the whole record, which may grow long."""
+"""Maximum share of the time that reports take. Each report reads the whole log, which may grow long."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What is known of a training before it begins."""
-
     steps: int
     lost: Callable[[], float] = float
-    """Seconds that failures have cost so far."""
+    """Function that returns the seconds lost to failures so far."""
 
 
 @contextmanager
 def watching(record: Path, plan: Plan, written: Points) -> Iterator[None]:
-    """Report on `record` from a thread until the block ends, then once more."""
+    """Report on the training log `record` from a thread until the block ends, then once more."""
     follower = Follower(record, plan, written)
     thread = threading.Thread(target=follower.follow, daemon=True)
     thread.start()
@@ -48,9 +46,9 @@ class Follower:
         self.ended = threading.Event()
         self.done = 0
         self.begun = 0
-        """Steps that the newest attempt found done when it began."""
+        """Number of steps that the newest attempt took over from a checkpoint."""
         self.said = 0
-        """Lines of the workers that were shown."""
+        """Number of lines from workers that were printed."""
 
     def follow(self) -> None:
         took = 0.0
@@ -63,7 +61,6 @@ class Follower:
             print(f"trained {len(points)} of {self.plan.steps} steps, {loss(points)}{looks(points)}", flush=True)
 
     def report(self) -> None:
-        """Tell what is new since the last report."""
         lines = whole_lines(self.record.with_name(SAID))
         print("".join(lines[self.said :]), end="", flush=True)
         self.said = len(lines)
@@ -74,7 +71,7 @@ class Follower:
         if before and (before != self.begun or len(points) < self.done):
             announce("train", f"going on from the checkpoint of step {before}")
         self.begun = before
-        if len(points) > before:  # there are none where a worker was lost, until others begin
+        if len(points) > before:  # after the loss of a worker there are none until other workers begin
             announce_count("train", len(points), self.plan.steps, standing(points, self.plan.steps))
         if len(points) == self.plan.steps and not self.ended.is_set():
             announce("train", f"saving the weights after {len(points)} steps")
@@ -84,16 +81,19 @@ class Follower:
 
 
 def read_record(record: Path) -> list[Point]:
-    """The whole lines of the record; a line still being written is left for the next time."""
+    """Return the points in the complete lines of the training log; the last line may still be incomplete."""
     return [json.loads(line) for line in whole_lines(record)]
 
 
 TAIL = 4096
-"""Bytes at the end of the record, which hold its last step."""
+"""Number of bytes at the end of the training log in which its last step is found."""
 
 
 def goes_on(record: Path) -> bool:
-    """Whether the workers of this attempt have taken a step: of those that they found done, none is timed."""
+    """Return whether the workers of this attempt have taken a step.
+
+    Only such steps have `seconds` in the log; steps taken over from a checkpoint do not.
+    """
     if not record.exists():
         return False
     with record.open("rb") as file:
@@ -108,8 +108,11 @@ def whole_lines(file: Path) -> list[str]:
 
 
 def standing(points: list[Point], steps: int) -> str:
-    """`loss 0.412 330 tok/s eta 4m10s`, and what looks found; speed and time remaining go by the last 50 steps. The
-    looks come last: a narrow terminal cuts the end."""
+    """Return the progress, as in `loss 0.412 330 tok/s eta 4m10s`, followed by that of `looks`.
+
+    Speed and time remaining are computed from the last 50 steps. The validation losses come last, because a narrow
+    terminal cuts off the end.
+    """
     recent = [point for point in points if "seconds" in point][-50:]
     each = seconds(recent) / max(1, len(recent))
     left = duration((steps - len(points)) * each)
@@ -117,17 +120,20 @@ def standing(points: list[Point], steps: int) -> str:
 
 
 def seconds(points: list[Point]) -> float:
-    """That these steps took, as far as this process took them, with looks at the validation rows."""
+    """Return the seconds of these steps and their validations, without steps taken over from a checkpoint."""
     return sum(point.get("seconds", 0.0) + point.get("look_seconds", 0.0) for point in points)
 
 
 def loss(points: list[Point]) -> str:
-    """`loss 0.412`."""
+    """Return the last loss, as in `loss 0.412`."""
     return f"loss {points[-1]['loss']:.3f}"
 
 
 def looks(points: list[Point]) -> str:
-    """`, validation 0.480, best 0.471 after step 120`; empty before the validation rows were looked at."""
+    """Return the last and the lowest validation loss, as in `, validation 0.480, best 0.471 after step 120`.
+
+    The text is empty before the first validation.
+    """
     lowest = early_stopping.best(points)
     if lowest is None:
         return ""
@@ -136,21 +142,21 @@ def looks(points: list[Point]) -> str:
 
 
 def speed(points: list[Point]) -> float:
-    """Tokens per second over the points that this process timed; a resumed run's earlier ones are not."""
+    """Return tokens per second of the steps that this attempt took."""
     timed = [point for point in points if "seconds" in point]
     seconds = sum(point["seconds"] for point in timed)
     return float(sum(point["tokens"] for point in timed) / seconds) if seconds else 0.0
 
 
 def fill(points: list[Point]) -> float | None:
-    """Tokens over positions that were computed; None where nobody counted them."""
+    """Return the share of computed positions that hold a token; None if no point has its number of positions."""
     counted = [point for point in points if "positions" in point]
     positions = sum(point["positions"] for point in counted)
     return float(sum(point["tokens"] for point in counted) / positions) if positions else None
 
 
 def mfu(points: list[Point]) -> float | None:
-    """Model FLOPs utilisation over the points that have it."""
+    """Return the model FLOPs utilisation, the mean over time of the points that have it; None if none has."""
     known = [point for point in points if "mfu" in point]
     seconds = sum(point["seconds"] for point in known)
     return float(sum(point["mfu"] * point["seconds"] for point in known) / seconds) if seconds else None

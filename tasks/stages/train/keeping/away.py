@@ -1,7 +1,7 @@
-"""Checkpoints, record and weights of a training whose machines have no disk in common.
+"""Checkpoints, training log and weights of a training whose machines have no disk in common.
 
-A worker writes to the disk of its machine. A thread then stores its part while training goes on: one checkpoint at a
-time, the next waits. The machine that started the training is told, and counts it once all parts are there.
+A worker writes to the disk of its machine. A thread then stores the worker's part while training continues, and the
+next checkpoint waits for it. The coordinator counts a checkpoint once all parts are stored.
 """
 
 import os
@@ -30,7 +30,7 @@ FOLDERS = ("checkpoints", "output", "scratch")
 
 
 def of(job: Job) -> Home:
-    """Fetches what the training needs where the machines have no disk in common."""
+    """Return the storage of a training. If machines share no disk, fetch the model and the rows first."""
     return Home(job) if job.afar is None else Away(job, job.afar)
 
 
@@ -41,7 +41,8 @@ class Away(Home):
         self.afar, self.place = afar, Place(afar.place)
         self._upload: Upload | None = None
         self.lies_there: frozenset[str] = frozenset()
-        """Digests of what this worker stored for the newest checkpoint. The best weights are in many of them."""
+        """Digests of what this worker stored for the newest checkpoint and need not store again, such as the best
+        weights."""
         self._telling: list[Any] = []
         shared: list[Any] = [self.tell_desk("arrive") if distributed.get_rank() == 0 else None]
         distributed.broadcast_object_list(shared)
@@ -49,9 +50,8 @@ class Away(Home):
         super().__init__(self._arrived(job))
 
     def _arrived(self, job: Job) -> Job:
-        """The job with folders of this machine."""
         model, rows = (node.place_of(tree) for tree in (self.afar.model, self.afar.rows))
-        of = f"{self.afar.name}-{machine(job)}-"  # several machines may have one home
+        of = f"{self.afar.name}-{machine(job)}-"  # several machines may share one home folder
         self.folder = folder = node.cache(node.WORK) / f"{of}{self.attempt}"
         if self.leads:
             for tree in (self.afar.model, self.afar.rows):
@@ -87,10 +87,13 @@ class Away(Home):
         return None
 
     def _fetch(self, stored: Stored, path: Path) -> bool:
-        """What the workers of this machine read of it; of other workers all of it, to part it anew."""
+        """Fetch from a checkpoint what the workers of this machine read.
+
+        If another number of workers wrote the checkpoint, that is all of it, since it has to be converted.
+        """
         whole = stored.workers != distributed.get_world_size()
         first = distributed.get_rank()
-        mine = range(first, first + int(os.environ["LOCAL_WORLD_SIZE"]))  # Ray counts through one machine after another
+        mine = range(first, first + int(os.environ["LOCAL_WORLD_SIZE"]))  # Ray numbers workers machine by machine
         needed = {name: digest for name, digest in stored.files.items() if whole or rank_of(name) in (None, *mine)}
         try:
             checkpoints.empty(path)
@@ -102,7 +105,7 @@ class Away(Home):
 
     def keep(self, path: Path, made: Checkpoint) -> None:
         if distributed.get_rank() == 0:
-            checkpoints.write_manifest(path, made, {})  # the desk has the digests
+            checkpoints.write_manifest(path, made, {})  # the coordinator has the digests
         self._upload = Upload(self, path, made.step)
         self._upload.start()
 
@@ -124,7 +127,7 @@ class Away(Home):
         distributed.barrier()
 
     def _heard(self) -> None:
-        """Raises what the desk raised of the steps that it was told."""
+        """Raise errors of those calls to the coordinator that did not wait for a result."""
         if self._telling:
             import ray
 
@@ -163,7 +166,7 @@ class Away(Home):
         return watchdog.Stack(super().stack(rank).file, lambda stack: self.tell_desk("stood", rank, stack))
 
     def tell_desk(self, what: str, *given: Any, wait: bool = True) -> Any:
-        """Call a method of the desk: an actor of Ray, or in this process where one worker trains without Ray."""
+        """Call a method of the coordinator: a Ray actor or, if one worker trains without Ray, a local object."""
         method = getattr(self.afar.desk, what)
         if isinstance(self.afar.desk, Desk):
             return method(*given)
@@ -174,7 +177,7 @@ class Away(Home):
 
 
 class Upload(threading.Thread):
-    """Stores this worker's part of a checkpoint."""
+    """Thread that stores this worker's part of a checkpoint."""
 
     def __init__(self, home: Away, path: Path, step: int) -> None:
         super().__init__(daemon=True)

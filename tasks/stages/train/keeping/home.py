@@ -1,4 +1,4 @@
-"""Checkpoints, record and weights of a training whose workers all see one disk."""
+"""Checkpoints, training log and weights of a training whose workers share a disk."""
 
 import json
 import os
@@ -19,26 +19,29 @@ from tasks.stages.train.workers import gathered
 BEST = "best"
 """Folder of the best weights, in a checkpoint and in the scratch folder."""
 NOTICE_STEPS = 4
-"""Steps between two looks whether a machine is taken away: all workers have to agree, which takes milliseconds."""
+"""Number of steps between two checks for a preemption. All workers have to agree, which takes milliseconds."""
 
 
 class Home:
-    """Every worker has one, and calls each method at the same place."""
+    """Storage of a training on a disk that all workers share.
+
+    Every worker has one and calls each method at the same point.
+    """
 
     def __init__(self, job: Job) -> None:
         self.job = job
-        """Its folders are this worker's."""
+        """Job with the folders that this worker uses."""
 
     patience = 0.0
-    """Seconds that a checkpoint may wait for what it is written to."""
+    """Seconds that a checkpoint may wait because the storage does not answer."""
 
     @property
     def leads(self) -> bool:
-        """Whether this worker makes the folders that others of its disk write to."""
+        """Whether this worker creates the folders that all workers on its disk write to."""
         return distributed.get_rank() == 0
 
     def newest(self) -> Checkpoint | None:
-        """The newest sound checkpoint, the same for every worker."""
+        """Return the newest undamaged checkpoint, the same on every worker."""
         job = self.job
         shared: list[Any] = [None]
         if self.leads:
@@ -49,7 +52,7 @@ class Home:
         return found
 
     def aside(self, step: int) -> Path:
-        """The folder that the checkpoint of `step` is written to."""
+        """Empty and return the folder that the checkpoint of `step` is written to."""
         path = checkpoints.aside(self.job.checkpoints, step)
         if self.leads:
             checkpoints.empty(path)
@@ -57,7 +60,7 @@ class Home:
         return path
 
     def keep(self, path: Path, made: Checkpoint) -> None:
-        """What every worker has written there is a checkpoint. Each makes the digests of its own files."""
+        """Turn the files that all workers wrote to `path` into a checkpoint. Each worker digests its own files."""
         parts = gathered(checkpoints.part_of(path, distributed.get_rank()))
         if self.leads:
             checkpoints.commit(path, made, {name: digest for part in parts for name, digest in part.items()})
@@ -65,57 +68,62 @@ class Home:
 
     @property
     def _best(self) -> Path:
-        """The weights with the lowest validation loss until now, on the disk of the first worker."""
+        """Folder of the weights with the lowest validation loss so far, on the disk of the first worker."""
         return self.job.scratch / BEST
 
     def fresh_best(self) -> Path:
-        """An empty folder for weights that are better."""
+        """Empty and return the folder of the best weights, for better ones."""
         if distributed.get_rank() == 0:
             checkpoints.empty(self._best)
         return self._best
 
     def put_best(self, checkpoint: Path) -> None:
-        """The best weights until now are part of the checkpoint that is written."""
+        """Add the best weights so far to the checkpoint that is being written."""
         if distributed.get_rank() == 0:
             linked(self._best, checkpoint / BEST)
 
     def go_on_with_best(self, checkpoint: Path) -> None:
-        """They are those of a checkpoint."""
+        """Take the best weights so far from a checkpoint."""
         if distributed.get_rank() == 0:
             linked(checkpoint / BEST, self._best)
 
     def take_best(self) -> None:
-        """They are the trained weights."""
+        """Use the best weights as the result of the training."""
         if distributed.get_rank() == 0:
             linked(self._best, self.job.output)
         distributed.barrier()
 
     def settle(self) -> None:
-        """Wait until what was kept is stored."""
+        """Wait until the checkpoints are stored."""
 
     def begin(self, curve: Sequence[dict[str, Any]]) -> None:
-        """The record begins with the steps that are done."""
+        """Begin the training log with the steps of the checkpoint that the training is resumed from."""
         if self.leads:
             self.job.record.write_text("".join(json.dumps(point) + "\n" for point in curve))
 
     def tell(self, point: dict[str, Any]) -> None:
-        """A step is done."""
+        """Append a step to the training log."""
         if self.leads:
             with self.job.record.open("a") as file:
                 file.write(json.dumps(point) + "\n")
 
     def say(self, line: str) -> None:
-        """A worker's own output goes to a log of Ray's; this is shown to a person."""
+        """Show a line to the user. A worker's own output would go to one of Ray's logs."""
         with (self.job.scratch / SAID).open("a") as file:
             file.write(f"{line}\n")
 
     def finish(self, took: dict[str, Any]) -> None:
-        """The weights lie in the job's output; `took`: the bytes and seconds that this worker did."""
+        """Report the end of this worker, with the trained weights in the job's output folder.
+
+        `took` has the worker's peak memory in bytes and seconds by part.
+        """
         write_json(self.job.scratch / f"worker-{distributed.get_rank()}.json", took)
 
     def change(self, steps: int, due: bool) -> str | None:
-        """Why the workers are to end after a checkpoint, the same for every worker; None where they are to go on.
-        `due`: a checkpoint is written anyway."""
+        """Return why the workers have to write a checkpoint and end, the same on every worker; None if they continue.
+
+        `due` is true if a checkpoint is written after this step anyway.
+        """
         if self._first_finds(self.leave):
             return "asked to end"
         if self.job.notices and steps % NOTICE_STEPS == 0:
@@ -128,33 +136,31 @@ class Home:
         return None
 
     def _first_finds(self, what: Callable[[], bool]) -> bool:
-        """What the first worker finds, told to all."""
         told: list[Any] = [what() if distributed.get_rank() == 0 else None]
         if distributed.get_world_size() > 1:
             distributed.broadcast_object_list(told)
         return bool(told[0])
 
     def leave(self) -> bool:
-        """Whether the workers are to end, since the stage is asked to. Asked by the first."""
+        """Return whether the workers have to end because the stage was asked to. The first worker calls it."""
         return self.job.leave.exists()
 
     def more(self) -> bool:
-        """Whether the cluster has room for more workers. Asked by the first."""
+        """Return whether the cluster has room for more workers. The first worker calls it."""
         return self.job.more.exists()
 
     def stack(self, rank: int) -> watchdog.Stack:
-        """Where the watchdog leaves where this worker stood."""
+        """Return the destination to which the watchdog writes this worker's stack."""
         return watchdog.Stack(self.job.scratch / f"stack-{rank}.txt")
 
 
 def linked(folder: Path, target: Path) -> None:
-    """The files of a folder are in another one of the same disk as well, in place of what that had."""
+    """Hard-link the files of `folder` into `target` on the same disk, in place of what `target` contains."""
     shutil.rmtree(target, ignore_errors=True)
     copy_tree(folder, target, copy=_link)
 
 
 def _link(source: Path, target: Path) -> None:
-    """The same file under another name; a copy where the disk has no such links."""
     try:
         os.link(source, target)
     except OSError:

@@ -1,4 +1,4 @@
-"""On the machine that starts a training whose machines have no disk in common: what is sent off, and fetched after."""
+"""Transfer of model, rows and weights between the storage and the machine that starts a training."""
 
 import secrets
 from collections.abc import Iterator
@@ -18,11 +18,14 @@ from tasks.stages.train.recovery.checkpoints import KEPT
 from tasks.stages.train.rows import examples
 
 NAME = "storage.json"
-"""File beside the checkpoints: the storage, and what the training is called there."""
+"""File beside the checkpoints with the location of the storage and the training's folder in it."""
 
 
 def off(job: Job, place: Place | None) -> Job:
-    """The job, with model and rows stored where the machines of the cluster find them; as it is without a storage."""
+    """Store model and rows where the machines of the cluster find them, and return the job with this storage.
+
+    If `place` is None, the machines share a disk, and the job is returned unchanged.
+    """
     if place is None:
         return job
     model, rows = tree_manifest(job.model), dict.fromkeys((*examples.FILES, examples.INDEX), "")
@@ -33,8 +36,11 @@ def off(job: Job, place: Place | None) -> Job:
 
 
 def name_of(checkpoints: Path, place: Place) -> str:
-    """Of the training in this storage: the same for who goes on, and nobody else's. In another storage it begins anew,
-    since its checkpoints are not there."""
+    """Return the name of the training's folder in this storage.
+
+    A resumed training gets its earlier name, and no other training gets it. In another storage the training begins
+    anew, since its checkpoints are not there.
+    """
     file = checkpoints / NAME
     if known := _told(file, place):
         return known
@@ -48,7 +54,6 @@ def name_of(checkpoints: Path, place: Place) -> str:
 
 
 def _told(file: Path, place: Place) -> str | None:
-    """None also where it is damaged: what lies there is then nobody's."""
     if not file.exists():
         return None
     try:
@@ -61,7 +66,7 @@ def _told(file: Path, place: Place) -> str | None:
 
 @contextmanager
 def at_the_desk(job: Job) -> Iterator[Job]:
-    """The job with somebody to tell, for one attempt. Ray is connected."""
+    """Run a coordinator for one attempt and yield the job with its handle. Ray has to be connected."""
     if job.afar is None:
         yield job
         return
@@ -79,7 +84,6 @@ def at_the_desk(job: Job) -> Iterator[Job]:
 
 
 def fetch(job: Job) -> None:
-    """Bring the trained weights into the job's output."""
     if job.afar is None:
         return
     place = Place(job.afar.place)
@@ -88,6 +92,9 @@ def fetch(job: Job) -> None:
 
 
 def remove(job: Job) -> None:
-    """Take away what only the training needed. Once its outputs are whole: until then it could go on from there."""
+    """Remove the training's folder from the storage.
+
+    It is called once the stage's outputs are complete; until then the training can be resumed from that folder.
+    """
     if job.afar:
         Place(job.afar.place).remove(job.afar.name)

@@ -1,9 +1,9 @@
-"""The machines that train.
+"""Workers of a training, on the machines of a cluster or on this machine.
 
-fitting.py   the workers of one attempt, and what became of them
+fitting.py   one attempt: start of the workers, and the errors with which it ends
 trainer.py   Ray Train without the helpers that a training has no use for
 worker.py    entry point of each worker: connect to the other workers, then train
-places.py    how many workers a cluster has room for; a training shrinks and grows with it
-leaving.py   the stage is asked to end: a checkpoint first
-notice.py    that this machine is taken away, told to the cluster
+places.py    number of workers that a cluster has room for
+leaving.py   end of a training on SIGTERM, after a checkpoint
+notice.py    notice of a preemption to the cluster
 """

@@ -1,4 +1,4 @@
-"""The workers of one attempt: Ray Train starts them, and says what became of them."""
+"""One attempt of a training: Ray Train starts the workers, and its errors are turned into those of `attempts.py`."""
 
 import os
 import signal
@@ -16,8 +16,16 @@ from tasks.stages.train.recovery.attempts import MachinesChange, OutOfMemory, Wo
 
 
 def fit(job: Job) -> None:
-    """Train on all workers. Raises the workers' HallmarkError, WorkersLost where some are gone, Ray's error where one
-    fails otherwise."""
+    """Train on all workers.
+
+    Raises:
+        HallmarkError: A worker raised it.
+        WorkersLost: Workers ended or hung, or were lost while they started.
+        MachinesChange: Ray ended the training because of a preemption.
+        OutOfMemory: Ray ended a worker for its memory.
+        Unavailable: Ray could not start the workers.
+        TrainingFailedError: A worker failed with another error.
+    """
     workers = places.wait_for(job)
     with leaving.on_sigterm(job):
         _fit(job, workers)
@@ -44,26 +52,26 @@ def _fit(job: Job, workers: int) -> None:
     except ControllerError as error:
         needs = builders.crew(job.training).needs_in_words
         why = f"Ray could not start {workers} workers with what each needs ({needs}): {last_line(error)}"
-        if places.elastic(job.training):  # a machine went as they started
+        if places.elastic(job.training):  # a machine was lost while they started
             raise WorkersLost(why) from None
         raise Unavailable(f"{why}; start the machines, or lower training.workers") from None
     except TrainingFailedError as error:
         raise (stated(error) or taken_back(error) or short(error, job) or lost(error, job, workers) or error) from None
-    except SystemExit:  # Ray Train's answer to Ctrl-C, with exit code 0
+    except SystemExit:  # raised by Ray Train on Ctrl-C, with exit code 0
         raise KeyboardInterrupt from None
     finally:
-        signal.signal(signal.SIGINT, before)  # or it would go on to answer, and start another Ray for that
+        signal.signal(signal.SIGINT, before)  # else Ray Train's handler would remain and start another Ray
 
 
 def taken_back(error: Any) -> MachinesChange | None:
-    """Where Ray ended a training since a machine was taken away, before the workers could themselves."""
+    """Return MachinesChange if Ray ended the training for a preemption before the workers did."""
     from ray.train.v2.api.exceptions import PreemptionError
 
     return MachinesChange("a machine was taken away") if isinstance(error, PreemptionError) else None
 
 
 def stated(error: Any) -> HallmarkError | None:
-    """The HallmarkError among the workers' errors, if there is one."""
+    """Return the HallmarkError among the workers' errors, if there is one."""
     causes = [getattr(failure, "cause", failure) for failure in getattr(error, "worker_failures", {}).values()]
     return next((cause for cause in causes if isinstance(cause, HallmarkError)), None)
 
@@ -73,14 +81,14 @@ def last_line(error: Exception) -> str:
 
 
 def short(error: Any, job: Job) -> OutOfMemory | None:
-    """Where Ray ended a worker for its memory. The system's own end of it looks like any other loss."""
+    """Return OutOfMemory if Ray ended a worker for its memory. If the kernel does, it looks like any lost worker."""
     if "OutOfMemoryError" not in str(error):
         return None
     return OutOfMemory(f"a worker was ended for want of memory, in passes of {job.training.micro_batch_tokens} tokens")
 
 
 def lost(error: Any, job: Job, workers: int) -> WorkersLost | None:
-    """Where workers died, were cut off or hung: what is known of it. None where their own code failed."""
+    """Return WorkersLost if workers died, hung or were disconnected; None if their own code failed."""
     from ray.exceptions import RayActorError
     from ray.train.v2._internal.exceptions import WorkerHealthCheckFailedError, WorkerHealthCheckTimeoutError
 
@@ -95,6 +103,6 @@ def lost(error: Any, job: Job, workers: int) -> WorkersLost | None:
 
 
 def _of_another(failure: Any) -> bool:
-    """gloo and NCCL say that the connection to another worker broke, or that they waited too long."""
+    """Return whether gloo or NCCL report that another worker disconnected or did not answer."""
     words = str(failure)
     return any(said in words for said in ("Connection closed by peer", "Connection reset", "Timed out", "NCCL"))

@@ -1,4 +1,4 @@
-"""The process of the stage is asked to end while its workers train: they write a checkpoint first."""
+"""End of a training on SIGTERM: the workers write a checkpoint first."""
 
 import os
 import signal
@@ -14,16 +14,17 @@ from tasks.stages.train import watch
 from tasks.stages.train.job import Job
 
 SECONDS = 20.0
-"""That the step in hand and its checkpoint may take. Spot machines are taken back 30 seconds after they are told. Each
-process that ends a stage waits for longer (`supervise/process.py`, `runs/dvc.py`)."""
+"""Maximum number of seconds for the current step and its checkpoint. Spot machines are taken back 30 seconds after the
+notice. Every process that ends a stage waits for longer (`supervise/process.py`, `runs/dvc.py`)."""
 
 
 @contextmanager
 def on_sigterm(job: Job) -> Iterator[None]:
-    """SIGTERM ends the block by KeyboardInterrupt, and its workers by `job.leave`.
+    """End the block by KeyboardInterrupt on SIGTERM, after the workers were asked to end by `job.leave`.
 
-    They have SECONDS for a checkpoint. It ends at once where this attempt took no step. Another SIGTERM changes
-    nothing, since several processes may ask."""
+    They have SECONDS to write a checkpoint. The block ends at once if this attempt has taken no step. Further signals
+    have no effect, since several processes may send one.
+    """
     turns, asked, late = count(), list[int](), threading.Event()
 
     def end() -> None:
@@ -34,7 +35,7 @@ def on_sigterm(job: Job) -> Iterator[None]:
     in_time.daemon = True
 
     def ask(sign: int, _frame: FrameType | None) -> None:
-        """Another one may begin in the middle of this one, so it waits for no lock."""
+        """Handle SIGTERM without a lock, since another signal may interrupt the handler."""
         if late.is_set():
             raise KeyboardInterrupt
         if next(turns):
@@ -44,14 +45,14 @@ def on_sigterm(job: Job) -> Iterator[None]:
             if not watch.goes_on(job.record):
                 raise KeyboardInterrupt
             job.leave.touch()
-        except OSError:  # a full disk keeps no checkpoint either
+        except OSError:  # a full disk has no room for a checkpoint either
             raise KeyboardInterrupt from None
         in_time.start()
 
     before = signal.signal(signal.SIGTERM, ask)
     try:
         yield
-        if asked:  # too late to be heard: the last checkpoint is that of the last step
+        if asked:  # the signal came after the last step, which has a checkpoint
             raise KeyboardInterrupt
     except HallmarkError as error:
         if not asked:

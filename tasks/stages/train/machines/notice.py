@@ -1,8 +1,8 @@
-"""Tell the cluster at RAY_ADDRESS that this machine is taken away, and wait until its workers have gone:
-`python -I -m tasks.stages.train.machines.notice SECONDS`, so long before it is.
+"""Notice of a preemption: tells the cluster at RAY_ADDRESS, and waits until the workers of this machine are gone.
 
-A pod's last act (infra/kubernetes/hallmark). `ray drain-node` tells the same after five seconds, since it connects as a
-program does to find out which machine it is on. This takes one, of the 30 seconds that some clouds give.
+`python -I -m tasks.stages.train.machines.notice SECONDS` is run when a pod ends (infra/kubernetes/hallmark), SECONDS
+before its machine is taken away. `ray drain-node` does the same after five seconds, since it connects like a program to
+find out which machine it is on. This takes one second, of the 30 that some clouds give.
 """
 
 import os
@@ -17,7 +17,10 @@ EVERY_SECONDS = 0.5
 
 
 def give(seconds: float) -> bool:
-    """Whether the workers went in time. Trainings learn of it within four steps, write a checkpoint and end them."""
+    """Give notice of a preemption and return whether the workers ended in time.
+
+    A training receives the notice within four steps, writes a checkpoint, and ends its workers.
+    """
     from ray._raylet import GcsClient  # type: ignore[attr-defined]  # compiled
     from ray.core.generated import autoscaler_pb2
 
@@ -34,7 +37,6 @@ def give(seconds: float) -> bool:
 
 
 def _alive(client: Any) -> dict[Any, Any]:
-    """Machines of the cluster, by their ids."""
     from ray.core.generated import gcs_pb2
 
     alive = gcs_pb2.GcsNodeInfo.ALIVE  # type: ignore[attr-defined]  # made at run time

@@ -1,8 +1,8 @@
-"""How many workers the machines of a cluster have room for, while a training waits to begin and while it runs.
+"""Number of workers that a cluster has room for, before a training begins and while it runs.
 
-Each worker that is wanted is asked for by a placement group, so that Ray also brings up machines for it. Ray Train can
-shrink and grow a training by itself; but it counts machines every 20 s, with those that are being taken away and what
-others use, and then waits for workers that have nowhere to go.
+Each worker that is wanted is requested by a placement group, so that Ray also starts machines for it. Ray Train can
+shrink and grow a training by itself. But it counts machines every 20 s, including those that are being taken away and
+those that others use, and then waits for workers that have no room.
 """
 
 import threading
@@ -17,27 +17,31 @@ from tasks.stages.train import builders
 from tasks.stages.train.job import Job
 
 SETTLED_SECONDS = 10.0
-"""How long as many workers have room before a training begins with fewer than it would like."""
+"""Seconds without a change in the number of places before a training begins with fewer workers than it asks for."""
 GROW_SECONDS = 60.0
-"""How long a training with fewer workers runs at least before it goes on with more, from a checkpoint of then."""
+"""Seconds that a training with fewer workers runs before it may be resumed with more, from a checkpoint."""
 EVERY_SECONDS = 0.5
 
 
 def elastic(training: Training) -> bool:
-    """It waits for room, and goes on where workers are lost as they start."""
+    """Return whether the training may run with fewer workers than it asks for."""
     return training.least_workers is not None
 
 
 def wait_for(job: Job) -> int:
-    """The workers to begin with: all, or after a while at least the least. Waits as long as there are fewer."""
+    """Wait for room and return the number of workers to begin with.
+
+    That is all of them or, if no more get a place for some time, at least `training.least_workers`. There is no limit
+    to the wait for these. Without `training.least_workers`, Ray waits for all workers instead.
+    """
     training = job.training
     if not elastic(training):
-        return training.workers  # Ray asks for the machines, and waits for them
+        return training.workers  # Ray requests the machines and waits for them
     assert training.least_workers
-    together = training.sequence_parallel  # one of them would have nothing to do
+    together = training.sequence_parallel  # fewer of them could not compute a forward pass
     told, before, since = False, -1, time.monotonic()
     least = training.least_workers
-    # The least together, or two trainings could each hold a place that the other waits for.
+    # The minimum is one group. Else two trainings could each hold a place that the other waits for.
     with asked(job, [least, *[together] * ((training.workers - least) // together)]) as places:
         while (now := places.given()) < training.workers:
             if now != before:
@@ -55,8 +59,11 @@ def wait_for(job: Job) -> int:
 
 @contextmanager
 def looked_for(job: Job, workers: int) -> Iterator[None]:
-    """While the block trains with fewer workers than it would like, look for more from a thread: `job.more` appears.
-    Not before there is a record, since the workers take their own places until then."""
+    """Look for room for more workers in a thread, if the block trains with fewer than the training asks for.
+
+    The thread creates the file `job.more`. It starts once there is a training log, because until then the workers of
+    the block take their own places.
+    """
     training, together = job.training, job.training.sequence_parallel
     job.more.unlink(missing_ok=True)
     if workers == training.workers:
@@ -89,7 +96,7 @@ class Places:
         self._groups = groups
 
     def given(self) -> int:
-        """Workers that have a place now."""
+        """Return the number of workers that have a place now."""
         from ray.util import placement_group_table
 
         return sum(group.bundle_count for group in self._groups if placement_group_table(group)["state"] == "CREATED")
@@ -97,7 +104,10 @@ class Places:
 
 @contextmanager
 def asked(job: Job, together: list[int]) -> Iterator[Places]:
-    """Places for so many workers at a time on machines that fit, asked of Ray, and given back with the block."""
+    """Request places from Ray, and return them at the end of the block.
+
+    `together` has the number of workers of each placement group. Machines that are unfit are avoided.
+    """
     from ray.util import placement_group, remove_placement_group
 
     needs, where = builders.crew(job.training).needs, builders.elsewhere(job.unfit)

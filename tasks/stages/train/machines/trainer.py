@@ -25,15 +25,13 @@ class Together(Backend):
 
 
 class TogetherConfig(BackendConfig):
-    """Tells Ray Train to use `Together`."""
-
     @property
     def backend_cls(self) -> type[Backend]:
         return Together
 
 
 class Trainer(DataParallelTrainer):
-    """For the machines of a cluster."""
+    """Trainer on the machines of a cluster."""
 
     needless = frozenset({DATASETS})
     """Names of the callbacks of Ray Train that are left out."""
@@ -47,7 +45,7 @@ class Trainer(DataParallelTrainer):
 
 
 class OwnTrainer(Trainer):
-    """Trainer for a Ray of one machine, which the stage starts and which ends with it."""
+    """Trainer on a Ray cluster of this machine only, which the stage starts and ends."""
 
     needless = frozenset({DATASETS, CLEANER})
 
@@ -57,7 +55,7 @@ class OwnTrainer(Trainer):
 
 
 class ThisMachine(FixedScalingPolicy):
-    """Places for a fixed number of workers, for which no autoscaler is asked."""
+    """Scaling policy with a fixed number of workers that requests nothing from an autoscaler."""
 
     def after_controller_start(self, train_run_context: Any) -> None:
         pass

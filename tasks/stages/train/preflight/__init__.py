@@ -1,11 +1,11 @@
-"""Before a device is taken: does it fit, how long does it take, what does it cost.
+"""Estimate of a training before a device is used: whether it fits, how long it takes, and what it costs.
 
-shape.py       what a model is made of, read from the headers of its files
-room.py        what the machines have
-memory.py      bytes on each device, by what they are for
-workload.py    rows, tokens and steps, from the rows as they are
-operations.py  what tokens cost to compute, at least
-speed.py       tokens a second, and where that figure comes from
-parts.py       whether several workers can take a pass together
-estimate.py    all of it together, and what change would make it fit; read this one first
+estimate.py    all of it together, and changes that would make a training fit; read this one first
+shape.py       shape of a model, from the headers of its files
+room.py        memory and disk of the machines
+memory.py      memory of each worker, in bytes by purpose
+workload.py    rows, tokens and steps, from the rows of stage `tokenise`
+operations.py  minimum number of operations that tokens need
+speed.py       tokens per second, and the origin of the figure
+parts.py       check of whether several workers can share a forward pass
 """

@@ -1,4 +1,4 @@
-"""Whether a training fits, what would make it fit, how long it takes and what it costs."""
+"""Estimate of a training: whether it fits, what would make it fit, how long it takes and what it costs."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -28,14 +28,14 @@ class Estimate:
     disk: int
     """Bytes of checkpoints and weights."""
     workload: Workload | None
-    """None before stage tokenise has run."""
+    """Rows and steps; None before stage `tokenise` has run."""
     speed: Speed
     price_per_hour: float
-    """USD, of one worker."""
+    """USD for one worker."""
 
     @property
     def fits(self) -> bool | None:
-        """On the device, and in the machine what is offloaded; None where nobody knows what these have."""
+        """Whether the memory of device and machine suffices; None if their size is unknown."""
         return _fit(self.training, self.memory, self.room)
 
     @property
@@ -44,7 +44,7 @@ class Estimate:
 
     @property
     def busy(self) -> int:
-        """Workers that have a row in a step."""
+        """Number of workers that have a row in a step."""
         together = self.training.sequence_parallel
         return min(self.training.workers // together, self.training.global_batch_size) * together
 
@@ -58,7 +58,7 @@ class Estimate:
 
     @property
     def cost(self) -> float | None:
-        """USD."""
+        """Price of the training in USD; None if its hours are unknown."""
         return None if self.hours is None else self.hours * self.training.workers * self.price_per_hour
 
 
@@ -78,7 +78,7 @@ def of(
         shape=shape,
         memory=needs(training, shape, workload),
         room=room,
-        disk=(checkpoints.KEPT + 1) * (state + trained * width),  # each with the best weights of its time
+        disk=(checkpoints.KEPT + 1) * (state + trained * width),  # each with the best weights so far
         workload=workload,
         speed=speed.of(training, shape, resources, measured, calibrated),
         price_per_hour=resources.price_per_hour,
@@ -86,13 +86,12 @@ def of(
 
 
 def needs(training: Training, shape: Shape, workload: Workload | None) -> Memory:
-    """Of a worker."""
     share = workload.target_share if workload else memory.HALF
     return memory.of(training, shape, largest_pass(training, workload), share)
 
 
 def largest_pass(training: Training, workload: Workload | None) -> int:
-    """Tokens of a worker; as many as may be where nobody has looked at the rows."""
+    """Return the tokens of a worker's largest forward pass; the maximum in the parameters if rows are unknown."""
     together = training.sequence_parallel
     if workload is None:
         return max(training.micro_batch_tokens, -(-training.max_length // together))
@@ -107,11 +106,11 @@ CHANGES: tuple[Mapping[str, Any], ...] = (
     {"zero_stage": 2, "offload": "cpu"},
     {"zero_stage": 3, "offload": "cpu"},
 )
-"""What takes less memory and learns the same, each dearer than the one before."""
+"""Changes of parameters that save memory and learn the same, each with a higher cost than the one before."""
 
 
 def remedies(estimate: Estimate) -> Mapping[str, Any] | None:
-    """The first of ever dearer changes with which it fits; None where none does. Empty where it fits as it is."""
+    """Return the cheapest changes with which the training fits; empty if it fits already, None if there are none."""
     if estimate.fits is not False:
         return {}
     work = estimate.workload
@@ -120,14 +119,14 @@ def remedies(estimate: Estimate) -> Mapping[str, Any] | None:
         try:
             changed = Training.model_validate({**estimate.training.model_dump(), **changes})
         except ValidationError:
-            continue  # the method has no such form
+            continue  # the method does not support it
         if _fit(changed, needs(changed, estimate.shape, work), estimate.room) is not False:
             return changes
     return None
 
 
 def _fit(training: Training, wanted: Memory, room: Room) -> bool | None:
-    """On a CPU device and machine are the same memory."""
+    """Return whether a training fits. On a CPU, device and machine have the same memory."""
     if room.device is None:
         return None
     if training.device == "cpu":
@@ -147,7 +146,7 @@ def _ever_dearer(training: Training, longest: int) -> Iterator[Mapping[str, Any]
     for change in CHANGES:
         offloads = "offload" in change
         if offloads and training.device == "cpu":
-            continue  # it is the same memory
+            continue  # device and machine have the same memory
         if (
             not offloads
             and "zero_stage" in change
@@ -161,10 +160,10 @@ def _ever_dearer(training: Training, longest: int) -> Iterator[Mapping[str, Any]
 
 
 def require(estimate: Estimate, where: str = "") -> None:
-    """Raises InputError where it cannot be: what DeepSpeed will allocate alone is more than there is. `where`: words
-    for the machine.
+    """Raise InputError if the training cannot fit.
 
-    Activations are estimated too roughly for a refusal.
+    Only memory that DeepSpeed is certain to allocate counts; the estimate of activations is too rough for a refusal.
+    `where` names the machine in the message.
     """
     wanted, room = estimate.memory, estimate.room
     certain = wanted.weights + wanted.gradients + wanted.optimizer
@@ -188,7 +187,6 @@ def require(estimate: Estimate, where: str = "") -> None:
 
 
 def disk_words(estimate: Estimate) -> str:
-    """Where it lacks disk."""
     free = estimate.room.disk or 0
     return (
         f"checkpoints and weights take {estimate.disk / GIB:.1f} GiB of disk, and {free / GIB:.1f} GiB are free; make "

@@ -1,8 +1,8 @@
-"""Bytes on each worker's device, by what they are for.
+"""Memory of each worker, in bytes by purpose.
 
-Weights, gradients and optimizer are what DeepSpeed 0.19 allocates, as a test measures. Activations are an estimate,
-after Korthikanti et al., "Reducing Activation Recomputation in Large Transformer Models", 2022, for attention that
-writes no scores.
+Weights, gradients and optimizer state are what DeepSpeed 0.19 allocates, as a test measures. Activations are an
+estimate after Korthikanti et al., "Reducing Activation Recomputation in Large Transformer Models", 2022, for attention
+that does not write its scores to memory.
 """
 
 import math
@@ -16,12 +16,14 @@ from tasks.stages.train.preflight.shape import Shape
 BYTES = {"fp32": 4, "bf16": 2}
 FP32 = 4
 QUANTISED = 0.5 + 1 / 64 + 4 / (64 * 256)
-"""A weight in NF4, with a scale in 8 bits for 64 of them and one in fp32 for 256 of these."""
+"""Bytes of a weight in NF4, with a scale in 8 bits for every 64 weights and one in fp32 for every 256 of these
+scales."""
 ADAM = 2 * FP32
-"""Running means of the gradient and of its square."""
+"""Bytes per weight for the running means of the gradient and of its square."""
 RUNTIME = {"cpu": 900_000_000, "gpu": 1_500_000_000}
-"""The process itself: Python, torch and, on a GPU, its context and libraries. On a CPU as three trainings of SmolLM2
-with LoRA took: 2.48, 2.13 and 2.27 to 2.54 GB, where 2.27, 2.17 and 2.68 are foretold."""
+"""Bytes of the process itself: Python, torch and, on a GPU, its context and libraries. The figure for CPUs comes from
+three trainings of SmolLM2 with LoRA, which took 2.48, 2.13, and 2.27 to 2.54 GB; the estimates are 2.27, 2.17 and 2.68
+GB."""
 
 
 @dataclass(frozen=True)
@@ -31,13 +33,13 @@ class Memory:
     weights: int
     gradients: int
     optimizer: int
-    """Its state, and the copy of the weights in fp32 that it changes."""
+    """Optimizer's state, and the fp32 copy of the weights that it updates."""
     activations: int
-    """What a forward pass keeps for the way back, at its largest."""
+    """Maximum of what a forward pass keeps for the backward pass."""
     buffers: int
-    """Of communication, and of the process itself."""
+    """Buffers of communication, and the process itself."""
     host: int
-    """In the machine's memory instead, for all that is offloaded."""
+    """Memory of the machine, for everything that is offloaded."""
 
     @property
     def device(self) -> int:
@@ -45,12 +47,15 @@ class Memory:
 
 
 HALF = 0.5
-"""Share of the tokens that the loss is on, at most in most data; in plain texts it is on all."""
+"""Share of target tokens that most data does not exceed. In plain texts all tokens are targets."""
 
 
 def of(training: Training, shape: Shape, tokens: int, target_share: float = HALF) -> Memory:
-    """`tokens`: of the largest pass, a worker's part of it. `target_share`: of a pass, that the loss is on; counted as
-    no less than HALF."""
+    """Return the memory of a worker.
+
+    `tokens` is a worker's part of the largest forward pass. `target_share` is the share of targets among its tokens; it
+    counts as at least HALF.
+    """
     stage, width, workers = training.zero_stage, BYTES[training.precision], training.workers
     trained, frozen = shape.trained(training), shape.frozen(training)
     parted = [1 if stage < since else workers for since in (1, 2, 3)]  # optimizer, gradients, weights
@@ -61,7 +66,7 @@ def of(training: Training, shape: Shape, tokens: int, target_share: float = HALF
         weights -= round(sum(map(math.prod, shape.linear().values())) * (width - QUANTISED))
     offloaded = training.offload != "none"
     host = (optimizer + gradients if offloaded else 0) + (weights if offloaded and stage == 3 else 0)
-    step = trained * 2 * FP32 if stage == 0 and width != FP32 else 0  # gradients in fp32, one by one and in a row
+    step = trained * 2 * FP32 if stage == 0 and width != FP32 else 0  # gradients in fp32, separate and concatenated
     buffers = step + RUNTIME[training.device] + (builders.BUCKET * width * (2 if stage == 3 else 1) if stage else 0)
     return Memory(
         weights=0 if offloaded and stage == 3 else weights,
@@ -74,12 +79,12 @@ def of(training: Training, shape: Shape, tokens: int, target_share: float = HALF
 
 
 def _target_share(training: Training, target_share: float) -> float:
-    """Of a worker's tokens, at most: targets stand at the end of rows, and so in the last parts."""
+    """Return the maximum share of targets in a worker's part of the rows. Targets are in the last parts of rows."""
     return min(1.0, max(HALF, target_share) * training.sequence_parallel)
 
 
 def _gradients(trained: int, stage: int, width: int) -> int:
-    """With ZeRO they are summed in fp32; stage 1 holds those of the last pass beside the sum."""
+    """Return the bytes of gradients. ZeRO sums them in fp32; stage 1 also keeps those of the last pass."""
     if stage == 0:
         return trained * width
     if stage == 1 and width != FP32:
@@ -92,11 +97,11 @@ def _activations(training: Training, shape: Shape, tokens: int, width: int, targ
     kept = shape.layers * (tokens * shape.hidden * width if training.gradient_checkpointing else layer)
     wide = min(tokens, training.max_length)
     scores = 2 * shape.heads * wide * tokens * width if training.attention == "eager" else 0
-    # Of the whole pass on each worker, in yes and no and in numbers (masks.py). A row that is longer than a pass goes
-    # alone, and needs none; nor does FlashAttention, which `auto` takes on GPUs where it is installed.
+    # Each worker has the mask of the whole pass, as booleans and as numbers (masks.py). A row longer than a pass goes
+    # alone and needs no mask. Neither does FlashAttention, which `auto` uses on GPUs if it is installed.
     several = training.packed and tokens <= training.micro_batch_tokens
     masked = training.attention in ("auto", "sdpa") and not equipment.takes_flash(training)
     mask = (tokens * training.sequence_parallel) ** 2 * (1 + width) if several and masked else 0
-    # At the targets alone: what the head gives, the same in fp32, and its logarithms (target_loss.py).
+    # At targets only: the logits, their copy in fp32, and the log-probabilities (target_loss.py).
     logits = 3 * round(tokens * target_share) * shape.vocabulary * FP32
     return kept + (layer if training.gradient_checkpointing else 0) + scores * shape.layers + mask + logits

@@ -1,13 +1,13 @@
-"""Floating-point operations that a training needs at least, whatever way it is computed.
+"""Minimum number of floating-point operations that a training needs, however it is computed.
 
-The formula is that of Chowdhery et al., "PaLM: Scaling Language Modeling with Pathways", 2022, appendix B: a weight
-takes 2 operations a token forward and 4 back, and attention takes 12 a layer, each for the width of its queries and the
-tokens of its row, of which causal attention could leave out half. Operations that are made twice to save memory count
-once.
+The formula is that of Chowdhery et al., "PaLM: Scaling Language Modeling with Pathways", 2022, appendix B. A weight
+takes 2 operations per token in the forward pass and 4 in the backward pass. Attention takes 12 per token and layer,
+multiplied by the width of its queries and the tokens of the row, of which causal attention could leave out half.
+Operations that are repeated to save memory count once.
 
-Here it counts less where less is needed. On the way back a frozen weight takes the 2 for the gradient of its input, and
-not the 2 for its own, so LoRA needs two thirds of full fine-tuning. The output head works on targets alone. The input
-embedding is looked up.
+Fewer are counted here if fewer are needed. In the backward pass a frozen weight takes the 2 for the gradient of its
+input and not the 2 for its own, so LoRA needs two thirds of full fine-tuning. The output head is computed at targets
+only. The input embedding is a lookup.
 """
 
 from dataclasses import dataclass
@@ -20,34 +20,34 @@ from tasks.core.params.training import Training
 from tasks.stages.train.preflight.shape import Shape
 
 FORWARD = 2
-"""Operations a weight and token of the way forward."""
+"""Operations per weight and token in the forward pass."""
 BACK = {methods.WHOLE: 4, methods.ADAPTER: 2}
-"""The same of the way back, of the base model's weights."""
+"""Operations per weight of the base model and token in the backward pass."""
 ATTENTION = 12
-"""The same of both ways, of attention."""
+"""Operations of attention in both passes, per layer, per unit of query width, and per pair of tokens."""
 Numbers = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
 class Operations:
-    """What rows take."""
-
     token: int
-    """Operations of a token."""
+    """Operations per token."""
     target: int
-    """Those of a target token besides: the output head."""
+    """Additional operations per target token, for the output head."""
     pair: int
-    """Those of a token for each token of its row: attention."""
+    """Operations of attention per pair of tokens in a row."""
 
     def of(self, lengths: Numbers, targets: Numbers) -> int:
-        """`lengths`, `targets`: [rows] tokens of each."""
+        """Return the operations of rows with these numbers of tokens and of target tokens."""
         pairs = int((lengths.astype(np.int64) ** 2).sum())
         return self.token * int(lengths.sum()) + self.target * int(targets.sum()) + self.pair * pairs
 
 
 def of(training: Training, shape: Shape) -> Operations | None:
-    """None where not every weight works on every token, as with a mixture of experts: the headers do not say on how
-    many."""
+    """Return the operations of a training; None for a mixture of experts.
+
+    In such a model not every weight works on every token, and the headers do not say on how many it does.
+    """
     if any("expert" in name for name in shape.weights):
         return None
     form = methods.of(training.method).form

@@ -1,4 +1,4 @@
-"""Whether several workers can take a pass of the base model together (sequence.py)."""
+"""Check of whether several workers can share a forward pass of the base model (sequence.py)."""
 
 import math
 
@@ -7,13 +7,13 @@ from tasks.core.params.training import Training
 from tasks.stages.train.preflight.shape import Shape
 
 ATTENTION = ("full_attention", "sliding_attention", "chunked_attention")
-"""Kinds of layers that see other tokens by attention alone."""
+"""Kinds of layers in which a token depends on other tokens by attention alone."""
 BY_LENGTH = ("dynamic", "longrope", "su")
-"""Kinds of positions that depend on the longest row that a worker sees, which is only a part here."""
+"""Kinds of rotary positions that depend on the longest row, of which a worker has only a part."""
 
 
 def require(training: Training, shape: Shape) -> None:
-    """Raises InputError where training.sequence_parallel asks for what the base model cannot do."""
+    """Raise InputError if the base model does not support the value of `training.sequence_parallel`."""
     together = training.sequence_parallel
     if together == 1:
         return

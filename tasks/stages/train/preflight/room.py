@@ -1,4 +1,4 @@
-"""What the machines that train have: this one, or those of a cluster as far as the parameters say."""
+"""Memory and disk of the machines that train: of this machine, or of a cluster as the parameters describe it."""
 
 import os
 import shutil
@@ -13,25 +13,28 @@ from tasks.stages.cluster.storage import place
 
 GIB = 1 << 30
 MOST_GIB = 1e9
-"""No training needs as much, so that more changes nothing."""
+"""Upper limit for memory in the parameters, in GiB. No training needs as much, so more would change nothing."""
 
 
 @dataclass(frozen=True)
 class Room:
-    """Bytes, of a worker where nothing else is said; None where nobody knows."""
+    """Bytes that a worker has; None if unknown."""
 
     device: int | None
-    """Of its GPU, or of its share of a machine's memory."""
+    """Memory of its GPU, or its share of the machine's memory."""
     host: int | None
-    """Of its share of a machine's memory, for what is offloaded."""
+    """Share of the machine's memory, for what is offloaded."""
     disk: int | None
-    """Free, for checkpoints and weights of all workers."""
+    """Free disk space for checkpoints and weights of all workers."""
 
 
 def of(training: Training, resources: Resources, folder: Path) -> Room:
-    """`folder`: of the checkpoints, made or not, unless a cluster's training has a storage for them. Of a cluster
-    nobody knows how many workers a machine will have: each counts as alone on one. Where `resources` say what another
-    machine has, nobody knows its disk."""
+    """Return what each worker has.
+
+    How many workers a machine of a cluster gets is unknown, so each counts as alone on its machine. Checkpoints will be
+    in `folder`, which need not exist. Disk space is None if `resources` describe another machine, or if the training
+    keeps its checkpoints in a storage.
+    """
     cluster = connection.address() is not None
     if cluster:
         device, host = _given(resources.memory_gib), _given(resources.host_memory_gib)
@@ -43,17 +46,16 @@ def of(training: Training, resources: Resources, folder: Path) -> Room:
 
 
 def is_here(resources: Resources) -> bool:
-    """Whether this machine is to train: no cluster is named, and `resources` describe no other machine."""
+    """Return whether this machine trains: no cluster is set, and `resources` describe no other machine."""
     return connection.address() is None and resources.memory_gib is None
 
 
 def _there(folder: Path) -> Path:
-    """The nearest folder above it that exists."""
     return next(each for each in (folder, *folder.parents) if each.is_dir())
 
 
 def of_worker(training: Training) -> Room:
-    """Asked by a worker, on its own machine."""
+    """Return what this worker has on its machine. Only a worker can call it."""
     beside, own = int(os.environ["LOCAL_WORLD_SIZE"]), int(os.environ["LOCAL_RANK"])
     return Room(device=_device(training, beside, own), host=usable.memory() // beside, disk=None)
 
@@ -63,7 +65,6 @@ def _given(gib: float | None) -> int | None:
 
 
 def _device(training: Training, beside: int, place: int) -> int | None:
-    """Of the one at `place` of so many workers on this machine; None where it has no such device."""
     if training.device == "cpu":
         return usable.memory() // beside
     import torch

@@ -1,4 +1,4 @@
-"""What a model is made of, read from the headers of its files: nothing is loaded."""
+"""Shape of a model, read from the headers of its files; no weights are loaded."""
 
 import math
 from collections.abc import Iterator
@@ -13,13 +13,13 @@ from tasks.core.params.training import Training
 from tasks.stages.train.base.origins import understood
 
 OTHERS = ("lm_head", "embed", "output_projection", "wte", "wpe")
-"""How output heads and embeddings are called; LoRA leaves them alone."""
+"""Parts of the names of output heads and embeddings, to which LoRA is not applied."""
 
 
 @dataclass(frozen=True)
 class Shape:
     weights: dict[str, tuple[int, ...]]
-    """By name, tied ones once."""
+    """Shape of each weight by name; tied weights are listed once."""
     layers: int
     hidden: int
     """Width of the residual stream."""
@@ -27,23 +27,23 @@ class Shape:
     """Width of the feed-forward layer."""
     heads: int
     keys: int
-    """Heads of keys and values."""
+    """Number of heads of keys and values."""
     queries: int
-    """Width of the queries of all heads of a layer."""
+    """Width of the queries of all heads in a layer."""
     vocabulary: int
     context: int | None
-    """Tokens, at most; None where the model states no limit."""
+    """Maximum number of tokens in a row; None if the model states no limit."""
     kinds: frozenset[str]
-    """Of layers, as the model's configuration names them; empty where it names none."""
+    """Kinds of layers named in the model's configuration; empty if it names none."""
     positions: frozenset[str]
-    """Kinds of rotary positions, as it names them."""
+    """Kinds of rotary positions named in the model's configuration."""
 
     @property
     def parameters(self) -> int:
         return sum(math.prod(shape) for shape in self.weights.values())
 
     def linear(self) -> dict[str, tuple[int, ...]]:
-        """Weight matrices of linear layers, without input embeddings and output head."""
+        """Return the weight matrices of linear layers, without input embeddings and output head."""
         return {
             name: shape
             for name, shape in self.weights.items()
@@ -51,11 +51,10 @@ class Shape:
         }
 
     def modules(self) -> set[str]:
-        """Names of the linear layers."""
         return {module(name) for name in self.linear()}
 
     def trained(self, training: Training) -> int:
-        """Numbers that training changes."""
+        """Return the number of weights that the training changes."""
         if methods.of(training.method).form is methods.WHOLE:
             return self.parameters
         assert training.lora_rank
@@ -68,21 +67,25 @@ class Shape:
         return training.lora_rank * sum(map(sum, chosen)) + lengths
 
     def frozen(self, training: Training) -> int:
-        """Numbers that it only reads."""
+        """Return the number of weights that the training reads but does not change."""
         return 0 if methods.of(training.method).form is methods.WHOLE else self.parameters
 
 
 def module(name: str) -> str:
-    """Of a weight."""
+    """Return the name of the module that a weight belongs to, for example `q_proj`."""
     return name.removesuffix(".weight").rpartition(".")[2]
 
 
 def read(folder: Path) -> Shape:
-    """Of a Hugging Face folder. Raises InputError where a file says nothing of it, or cannot be read."""
+    """Read the shape of the model in a Hugging Face folder.
+
+    Raises:
+        InputError: A file cannot be read or does not state a size.
+    """
     weights: dict[str, tuple[int, ...]] = {}
     for path in sorted(folder.glob("*.safetensors")):
         if path.name == "consolidated.safetensors":
-            continue  # the same weights once more, for another library
+            continue  # the same weights again, for another library
         with understood(str(path)):
             weights |= _weights(path)
     if not weights:
@@ -122,7 +125,7 @@ def _shape(weights: dict[str, tuple[int, ...]], folder: Path) -> Shape:
 
 
 def _positions(rotary: dict[str, Any]) -> Iterator[str]:
-    """Also where they differ by kind of layer."""
+    """Yield the kinds of positions, also if each kind of layer has its own."""
     for name, value in rotary.items():
         if name in ("rope_type", "type"):
             yield value

@@ -1,4 +1,4 @@
-"""Tokens a second of one worker, and where that figure comes from."""
+"""Tokens per second of one worker, and the origin of the figure."""
 
 from dataclasses import dataclass
 
@@ -12,42 +12,42 @@ from tasks.stages.train.preflight import operations, room
 from tasks.stages.train.preflight.shape import Shape
 
 GPU_SHARE, COMMON_GPU = 0.35, "NVIDIA H100 80GB HBM3"
-"""What training gets out of a GPU's peak; which GPU is assumed where nobody knows."""
+"""Share of a GPU's peak that training is assumed to reach, and the GPU that is assumed if none is known."""
 CPU = {"bf16": 2.0e11, "fp32": 8.0e10}
-"""The same of a CPU thread: with instructions for bf16, and in fp32. SmolLM2-135M with LoRA then learns from 810 and
-from 277 to 377 tokens a second on two cores (docs/decisions/training.md)."""
+"""Operations per second of a CPU thread in training, by precision; in bf16 with a processor that has instructions for
+it. They correspond to 810 tokens per second of SmolLM2-135M with LoRA on two cores in bf16, and 277 to 377 in fp32
+(docs/decisions/training.md)."""
 WITHOUT_BF16 = 8e8
-"""The same in bf16 where the processor has no instructions for it."""
+"""Operations per second of a CPU thread in bf16, with a processor that has no instructions for it."""
 
 
 @dataclass(frozen=True)
 class Speed:
     tokens_per_second: float
-    """Of one worker."""
+    """Tokens per second of one worker."""
     source: str
-    """In words."""
 
 
 @dataclass(frozen=True)
 class Measured:
-    """What a training took here."""
+    """Speed of an earlier training in this checkout."""
 
     tokens_per_second: float
-    """Of all its workers."""
+    """Tokens per second of all its workers."""
     run: str
     training: Training
 
 
 @dataclass(frozen=True)
 class Calibrated:
-    """What some steps took just now: `train/calibrate.py`."""
+    """Speed of some steps that were taken for this estimate (`train/calibrate.py`)."""
 
     tokens_per_second: float
-    """Of one worker."""
+    """Tokens per second of one worker."""
     steps: int
     seconds: float
     rows: str
-    """On which rows, in words."""
+    """Description of the rows that were used."""
 
 
 def of(
@@ -57,7 +57,7 @@ def of(
     measured: Measured | None,
     calibrated: Calibrated | None = None,
 ) -> Speed:
-    """What was calibrated just now, else what is given, else what was measured here, else an assumption."""
+    """Return the speed: from the calibration if given, else from the parameters, else measured, else assumed."""
     if calibrated:
         alone = ", one worker alone" if training.workers > 1 else ""
         how = f"{calibrated.steps} steps in {calibrated.seconds:.0f} s{alone}, on {calibrated.rows}"
@@ -78,7 +78,7 @@ def of(
 
 
 def _of_a_gpu(training: Training, here: bool) -> tuple[float, str]:
-    """That of this machine where it trains (`here`) and its peak is known, with its name in words."""
+    """Return the assumed operations per second of a GPU: this machine's if it trains (`here`) and its peak is known."""
     import torch
 
     names = [torch.cuda.get_device_name()] if here and torch.cuda.device_count() else []
@@ -89,7 +89,7 @@ def _of_a_gpu(training: Training, here: bool) -> tuple[float, str]:
 
 
 def _threads(training: Training) -> float:
-    """Of a worker that are at work; on this machine no more than its share of the cores."""
+    """Return the threads of a worker that run at the same time: on this machine, at most its share of the cores."""
     return training.threads if connection.address() else min(training.threads, usable.cores() / training.workers)
 
 
@@ -102,7 +102,7 @@ ALIKE = (
     "method", "device", "precision", "threads", "gradient_checkpointing", "packed", "zero_stage", "offload",
     "attention", "sequence_parallel", "kernels",
 )  # fmt: skip
-"""What decides speed; of one base model, since it is the last training of this use case."""
+"""Parameters that have to be equal for two trainings to have the same speed. Both have the same base model."""
 
 
 def _alike(one: Training, other: Training) -> bool:

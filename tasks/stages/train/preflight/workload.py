@@ -1,4 +1,4 @@
-"""Rows, tokens and steps of a training, from the rows as stage `tokenise` left them."""
+"""Rows, tokens and steps of a training, counted from the rows of stage `tokenise`."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,35 +10,35 @@ from tasks.stages.train import early_stopping
 from tasks.stages.train.rows import examples, order, passes
 
 SAMPLE = 50
-"""Steps whose passes are counted."""
+"""Number of steps whose forward passes are counted."""
 
 
 @dataclass(frozen=True)
 class Workload:
     rows: int
     validation_rows: int
-    """Of these, that no step learns from."""
+    """Number of these rows that are for validation; no step learns from them."""
     tokens: int
-    """Of all epochs, padding not counted."""
+    """Tokens of all epochs, without padding."""
     looked_at: int
-    """Tokens of the validation rows, over all looks."""
+    """Tokens of the validation rows, over all validations."""
     steps: int
     passes: float
-    """Forward passes of a worker and step, on average."""
+    """Mean number of forward passes of a worker in a step."""
     largest: int
-    """Tokens of the largest pass, padding included."""
+    """Tokens of the largest forward pass, with padding."""
     waste: float
     """Share of positions that hold no token."""
     target_share: float
-    """Share of the tokens that the loss is on."""
+    """Share of the tokens that the loss covers."""
     longest: int
     """Tokens of the longest row."""
     too_long: int
-    """Rows above training.max_length, or above what the model reads."""
+    """Number of rows above `training.max_length` or the model's context."""
 
 
 def of(folder: Path, training: Training, context: int | None) -> Workload:
-    """`context`: tokens that the model reads at most; None where it states no limit."""
+    """Count the rows in `folder`. `context` is the model's maximum number of tokens in a row; None for no limit."""
     rows = examples.read(folder)
     lengths = rows.lengths()
     most = min(training.max_length, context or training.max_length)

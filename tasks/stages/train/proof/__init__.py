@@ -1,8 +1,9 @@
-"""What is shown to be right before a training counts: each check works out for itself what the engine claims.
-The tokens of every row are proven by stage `tokenise` (rows/proof.py).
+"""Verification of a training while it runs: each check computes for itself what the engine claims.
 
-modules.py   what is trained: the modules that parameters name, and nothing else
-layout.py    the first pass: rows alone give its loss, and packed rows do not see each other
-state.py     a checkpoint: what was written is what is loaded
-step.py      each step: no row left out; the first step: every weight learns, from the gradient of the loss as stated
+Stage `tokenise` verifies the tokens of every row (rows/proof.py).
+
+modules.py   trained modules: those that the parameters name, and no others
+layout.py    first forward pass: its loss is that of single rows, and packed rows are separate
+state.py     checkpoints: the state that is loaded is the state that was written
+step.py      every step: no row is left out; first step: every weight learns, from the gradient of the loss
 """

@@ -1,4 +1,4 @@
-"""A pass as it is really computed, against its rows one at a time, and against rows that it must not see."""
+"""Verification of a forward pass: its loss against that of single rows, and the separation of packed rows."""
 
 import math
 from dataclasses import replace
@@ -15,31 +15,34 @@ from tasks.stages.train.rows.examples import Examples
 from tasks.stages.train.rows.order import Rows
 
 LOOKED_AT = 20
-"""Steps among which a pass with many rows is sought."""
+"""Number of steps among which a forward pass with many rows is chosen."""
 ALONE = 4
-"""Rows of a pass that are also computed one at a time: the shortest, which need the least memory."""
+"""Maximum number of rows of a forward pass that are also computed alone: the shortest, which need the least memory."""
 NEAR = {"fp32": 1e-3, "bf16": 0.03}
-"""Of a row's loss: how far rounding takes two ways to compute it apart, at most."""
+"""Maximum relative difference between two computations of a row's loss that is due to rounding."""
 
 REMEDY = {
     False: "Set training.layout to padded and training.attention to eager",
     True: "Set training.sequence_parallel to 1",
 }
-"""What to do about a wrong pass, by whether several workers take it together."""
+"""Remedy for a wrong forward pass, by whether several workers share it."""
 
 
 @torch.no_grad()
 def prove(engine: Any, examples: Examples, groups: list[Rows], training: Training, share: bool) -> None:
-    """Check a pass over `groups`, each of one worker or of those that take it together. Every worker calls it, since
-    ZeRO 3 computes with all of them.
+    """Verify a forward pass over `groups`, each computed by one worker or by workers that share the pass.
 
-    Raises Refused where a row's loss is not that of the row alone, or where a packed row sees another; InputError where
-    the base model gives no number."""
+    Every worker calls it, since ZeRO 3 computes with all of them.
+
+    Raises:
+        Refused: The loss of a row is not that of the row alone, or a packed row attends to another.
+        InputError: The base model's loss is not finite.
+    """
     groups = [_shortest(examples, group) for group in groups]
     rows = groups[engine.module.together.group]
-    share = share and all_share(examples, groups, worth=1)  # also where it would not pay, so that it is proven
+    share = share and all_share(examples, groups, worth=1)  # even if it saves little, so that it is verified
     laid = collate(examples, rows, training.packed, share, worth=1).to(engine.device)
-    engine.eval()  # without dropout two ways to compute the same agree
+    engine.eval()  # without dropout, both computations have the same result
     wrong = ""
     for place in range(ALONE):
         row = int(rows[place]) if place < len(rows) else -1
@@ -67,7 +70,6 @@ def prove(engine: Any, examples: Examples, groups: list[Rows], training: Trainin
 
 
 def _loss(engine: Any, batch: Batch) -> float:
-    """The summed loss of a pass, of all that take it together."""
     together = engine.module.together
     return float(together.total(engine(together.mine(batch))))
 
@@ -77,7 +79,7 @@ def _shortest(examples: Examples, group: Rows) -> Rows:
 
 
 def _of_row(laid: Batch, examples: Examples, rows: Rows, place: int, packed: bool) -> Batch:
-    """The same pass with the loss on one of its rows alone; on none where there is no such row."""
+    """Return the batch with the loss on one of its rows; on none if there is no such row."""
     only = torch.zeros_like(laid.predicts)
     if place < len(rows):
         before = int(examples.lengths(rows[:place]).sum()) if packed else 0
@@ -87,17 +89,17 @@ def _of_row(laid: Batch, examples: Examples, rows: Rows, place: int, packed: boo
 
 
 def _alone(model: Any, examples: Examples, row: int, device: Any) -> float:
-    """The summed loss of one row, by transformers' own loss and attention, with labels made here."""
+    """Return the summed loss of one row by transformers' own loss and attention, with labels made here."""
     tokens = torch.from_numpy(examples.row(max(row, 0)))[None].to(device)
     labels = tokens.clone()
     labels[0, : int(examples.starts[max(row, 0)])] = -100
-    with torch.compiler.set_stance("force_eager"):  # by PyTorch, also where kernels are compiled
+    with torch.compiler.set_stance("force_eager"):  # by PyTorch, even if kernels are compiled
         loss = model(input_ids=tokens, labels=labels, use_cache=False).loss
     return float(loss) * int((labels != -100).sum()) if row >= 0 else 0.0
 
 
 def _seen(engine: Any, laid: Batch, examples: Examples, rows: Rows) -> float:
-    """By how much the second row's loss changes with the tokens of the first; exactly 0 where it is kept apart."""
+    """Return the change of the second row's loss with the first row's tokens; exactly 0 if they are kept apart."""
     only = _of_row(laid, examples, rows, 1, packed=True)
     places = torch.arange(laid.tokens.shape[1], device=laid.tokens.device)[None]
     first = len(examples.row(int(rows[0]))) if len(rows) else 0
@@ -107,18 +109,17 @@ def _seen(engine: Any, laid: Batch, examples: Examples, rows: Rows) -> float:
 
 
 def _has_experts(model: Any) -> bool:
-    """A mixture of experts computes a row's tokens together with those of others, which rounds them otherwise."""
+    """Return whether tokens of several rows are computed together by experts, which rounds them differently."""
     return any(getattr(model.config, name, None) for name in ("num_experts", "num_local_experts", "n_routed_experts"))
 
 
 def _other(tokens: torch.Tensor) -> torch.Tensor:
-    """Tokens of the same batch at other places."""
     random = np.random.default_rng(0).permutation(tokens.shape[1])
     return tokens[:, torch.from_numpy(random).to(tokens.device)]
 
 
 def _stop_all(wrong: str, engine: Any) -> None:
-    """Stop every worker where one found something wrong: the others would wait for it."""
+    """Raise Refused on every worker if one of them found an error, since the others would wait for it."""
     found = torch.tensor(float(bool(wrong)), device=engine.device)
     if distributed.get_world_size() > 1:
         distributed.all_reduce(found)

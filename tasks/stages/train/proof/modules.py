@@ -1,4 +1,4 @@
-"""What is trained is what the parameters say, and nothing else."""
+"""Verification that exactly those weights are trained that the parameters name."""
 
 import difflib
 from typing import Any
@@ -9,12 +9,15 @@ from tasks.core.params.training import Training
 
 
 def require_targets(model: Any, training: Training) -> None:
-    """Raises InputError where the base model has no such module. PEFT says nothing as long as it finds one of them."""
+    """Raise InputError if the base model lacks a module that is named in `training.lora_targets`.
+
+    PEFT raises no error as long as it finds one of the modules.
+    """
     require_among(linear(model), training)
 
 
 def require_among(names: set[str], training: Training) -> None:
-    """Raises InputError where a target is none of the names."""
+    """Raise InputError if a name in `training.lora_targets` is not among `names`."""
     missing = [wanted for wanted in training.lora_targets or () if wanted not in names]
     if missing:
         near = sorted({like for wanted in missing for like in difflib.get_close_matches(wanted, names, 3)})
@@ -23,14 +26,14 @@ def require_among(names: set[str], training: Training) -> None:
 
 
 def linear(model: Any) -> set[str]:
-    """Names of the modules that could be trained by LoRA."""
+    """Return the names of the linear layers, which LoRA can train."""
     from torch import nn
 
     return {name.rpartition(".")[2] for name, module in model.named_modules() if isinstance(module, nn.Linear)}
 
 
 def require_trained(model: Any, training: Training) -> None:
-    """Raises Refused where other weights would learn than those of the method."""
+    """Raise Refused if the weights that require gradients are not those of the training method."""
     adapter = methods.of(training.method).form is methods.ADAPTER
     wrong = [
         name

@@ -1,4 +1,7 @@
-"""What an engine holds, in a few numbers: the same before a checkpoint is written and after it is loaded."""
+"""Summary of an engine's state in a few numbers.
+
+It has to be the same before a checkpoint is written and after it is loaded.
+"""
 
 import math
 from typing import Any
@@ -8,36 +11,41 @@ import torch
 from tasks.core.errors import InputError, Refused
 
 NEAR = 1e-3
-"""Of a norm: how far the way through files and other workers may take it."""
+"""Maximum relative change of a norm by writing the state to files and loading it on other workers."""
 MEMORY = 0.9
-"""Adam's first beta: after one step it holds 1 - 0.9 of the gradient."""
+"""Adam's first beta: after the first step, the running mean is 1 - 0.9 times the gradient."""
 
 
 def trained(engine: Any) -> dict[str, Any]:
-    """Weights that learn, by name."""
     return {name: weight for name, weight in engine.module.model.named_parameters() if weight.requires_grad}
 
 
 def chosen(engine: Any) -> tuple[str, Any]:
-    """The smallest weight that has a gradient from the first step on: of LoRA's pair, B; A's is 0, as B is."""
+    """Return name and tensor of the smallest weight that has a gradient from the first step on.
+
+    With LoRA it is a matrix B. Matrices A have no gradient in the first step, because B is 0.
+    """
     weights = trained(engine)
     name = min(weights, key=lambda it: ("lora_A" in it, int(getattr(weights[it], "ds_numel", weights[it].numel()))))
     return name, weights[name]
 
 
 def moment(engine: Any, weight: Any) -> torch.Tensor | None:
-    """Adam's running mean of a weight's gradient, flat, of all workers together; None where the optimizer does not hold
-    it. Not before the first step: a worker without a part of the weight would wait for the others."""
+    """Return Adam's running mean of a weight's gradient as a flat tensor; None if the optimizer has none.
+
+    It is gathered from all workers and must not be called before the first step: a worker without a part of the weight
+    would wait for the others.
+    """
     from deepspeed.utils import safe_get_full_optimizer_state
 
     held = safe_get_full_optimizer_state(weight, "exp_avg")
-    if held is None:  # without ZeRO torch's own optimizer has it, in bf16 that of a copy in fp32
+    if held is None:  # without ZeRO, torch's optimizer has it, in bf16 for the fp32 copy
         held = engine.basic_optimizer.state.get(_copy(engine, weight), {}).get("exp_avg")
     return None if held is None else held.detach().float().reshape(-1).clone()
 
 
 def _copy(engine: Any, weight: Any) -> Any:
-    """The weight that the optimizer steps: itself, or without ZeRO in bf16 its copy in fp32."""
+    """Return the weight that the optimizer updates: the fp32 copy in bf16 without ZeRO, else the weight itself."""
     lows, highs = (getattr(engine.optimizer, name, []) for name in ("fp16_groups", "fp32_groups"))
     pairs = (pair for groups in zip(lows, highs, strict=False) for pair in zip(*groups, strict=True))
     copies = {id(low): high for low, high in pairs}
@@ -45,7 +53,11 @@ def _copy(engine: Any, weight: Any) -> Any:
 
 
 def of(engine: Any) -> dict[str, Any]:
-    """Name and norms of one weight and of its running mean. Every worker calls it."""
+    """Return name and norms of one weight and of its running mean. Every worker calls it.
+
+    Raises:
+        InputError: A norm is not finite.
+    """
     from deepspeed.utils import safe_get_full_fp32_param
 
     name, weight = chosen(engine)
@@ -62,10 +74,10 @@ def of(engine: Any) -> dict[str, Any]:
 
 
 def require_same(engine: Any, told: dict[str, Any]) -> None:
-    """Raises Refused where the engine does not hold what it held as the checkpoint was written."""
+    """Raise Refused unless the engine's state is that of the checkpoint as it was written."""
     try:
         now = of(engine)
-    except ValueError as error:  # ZeRO 1 and 2 say so of a state that they do not have
+    except ValueError as error:  # raised by ZeRO 1 and 2 if they have no state
         raise Refused(f"the checkpoint was loaded without the optimizer's state ({error}); remove it") from None
     for part in ("weight", "moment"):
         if now["name"] != told["name"] or abs(now[part] - told[part]) > NEAR * abs(told[part]):
@@ -76,9 +88,12 @@ def require_same(engine: Any, told: dict[str, Any]) -> None:
 
 
 def settle(engine: Any, taken: int) -> None:
-    """After a load. ZeRO finds what it loaded, as it does in a step. Adam counts the steps that were taken, for each
-    weight apart: a universal checkpoint gives all of them one counter, in the machine's memory, which ZeRO 3 raises
-    several times a step."""
+    """Complete the optimizer's state after a checkpoint was loaded.
+
+    ZeRO connects its weights to the state that it loaded, as it otherwise does in a step. Adam gets a counter of steps
+    for each weight: a universal checkpoint has a single one, in the machine's memory, which ZeRO 3 would increment
+    several times a step.
+    """
     if link := getattr(engine.optimizer, "_lazy_init_hp_params_optimizer_state", None):
         link()
     for weight, held in engine.basic_optimizer.state.items():

@@ -1,5 +1,4 @@
-"""What a step really did, seen from below: the rows that went through the model, the gradients that autograd gave, what
-the optimizer holds afterwards."""
+"""Verification of an optimizer step: its rows, the gradients from autograd, and the optimizer's state afterwards."""
 
 from typing import Any
 
@@ -13,28 +12,31 @@ from tasks.stages.train.rows.batches import Batch
 from tasks.stages.train.rows.order import Rows
 
 NEAR = {"fp32": 1e-3, "bf16": 0.03}
-"""Of a gradient: how far rounding takes what the optimizer holds from what autograd gave, at most."""
+"""Maximum relative difference between the optimizer's gradient and that of autograd that is due to rounding."""
 
 FAINT = 1e-4
-"""Of what the optimizer held before: rounding hides a gradient below this."""
+"""Smallest gradient, relative to the optimizer's running mean before the step, that rounding does not hide."""
 
 
 class Tally:
-    """What all workers together computed in a step; to be compared with what the step is."""
+    """Sums of what all workers computed in a step, for comparison with what the step has."""
 
     def __init__(self, device: Any, together: int = 1) -> None:
-        """`together`: workers that take each row, every one a part of it."""
+        """Begin the sums of a step. `together` is the number of workers that share each row."""
         self._together = together
         self._sums = torch.zeros(4, dtype=torch.float64, device=device)
 
     def add(self, loss: torch.Tensor, batch: Batch, rows: Rows) -> None:
-        """One pass of this worker."""
         own = [0.0, batch.targets.numel(), len(rows), float((rows + 1).sum())]
         self._sums += torch.tensor(own, dtype=torch.float64, device=self._sums.device)
-        self._sums[0] += loss.detach()  # on the device: to read it would wait for the pass
+        self._sums[0] += loss.detach()  # on the device, since reading it would wait for the pass
 
     def close(self, number: int, rows: Rows, targets: int) -> float:
-        """The summed loss of all workers. Raises Refused where other rows were computed than the step has."""
+        """Return the loss summed over all workers.
+
+        Raises:
+            Refused: The workers computed other rows than those of the step.
+        """
         if distributed.get_world_size() > 1:
             distributed.all_reduce(self._sums)
         loss, *seen = self._sums.tolist()
@@ -51,10 +53,10 @@ class Tally:
 
 
 class FirstStep:
-    """Watches the first optimizer step of a training that begins or goes on."""
+    """Verification of the first optimizer step of a training that begins or is resumed."""
 
     def __init__(self, engine: Any, training: Training, fresh: bool) -> None:
-        """`fresh`: no step was taken yet, so that the optimizer holds nothing."""
+        """Watch the gradients. `fresh` is true if no step was taken yet, so that the optimizer has no state."""
         self.engine, self.training = engine, training
         self.weights = state.trained(engine)
         self._met: dict[str, bool] = {}
@@ -68,7 +70,7 @@ class FirstStep:
         ]
 
     def take_pass(self, loss: torch.Tensor) -> None:
-        """Before the backward pass over a summed loss: what it will be scaled by is seen by the loss itself."""
+        """Record the factor by which the engine scales `loss`. It is called before the backward pass."""
 
         def keep(gradient: torch.Tensor) -> None:
             self._scale = gradient.detach().clone()
@@ -82,8 +84,11 @@ class FirstStep:
             self._sum = plain if self._sum is None else self._sum + plain
 
     def close(self, targets: int) -> None:
-        """After the optimizer's step over `targets` tokens. Raises Refused where weights did not learn, or from
-        something else than the mean gradient of the loss per target token."""
+        """Verify the step of the optimizer over `targets` tokens, after it was taken.
+
+        Raises:
+            Refused: A weight did not learn, or the gradient was not the mean of the loss per target token.
+        """
         for hook in self._hooks:
             hook.remove()
         self._require_gradients()
@@ -112,7 +117,7 @@ class FirstStep:
             )
 
     def _require_gradients(self) -> None:
-        """Of all workers together: one may have no rows, or parts of them before any target."""
+        """Raise Refused if a weight has no gradient on any worker; a single worker may have no rows."""
         met = torch.tensor([float(self._met.get(name, False)) for name in self.weights], device=self.engine.device)
         if distributed.get_world_size() > 1:
             distributed.all_reduce(met, op=distributed.ReduceOp.MAX)

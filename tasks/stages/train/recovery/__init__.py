@@ -1,10 +1,10 @@
-"""A training that outlives its machines.
+"""Recovery of a training from failures.
 
-checkpoints.py  exact resume after a kill
-data_alone.py   as one is read, nothing in it is run
-resharded.py    a checkpoint of other workers
-attempts.py     lost workers, hung ones, too little memory, diverged steps: it goes on
-unfit.py        machines that cannot train with the others
-divergence.py   a step whose loss is no number, or leapt
-watchdog.py     a worker that hangs is ended, and says where it stood
+attempts.py     attempts after lost or hung workers, lack of memory and diverged steps
+checkpoints.py  checkpoints, from which a training is resumed exactly
+data_alone.py   loading of checkpoints without executing anything in them
+resharded.py    conversion of a checkpoint for another number of workers
+unfit.py        detection of machines that cannot train with the others
+divergence.py   detection of steps whose loss is not finite or has jumped
+watchdog.py     end of a worker that hangs, with its stack
 """

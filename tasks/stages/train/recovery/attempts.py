@@ -1,6 +1,6 @@
-"""A training that outlives its machines: lost workers, hung ones, too little memory.
+"""Attempts of a training, which continues after lost or hung workers, lack of memory and diverged steps.
 
-Every attempt goes on from the last checkpoint. What a person has to mend ends it at once.
+Every attempt continues from the last checkpoint. An error that a person has to correct ends the training at once.
 """
 
 import time
@@ -17,17 +17,17 @@ from tasks.stages.train.job import Job
 from tasks.stages.train.recovery import checkpoints
 
 LEAST = 16
-"""Tokens of a pass; the parameters allow no less."""
+"""Minimum number of tokens in a forward pass; the parameters allow no less."""
 FILE = "attempts.json"
-"""Beside the checkpoints, so that who goes on knows what was found out."""
+"""File beside the checkpoints with the failures so far, for the case that the training is resumed."""
 
 
 class OutOfMemory(Unavailable):
-    """A worker's device is too small for a pass."""
+    """A worker's device has too little memory for a forward pass."""
 
 
 class Diverged(InputError):
-    """The loss of a step is no number, or leapt."""
+    """The loss of a step is not finite or has jumped."""
 
     def __init__(self, message: str, number: int) -> None:
         super().__init__(message, number)
@@ -38,14 +38,14 @@ class Diverged(InputError):
 
 
 class WorkersLost(Unavailable):
-    """Workers ended, or no longer answer."""
+    """Workers ended or no longer answer."""
 
 
 class Unfit(InputError):
-    """Machines that cannot train with the others."""
+    """Machines cannot train with the others."""
 
     def __init__(self, message: str, machines: tuple[str, ...], left: int) -> None:
-        """`machines`: Ray's names for them; `left`: workers on other machines."""
+        """Name the `machines` by Ray's ids. `left` is the number of workers on other machines."""
         super().__init__(message, machines, left)
         self.message, self.machines, self.left = message, machines, left
 
@@ -54,25 +54,27 @@ class Unfit(InputError):
 
 
 class MachinesChange(WorkersLost):
-    """A machine is about to be taken away, or another has come, or this process is asked to end; a checkpoint was
-    written, and nothing is lost."""
+    """The workers ended after a checkpoint, so that nothing is lost.
+
+    The reason is a preemption, room for more workers, or a request to the stage to end.
+    """
 
 
 @dataclass(frozen=True)
 class Failure:
     reason: str
     step: int
-    """Steps done by then."""
+    """Number of steps that were done before the failure."""
     seconds: float
-    """Of work that has to be done again, and of the time until it began."""
+    """Seconds of work that has to be repeated, and of the time before the attempt's first step."""
     micro_batch_tokens: int
-    """That the next attempt works with."""
+    """Tokens of a forward pass in the next attempt."""
     skipped: int | None = None
-    """The step, from 0, that the next attempts leave out."""
+    """Step, counted from 0, that later attempts skip; None unless it diverged."""
 
 
 def read(folder: Path) -> list[Failure]:
-    """What went wrong so far, oldest first."""
+    """Return the failures so far, oldest first."""
     file = folder / FILE
     if not file.is_file():
         return []
@@ -83,10 +85,13 @@ def read(folder: Path) -> list[Failure]:
 
 
 def until_done(job: Job, train: Callable[[Job], None]) -> list[Failure]:
-    """Call `train` until it ends well; what went wrong, oldest first.
+    """Call `train` until it succeeds and return the failures, oldest first.
 
-    Raises the HallmarkError of an attempt that a person has to mend, WorkersLost after more losses than
-    `training.max_failures`, Unfit after as many machines that do not fit, OutOfMemory where passes cannot be smaller.
+    Raises:
+        HallmarkError: An attempt raised an error that a person has to correct.
+        WorkersLost: Workers were lost more often than `training.max_failures` allows.
+        Unfit: More attempts than `training.max_failures` found unfit machines, or too few workers are left.
+        OutOfMemory: Memory does not suffice for the smallest forward pass.
     """
     failures = read(job.checkpoints)
     if failures:
@@ -108,7 +113,7 @@ def until_done(job: Job, train: Callable[[Job], None]) -> list[Failure]:
                 raise
             job, reason = replace(job, skipped=(*job.skipped, error.number)), f"{error}; it is left out"
         except Unfit as error:
-            apart += 1  # an autoscaler could bring the like again and again
+            apart += 1  # an autoscaler could start such machines again and again
             if apart > job.training.max_failures:
                 raise
             job, reason = without(job, error), f"{error}; training leaves it out"
@@ -128,13 +133,13 @@ def until_done(job: Job, train: Callable[[Job], None]) -> list[Failure]:
 
 
 def clear(job: Job) -> None:
-    """Take away what the attempt before left of where it stood."""
+    """Remove the training log and the stacks of the attempt before."""
     for stale in (job.record, *job.scratch.glob("stack-*.txt")):
         stale.unlink(missing_ok=True)
 
 
 def failure(job: Job, reason: str, seconds: float, skipped: int | None) -> Failure:
-    """What this attempt did beyond its last checkpoint is lost, and the time that no step was taken."""
+    """Return the failure of this attempt. Time after the last checkpoint and without a step counts as lost."""
     points = watch.read_record(job.record)
     useful = watch.seconds(points[: kept_steps(job)])
     lost = round(max(0.0, seconds - useful), 1)
@@ -142,7 +147,6 @@ def failure(job: Job, reason: str, seconds: float, skipped: int | None) -> Failu
 
 
 def kept_steps(job: Job) -> int:
-    """Of the last checkpoint."""
     newest = next(iter(stored(job.checkpoints)), None) if job.afar else checkpoints.newest(job.checkpoints, job.inputs)
     return newest.step if newest else 0
 
@@ -152,7 +156,11 @@ def with_tokens(job: Job, tokens: int) -> Job:
 
 
 def halved(job: Job, error: HallmarkError) -> Job:
-    """The same job in passes of half the tokens. Raises OutOfMemory where one row alone is too large."""
+    """Return the job with half as many tokens in a forward pass.
+
+    Raises:
+        OutOfMemory: The longest row alone is too large.
+    """
     tokens, least = job.training.micro_batch_tokens // 2, longest(job)
     if job.training.micro_batch_tokens <= max(-(-least // job.training.sequence_parallel), LEAST):
         raise OutOfMemory(
@@ -163,7 +171,11 @@ def halved(job: Job, error: HallmarkError) -> Job:
 
 
 def without(job: Job, error: Unfit) -> Job:
-    """The same job on the other machines. Raises the error where fewer workers than the least are left."""
+    """Return the job without the unfit machines.
+
+    Raises:
+        Unfit: Fewer than the minimum number of workers are left, or a machine was excluded before.
+    """
     if error.left < (job.training.least_workers or job.training.workers) or {*error.machines} & {*job.unfit}:
         raise error
     return replace(job, unfit=(*job.unfit, *error.machines))

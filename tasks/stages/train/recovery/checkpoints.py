@@ -1,8 +1,8 @@
-"""Checkpoints: written whole, checked before use, the newest two kept.
+"""Checkpoints: written completely or not at all, verified before use, and limited to the newest two.
 
-They lie outside DVC's outputs, in a folder named by the digest of everything that decides the result, so that what a
-killed run left serves exactly the runs that would have made the same. DeepSpeed writes the trained weights and the
-optimizer; the learning rate, the data order and the random numbers are functions of the step and need no saving.
+They are not outputs of DVC, but lie in a folder named by the digest of everything that decides the result. So the
+checkpoints of a killed run serve exactly those runs that would compute the same. DeepSpeed writes the trained weights
+and the optimizer's state. Learning rate, data order and random numbers are functions of the step and need not be saved.
 """
 
 import re
@@ -20,20 +20,21 @@ from tasks.core.locks import turn
 
 KEPT = 2
 FULL_BYTES = 1 << 20
-"""A disk with less left was full when a write to it failed."""
+"""Free bytes of a disk below which it counts as full after a failed write."""
 NAME = re.compile(r"step-\d{9}")
 MANIFEST = "manifest.json"
 STATE = "state"
-"""DeepSpeed's tag: the folder inside a checkpoint that it writes to."""
+"""DeepSpeed's tag: the folder in a checkpoint that DeepSpeed writes to."""
 OF_A_RANK = re.compile(r"zero_pp_rank_(\d+)_")
-"""In the name of a file that one worker alone writes and reads; the first writes the others."""
+"""Pattern in the name of a file that only one worker writes and reads. The first worker writes all other files."""
 
 
 @contextmanager
 def claim(folder: Path) -> Iterator[Path]:
-    """`folder`, made if absent, for this process alone: another run of the same inputs waits until this one is over.
+    """Create `folder` and lock it for this process; another run with the same inputs waits.
 
-    It is gone once the block ends well, and stays for who goes on where it does not."""
+    The folder is removed if the block succeeds, and kept for a later run if it fails.
+    """
     lock = folder.with_suffix(".lock")
     for odd in (lock, folder):
         if odd.is_symlink() or (odd.exists() and odd.is_dir() != (odd is folder)):
@@ -41,38 +42,41 @@ def claim(folder: Path) -> Iterator[Path]:
     with turn(lock, "another run trains on the same inputs"):
         folder.mkdir(parents=True, exist_ok=True)
         yield folder
-        shutil.rmtree(folder)  # while nobody else has it: who waited makes it anew
+        shutil.rmtree(folder)  # under the lock; a run that waits for it creates it again
 
 
 @dataclass(frozen=True)
 class Checkpoint:
     folder: Path
     step: int
-    """Optimizer steps done."""
+    """Number of optimizer steps done."""
     curve: list[dict[str, Any]]
-    """The records of those steps."""
+    """Points of these steps."""
     workers: int
-    """That wrote it."""
+    """Number of workers that wrote the checkpoint."""
     state: dict[str, Any]
-    """What `proof/state.py` said of the engine then."""
+    """Summary of the engine's state when it was written (`proof/state.py`)."""
     inputs: str = ""
-    """`Job.inputs` of the training that it is of."""
+    """`Job.inputs` of the training that wrote the checkpoint."""
 
 
 def aside(folder: Path, step: int) -> Path:
-    """Where the checkpoint of `step` is written, the same on every worker."""
+    """Return the folder to which the checkpoint of `step` is written, the same on every worker."""
     return folder / f".step-{step:09d}"
 
 
 def empty(path: Path) -> None:
-    """Make a folder anew. Call on one worker."""
+    """Create an empty folder in place of what is there. Only one worker may call it."""
     shutil.rmtree(path, ignore_errors=True)
     path.mkdir(parents=True)
 
 
 @contextmanager
 def writing(folder: Path) -> Iterator[None]:
-    """Raises Unavailable where the disk runs full inside: torch's writer hides the system's error behind its own."""
+    """Raise Unavailable if the disk becomes full in the block.
+
+    torch raises a RuntimeError for this that does not contain the system's error.
+    """
     try:
         yield
     except RuntimeError as error:
@@ -86,9 +90,9 @@ def full(folder: Path) -> Unavailable:
 
 
 def require_room(folder: Path) -> None:
-    """Raises Unavailable where the disk takes nothing more. A worker would notice once it has loaded the model."""
+    """Raise Unavailable if the disk is full. Workers would notice it only after loading the model."""
     try:
-        with TemporaryFile(dir=folder, buffering=0) as probe:  # a file with a name could lead to another one
+        with TemporaryFile(dir=folder, buffering=0) as probe:  # a file with a name could be replaced by a link
             probe.write(b"room")
     except OSError as error:
         if not is_full_disk(error):
@@ -97,21 +101,22 @@ def require_room(folder: Path) -> None:
 
 
 def part_of(folder: Path, rank: int) -> dict[str, str]:
-    """A worker's part of a checkpoint: the files that it wrote, with their digests."""
+    """Return the files of a checkpoint that one worker wrote, with their digests."""
     names = [path.relative_to(folder).as_posix() for path in sorted(folder.rglob("*")) if path.is_file()]
     return {name: sha256_file(folder / name) for name in names if (rank_of(name) or 0) == rank}
 
 
 def rank_of(name: str) -> int | None:
-    """The worker that a file of a checkpoint is of; None for what all read."""
+    """Return the worker that a file of a checkpoint belongs to; None for a file that all workers read."""
     found = OF_A_RANK.search(name)
     return int(found[1]) if found else None
 
 
 def commit(written: Path, made: Checkpoint, files: dict[str, str]) -> None:
-    """Make what lies in `written` the newest checkpoint and drop older ones beyond two. Call on one worker.
+    """Make the files in `written` the newest checkpoint and remove all but the newest two.
 
-    `files`: the parts of all workers."""
+    Only one worker may call it. `files` has the digests of the files of all workers.
+    """
     write_manifest(written, made, files)
     final = written.with_name(f"step-{made.step:09d}")
     drop(final)
@@ -121,23 +126,22 @@ def commit(written: Path, made: Checkpoint, files: dict[str, str]) -> None:
 
 
 def drop(checkpoint: Path) -> None:
-    """Remove a checkpoint, if there is one. It is renamed first, so that no kill leaves a part of it under its name."""
+    """Remove a checkpoint if it exists. It is renamed first, so that its name never stands for a part of it."""
     dropped = checkpoint.with_name(".dropped")
     remove(dropped)
     try:
         checkpoint.rename(dropped)
-    except OSError:  # there is none, or something of an earlier one could not be removed
+    except OSError:  # it does not exist, or a part of an earlier one could not be removed
         dropped = checkpoint
     remove(dropped)
 
 
 def named(folder: Path) -> list[Path]:
-    """What has the name of a checkpoint, the oldest first."""
+    """Return everything that has the name of a checkpoint, oldest first."""
     return sorted(path for path in folder.glob("step-*") if NAME.fullmatch(path.name))
 
 
 def remove(path: Path) -> None:
-    """Whatever lies there."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path, ignore_errors=True)
     else:
@@ -149,14 +153,17 @@ STATED = ("step", "curve", "workers", "state", "inputs")
 
 
 def write_manifest(folder: Path, made: Checkpoint, files: dict[str, str]) -> None:
-    """What a checkpoint says of itself and of its files, with a digest over that."""
+    """Write the description of a checkpoint and the digests of its files, with a digest of both."""
     told = {**{name: getattr(made, name) for name in STATED}, "files": files}
     write_json(folder / MANIFEST, {"checkpoint": told, "sha256": sha256_bytes(canonical_json(told))})
 
 
 def read_manifest(folder: Path) -> tuple[Checkpoint, dict[str, str]]:
-    """A checkpoint, and the digests that its files are to have. Raises ValueError, KeyError or TypeError where it is
-    not as it was written."""
+    """Return a checkpoint and the expected digests of its files.
+
+    Raises:
+        ValueError: The manifest is damaged. KeyError and TypeError have the same meaning.
+    """
     stated = read_json(folder / MANIFEST)
     told = stated["checkpoint"]
     if stated["sha256"] != sha256_bytes(canonical_json(told)):
@@ -169,8 +176,10 @@ def shown(line: str) -> None:
 
 
 def newest(folder: Path, inputs: str = "", say: Callable[[str], None] = shown) -> Checkpoint | None:
-    """The newest checkpoint of the training of these `inputs` whose every file is as it was written; says which ones it
-    passes over."""
+    """Return the newest undamaged checkpoint of the training with these `inputs`, or None.
+
+    Others are renamed or removed, and `say` is called with a line about each.
+    """
     for path in reversed(named(folder)):
         checkpoint = read(path)
         if checkpoint and checkpoint.inputs == inputs:
@@ -181,12 +190,12 @@ def newest(folder: Path, inputs: str = "", say: Callable[[str], None] = shown) -
             remove(aside)
             path.rename(aside)
         else:
-            remove(path)  # it would count among the newest
+            remove(path)  # it would count as one of the newest two
     return None
 
 
 def read(path: Path) -> Checkpoint | None:
-    """A checkpoint, or None if it is damaged."""
+    """Return a checkpoint, or None if it is damaged."""
     try:
         checkpoint, files = read_manifest(path)
         digests = tree_manifest(path)

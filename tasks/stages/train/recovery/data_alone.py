@@ -1,7 +1,7 @@
-"""Checkpoints are data: as they are read, nothing in them is run.
+"""Loading of checkpoints as data only, so that nothing in them is executed.
 
-torch keeps objects as pickles, which can call any function. It has a reader that takes numbers and what is listed here;
-DeepSpeed asks for the other one.
+torch stores objects as pickles, which can call any function. It has a loader that accepts tensors and the classes
+listed here, but DeepSpeed asks for the other one.
 """
 
 import os
@@ -12,28 +12,32 @@ from contextlib import contextmanager
 from tasks.core.errors import Refused
 
 FORCED, OPPOSITE = "TORCH_FORCE_WEIGHTS_ONLY_LOAD", "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD"
-"""Variables of torch, which takes no two of them."""
+"""Environment variables of torch, which loads nothing if both are set."""
 KINDS = (
     "deepspeed.runtime.fp16.loss_scaler:LossScaler",
     "deepspeed.runtime.zero.config:ZeroStageEnum",
     "deepspeed.utils.tensor_fragment:fragment_address",
 )
-"""What DeepSpeed puts beside the numbers."""
+"""Classes of objects that DeepSpeed stores beside tensors."""
 ALLOWED = f"""
 import pkgutil, torch
 torch.serialization.add_safe_globals([pkgutil.resolve_name(name) for name in {KINDS!r}])
 """
-"""Python for another process that reads them."""
+"""Python code that permits these classes in another process."""
 
 
 def environment() -> dict[str, str]:
-    """Of a process that reads checkpoints."""
+    """Return the environment variables for a process that loads checkpoints."""
     return {name: value for name, value in os.environ.items() if name != OPPOSITE} | {FORCED: "1"}
 
 
 @contextmanager
 def read(name: str) -> Iterator[None]:
-    """torch reads numbers alone in the block. Raises Refused where there is more in checkpoint `name`."""
+    """Make torch load data only, inside the block.
+
+    Raises:
+        Refused: Checkpoint `name` contains other objects.
+    """
     from pkgutil import resolve_name
 
     import torch

@@ -1,4 +1,4 @@
-"""A step whose loss is no number, or leapt."""
+"""Detection of steps whose loss is not finite or has jumped."""
 
 import statistics
 from typing import Any
@@ -8,15 +8,15 @@ from tasks.stages.train.recovery.attempts import Diverged
 from tasks.stages.train.rows.order import Order, Rows
 
 RECENT = 50
-"""Steps whose median loss another is compared with."""
+"""Number of recent steps with whose median loss a step is compared."""
 LEAST_STEPS, LEAST_LOSS = 10, 0.01
-"""Steps before anything can leap, and a loss below which nothing is told apart."""
+"""Number of steps before the first comparison, and the loss below which all losses count as equal."""
 NAMED = 16
-"""Rows of a step that are told."""
+"""Maximum number of a step's rows that a message names."""
 
 
 def require_sane(point: dict[str, Any], curve: list[dict[str, Any]], order: Order) -> None:
-    """Raises Diverged where the loss leapt: before the step counts, and so before a checkpoint holds it."""
+    """Raise Diverged if the loss has jumped. It is called before a checkpoint can contain the step."""
     factor, before = order.training.divergence_factor, [it["loss"] for it in curve[-RECENT:] if it["targets"]]
     usual = max(LEAST_LOSS, statistics.median(before)) if len(before) >= LEAST_STEPS else None
     if factor and usual and point["loss"] > factor * usual:
@@ -34,6 +34,6 @@ def diverged(number: int, what: str, rows: Rows) -> Diverged:
 
 
 def left_out(order: Order, number: int, curve: list[dict[str, Any]]) -> dict[str, Any]:
-    """The record of a step that is not taken: no tokens, and the loss of the step before."""
+    """Return the log entry of a skipped step, which has no tokens and the loss of the step before."""
     rate, loss = builders.learning_rate(order.training, number, order.steps), curve[-1]["loss"] if curve else 0.0
     return {"step": number + 1, "loss": loss, "lr": rate, "grad_norm": 0.0, "tokens": 0, "targets": 0}

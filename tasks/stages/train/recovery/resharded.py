@@ -1,4 +1,4 @@
-"""A checkpoint of other workers, in the form that any number of them loads: DeepSpeed's universal checkpoint."""
+"""Conversion of a checkpoint for another number of workers, to DeepSpeed's universal checkpoint."""
 
 import shutil
 import subprocess
@@ -20,12 +20,19 @@ ds_to_universal.main(ds_to_universal.parse_arguments())
 
 
 def needed(checkpoint: Checkpoint | None, training: Training, workers: int) -> bool:
-    """ZeRO parts its state by the number of workers; without ZeRO each of them has all of it."""
+    """Return whether the checkpoint has to be converted for this number of workers.
+
+    ZeRO divides its state by the number of workers. Without ZeRO each worker has all of it.
+    """
     return checkpoint is not None and training.zero_stage > 0 and checkpoint.workers != workers
 
 
 def convert(checkpoint: Checkpoint, folder: Path) -> None:
-    """Write it into `folder`; the checkpoint stays as it is. Raises Unavailable where DeepSpeed cannot."""
+    """Write the converted checkpoint to `folder`; the checkpoint itself is not changed.
+
+    Raises:
+        Unavailable: DeepSpeed cannot convert it.
+    """
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     command = [sys.executable, "-I", "-c", CONVERT, "--inject_missing_state",

@@ -1,4 +1,4 @@
-"""Machines that cannot train with the others, found by their workers before a model is loaded."""
+"""Detection of machines that cannot train with the others, by their workers before a model is loaded."""
 
 import socket
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from tasks.stages.train.workers import gathered, machine
 
 @contextmanager
 def agreed(job: Job) -> Iterator[None]:
-    """All workers refuse what one of them refuses in the block, or cannot read. Raises Unfit."""
+    """Raise Unfit on all workers if one of them raises InputError or OSError in the block."""
     complaint = None
     try:
         yield

@@ -1,4 +1,4 @@
-"""Ends a worker whose step takes too long, and leaves where it stood."""
+"""Watchdog: ends a worker whose step takes too long, and writes its stack."""
 
 import faulthandler
 import re
@@ -17,21 +17,21 @@ OURS = "/tasks/stages/train/"
 
 
 LAST_WORD_SECONDS = 20.0
-"""Before the process ends, for a thread of it to send where it stood."""
+"""Seconds between sending the stack and the end of the process."""
 
 
 @dataclass(frozen=True)
 class Stack:
-    """Where a worker leaves where it stood."""
+    """Destination of a hung worker's stack."""
 
     file: Path
     send: Callable[[str], object] | None = None
-    """To the machine that started the training, where that does not see the file."""
+    """Function that sends the stack to the coordinator; None if the machine that started the training sees the file."""
 
 
 @contextmanager
 def guarded(stack: Stack, seconds: float) -> Iterator["Watchdog"]:
-    """Inside the block each `Watchdog.fed` gives another `seconds`; then the process ends."""
+    """End the process if the block does not call `Watchdog.fed` for `seconds`."""
     with stack.file.open("w") as file:
         dog = Watchdog(file, seconds, stack.send)
         dog.fed(FIRST_STEP)
@@ -42,7 +42,10 @@ def guarded(stack: Stack, seconds: float) -> Iterator["Watchdog"]:
 
 
 class Watchdog:
-    """faulthandler needs no thread of Python's to end the process, whatever holds it; to send word needs one."""
+    """Timer that ends the process.
+
+    faulthandler ends it without a Python thread, whatever blocks it; a thread is needed to send the stack.
+    """
 
     def __init__(self, file: TextIO, seconds: float, send: Callable[[str], object] | None) -> None:
         self._file, self._seconds, self._send = file, seconds, send
@@ -50,7 +53,7 @@ class Watchdog:
         self._watched, self._told = threading.get_ident(), False
 
     def fed(self, times: int = 1, more: float = 0) -> None:
-        """Another so many times the seconds, and `more`."""
+        """Restart the timer with the limit multiplied by `times`, plus `more` seconds."""
         seconds = self._seconds * times + more
         faulthandler.dump_traceback_later(seconds, exit=True, file=self._file)
         if self._send:
@@ -72,7 +75,7 @@ class Watchdog:
         self._timer.start()
 
     def _tell(self) -> None:
-        """In faulthandler's words, of the thread that trains alone."""
+        """Send the stack of the training thread in the format of faulthandler."""
         assert self._send
         self._told, frame, lines = True, sys._current_frames().get(self._watched), []
         while frame:
@@ -82,7 +85,7 @@ class Watchdog:
 
 
 def stacks(folder: Path) -> str:
-    """Where the workers that were ended stood: the innermost line of ours of each; empty where none was."""
+    """Return the innermost line of Hallmark's code in the stack of each hung worker; empty if none hung."""
     told = []
     for path in sorted(folder.glob("stack-*.txt")):
         ours = (it for it in LINE.finditer(path.read_text()) if OURS in it["file"])

@@ -1,4 +1,4 @@
-"""The rows of one forward pass as tensors."""
+"""Tensors of a forward pass, made from rows."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
@@ -11,21 +11,21 @@ from tasks.stages.train.rows.examples import Examples
 from tasks.stages.train.rows.order import Rows
 
 WORTH_SHARING = 100
-"""Tokens that a shared prefix must save in a forward pass: a pass of its own costs the default model as much."""
+"""Minimum number of tokens in a forward pass that a shared prefix has to save; its separate computation costs the
+default model about as much."""
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Tensors of one forward pass over [sequences, length] tokens."""
-
     prefix: torch.Tensor
-    """[shared] int64: tokens that every sequence begins with and `tokens` leaves out; often none."""
+    """[shared] int64: tokens that every sequence begins with and that `tokens` leaves out; often empty."""
     tokens: torch.Tensor
     """[sequences, length] int64."""
     positions: torch.Tensor
-    """[sequences, length] int64, from `shared`; they restart with each packed row, which isolates it from the rest."""
+    """[sequences, length] int64, starting at `shared`; they restart with each packed row, which keeps it separate from
+    the others."""
     predicts: torch.Tensor
-    """[sequences, length] bool: where the next token is part of a target."""
+    """[sequences, length] bool: whether the next token is part of a target."""
     targets: torch.Tensor
     """[predicts.sum()] int64: those next tokens, in the order of `predicts`."""
 
@@ -40,10 +40,12 @@ def collate(
     share: bool = False,
     worth: int = WORTH_SHARING,
 ) -> Batch:
-    """Lay out rows as one batch; `share` takes out the prefix that they have in common, where that pays.
+    """Return rows as one batch.
 
-    No rows give one row without a target, since every worker must take part in every pass. ZeRO pairs the workers'
-    communication by its order, so they must compute alike: `share` only where `all_share`.
+    If `share` is true and it saves at least `worth` tokens, the prefix that all rows have in common is taken out.
+    Without rows, the batch has one row without a target, since every worker has to take part in every forward pass.
+    ZeRO matches the communication of workers by its order, so all workers have to compute the same: `share` requires
+    `all_share`.
     """
     chosen = list(rows) or [0]
     ids = {row: examples.row(row) for row in chosen}
@@ -61,20 +63,20 @@ def collate(
             tokens[number, start:end] = own
             positions[number, start:end] = np.arange(shared, shared + len(own))
             is_target[number, start + examples.starts[row] - shared : end] = len(rows) > 0
-    # The token at j is predicted at j - 1. Nothing masks padding: it stands behind every real token, and attention
-    # looks back only.
+    # The token at j is predicted at j - 1. Padding needs no mask: it comes after every real token, and no token
+    # attends to later ones.
     predicts = np.roll(is_target, -1, axis=1)
     prefix = ids[chosen[0]][:shared]
     return Batch(*(torch.from_numpy(part) for part in (prefix, tokens, positions, predicts, tokens[is_target])))
 
 
 def all_share(examples: Examples, groups: Sequence[Rows], worth: int = WORTH_SHARING) -> bool:
-    """Whether every worker's rows of a forward pass have a prefix worth sharing."""
+    """Return whether the rows of every worker in a forward pass have a prefix worth sharing."""
     return all(shared_prefix(examples, group, worth) > 0 for group in groups)
 
 
 def shared_prefix(examples: Examples, rows: Sequence[int] | Rows, worth: int = WORTH_SHARING) -> int:
-    """Tokens at the start that all rows have in common, before any target; 0 where sharing them would not pay.
+    """Return the number of tokens that all rows begin with, before any target; 0 if it is not worth sharing them.
 
     The last token before a target stays in each row, because the target's first token is predicted there.
     """

@@ -1,11 +1,11 @@
-"""Many examples as tokens in files that are mapped into memory: a worker holds what it looks at.
+"""Examples as tokens in files that are mapped into memory, so that a worker holds only what it reads.
 
     tokens.bin      all tokens of all examples, end to end, as unsigned integers of 2 or 4 bytes
     ends.bin        [examples] int64, where each example ends in tokens.bin, counted in tokens
     starts.bin      [examples] int32, where each target starts, counted within its example
-    validation.bin  int64, ascending: the examples that no step learns from
+    validation.bin  int64, ascending: the examples for validation, from which no step learns
 
-All little-endian. `index.json` states how many, the width of a token and of what they were made.
+All are little-endian. `index.json` has the number of examples, the bytes of a token, and the origin of the tokens.
 """
 
 import mmap
@@ -31,20 +31,20 @@ INDEX = "index.json"
 
 
 class Origin(Frozen):
-    """Digests of everything that decides the tokens, but for the code: DVC makes them anew where that changes."""
+    """Digests of everything that decides the tokens, except the code. If that changes, DVC runs the stage again."""
 
     data: str
-    """SHA-256 of the table of rows."""
+    """SHA-256 of the table of training rows."""
     validation: str
-    """SHA-256 of the table of those that no step learns from."""
+    """SHA-256 of the table that names the rows for validation."""
     prompts: str
     """SHA-256 of the canonical JSON of the prompts."""
     model: str
-    """Canonical digest of the base model's folder, tokenizer and chat template included."""
+    """Canonical digest of the base model's folder, with tokenizer and chat template."""
 
 
 class Index(Frozen):
-    """index.json."""
+    """Content of index.json."""
 
     examples: int
     token_bytes: int
@@ -55,38 +55,38 @@ class Index(Frozen):
 
 @dataclass(frozen=True, eq=False)
 class Examples:
-    """Example i is tokens[ends[i - 1]:ends[i]]."""
+    """Tokens of many examples. Example i is tokens[ends[i - 1]:ends[i]], and its target begins at starts[i]."""
 
     tokens: Ints
     ends: Ints
     starts: Ints
     validation: npt.NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
-    """Ascending: those that no step learns from."""
+    """Indices of the examples for validation, from which no step learns, in ascending order."""
 
     def __len__(self) -> int:
         return len(self.starts)
 
     def learnt(self, numbers: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-        """The examples with these numbers, from 0, among those that the steps learn from."""
-        before = self.validation - np.arange(len(self.validation))  # how many of those lie before each
+        """Turn indices among the examples for training into indices among all examples."""
+        before = self.validation - np.arange(len(self.validation))  # training examples before each validation example
         return numbers + np.searchsorted(before, numbers, side="right")
 
     def row(self, index: int) -> npt.NDArray[np.int64]:
-        """[length] tokens of one example."""
+        """Return the [length] tokens of one example."""
         begin = int(self.ends[index - 1]) if index else 0
         return self.tokens[begin : int(self.ends[index])].astype(np.int64)
 
     def lengths(self, rows: Any = slice(None)) -> npt.NDArray[np.int64]:
-        """[rows] tokens of each; of all examples by default."""
+        """Return the number of tokens of each of `rows`, by default of all examples."""
         rows = np.arange(len(self))[rows] if isinstance(rows, slice) else np.asarray(rows, dtype=np.int64)
         return np.asarray(self.ends[rows] - np.where(rows > 0, self.ends[rows - 1], 0), dtype=np.int64)
 
     def targets(self, rows: Any = slice(None)) -> npt.NDArray[np.int64]:
-        """[rows] tokens of each that the loss is on."""
+        """Return the number of target tokens of each of `rows`, by default of all examples."""
         return self.lengths(rows) - self.starts[rows]
 
     def release(self) -> None:
-        """Give back the memory of what was looked at; the files hold it."""
+        """Free the memory of the parts that were read; they are read from the files again if needed."""
         for part in (self.tokens, self.ends, self.starts):
             mapped = getattr(part, "_mmap", None)
             if isinstance(mapped, mmap.mmap):
@@ -94,7 +94,7 @@ class Examples:
 
 
 def together(examples: Iterable[Example]) -> Examples:
-    """Examples in memory."""
+    """Put examples into one `Examples` in memory."""
     listed = list(examples)
     return Examples(
         tokens=np.array([token for example in listed for token in example.tokens], dtype=np.uint32),
@@ -104,10 +104,10 @@ def together(examples: Iterable[Example]) -> Examples:
 
 
 class Writer:
-    """Writes examples one after the other; holds none of them. The index, which comes last, makes them whole."""
+    """Writer of examples that holds none in memory. The index is written last and makes the files valid."""
 
     def __init__(self, folder: Path, vocabulary: int) -> None:
-        """`vocabulary`: more than the largest token."""
+        """Open the files in `folder`. `vocabulary` is greater than every token."""
         self.folder = folder
         self.count = self.tokens = self.targets = self.longest = self.end = 0
         self._width = 2 if vocabulary <= 1 << 16 else 4
@@ -125,7 +125,7 @@ class Writer:
             file.write(np.asarray(values, dtype=kind).tobytes())
 
     def finish(self, origin: Origin, validation: Sequence[int] = ()) -> Index:
-        """Close the files and write the index. `validation`: ascending, the examples that no step learns from."""
+        """Close the files and write the index. `validation` has the indices for validation in ascending order."""
         self._close()
         (self.folder / VALIDATION).write_bytes(np.asarray(validation, dtype="<i8").tobytes())
         digests = {name: sha256_file(self.folder / name) for name in FILES}
@@ -149,7 +149,11 @@ def read_index(folder: Path) -> Index:
 
 
 def verify(folder: Path, origin: Origin) -> Index:
-    """The index. Raises Refused where the files are not those of the index, or were made of something else."""
+    """Verify the files of a folder and their origin, and return the index.
+
+    Raises:
+        Refused: A file differs from the index, or the tokens were made from other inputs.
+    """
     index = read_index(folder)
     if set(index.files) != set(FILES):
         raise Refused(f"{folder / INDEX} is not as stage tokenise wrote it; run stage tokenise again")
@@ -168,7 +172,7 @@ NAMES = {"data": "rows", "validation": "validation rows", "prompts": "prompts", 
 
 
 def read(folder: Path) -> Examples:
-    """Map the files of a folder. The index is believed: `verify` checks it."""
+    """Map the files of a folder into memory, without verifying them (see `verify`)."""
     index = read_index(folder)
     kinds = (f"<u{index.token_bytes}", "<i8", "<i4")
     assert sys.byteorder == "little", "written little-endian, and mapped as it is"

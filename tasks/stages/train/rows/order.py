@@ -1,7 +1,7 @@
-"""The rows of each optimizer step: a function of seed, epoch and place, whatever the workers and passes.
+"""Rows of each optimizer step: a function of seed, epoch and step, whatever the number of workers and passes.
 
-`by_length` sorts a hundred steps' worth of shuffled rows by length, cuts them into steps and shuffles the steps: hardly
-any padding, and no more in memory than those.
+`by_length` sorts the rows of a hundred steps by length, divides them into steps and shuffles the steps. This needs
+hardly any padding, and memory for no more than these rows.
 """
 
 from dataclasses import dataclass
@@ -17,12 +17,12 @@ from tasks.stages.train.rows.shuffle import shuffled
 Rows = npt.NDArray[np.int64]
 """Indices of examples."""
 STEPS_SORTED = 100
-"""Steps whose rows are sorted together."""
+"""Number of steps whose rows are sorted together."""
 
 
 @dataclass(frozen=True, eq=False)
 class Order:
-    """The rows of every step. A function of its fields: nothing to save for a resume."""
+    """Rows of every step. They follow from the fields, so a checkpoint need not hold them."""
 
     examples: Examples
     training: Training
@@ -37,18 +37,17 @@ class Order:
 
     @property
     def steps(self) -> int:
-        """Optimizer steps in all; at least one."""
+        """Number of optimizer steps of the training, at least 1."""
         return max(1, round(self.training.epochs * self.steps_per_epoch))
 
     def step(self, number: int) -> Rows:
-        """The rows of step `number`, from 0; the last of an epoch may have fewer."""
+        """Return the rows of step `number`, counted from 0; the last step of an epoch may have fewer."""
         epoch, place = divmod(number, self.steps_per_epoch)
         part, within = divmod(place, STEPS_SORTED)
         return self._part(epoch, part)[within]
 
-    @lru_cache(maxsize=2)  # noqa: B019 - an Order lives as long as its process
+    @lru_cache(maxsize=2)  # noqa: B019 - an Order exists as long as its process
     def _part(self, epoch: int, part: int) -> list[Rows]:
-        """The rows of each of a hundred steps; of fewer at the end of an epoch."""
         size, seed = self.training.global_batch_size, self.training.seed
         first = part * STEPS_SORTED * size
         places = np.arange(first, min(first + STEPS_SORTED * size, self._learnt))

@@ -1,6 +1,6 @@
-"""A step's rows over workers and forward passes, so that all workers are done at about the same time.
+"""Division of a step's rows into forward passes of workers, which all take about the same time.
 
-Nothing here changes what a step learns: its gradient is a sum over rows, in whatever passes they are.
+It does not change what a step learns, because the gradient is a sum over rows, whichever pass they are in.
 """
 
 import heapq
@@ -14,30 +14,32 @@ import numpy.typing as npt
 from tasks.core.params.training import Training
 
 Places = npt.NDArray[np.int64]
-"""Which of the step's rows."""
+"""Indices among the rows of a step."""
 
 
 @dataclass(frozen=True, eq=False)
 class Passes:
-    """The plan of one step."""
-
     groups: list[Places]
-    """What goes through the model at once; a multiple of `at_once`, the last ones perhaps empty."""
+    """Groups of rows, each of which goes through the model at once. Their number is a multiple of `at_once`; the last
+    groups may be empty."""
     at_once: int
-    """Groups of a forward pass: one for each worker, or for the workers that take one together (sequence.py)."""
+    """Number of groups in a forward pass: one for each worker, or one for all workers that share a pass
+    (sequence.py)."""
 
     @cached_property
     def count(self) -> int:
-        """Forward passes of each worker."""
+        """Number of forward passes of each worker."""
         return len(self.groups) // self.at_once
 
     def of(self, forward: int) -> list[Places]:
-        """[at_once] groups of one forward pass."""
         return self.groups[forward * self.at_once : (forward + 1) * self.at_once]
 
 
 def plan(lengths: npt.NDArray[np.int64], training: Training, workers: int) -> Passes:
-    """`lengths`: [rows of the step] tokens each. No worker takes more than `micro_batch_tokens`, but of a long row."""
+    """Divide the rows of a step, given their lengths in tokens, into forward passes.
+
+    A worker gets at most `micro_batch_tokens` in a pass, unless a single row is longer.
+    """
     most, at_once = training.micro_batch_tokens * training.sequence_parallel, workers // training.sequence_parallel
     groups = packed(lengths, most, at_once) if training.packed else padded(lengths, most, at_once)
     groups += [np.empty(0, dtype=np.int64)] * (-len(groups) % at_once)
@@ -45,19 +47,18 @@ def plan(lengths: npt.NDArray[np.int64], training: Training, workers: int) -> Pa
 
 
 def padded(lengths: npt.NDArray[np.int64], most: int, at_once: int) -> list[Places]:
-    """Rows of like length together: rows times longest is at most `most`, and as even as so many groups can be."""
+    """Group rows of similar length: at most `most` tokens a group, padding included, and as even as possible."""
     by_length = np.argsort(lengths, kind="stable")
     ordered = lengths[by_length]
     wanted = -(-_groups(ordered, most) // at_once) * at_once
     low, high = 1, most
-    while low < high:  # the least limit that still needs no more groups
+    while low < high:  # finds the lowest limit that needs no more groups
         middle = (low + high) // 2
         low, high = (low, middle) if _groups(ordered, middle) <= wanted else (middle + 1, high)
     return [by_length[begin:end] for begin, end in _cuts(ordered, low)]
 
 
 def _cuts(ordered: npt.NDArray[np.int64], most: int) -> Iterator[tuple[int, int]]:
-    """Bounds of groups of ascending lengths, filled in turn up to `most` places."""
     begin = 0
     for place, length in enumerate(ordered.tolist()):
         if place > begin and (place + 1 - begin) * length > most:
@@ -71,10 +72,10 @@ def _groups(ordered: npt.NDArray[np.int64], most: int) -> int:
 
 
 def packed(lengths: npt.NDArray[np.int64], most: int, at_once: int) -> list[Places]:
-    """Rows into as few sequences of at most `most` tokens as the longest-first rule finds, of like length.
+    """Pack rows into few sequences of similar length, with at most `most` tokens each.
 
     Each row, the longest first, goes to the shortest sequence (Graham, "Bounds on Multiprocessing Timing Anomalies",
-    1969), with `at_once` sequences more until all fit.
+    1969). If they do not fit, it is repeated with `at_once` more sequences.
     """
     count = max(1, -(-int(lengths.sum()) // (most * at_once))) * at_once
     while True:
@@ -92,12 +93,12 @@ def packed(lengths: npt.NDArray[np.int64], most: int, at_once: int) -> list[Plac
 
 
 def size(lengths: npt.NDArray[np.int64], group: Places, is_packed: bool) -> int:
-    """Tokens of a pass, padding included."""
+    """Return the number of tokens in a group, with padding."""
     return int(lengths[group].sum() if is_packed else lengths[group].max(initial=0) * len(group))
 
 
 def computed(lengths: npt.NDArray[np.int64], passes: Passes, is_packed: bool) -> int:
-    """Positions of a step: its tokens, padding, and what workers wait for the one with the longest pass."""
+    """Return the number of positions in a step: tokens, padding, and waits for the worker with the longest pass."""
     return sum(
         max(size(lengths, group, is_packed) for group in passes.of(forward)) * passes.at_once
         for forward in range(passes.count)
@@ -105,5 +106,5 @@ def computed(lengths: npt.NDArray[np.int64], passes: Passes, is_packed: bool) ->
 
 
 def waste(lengths: npt.NDArray[np.int64], passes: Passes, is_packed: bool) -> float:
-    """Share of positions that hold no token."""
+    """Return the share of positions that hold no token."""
     return 1 - int(lengths.sum()) / computed(lengths, passes, is_packed)

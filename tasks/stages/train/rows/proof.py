@@ -1,4 +1,4 @@
-"""Every row as it lies in the files, against what serving will make of the same conversation, or against its text."""
+"""Verification of the rows in the files, against the prompts that serving will make or against their text."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,12 +13,17 @@ from tasks.stages.train.rows.signs import Signs
 
 COLUMNS = ("record_id", "task", "messages")
 SHOWN = 6
-"""Tokens of a message, before and after the place that is wrong."""
+"""Number of tokens that a message shows before and after the wrong place."""
 
 
 def prove(examples: Examples, table: Path, prompts: Mapping[str, Prompt], tokenizer: Any, stops: set[int]) -> None:
-    """Raises Refused for the first row that is wrong, with its tokens and what to do. Records with a sign in somebody's
-    words are to have no row."""
+    """Verify the tokens of every row.
+
+    Records whose text contains a special token of the tokenizer must have no row.
+
+    Raises:
+        Refused: A row is wrong; the message shows its tokens and a remedy.
+    """
     count, signs = 0, Signs(tokenizer)
     for row in (it for part in record.batches(table, COLUMNS) for it in part.to_pylist()):
         if signs.stand_in(row, prompts):
@@ -38,10 +43,13 @@ def prove(examples: Examples, table: Path, prompts: Mapping[str, Prompt], tokeni
 
 
 def template_fault(turns: list[dict[str, str]], tokenizer: Any) -> str:
-    """What a template does to somebody's words, where it leaves out some; empty where it does not."""
+    """Return what the chat template leaves out of a message; empty if it keeps every message whole.
+
+    Earlier answers are not checked, since a template may shorten them.
+    """
     prompt = "".join(tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True).split())
     for turn in turns:
-        if turn["role"] != "assistant" and "".join(turn["content"].split()) not in prompt:  # of answers it may
+        if turn["role"] != "assistant" and "".join(turn["content"].split()) not in prompt:  # it may shorten answers
             return (
                 f"what the {turn['role']} says is not whole in the prompt; choose a base model whose chat template "
                 "keeps it"
@@ -50,10 +58,11 @@ def template_fault(turns: list[dict[str, str]], tokenizer: Any) -> str:
 
 
 def text_fault(examples: Examples, first: int, text: str, tokenizer: Any, most: int) -> tuple[int, str]:
-    """How many rows, from `first` on, a text takes, and what is wrong with one of them, in words.
+    """Return the number of rows that a text takes, from row `first` on, and what is wrong with them.
 
-    Goes by what rows have, not by how they were cut: their targets end to end are the text, each has one token of
-    context, which is the token before, and none has more than `most`."""
+    The check does not depend on how the text was cut: the targets, end to end, have to be the text; each row begins
+    with one token of context, the last token of the row before; and no row has more than `most` tokens.
+    """
     wanted = [*texts.plain(text, tokenizer), tokenizer.eos_token_id]
     trained: list[int] = []
     before, place = examples.row(first)[:1].tolist() if first < len(examples) else [], first
@@ -83,7 +92,7 @@ def text_fault(examples: Examples, first: int, text: str, tokenizer: Any, most: 
 def fault(
     tokens: list[int], start: int, turns: list[dict[str, str]], target: str, tokenizer: Any, stops: set[int]
 ) -> str:
-    """What is wrong with a row, in words; empty where nothing is."""
+    """Return what is wrong with the row of a conversation; empty if it is right."""
     asked = list(tokenizer.apply_chat_template(turns, add_generation_prompt=True, return_dict=False))
     if tokens[:start] != asked:
         place = next((at for at, pair in enumerate(zip(tokens, asked, strict=False)) if pair[0] != pair[1]), len(asked))
@@ -115,6 +124,5 @@ def fault(
 
 
 def shown(tokenizer: Any, tokens: list[int], place: int) -> str:
-    """The tokens around a place, as the tokenizer writes them."""
     around = tokens[max(0, place - SHOWN) : place + SHOWN]
     return " ".join(f"{piece!r}" for piece in tokenizer.convert_ids_to_tokens(around)) or "nothing"

@@ -1,7 +1,7 @@
-"""One record as tokens, with the target marked: a conversation, or the windows of a plain text.
+"""Tokens of one record with the target marked: a conversation, or the windows of a plain text.
 
-The loss is on the target turn alone, its stop token included. Where the target starts is found by rendering the
-conversation twice with the tokenizer's own chat template, up to the target and whole.
+The loss covers the target turn only, with its stop token. To find the beginning of the target, the conversation is
+rendered twice by the tokenizer's chat template: up to the target, and whole.
 """
 
 from collections.abc import Mapping
@@ -19,15 +19,15 @@ from tasks.core.prompts import Turn, chat
 @dataclass(frozen=True)
 class Example:
     tokens: list[int]
-    """Prompt and target; the last one is the stop token, except in a text that goes on in another window."""
+    """Tokens of prompt and target. The last one is the stop token, unless a text continues in another window."""
     start: int
-    """Where the target starts in `tokens`."""
+    """Index in `tokens` at which the target starts."""
 
 
 def examples_of(
     record: Mapping[str, Any], prompts: Mapping[str, Prompt], tokenizer: Any, stops: set[int]
 ) -> list[Example]:
-    """A record: one example of a conversation, one or more of a text, which have a token of context each."""
+    """Return the examples of a record: one of a conversation, or one for each window of a text."""
     window = texts.window_of(record, prompts)
     if window is None:
         return [render(*chat(record, prompts), tokenizer, stops)]
@@ -35,10 +35,14 @@ def examples_of(
 
 
 def render(turns: list[Turn], target: str, tokenizer: Any, stops: set[int]) -> Example:
-    """One conversation as tokens. Raises InputError if the template is not prefix-consistent or ends without stop.
+    """Return the tokens of one conversation.
 
-    Prompt and target are tokenised apart, since that is what the model meets when it answers: the prompt's tokens are
-    fixed before the first token of the answer exists.
+    Prompt and target are tokenised separately, as for an answer in production: the tokens of the prompt are fixed
+    before the first token of the answer exists.
+
+    Raises:
+        InputError: The chat template does not take the conversation, renders the prompt differently once the answer
+            follows, or ends the answer without a stop token.
     """
     from jinja2 import TemplateError
 
@@ -69,7 +73,7 @@ def render(turns: list[Turn], target: str, tokenizer: Any, stops: set[int]) -> E
 
 
 def stop_tokens(tokenizer: Any, model: Path) -> set[int]:
-    """Tokens at which generation stops: the tokenizer's and those of the model's generation_config.json."""
+    """Return the tokens that end an answer, from the tokenizer and the model's generation_config.json."""
     file = model / "generation_config.json"
     configured = read_json(file).get("eos_token_id") if file.is_file() else None
     listed = configured if isinstance(configured, list) else [configured]

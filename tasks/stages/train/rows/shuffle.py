@@ -1,7 +1,7 @@
-"""Any place of a shuffled order, without the order: memory does not grow with the number of rows.
+"""Shuffled order of which any part can be computed alone, so that memory does not grow with the number of rows.
 
-A Feistel network over the bits of a place is a bijection whatever its round function is; places beyond the last row are
-walked on until they fall below it (Black and Rogaway, "Ciphers with Arbitrary Finite Domains", 2002).
+A Feistel network over the bits of an index is a bijection, whatever its round function. An index beyond the last row is
+permuted again until it falls below it (Black and Rogaway, "Ciphers with Arbitrary Finite Domains", 2002).
 """
 
 import numpy as np
@@ -12,7 +12,7 @@ Places = npt.NDArray[np.int64]
 
 
 def shuffled(places: Places, count: int, seed: tuple[int, ...]) -> Places:
-    """What stands at `places` of a shuffled range(count): each number at one place. `seed` decides the order."""
+    """Return the numbers at `places` of a shuffled range(count), whose order depends on `seed`."""
     drawn = np.random.SeedSequence([number & (1 << 64) - 1 for number in seed]).generate_state(ROUNDS, np.uint64)
     keys = drawn.astype(np.uint64)
     half = max(1, (max(1, count - 1).bit_length() + 1) // 2)
@@ -31,7 +31,7 @@ def _once(values: npt.NDArray[np.uint64], half: int, keys: npt.NDArray[np.uint64
 
 
 def _mixed(values: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
-    """The finaliser of SplitMix64 (Steele, Lea and Flood, 2014): every bit of the input reaches every bit."""
+    """Apply the finaliser of SplitMix64 (Steele, Lea and Flood, 2014): every input bit affects every output bit."""
     values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return values ^ (values >> np.uint64(31))

@@ -1,7 +1,8 @@
-"""Signs of a tokenizer in somebody's words: `<|im_end|>` and the like, which a model reads as a sign and not as text.
+"""Special tokens of a tokenizer, like `<|im_end|>`, in the text of records.
 
-With one in a message somebody could end a turn and begin another, and a model that learnt from it would too. Plain
-texts are read without signs (`tasks.core.texts`).
+A tokenizer turns such text into control tokens. A message that contains them could end its turn and begin another one,
+and a model that learnt from it would do the same. Plain texts are tokenised without special tokens
+(`tasks.core.texts`).
 """
 
 import re
@@ -24,7 +25,7 @@ class Signs:
         self._any = re.compile("|".join(map(re.escape, longest_first)) or r"(?!)")
 
     def stand_in(self, row: Mapping[str, Any], prompts: Mapping[str, Prompt]) -> bool:
-        """Whether one stands in what somebody says, or is to answer."""
+        """Return whether a message or the target contains a special token; False for plain texts."""
         if texts.window_of(row, prompts) is not None:
             return False
         turns, target = chat(row, prompts)

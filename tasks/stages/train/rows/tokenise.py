@@ -1,6 +1,7 @@
-"""Stage `tokenise`: the training rows as tokens, once for all trainings on them.
+"""Stage `tokenise`: turn the training rows into tokens, once for all trainings on them.
 
-Writes artefacts/tokenise/ with the files of `examples.py` and `result.json`. A table of any size is read bit by bit.
+Writes artefacts/tokenise/ with the files of `examples.py` and `result.json`. The table is read in parts and can have
+any size.
 """
 
 from array import array
@@ -28,22 +29,22 @@ from tasks.stages.train.rows.signs import Signs
 from tasks.trust.gate_statement import require_gate
 
 ROWS = 1_000
-"""Read, rendered and written together."""
+"""Number of rows that are read, rendered and written at a time."""
 
 
 class Result(Frozen):
     rows: int
-    """Of a plain text each window is one."""
+    """Number of rows; each window of a plain text is one."""
     validation_rows: int
-    """Of these rows: no step learns from them."""
+    """Number of these rows that are for validation; no step learns from them."""
     tokens: int
-    """Of prompts and targets."""
+    """Tokens of prompts and targets."""
     target_tokens: int
-    """That the loss is on."""
+    """Tokens that the loss covers."""
     longest: int
     """Tokens of the longest row."""
     left_out: int = 0
-    """Records without a row, since a sign of the tokenizer stands in somebody's words."""
+    """Number of records without a row, because their text contains a special token of the tokenizer."""
 
     @staticmethod
     def read(layout: Layout) -> "Result":
@@ -62,14 +63,17 @@ class Result(Frozen):
 
 
 class Params(Frozen):
-    """What it reads of params.yaml."""
-
     prompts: Prompts
 
 
 def run(params: Params, layout: Layout) -> Result:
-    """Tokenise. Raises Refused without the data gate and for a row that is not what serving will ask or not the
-    tokens of its text, InputError for no rows or a template that cannot be used."""
+    """Tokenise the training rows.
+
+    Raises:
+        Refused: The data gate has not passed, or the tokens of a row are not those of its text or of the prompt that
+            serving will make.
+        InputError: There is no row, or the tokenizer's chat template cannot be used.
+    """
     require_gate(layout, "data")
     announce("tokenise", "reading the rows")
     model, split = layout.stage("base_model") / "model", layout.stage("split")
@@ -111,8 +115,10 @@ def run(params: Params, layout: Layout) -> Result:
 
 
 def rendered(table: Path, prompts: Mapping[str, Prompt], tokenizer: Any, stops: set[int]) -> Iterator[list[Example]]:
-    """What each record of a table of `tasks.core.record.SCHEMA` is made of, in its order: nothing where a sign of the
-    tokenizer stands in its words."""
+    """Yield the examples of each record in a table, in its order.
+
+    A record has none if its text contains a special token. The table has the schema `tasks.core.record.SCHEMA`.
+    """
     signs = Signs(tokenizer)
     progress, done = Progress("tokenise", pq.read_metadata(table).num_rows), 0
     for part in record.batches(table, ["task", "messages"], ROWS):
@@ -123,7 +129,11 @@ def rendered(table: Path, prompts: Mapping[str, Prompt], tokenizer: Any, stops: 
 
 
 def places_of(split: Path) -> npt.NDArray[np.int64]:
-    """Ascending: where in the training table the rows stand that validate. Raises Refused for places it has not."""
+    """Return the indices in the training table of the rows for validation, in ascending order.
+
+    Raises:
+        Refused: The training table has no such rows.
+    """
     rows = pq.read_metadata(split / "train.parquet").num_rows
     places: npt.NDArray[np.int64] = record.read_table(split / "validation.parquet", ["place"])["place"].to_numpy()
     if len(places) and (places[0] < 0 or places[-1] >= rows or (np.diff(places) <= 0).any()):
@@ -132,7 +142,6 @@ def places_of(split: Path) -> npt.NDArray[np.int64]:
 
 
 def origin(layout: Layout, prompts: Mapping[str, Prompt]) -> Origin:
-    """Of the tokens that this run has."""
     stated = {name: prompt.model_dump(mode="json") for name, prompt in prompts.items()}
     return Origin(
         data=sha256_file(layout.stage("split") / "train.parquet"),
