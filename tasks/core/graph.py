@@ -113,7 +113,7 @@ LOOKS_AT: dict[str, tuple[str, ...]] = {gate: looked_at(gate) for gate in GATES}
 SUBJECTS: dict[str, str] = {gate: stages[-1] for gate, stages in LOOKS_AT.items()}
 """Stage, by gate, whose output the gate decides about."""
 LET_STAGES_RUN: tuple[str, ...] = tuple(gate for gate in GATES if any(gate in it.behind for it in STAGES.values()))
-"""Gates whose statements stages verify before they run; the other gates are verified by promotion only."""
+"""Gates whose statements stages verify before they run. Promotion requires the other gates too."""
 
 
 def dvc_yaml() -> str:
