@@ -1,6 +1,6 @@
-"""Owners give their sources, and may take them back.
+"""Withdrawal of sources by their owners, and its effect on runs and releases.
 
-signed_withdrawal.py  an owner takes back a source
-withdrawals.py        what holds a withdrawn source from going further
-consent.py            whether the owners of the sources of a release still give them
+signed_withdrawal.py  signed statements by which an owner withdraws or restores a source
+withdrawals.py        recording of withdrawals, and checks whether a source in use is withdrawn
+consent.py            check of the sources that a release was trained on
 """

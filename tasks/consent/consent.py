@@ -1,6 +1,6 @@
-"""Whether the owners of the sources that a release was trained on still give them.
+"""Check whether a source that a release was trained on was withdrawn.
 
-Asked before a promotion counts and before a release comes back; a release that was promoted stays valid as what it is.
+The check applies before a promotion and before a rollback. A release that was promoted before stays valid.
 """
 
 from collections.abc import Collection
@@ -18,13 +18,27 @@ from tasks.sources.dataset import Dataset
 
 
 def require(payload: Path, ledger: Ledger, governance: Governance, others: Collection[Use] = ()) -> None:
-    """Raises Refused where a source in the payload's dataset, or one of `others`, is withdrawn."""
+    """Check that no source of a release is withdrawn.
+
+    Args:
+        payload: Payload of the release, with the manifest of its dataset.
+        ledger: Ledger with the withdrawals.
+        governance: Governance in force.
+        others: Further sources to check, for example those that the run was resolved with.
+
+    Raises:
+        Refused: A source is withdrawn, or the manifest of the dataset cannot be read.
+    """
     if held := withdrawals.held_back(ledger, governance, [*trained_on(payload), *others]):
         raise Refused(f"what was trained on a withdrawn source is not promoted: {held}")
 
 
 def trained_on(payload: Path) -> list[Use]:
-    """The sources that payload/dataset/manifest.json names, by name. Raises Refused where it names none."""
+    """Return the sources in payload/dataset/manifest.json, sorted by name.
+
+    Raises:
+        Refused: The manifest cannot be read.
+    """
     path = payload / "dataset" / "manifest.json"
     try:
         named = Dataset.read_bytes(path.read_bytes()).sources
@@ -34,5 +48,5 @@ def trained_on(payload: Path) -> list[Use]:
 
 
 def resolved(layout: Layout) -> list[Use]:
-    """The sources that a run was resolved with."""
+    """Return the sources that a run was resolved with."""
     return [Use.of(item) for item in sources.load_resolved(layout.sources).sources]

@@ -1,7 +1,7 @@
-"""What an owner signs who takes a source back or gives it again, and how entries of the ledger are read.
+"""Signed statements by which an owner withdraws or restores a source, and their verification in ledger entries.
 
-A restoration is signed twice: by the person, and by this installation's key, which says that whoever signed could give
-the source again when they did. So it outlasts a change of owner and of keys.
+A restoration is signed twice: by the person, and by the gate key, which confirms that the person was allowed to restore
+the source at that time. So a restoration stays valid after a change of owner or keys.
 """
 
 from dataclasses import dataclass
@@ -18,31 +18,34 @@ from tasks.policy.signed_entry import Draft
 from tasks.trust import dsse
 
 WITHDRAWN, RESTORED = "source.withdrawn", "source.restored"
-"""Kinds of ledger entries; their subject is the source's id."""
+"""Kinds of the ledger's entries; their subject is the id of the source."""
 PREDICATE_TYPE = "urn:hallmark:source-withdrawal:v1"
 
 
 class Notice(Dated):
-    """The predicate; the statement's subject is the source, by the digest of its declaration then."""
+    """Predicate of a withdrawal or restoration; the subject is the source, by the digest of its current declaration."""
 
     verb: Literal["withdraw", "restore"]
     source: Name
+    """Id of the source."""
     person: str
+    """Id of the person who signs."""
     reason: str
+    """Reason that the person gave."""
     restores: Sha256 | None
-    """Of restore: the digest of the withdrawal that it takes back."""
+    """SHA-256 of the envelope of the withdrawal that becomes void (restore only)."""
     contents: list[Sha256] = []
-    """Of withdraw: the digests of what the source held, as far as is known: the same under another name is withdrawn
-    too."""
+    """SHA-256 of each known content of the source (withdraw only). A source with the same content and another name is
+    withdrawn too."""
     location: str | None = None
-    """Of withdraw: where it lies, as sources.yaml writes it; null in what an earlier version wrote."""
+    """Location of the source, as in sources.yaml (withdraw only); null in statements of earlier versions."""
     environment: str | None = None
-    """Of restore: the one in which the installation's signature counts."""
+    """Environment in which the signature of the gate key is valid (restore only)."""
     owned_under: str | None = None
-    """Of restore, by the owner of what somebody else withdrew: the governance folder that says so. The installation's
-    signature counts under that one alone, since `--governance` may name any."""
+    """Governance folder that names the owner, if the owner restores a source that another person withdrew. The
+    signature of the gate key is valid under this folder only, since `--governance` may name any folder."""
     time: datetime
-    """The ledger's time when it was signed."""
+    """Time of the ledger when the statement was signed."""
 
 
 BY_PERSON = Kind(PREDICATE_TYPE, Notice, "a withdrawal", by=lambda notice: notice.person)
@@ -53,20 +56,21 @@ BY_INSTALLATION = Kind(
 
 @dataclass(frozen=True)
 class Withdrawal:
-    """A withdrawal in the ledger."""
+    """Withdrawal in the ledger, verified or not."""
 
     entry: Entry
     sha256: str
-    """Of its envelope, by which restorations name it."""
+    """SHA-256 of the envelope, by which restorations refer to the withdrawal."""
     notice: Notice | None
-    """None: it cannot be verified."""
+    """Signed statement; None if it cannot be verified."""
     about: frozenset[str]
-    """The source that was signed; where it cannot be verified, what the entry and the statement name."""
+    """Ids of the withdrawn sources: the one that was signed, or all that an unverified entry and its statement name."""
     contents: frozenset[str]
+    """SHA-256 of the withdrawn contents; sources of other names with one of them are withdrawn too."""
     location: str | None
-    """What a source of another name may not hold, and where it may not lie."""
+    """Location of the source; sources of other names at the same location are withdrawn too."""
     why_not: str
-    """Why it cannot be verified; empty where it was."""
+    """Reason why the withdrawal cannot be verified; empty if it can."""
 
     @property
     def person(self) -> str | None:
@@ -84,14 +88,19 @@ class Withdrawal:
 
 
 def draft(notice: Notice, declared: str) -> Draft:
-    """Of the ledger's entry. `declared` is the digest of the source's declaration."""
+    """Return the draft of a ledger entry for a withdrawal or restoration.
+
+    Args:
+        notice: Predicate of the statement.
+        declared: SHA-256 of the declaration of the source.
+    """
     statement = dsse.statement(PREDICATE_TYPE, {notice.source: declared}, notice.said)
     restores = notice.verb == "restore"
     return Draft(RESTORED if restores else WITHDRAWN, notice.source, statement, countersigned=restores)
 
 
 def withdrawal(entry: Entry, governance: Governance) -> Withdrawal:
-    """What an entry withdraws; one that cannot be verified does so too."""
+    """Return the withdrawal in an entry. An entry that cannot be verified is a withdrawal too, without a `notice`."""
     try:
         notice = _signed(entry, BY_PERSON, governance, "withdraw")
     except HallmarkError as error:
@@ -105,7 +114,7 @@ def withdrawal(entry: Entry, governance: Governance) -> Withdrawal:
 
 
 def restoration(entry: Entry, governance: Governance) -> Notice | None:
-    """What an entry restores, as a person of people.yaml signed it; None where nobody has."""
+    """Return the restoration in an entry; None if it has no valid signature of a person in people.yaml."""
     try:
         return _signed(entry, BY_PERSON, governance, "restore")
     except HallmarkError:
@@ -113,7 +122,7 @@ def restoration(entry: Entry, governance: Governance) -> Notice | None:
 
 
 def countersigned(entry: Entry, governance: Governance) -> Notice | None:
-    """What an entry restores, as this installation signed it for this environment; None where it has not."""
+    """Return the restoration in an entry; None unless the gate key signed it for this environment and governance."""
     try:
         notice = _signed(entry, BY_INSTALLATION, governance, "restore")
     except HallmarkError:
@@ -123,7 +132,7 @@ def countersigned(entry: Entry, governance: Governance) -> Notice | None:
 
 
 def _signed(entry: Entry, kind: Kind[Notice], governance: Governance, verb: str) -> Notice:
-    """What was signed about what the entry says. Raises Refused where that is something else."""
+    """Return the verified statement in an entry, which must be about the source in the entry's subject."""
     signed = read_signed(entry, kind, governance)
     if (signed.said.verb, signed.said.source, list(signed.subjects)) != (verb, entry.subject, [entry.subject]):
         raise Refused("what was signed is about something else")
@@ -137,7 +146,7 @@ def _envelope(value: Any) -> dict[str, Any]:
 
 
 def _digest(entry: Entry) -> str:
-    """As `dsse.digest` of the envelope; of the entry's place where there is none that has a spelling."""
+    """Return the SHA-256 of an entry's envelope, or of its sequence number if it has no valid envelope."""
     try:
         return dsse.digest(_envelope(entry.body.get("envelope")))
     except (Refused, ValueError, RecursionError):
@@ -145,7 +154,7 @@ def _digest(entry: Entry) -> str:
 
 
 def _named(entry: Entry) -> frozenset[str]:
-    """The sources that an entry and its statement name, whoever wrote them."""
+    """Return the ids of the sources that an entry and its statement name, without verification."""
     try:
         statement = dsse.peek(_envelope(entry.body.get("envelope")))
     except Refused:
@@ -155,7 +164,7 @@ def _named(entry: Entry) -> frozenset[str]:
 
 
 def _said(entry: Entry) -> dict[str, Any]:
-    """The predicate, whoever signed it; empty where there is none."""
+    """Return the predicate of an entry's statement, without verification; empty if there is none."""
     try:
         predicate: dict[str, Any] = dsse.peek(_envelope(entry.body.get("envelope")))["predicate"]
     except Refused:

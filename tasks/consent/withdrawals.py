@@ -1,14 +1,16 @@
-"""An owner takes back a source, at any time and on their own: what holds it goes no further.
+"""Withdrawal and restoration of sources by their owners, and checks whether a source in use is withdrawn.
 
-    withdraw, restore   the owner signs, the ledger keeps
-    in_force            which sources are withdrawn now
-    reached             which of the sources that something uses are withdrawn, by name, content or place
-    held_back           why something that uses sources may not go on, in words
+    withdraw, restore   sign and record a withdrawal or restoration
+    in_force            withdrawals that are not restored
+    reached             withdrawals that affect the sources of a run or release, by name, content or location
+    held_back           message for a run or release that uses a withdrawn source
 
-A withdrawal counts whoever signed it, and also where that cannot be verified: it can only hold things back, and must
-outlast a change of owner. Taking it back names that very withdrawal, so that an old statement written anew lets nothing
-pass, and counts by who withdrew it, or where this installation's key signed that whoever did it owned the source then.
-A source that sources.yaml names no longer, but runs still use, is withdrawn by who owned it in the newest of them.
+Owners can withdraw a source at any time, without anybody's approval. A withdrawal takes effect whoever signed it, and
+even if it cannot be verified: it can only block runs and releases, and must stay in force after a change of owner.
+A restoration names one withdrawal by its digest, so that a replayed restoration has no effect on a later withdrawal. It
+is valid if the person who withdrew the source signed it, or if the gate key confirmed that its signer owned the source
+at that time. If a source is no longer in sources.yaml, but runs still use it, its owner is the one in the newest of
+these runs.
 """
 
 from collections.abc import Collection, Iterable, Iterator
@@ -40,11 +42,11 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Use:
-    """A source as something uses it: a run, a release."""
+    """Source that a run or release uses."""
 
     name: str
     sha256: str | None = None
-    """Of its content, where that is known."""
+    """SHA-256 of its content; None if unknown."""
     location: str | None = None
 
     @staticmethod
@@ -55,10 +57,24 @@ class Use:
 def withdraw(
     ledger: Ledger, governance: Governance, source_id: str, person_id: str, reason: str, contents: Collection[str] = ()
 ) -> Entry:
-    """Record that an owner takes back their source. Withdrawn twice by one person is withdrawn once: the first entry
-    comes back. `contents` are digests of what it holds now; those of what was read of it before are known.
+    """Sign and record the withdrawal of a source by its owner.
 
-    Raises InputError for an unknown source or person and without a reason, Refused for whoever is not the owner.
+    If the person has withdrawn the source already, that entry is returned and nothing is recorded.
+
+    Args:
+        ledger: Ledger to record in.
+        governance: Governance in force.
+        source_id: Source to withdraw.
+        person_id: Owner of the source.
+        reason: Reason that the owner gives.
+        contents: SHA-256 of its current contents; those that earlier runs read are added.
+
+    Returns:
+        The entry of the ledger.
+
+    Raises:
+        InputError: The source or person is unknown, or the reason is not valid.
+        Refused: The person does not own the source.
     """
     source, person = _source(ledger, governance, source_id), governance.actor(person_id, ledger.now())
     _owns(source, person)
@@ -73,15 +89,21 @@ def withdraw(
 
 
 def restore(ledger: Ledger, governance: Governance, source_id: str, person_id: str, reason: str) -> Entry:
-    """Record that an owner gives a source again, whoever withdrew it; who owned it before takes back their own alone.
+    """Sign and record the restoration of a withdrawn source, with one entry for each withdrawal.
 
-    One entry for each withdrawal that is taken back; the last comes back. Raises as `withdraw`, and Refused for a
-    source that is not withdrawn.
+    The current owner restores all withdrawals of the source; a former owner only their own.
+
+    Returns:
+        The last entry of the ledger.
+
+    Raises:
+        InputError: The source or person is unknown, or the reason is not valid.
+        Refused: The person may not restore the source, or it is not withdrawn.
     """
     person = governance.actor(person_id, ledger.now())
 
     def drafts() -> list[Draft]:
-        source = _source(ledger, governance, source_id)  # who owns it is what counts, so as of the recording
+        source = _source(ledger, governance, source_id)  # read again at the recording, since the owner may have changed
         known = in_force(ledger, governance).get(source_id, [])
         meant = {each.sha256: each for each in known if person.id in (source.owner, each.person)}
         if not meant:
@@ -93,7 +115,7 @@ def restore(ledger: Ledger, governance: Governance, source_id: str, person_id: s
 
 
 def in_force(ledger: Ledger, governance: Governance) -> dict[str, list[Withdrawal]]:
-    """The withdrawals that nobody has taken back, by source, oldest first; those that cannot be verified among them."""
+    """Return the withdrawals that are not restored, by source, oldest first, including unverified ones."""
     withdrawn = [signed_withdrawal.withdrawal(entry, governance) for entry in ledger.entries(WITHDRAWN)]
     back = _taken_back(ledger, governance, withdrawn)
     standing: dict[str, list[Withdrawal]] = {}
@@ -107,8 +129,15 @@ def in_force(ledger: Ledger, governance: Governance) -> dict[str, list[Withdrawa
 def reached(
     standing: dict[str, list[Withdrawal]], uses: Iterable[Use], governance: Governance
 ) -> dict[str, list[Withdrawal]]:
-    """By the name under which something uses it, the withdrawals in force of each source that is withdrawn: under that
-    name, or under another with the same content or at the same place. `standing` is what `in_force` gives."""
+    """Return the withdrawals that affect sources in use, by the name of the affected source.
+
+    A withdrawal affects a source with the same name, the same content or the same location.
+
+    Args:
+        standing: Result of `in_force`.
+        uses: Sources in use.
+        governance: Governance in force; relative locations start at its checkout.
+    """
     root = governance.state.parent
     every = list({each.sha256: each for named in standing.values() for each in named}.values())
     hit = {
@@ -119,7 +148,7 @@ def reached(
 
 
 def held_back(ledger: Ledger, governance: Governance, uses: Iterable[Use]) -> str | None:
-    """Who withdrew which of the sources, when, why, and what can be done; None where none is withdrawn."""
+    """Return a message about the withdrawn sources among those in use, with the remedy; None if none is withdrawn."""
     known = in_force(ledger, governance)
     withdrawn = reached(known, uses, governance)
     if not withdrawn:
@@ -165,7 +194,7 @@ def _draft(
 
 
 def _taken_back(ledger: Ledger, governance: Governance, withdrawn: list[Withdrawal]) -> set[tuple[str, str | None]]:
-    """Source and digest of every withdrawal that was taken back. What does not verify takes back nothing."""
+    """Return the source and digest of every restored withdrawal. Unverified restorations have no effect."""
     signer = {each.sha256: each.person for each in withdrawn if each.person}
     back = set()
     for entry in ledger.entries(RESTORED):
@@ -179,8 +208,10 @@ def _taken_back(ledger: Ledger, governance: Governance, withdrawn: list[Withdraw
 
 
 def _source(ledger: Ledger, governance: Governance, source_id: str) -> Source:
-    """As it was adopted, in `local` as sources.yaml has it; one that is there no longer, as the newest run here that
-    read it."""
+    """Return the declaration of a source, as adopted, or from the newest run here that read it.
+
+    In environment `local` the declaration is that of sources.yaml.
+    """
     named = declarations.inventory(ledger, governance)
     source = named.get(source_id) or _of_runs(ledger, governance, source_id)
     if source is None:
@@ -191,9 +222,9 @@ def _source(ledger: Ledger, governance: Governance, source_id: str) -> Source:
 
 
 def _contents(ledger: Ledger, governance: Governance, source_id: str) -> set[str]:
-    """Digests of what was read of a source: by the runs that are here, and by those that asked a data gate anywhere."""
+    """Return the digests of all contents of a source that runs read: runs here, and any that reached a data gate."""
     asked = set[str]()
-    with suppress(HallmarkError):  # of a ledger that is damaged: what is known is withdrawn all the same
+    with suppress(HallmarkError):  # if the ledger is damaged, the contents known from runs are still withdrawn
         datasets = [case.evidence.dataset for case in cases.read(ledger, gate="data")]
         asked = {it.sources[source_id].sha256 for it in datasets if it and source_id in it.sources}
     return asked | {item.sha256 for _, item in _pinned(governance) if item.source.id == source_id}
@@ -218,16 +249,16 @@ def _of_runs(ledger: Ledger, governance: Governance, source_id: str) -> Source |
 
 
 def _pinned(governance: Governance) -> Iterator[tuple[Layout, ResolvedSource]]:
-    """The sources of the runs that are here, newest first."""
+    """Yield the resolved sources of the runs in this checkout, newest run first."""
     layouts = [Layout(path.parents[1]) for path in (governance.state / "runs").glob("*/inputs/sources.json")]
     for layout in sorted(layouts, key=lambda layout: (layout.made, layout.root.name), reverse=True):
-        with suppress(InputError):  # of a run that was broken off, or damaged
+        with suppress(InputError):  # the run was interrupted or damaged
             for item in sources.load_resolved(layout.sources).sources:
                 yield layout, item
 
 
 def _of_others(ledger: Ledger, layout: Layout, governance: Governance) -> bool:
-    """Whether a run was asked for under other governance files than these, which may name anybody as an owner."""
+    """Return whether a run was requested under another governance folder, which may name any person as an owner."""
     named = signed_request.named_governance(ledger, layout.root.name)
     return named is not None and (governance.state.parent / named).resolve() != governance.folder.resolve()
 
@@ -240,7 +271,7 @@ def _owns(source: Source, person: Person) -> None:
 
 
 def _restorer(ledger: Ledger, governance: Governance, source_id: str, standing: list[Withdrawal]) -> str:
-    """Who may take all of it back: the owner; where no file here says who that is, who withdrew it last."""
+    """Return the id of a person who may restore a source: its owner or, if unknown, the person who withdrew it last."""
     try:
         return _source(ledger, governance, source_id).owner
     except InputError:

@@ -1,34 +1,34 @@
-"""What everything rests on, and nothing in it knows of gates or people.
+"""Building blocks that every other package uses; none of them depends on gates, policy or people.
 
-version.py    Hallmark's own version, stored with what it writes
-errors.py     what can go wrong, and the exit code of each
-mistakes.py   everything that is wrong, told at once
-shown.py      text as it may be shown: no character obeyed that a reader does not see
-pages.py      in templates of HTML
-object_store.py  S3 and stores like it, whose connections end and who send nobody elsewhere
-moments.py    times that somebody else wrote, in UTC
-processor.py  what this machine's processor computes in hardware
+version.py    Hallmark's own version, stored in the state that it writes
+errors.py     exceptions for users, each with its exit code
+mistakes.py   collector of errors, so that a command reports all of them at once
+shown.py      escaping of invisible and control characters in everything that is shown
+pages.py      Jinja environment for HTML pages
+object_store.py  file system of an S3 store, with redirects disabled
+moments.py    conversion of times to UTC
+processor.py  CPU features, such as instructions for bf16
 usable.py     cores and memory that this process may use
-files.py      digests, canonical JSON, outputs that appear whole or not at all
-journals.py   SQLite's journals that name what is none of theirs
-locks.py      one process at a time
+files.py      digests, canonical JSON, atomic writes of files and folders
+journals.py   removal of SQLite journals that name a super-journal
+locks.py      file locks between processes
 processes.py  whether a process still runs
-yaml_text.py  YAML text, bounded before anything is made of it
-config.py     YAML into frozen objects, every mistake reported together with file and line
-field_docs.py docstrings of fields, read when a schema is shown
-document.py   what is signed or digested, known by its bytes whatever its model says since
-layout.py     where everything of a run lies
-graph.py      the one table of stages and gates
-steps/        what the table is made of, as far as stages ask it: the stages of data
-code.py       which code decides the bytes of a stage, and its digest
-params/       the schema of params.yaml, a file a section
-record.py     one row of a dataset
-facts.py      figures that stages state and gates judge
-progress.py   how far a stage is
-prompts.py    a record as the chat that a model sees
-texts.py      a record as a plain text, in windows
-database.py   SQLite or Postgres, whose writers take turns
-migrations.py which schema a database has, and how an older one is brought forward
-mlflow_database.py  MLflow's tables in a SQLite file, whole or not at all
-payload/      what a release says of itself
+yaml_text.py  YAML parser with limits on size, number of values and depth
+config.py     loading of YAML into frozen pydantic models, with all errors reported at once by file and line
+field_docs.py docstrings of pydantic fields, read when a schema is generated
+document.py   base class of signed or digested documents, which keep the bytes that they were read from
+layout.py     paths of a run's files and of Hallmark's state
+graph.py      table of stages and gates
+steps/        the part of that table that data stages import
+code.py       digest of the code that each stage runs
+params/       schema of params.yaml, one file for each section
+record.py     Arrow schemas of records and quarantine, reading and writing of Parquet tables
+facts.py      figures that stages report and gates check
+progress.py   progress lines of a stage
+prompts.py    rendering of a record as chat turns
+texts.py      windows of tokens of a plain text, for continued pretraining
+database.py   SQLite and Postgres engines with one writer at a time
+migrations.py schema versions of databases, and migration from older ones
+mlflow_database.py  atomic creation of MLflow's tables in a SQLite file
+payload/      documents in a release about the release itself
 """

@@ -1,11 +1,12 @@
-"""Which code decides the bytes that a stage leaves, and its digest.
+"""Digest of the code that can affect the output of a stage.
 
-That is what starts it and what its module imports of `tasks/`, directly or through others, with the `__init__.py` above
-them, and the files of another kind beside these modules: word lists, templates. Nothing else of a tree is shown to a
-stage. Every byte of them counts: code can read its own docstrings, comments and line numbers.
+This code consists of the modules that start the stage, the stage's module with everything that it imports from
+`tasks/`, directly or indirectly, the `__init__.py` of their packages, and other files in the same folders, such as word
+lists and templates. The sandbox of a stage contains no other files of the repository. The digest covers all bytes,
+since code can read its own docstrings, comments and line numbers.
 
-    inputs/stages.json   the digest of each stage, by which DVC knows whether it has to run again; of a run the
-                         supervisor writes it (`tasks.runs.resolve`), by hand the stage `code` of dvc.yaml
+    inputs/stages.json   digest of each stage, by which DVC decides whether to run it again. In a run it is written when
+                         inputs are resolved (`tasks.runs.resolve`), by hand by the stage `code` of dvc.yaml.
 """
 
 import ast
@@ -19,11 +20,11 @@ from tasks.core.graph import RUNS, STAGES
 from tasks.core.layout import Layout
 
 STARTS = ("tasks.stages.start", "tasks.stages.runner")
-"""What a stage is started by, besides its own module."""
+"""Modules that start a stage."""
 
 
 class Tree:
-    """The files of a tree, each looked at once: stages share most of theirs."""
+    """Reader of the files of a source tree with a cache, since stages share most of their files."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -33,7 +34,6 @@ class Tree:
         self._is_link = cache(Path.is_symlink)
 
     def _imported(self, path: Path) -> list[Path]:
-        """The files of modules that a file imports. Raises InputError for no Python."""
         try:
             modules = _imports(self.read(path))
         except SyntaxError as error:
@@ -41,25 +41,30 @@ class Tree:
         return [file for file in (_file(self.root, module) for module in modules) if file.is_file()]
 
     def _is_plain(self, path: Path) -> bool:
-        """Whether it is a file that no link leads to from the root on."""
+        """Return whether a path is a file and no part of it below the root is a symbolic link."""
         inside = [path, *path.parents[: len(path.relative_to(self.root).parts) - 1]]
         return path.is_file() and not any(map(self._is_link, inside))
 
 
 def of_stage(root: Path, name: str) -> str:
-    """SHA-256 of the code of a stage, `predict` for all of its variants."""
+    """Return the SHA-256 of the code of a stage.
+
+    Args:
+        root: Root of the repository.
+        name: Name of the stage, without variant: `predict`.
+    """
     return _digest(Tree(root), name)
 
 
 def of_stages(root: Path) -> dict[str, str]:
-    """By the name that DVC knows."""
+    """Return the SHA-256 of the code of every stage, by its name in DVC."""
     tree = Tree(root)
     each = {name: _digest(tree, name) for name in STAGES}
     return {run: each[stage.name] for run, stage in RUNS.items()}
 
 
 def digest(root: Path) -> str:
-    """SHA-256 of the code of all stages."""
+    """Return one SHA-256 for the code of all stages."""
     return sha256_bytes(canonical_json(of_stages(root)))
 
 
@@ -69,17 +74,21 @@ def write(layout: Layout) -> None:
 
 
 def files_of(root: Path, name: str) -> list[Path]:
-    """The files that decide what a stage does, sorted. A link is none of them: what it leads to may change."""
+    """Return the files with the code of a stage, sorted, without symbolic links, whose targets may change."""
     return files_in(Tree(root), name)
 
 
 def files_in(tree: Tree, name: str) -> list[Path]:
-    """The same of a tree that is looked at more than once."""
+    """Return the files with the code of a stage, for callers that use a tree more than once."""
     return files_behind(tree, (STAGES[name].module, *STARTS))
 
 
 def files_behind(tree: Tree, names: Iterable[str]) -> list[Path]:
-    """The same of modules."""
+    """Return the files with the code of modules: imports, `__init__.py` of packages and other files in their folders.
+
+    Raises:
+        InputError: A file is not Python.
+    """
     modules: set[Path] = set()
     for name in names:
         _follow(tree, _file(tree.root, name), modules)
@@ -108,7 +117,7 @@ def _follow(tree: Tree, path: Path, paths: set[Path]) -> None:
 
 @lru_cache(2_000)
 def _imports(source: bytes) -> frozenset[str]:
-    """Modules of `tasks`, and names in modules, which may be modules themselves."""
+    """Return the imported modules of `tasks`, and the names imported from modules, which may be modules themselves."""
     imported = set[str]()
     for node in _nodes(ast.parse(source)):
         if isinstance(node, ast.Import):
@@ -119,7 +128,7 @@ def _imports(source: bytes) -> frozenset[str]:
 
 
 def _nodes(tree: ast.AST) -> Iterator[ast.AST]:
-    """As `ast.walk`, in another order and in half the time."""
+    """Yield all nodes in another order than `ast.walk`, and in half its time."""
     left: list[ast.AST] = [tree]
     while left:
         node = left.pop()
@@ -133,7 +142,7 @@ def _nodes(tree: ast.AST) -> Iterator[ast.AST]:
 
 
 def _other_files(folder: Path) -> Iterator[Path]:
-    """Files of a package that are no Python, in folders of its own that are no packages too."""
+    """Yield the files of a package that are not Python, including those in subfolders that are not packages."""
     for path in folder.iterdir():
         if path.is_dir() and path.name != "__pycache__" and not (path / "__init__.py").exists():
             yield from (inner for inner in path.rglob("*") if inner.is_file())

@@ -1,7 +1,7 @@
-"""YAML into frozen objects: unknown keys refused, every mistake reported together with file and line.
+"""Loading of YAML files into frozen pydantic models, with all errors reported at once by file and line.
 
-Hallmark's settings files (params.yaml and those in infra/governance/) are each one pydantic model; `load` is the
-only way in, so a mistake reads the same wherever it stands.
+Each of Hallmark's settings files (params.yaml and those in infra/governance/) is one pydantic model. All of them are
+loaded with `load`, so that errors have the same form in every file.
 """
 
 import difflib
@@ -20,21 +20,21 @@ from tasks.core.errors import InputError
 from tasks.core.shown import hidden
 
 MOST_REASON = 2_000
-"""Characters of a reason that somebody gives."""
+"""Maximum number of characters of a reason that a person gives."""
 
 
 class Frozen(BaseModel):
-    """Base of every settings object and result: immutable, strict about its keys.
+    """Base class of settings and results: immutable, without unknown keys.
 
-    A process imports many of them and uses few, so validators and descriptions are made for whoever first needs them.
-    Figures are finite: with NaN for a threshold every comparison is false.
+    Validators and schemas are built at first use, since a process imports many models and uses few. NaN and infinity
+    are refused, since every comparison with a threshold of NaN is false.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True, allow_inf_nan=False)
 
     @classmethod
     def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
-        """The schema, in which the docstring of a field is its description."""
+        """Use the docstrings of fields as their descriptions."""
         from tasks.core import field_docs
 
         schema = handler(core_schema)
@@ -44,7 +44,7 @@ class Frozen(BaseModel):
             if field is None or field.description is not None:
                 continue
             for said in (properties[key] for key in {name, field.serialization_alias} if key in properties):
-                if "$ref" not in said or text != inspect.getdoc(field.annotation):  # which is told there
+                if "$ref" not in said or text != inspect.getdoc(field.annotation):  # the referenced schema has it
                     said["description"] = text
         return schema
 
@@ -52,20 +52,21 @@ class Frozen(BaseModel):
 Model = TypeVar("Model", bound=BaseModel)
 NO_CHANGES: Mapping[str, str] = {}
 _KNOWN: dict[tuple[type[BaseModel], str], BaseModel] = {}
-"""What was read last, by what it says; models are frozen, so that they can be shared."""
+"""Cache of loaded files by model and text; models are frozen, so callers can share them."""
 MOST_TOLD = 100
-"""Problems of one file told one by one; the others are counted."""
+"""Maximum number of errors of one file that are listed; the others are counted."""
 MOST_KNOWN = 16
-"""Files that are not parsed again: ruamel takes 20 ms for a kilobyte, and the runner reads the same policy for days."""
+"""Maximum number of cached files. ruamel takes 20 ms for a kilobyte, and the runner reads the same policy for days."""
 MOST_SHOWN = 300
-"""Characters of a wrong value."""
+"""Maximum number of characters of a wrong value in an error message."""
 UNSEEN = "it holds the character {}, which nobody sees and which may change how the rest is shown; take it out"
 
 
 def load(path: Path, model: type[Model]) -> Model:
-    """Read and validate `path`. Raises InputError with all problems, each with its line and what would be right.
+    """Load and validate a YAML file. The result is cached by the text of the file.
 
-    What was read well before is not parsed again while the text is the same.
+    Raises:
+        InputError: The file is not valid; the message lists all errors, each with its line and what was expected.
     """
     text = _text(path)
     loaded = _KNOWN.get((model, text))
@@ -78,8 +79,11 @@ def load(path: Path, model: type[Model]) -> Model:
 
 
 def require_written_out(path: Path) -> None:
-    """Raises InputError where a mapping takes keys over from another one (`<<`): who signs a file sees them elsewhere
-    than where they count."""
+    """Refuse merge keys (`<<`): a person who signs the file would not see the merged keys where they apply.
+
+    Raises:
+        InputError: A mapping has a merge key.
+    """
     left = [read_yaml(path)]
     while left:
         node = left.pop()
@@ -90,7 +94,7 @@ def require_written_out(path: Path) -> None:
 
 
 def load_sections(path: Path, model: type[Model]) -> Model:
-    """Of the file only what `model` has fields for; other sections are nobody's business here."""
+    """Load only the sections of a file that `model` has fields for; other sections are not validated."""
     document = read_yaml(path)
     for section in [section for section in document if section not in model.model_fields]:
         del document[section]
@@ -98,12 +102,12 @@ def load_sections(path: Path, model: type[Model]) -> Model:
 
 
 def read_yaml(path: Path) -> Any:
-    """The file as ruamel's round-trip mapping, which remembers lines and comments."""
+    """Parse a file into ruamel's round-trip mapping, which keeps lines and comments."""
     return parse_yaml(_text(path), path)
 
 
 def read_plain(path: Path) -> Any:
-    """The file as plain values, as `plain` makes them of `read_yaml`; the same text is not parsed again."""
+    """Parse a file into plain dicts, lists and values. The result is cached by the text of the file."""
     return plain(_plain(_text(path), path))
 
 
@@ -113,7 +117,7 @@ def _plain(text: str, path: Path) -> Any:
 
 
 def parse_yaml(text: str, path: Path) -> Any:
-    """As `read_yaml`, of a text that `path` names in messages."""
+    """Parse a text as `read_yaml` does a file; error messages name `path`."""
     document = yaml_text.load(text, str(path))
     if not isinstance(document, Mapping):
         raise InputError(f"{path}: expected a mapping of keys to values, got {type(document).__name__}")
@@ -121,7 +125,7 @@ def parse_yaml(text: str, path: Path) -> Any:
 
 
 def _text(path: Path) -> str:
-    """What stands in the file. A pipe is not waited for, and of a file without end only a beginning is read."""
+    """Return the text of a file, without waiting for pipes and without reading endless files to the end."""
     try:
         if path.exists() and not path.is_file():
             raise InputError(f"{path}: not a file; give the path of a YAML file")
@@ -137,9 +141,16 @@ def _text(path: Path) -> str:
 
 
 def validate(document: Any, model: type[Model], path: Path, changes: Mapping[str, str] = NO_CHANGES) -> Model:
-    """Validate a document read from `path`, in which the dotted keys of `changes` were set on the command line.
+    """Validate a document.
 
-    Path and changes only serve the messages: what --set says stands on no line of the file.
+    Args:
+        document: Result of `read_yaml` or `parse_yaml`, after the changes of `--set` were applied.
+        model: Model to validate against.
+        path: File that the document was read from, for error messages.
+        changes: Values of `--set` by dotted key, for error messages: they are on no line of the file.
+
+    Raises:
+        InputError: The document is not valid; the message lists all errors.
     """
     errors: list[Any] = [*_unseen(document)]
     try:
@@ -156,17 +167,22 @@ def validate(document: Any, model: type[Model], path: Path, changes: Mapping[str
 
 
 def clear(text: str, what: str) -> str:
-    """`text`, where all of it shows. Raises InputError, which says `what` it is, where it holds what does not."""
+    """Return `text` if it has no hidden characters.
+
+    Raises:
+        InputError: `text` has a hidden character; the message begins with `what`.
+    """
     if name := hidden(text):
         raise InputError(f"{what}: {UNSEEN.format(name)}")
     return text
 
 
 def checked_reason(reason: str, empty: str) -> str:
-    """A reason as it is signed and recorded.
+    """Return a reason, stripped, as it is signed and recorded.
 
-    Raises InputError with the text `empty` where it has no letter and no digit, and for one that is too long or holds
-    what does not show.
+    Raises:
+        InputError: The reason has neither a letter nor a digit (with the message `empty`), is too long or has a hidden
+            character.
     """
     if len(reason) > MOST_REASON:
         raise InputError(f"the reason has {len(reason):,} characters; say it in {MOST_REASON:,}")
@@ -176,7 +192,7 @@ def checked_reason(reason: str, empty: str) -> str:
 
 
 def _unseen(document: Any, where: tuple[str | int, ...] = ()) -> Iterator[dict[str, Any]]:
-    """Keys and texts with characters that do not show, as a validator's problems: others read and sign these files."""
+    """Yield a pydantic error for each key or text with hidden characters, since people read and sign these files."""
     if isinstance(document, str):
         if name := hidden(document):
             yield {"type": "value_error", "loc": where, "msg": UNSEEN.format(name), "input": ""}
@@ -190,9 +206,9 @@ def _unseen(document: Any, where: tuple[str | int, ...] = ()) -> Iterator[dict[s
 
 
 def problems(places: Iterable[tuple[Sequence[str | int], str]]) -> ValidationError:
-    """What a model's validator raises to name places inside the model: each with what is wrong there."""
+    """Build the error that a model's validator raises for several places in the model, each with its own message."""
     details = [
-        # An error's text is a template, and a name in the file may hold braces.
+        # The message is a parameter of the template, not the template itself, since names in it may contain braces.
         InitErrorDetails(type=PydanticCustomError("value_error", "{said}", {"said": said}), loc=tuple(where), input={})
         for where, said in places
     ]
@@ -200,12 +216,12 @@ def problems(places: Iterable[tuple[Sequence[str | int], str]]) -> ValidationErr
 
 
 def _combinations(document: Any, model: type[BaseModel], errors: Sequence[Any]) -> list[Any]:
-    """Impossible combinations that hid behind mistakes already in `errors`.
+    """Return impossible combinations of settings that pydantic did not report because of the errors in `errors`.
 
-    pydantic looks for them only in a section whose every key is right. So the wrong keys and values are taken out and
-    the rest is validated again, as far as defaults can stand in. A combination names the keys that it is about; one
-    that names, in this or a like spelling, a key that was taken out may be a default's and not the file's: it waits
-    until that key is right.
+    pydantic runs the validators that find them only if every key of a section is valid. So the invalid keys are removed
+    and the rest is validated again, with defaults for the removed keys. A combination whose message names a removed
+    key, or one with a similar spelling, may be due to the default rather than to the file; it is not reported until
+    that key is correct.
     """
     value = plain(document)
     wrong = [item for item in errors if item["type"] != "missing" and not _is_combination(item)]
@@ -225,13 +241,13 @@ def _is_combination(problem: Any) -> bool:
 
 
 def _innermost(value: Any, where: Iterable[str | int]) -> tuple[dict[Any, Any], str | int]:
-    """The innermost mapping on the way `where`, and its key there; an empty one where there is none."""
+    """Return the innermost mapping on the path `where`, and the key in it; an empty mapping if there is none."""
     section: dict[Any, Any] = {}
     key: str | int = ""
     for part in where:
         try:
             value, above = value[part], value
-        except (KeyError, IndexError, TypeError):  # a part that names a form that was tried, not a place
+        except (KeyError, IndexError, TypeError):  # the name of a union's member, which is not a place in the document
             break
         if isinstance(above, dict):
             section, key = above, part
@@ -243,7 +259,7 @@ def _names(message: str, key: str) -> bool:
 
 
 def plain(value: Any) -> Any:
-    """ruamel's containers and scalars as plain dicts, lists and values."""
+    """Convert ruamel's containers and scalars to plain dicts, lists and values."""
     if isinstance(value, Mapping):
         return {key: plain(item) for key, item in value.items()}
     if isinstance(value, list):
@@ -267,7 +283,7 @@ def _problem(item: Any, document: Any, path: Path, changes: Mapping[str, str]) -
 
 
 def _place(name: str, document: Any, where: Sequence[str | int], path: Path, changes: Mapping[str, str]) -> str:
-    """Where a wrong value stands: in --set, in the file, or in a section of the file that --set changes."""
+    """Return the place of a wrong value: `--set`, a line of the file, or a line with the `--set` that changed it."""
     for key, value in changes.items():
         if f"{name}.".startswith(f"{key}."):
             return f"--set {key}={value}{f': {name}' * (name != key)}"
@@ -277,13 +293,12 @@ def _place(name: str, document: Any, where: Sequence[str | int], path: Path, cha
 
 
 def _short(value: Any) -> str:
-    """A value as Python shows it, of which a file may hold a megabyte."""
     shown = repr(value)
     return shown if len(shown) <= MOST_SHOWN else f"{shown[:MOST_SHOWN]}… {len(shown):,} characters"
 
 
 def _owner(document: Any, where: Iterable[str | int]) -> str:
-    """` from ID` for a place inside an item of a list that has an id."""
+    """Return ` from ID` if `where` leads into an item of a list that has an id, else an empty text."""
     owner = ""
     for part in where:
         try:
@@ -296,7 +311,7 @@ def _owner(document: Any, where: Iterable[str | int]) -> str:
 
 
 def line_of(document: Any, where: Iterable[str | int]) -> int:
-    """The line, from 1, of the deepest part of `where` that stands in the document."""
+    """Return the line number, from 1, of the deepest part of `where` that exists in the document."""
     line = getattr(getattr(document, "lc", None), "line", 0)
     for part in where:
         marks: Any = getattr(document, "lc", None)

@@ -1,7 +1,8 @@
-"""Databases that several processes write at once, a SQLite file or Postgres: their writers take turns.
+"""SQLAlchemy engines for SQLite and Postgres databases with several writing processes, one of which writes at a time.
 
-A transaction holds SQLite's write lock or a Postgres advisory lock from its first statement, so what was read inside it
-still holds when it writes. A connection with the execution option `takes_turn=False` only reads, and waits for nobody.
+A transaction holds SQLite's write lock or a Postgres advisory lock from its first statement, so that data read in it
+is still current when it writes. A connection with the execution option `takes_turn=False` only reads, and waits for no
+lock.
 """
 
 import sqlite3
@@ -20,23 +21,28 @@ from sqlalchemy.pool import NullPool
 from tasks.core.errors import InputError, Unavailable
 
 PAGE_BYTES = 16384
-"""Of SQLite: rows of 3 KB, which the evidence of a gate takes, fill pages of the usual 4 KB badly."""
+"""Page size of SQLite files: rows of 3 KB, which a gate's evidence takes, waste space in the default pages of 4 KB."""
 WAIT_SECONDS = 30
-"""How long a writer waits for its turn."""
+"""Seconds that a writer waits for the lock."""
 IDLE_SECONDS = 20
-"""After so long without a statement Postgres ends a writer's transaction: its process hangs, and other writers wait."""
+"""Seconds without a statement after which Postgres aborts a writer's transaction, since other writers wait for it."""
 DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 TIMEOUTS = """SELECT set_config('lock_timeout', '{waiting}s', true),
     set_config('idle_in_transaction_session_timeout', '{idle}s', true)"""
 TEXT = partial(str, encoding="utf-8", errors="surrogateescape")
-"""How text is read: what is no UTF-8 was put there by hand, and is for whoever reads the row to refuse."""
+"""Decoder of text in SQLite. Bytes that are not UTF-8, which only a manual change can cause, raise no error here; the
+code that reads the row has to refuse them."""
 
 
 def sqlite(path: Path, keep_open: bool = False) -> Engine:
-    """`keep_open` for one that is often written: half the time of a transaction, and the file stays open until
-    `dispose()`.
+    """Return an engine for a SQLite file, which is created if necessary.
 
-    Raises Unavailable where the file's folder cannot be made.
+    Args:
+        path: The file.
+        keep_open: Whether to keep a connection open until `dispose()`, which halves the time of a transaction.
+
+    Raises:
+        Unavailable: The folder of the file cannot be created.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -49,9 +55,9 @@ def sqlite(path: Path, keep_open: bool = False) -> Engine:
     @event.listens_for(engine, "connect")
     def _prepare(connection: Any, _: object) -> None:
         connection.isolation_level = None  # the driver must not begin transactions of its own, see _begin
-        connection.execute(f"PRAGMA page_size={PAGE_BYTES}")  # of a new file
+        connection.execute(f"PRAGMA page_size={PAGE_BYTES}")  # has an effect on new files only
         _write_ahead(connection)
-        connection.execute("PRAGMA synchronous=FULL")  # what was confirmed survives a power cut
+        connection.execute("PRAGMA synchronous=FULL")  # committed transactions survive a power cut
         connection.text_factory = TEXT
         if keep_open and not kept:
             kept.append(_keep_open(path))
@@ -69,7 +75,12 @@ def sqlite(path: Path, keep_open: bool = False) -> Engine:
 
 
 def postgres(url: URL, lock: int) -> Engine:
-    """`lock` is the number of the advisory lock that writers of the same tables hold."""
+    """Return an engine for Postgres.
+
+    Args:
+        url: Address of the database, as from `postgres_url`.
+        lock: Number of the advisory lock that writers of the same tables take.
+    """
     engine = create_engine(url, poolclass=NullPool)
 
     @event.listens_for(engine, "begin")
@@ -78,21 +89,30 @@ def postgres(url: URL, lock: int) -> Engine:
             connection.exec_driver_sql(TIMEOUTS.format(waiting=WAIT_SECONDS, idle=IDLE_SECONDS))
             connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({lock})")
         else:
-            connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")  # one state, as SQLite's
+            connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")  # one snapshot, as in SQLite
 
     return engine
 
 
 def postgres_url(configured: str, variable: str) -> URL:
-    """The URL that an environment variable gives, with a driver that is there. Raises InputError or Unavailable."""
+    """Parse the database URL in an environment variable, and set its driver.
+
+    Args:
+        configured: Value of the variable.
+        variable: Name of the variable, for error messages.
+
+    Raises:
+        InputError: The value is not the URL of a Postgres database.
+        Unavailable: The driver is not installed.
+    """
     try:
         url = make_url(configured)
         if url.get_backend_name() != "postgresql":
             raise InputError(f"{variable}: expected postgresql://…, got {url.drivername}://…")
-        # pg8000: psycopg is under the LGPL.
+        # pg8000, because psycopg is under the LGPL.
         url = url.set(drivername="postgresql+pg8000") if url.drivername == "postgresql" else url
         url.get_dialect().import_dbapi()
-    except (ArgumentError, NoSuchModuleError, ValueError):  # the last of a host that is no host
+    except (ArgumentError, NoSuchModuleError, ValueError):  # ValueError for an invalid host or port
         raise InputError(f"{variable}: expected postgresql://USER:PASSWORD@HOST:PORT/DATABASE") from None
     except ModuleNotFoundError:
         raise Unavailable("a Postgres database needs a driver; run `pip install 'hallmark[postgres]'`") from None
@@ -101,7 +121,14 @@ def postgres_url(configured: str, variable: str) -> URL:
 
 @contextmanager
 def reaching(what: str) -> Iterator[None]:
-    """Say of a database that is away, in a person's words, which one it is."""
+    """Turn errors of the database driver in the block into errors for users.
+
+    Args:
+        what: Name of the database, with which the message begins.
+
+    Raises:
+        Unavailable: The database cannot be reached, is locked or is damaged.
+    """
     try:
         yield
     except DBAPIError as error:
@@ -114,12 +141,16 @@ def reaching(what: str) -> Iterator[None]:
             f"{what} cannot be used ({error.orig}); nothing was recorded. Check that the database is up, writable and "
             "not full, then try again"
         ) from error
-    except ConnectionError as error:  # which pg8000 passes on where Postgres has reset the connection
+    except ConnectionError as error:  # raised by pg8000 if Postgres reset the connection
         raise Unavailable(f"{what} cannot be used ({error}); nothing was recorded. Try again") from error
 
 
 def _write_ahead(connection: Any) -> None:
-    """SQLite waits for no lock when it changes a file's journal mode, so of two that make a database one waits here."""
+    """Switch a database to write-ahead logging, and retry while it is locked.
+
+    SQLite's own timeout does not apply to a change of the journal mode, so one of two processes that create the same
+    database would fail.
+    """
     deadline = time.monotonic() + WAIT_SECONDS
     while True:
         try:
@@ -132,8 +163,11 @@ def _write_ahead(connection: Any) -> None:
 
 
 def _keep_open(path: Path) -> sqlite3.Connection:
-    """A connection that is never used: the last one that closes writes the log back to the file and flushes that to
-    disk, and each transaction has one of its own."""
+    """Open a connection that is never used.
+
+    Each transaction has its own connection, and SQLite writes the log back to the file and flushes it to disk whenever
+    the last connection is closed.
+    """
     connection = sqlite3.connect(path, check_same_thread=False)
     connection.execute("SELECT 1 FROM sqlite_master").fetchall()
     return connection

@@ -1,11 +1,12 @@
-"""What is signed or digested: a document that is known by the bytes it was read from, whatever its model says today.
+"""Base class of signed or digested documents, which keep the bytes that they were read from.
 
-A model gains fields with every version. Were a document that was read spelled anew to work out its digest, each new
-field would stand in it, and nothing that was signed before would verify. So what is read remembers how it was spelled,
-and so does every document inside it; what is made anew is spelled from its model.
+Models gain fields with every version. If the digest of a document were computed from its model, each new field would
+change it, and older signatures would no longer verify. So a document that was read, and every document inside it, keeps
+its bytes, and its digest is computed from them. A new document is serialised from its model.
 
-Its type names its version, as `urn:hallmark:evidence:v1` does. The type of what is signed stands in the statement
-around it (tasks/trust/dsse.py). A document that stands by itself says it in a field `type`, and is read as no other.
+The type of a document includes its version, for example `urn:hallmark:evidence:v1`. For a signed document the type is
+in the statement around it (tasks/trust/dsse.py). Any other document has a field `type`, which is checked when it is
+read.
 """
 
 import json
@@ -27,12 +28,20 @@ class Document(Frozen):
 
     @classmethod
     def read(cls, value: Any) -> Self:
-        """The document in a JSON value. Raises ValueError where it is none."""
+        """Read a document from a JSON value.
+
+        Raises:
+            ValueError: The value is not such a document.
+        """
         return cls.model_validate(value, context=_READ)
 
     @classmethod
     def read_bytes(cls, data: bytes) -> Self:
-        """The document in a file. Raises ValueError where it is none."""
+        """Read a document from the content of a file.
+
+        Raises:
+            ValueError: The content is not such a document.
+        """
         try:
             document = cls.read(json.loads(data))
         except RecursionError:
@@ -42,33 +51,32 @@ class Document(Frozen):
 
     @property
     def spelled(self) -> bytes:
-        """Its bytes, which whatever names it by a digest is about."""
+        """Serialised document, over which digests are computed: the bytes that it was read from, or canonical JSON."""
         return self._kept if self._kept is not None else canonical_json(self._value())
 
     @property
     def said(self) -> dict[str, Any]:
-        """The JSON value that it is spelled from."""
+        """Document as a JSON value, parsed from `spelled`."""
         value: dict[str, Any] = json.loads(self.spelled)
         return value
 
     @property
     def sha256(self) -> str:
-        """Of `spelled`."""
+        """SHA-256 of `spelled`."""
         return sha256_bytes(self.spelled)
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
-        """A copy that says something else is spelled anew."""
+        """Copy the document; a copy with updates is serialised from its model."""
         copy = super().model_copy(update=update, deep=deep)
         if update:
             copy._kept = None
         return copy
 
     def __eq__(self, other: object) -> bool:
-        """Whether both say the same, however that is spelled."""
+        """Compare the fields, whatever bytes the documents were read from."""
         return type(self) is type(other) and self.__dict__ == other.__dict__
 
     def _value(self) -> dict[str, Any]:
-        """From its model; documents inside it as they are spelled."""
         inside = {name: value.said for name, value in self if isinstance(value, Document)}
         return self.model_dump(mode="json") | inside
 
@@ -85,7 +93,11 @@ class Document(Frozen):
 
 
 def require_type(came: object, wanted: str) -> None:
-    """Raises ValueError for a document of another type or version, or of none."""
+    """Check the type of a document.
+
+    Raises:
+        ValueError: The type is missing, or is another type or version.
+    """
     if came is None:
         raise ValueError(f"it names no type, expected {wanted}: it was made before formats had versions; make it anew")
     if came != wanted:
@@ -93,14 +105,14 @@ def require_type(came: object, wanted: str) -> None:
 
 
 def newer(came: object, wanted: str) -> str:
-    """What to do about the type of a later version; empty for any other."""
+    """Return advice for an error message if `came` is a later version of the type `wanted`; empty otherwise."""
     theirs, ours = _VERSIONED.fullmatch(str(came)), _VERSIONED.fullmatch(wanted)
     later = theirs and ours and theirs[1] == ours[1] and int(theirs[2]) > int(ours[2])
     return "; a newer Hallmark made it: install that version, or a later one" if later else ""
 
 
 def why(error: Exception) -> str:
-    """What is wrong with something that is no document of its kind, in words."""
+    """Return a message for an error that was raised while a document was read: its first problem, with its place."""
     if not isinstance(error, ValidationError):
         return str(error) or type(error).__name__
     first = error.errors()[0]

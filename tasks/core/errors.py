@@ -1,14 +1,14 @@
-"""What can go wrong, and what the process says to its caller.
+"""Exceptions that a user can act on, with the exit codes of commands.
 
     HallmarkError
-    ├── InputError    2  what was given is wrong: says what was expected, what came, what to do
+    ├── InputError    2  an input is wrong; the message says what was expected, what was found and what to do
     ├── Refused       1  the answer is no: a gate failed, a verification failed
-    └── Unavailable   3  something needed is away: a server, a disk, a remote
-        ├── Died         a process ended without saying why
-        └── Late         it took longer than it may
+    └── Unavailable   3  a resource cannot be used: a server, a disk, a remote
+        ├── Died         a process ended without an error message
+        └── Late         an operation exceeded its time limit
 
 Commands print the message without a traceback and exit with the code. Any other exception is a defect of
-Hallmark's and keeps its traceback.
+Hallmark and keeps its traceback.
 """
 
 import errno
@@ -19,7 +19,7 @@ from tasks.core.shown import visible
 
 
 class HallmarkError(Exception):
-    """Base of every error that a person can act on; `str(error)` is the whole message, as it may be shown."""
+    """Base class of errors that a user can act on. `str(error)` is the whole message, hidden characters spelled out."""
 
     exit_code: ClassVar[int] = 1
 
@@ -40,22 +40,26 @@ class Unavailable(HallmarkError):
 
 
 class Died(Unavailable):
-    """A process ended without saying why."""
+    """A process ended without an error message."""
 
 
 class Late(Unavailable):
-    """It took longer than it may."""
+    """An operation exceeded its time limit."""
 
 
 NO_SUCH_DOCUMENT = (LookupError, TypeError, AttributeError, ValueError, ArithmeticError, RecursionError)
-"""What reading a document of ours raises where somebody else wrote it: another shape, other types, no end."""
+"""Exceptions that can occur while code reads a document of unexpected structure: missing keys, other types, endless
+nesting. Callers treat them as "this is not such a document"."""
 
 FULL_DISK = os.strerror(errno.ENOSPC)
-"""What the system says of it; programs that are started say it on stderr."""
+"""Operating system's message for ENOSPC, as subprocesses print it on stderr."""
 
 
 def is_full_disk(error: BaseException | None) -> bool:
-    """Whether a disk without space is behind an error. Libraries wrap the system's own (ENOSPC) in errors of theirs."""
+    """Return whether an error, or one that caused it, is due to a full disk (ENOSPC).
+
+    Libraries wrap the operating system's error in their own, so the chain of causes is searched for its message.
+    """
     while error is not None:
         if FULL_DISK in str(error):
             return True

@@ -1,4 +1,4 @@
-"""Figures that stages state and gates judge.
+"""Figures that stages report and gates check.
 
 A stage's `result.json` (digested) and `measured/STAGE/facts.json` (not digested) hold a `facts` mapping. Gates and
 policies name a figure as `STAGE.NAME`, for example `evaluate.exact_match` or `measured.predict.latency_p95_ms`.
@@ -11,15 +11,15 @@ from tasks.core.config import Frozen
 
 class Fact(Frozen):
     value: float
-    """The figure itself."""
+    """Value of the figure."""
     low: float | None = None
-    """Lower end of its confidence interval, where it has one."""
+    """Lower end of its interval, if it has one."""
     high: float | None = None
-    """Upper end of its confidence interval, where it has one."""
+    """Upper end of its interval, if it has one."""
     unit: str = ""
-    """Unit as printed: rows, ms, USD, … ; empty for shares and counts."""
+    """Unit as printed: rows, ms, USD, …; empty for shares and counts."""
     note: str = ""
-    """How it was computed, in a few words, for the person who decides on it."""
+    """Short explanation of its computation, for the person who decides at a gate."""
 
     def __str__(self) -> str:
         interval = f" [{self.low:.3f}, {self.high:.3f}]" if self.low is not None and self.high is not None else ""
@@ -31,7 +31,7 @@ Facts = dict[str, Fact]
 
 
 def dump(facts: Facts) -> dict[str, Any]:
-    """Facts as JSON-ready values, absent fields left out."""
+    """Convert facts to JSON values, without fields that have their default."""
     return {name: fact.model_dump(exclude_defaults=True) for name, fact in sorted(facts.items())}
 
 

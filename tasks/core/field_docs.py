@@ -1,7 +1,7 @@
-"""The docstrings below the fields of a class, as its source has them.
+"""Docstrings of the fields of pydantic models, parsed from their source when a JSON schema is generated.
 
-They are read when somebody asks for a schema. Pydantic's own `use_attribute_docstrings` parses the source of every
-class as it is made, which takes a quarter of a second of each command, and most commands show no schema.
+Pydantic's own `use_attribute_docstrings` parses the source of every class at import. That adds a quarter of a second
+to each command, and most commands generate no schema.
 """
 
 import ast
@@ -14,7 +14,10 @@ from pathlib import Path
 
 
 def of(form: type) -> dict[str, str]:
-    """Docstrings by the names of fields, inherited fields included; one that a subclass declares anew has its own."""
+    """Return the docstrings of a class's fields by field name, including inherited fields.
+
+    A field that a subclass redeclares has the subclass's docstring, or none.
+    """
     found: dict[str, str] = {}
     for part in reversed(form.__mro__):
         if declared := inspect.get_annotations(part):
@@ -25,7 +28,6 @@ def of(form: type) -> dict[str, str]:
 
 @cache
 def _of_module(name: str) -> dict[str, dict[str, str]]:
-    """Return the docstrings of each class of a module, by its qualified name; none if there is no source to read."""
     file = getattr(sys.modules.get(name), "__file__", None)
     if not file or not Path(file).is_file():
         return {}

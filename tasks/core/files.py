@@ -1,4 +1,4 @@
-"""Digests, canonical JSON, and outputs that appear whole or not at all."""
+"""Digests, canonical JSON, bounded reading of untrusted files, and atomic writes of files and folders."""
 
 import errno
 import fcntl
@@ -19,25 +19,29 @@ from typing import IO, Any
 from tasks.core.shown import json_text
 
 _PIECE = re.compile(rb'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)|[\[{,]', re.DOTALL)
-"""A text that never ends is one too: whoever looks for the next piece never looks twice at a byte."""
+"""Pattern of a piece of JSON: a string or one of `[`, `{` and `,`. An unterminated string matches to the end of the
+text, so that no byte is scanned twice."""
 
 UMASK = 0o077
-"""The umask under which state is made: it holds what its owner alone may read."""
+"""Umask for Hallmark's state, which only its owner may read."""
 
 
 def sha256_bytes(data: bytes) -> str:
-    """SHA-256 as 64 lower-case hex digits."""
+    """Return the SHA-256 of bytes as 64 lower-case hex digits."""
     return hashlib.sha256(data).hexdigest()
 
 
 def sha256_file(path: Path) -> str:
-    """SHA-256 of a file's bytes, read in blocks."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def tree_manifest(folder: Path) -> dict[str, str]:
-    """SHA-256 of every file below `folder`, by POSIX path relative to it, sorted. Links are refused."""
+    """Return the SHA-256 of every file below a folder, by POSIX path relative to it, sorted.
+
+    Raises:
+        ValueError: The folder contains a symbolic link.
+    """
     digests = {}
     for path in sorted(folder.rglob("*")):
         if path.is_symlink():
@@ -48,22 +52,25 @@ def tree_manifest(folder: Path) -> dict[str, str]:
 
 
 def tree_digest(folder: Path) -> str:
-    """One SHA-256 for a folder: that of the canonical JSON of its manifest."""
+    """Return one SHA-256 for a folder: that of the canonical JSON of its `tree_manifest`."""
     return sha256_bytes(canonical_json(tree_manifest(folder)))
 
 
 def path_digest(path: Path) -> str:
-    """`sha256_file` of a file, `tree_digest` of a folder."""
     return tree_digest(path) if path.is_dir() else sha256_file(path)
 
 
 def canonical_json(value: Any) -> bytes:
-    """The one spelling of a JSON value: keys sorted, no spaces, UTF-8, no NaN."""
+    """Serialise a JSON value in its canonical form: sorted keys, no spaces, UTF-8, no NaN."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
 
 
 def open_plain(path: Path) -> IO[bytes]:
-    """Open a file that somebody else made. Raises OSError, also for a pipe or a device: to read one may never end."""
+    """Open an untrusted file for reading.
+
+    Raises:
+        OSError: The file cannot be opened, or is a folder, pipe or device, which may never reach its end.
+    """
     handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     if not stat.S_ISREG(os.fstat(handle).st_mode):
         os.close(handle)
@@ -72,7 +79,12 @@ def open_plain(path: Path) -> IO[bytes]:
 
 
 def read_at_most(path: Path, most: int) -> bytes:
-    """A file that somebody else made. Raises OSError or, where it has more than `most` bytes, ValueError."""
+    """Return the content of an untrusted file.
+
+    Raises:
+        OSError: The path cannot be opened, or is not a file.
+        ValueError: The file has more than `most` bytes.
+    """
     with open_plain(path) as file:
         data = file.read(most + 1)
     if len(data) > most:
@@ -81,10 +93,17 @@ def read_at_most(path: Path, most: int) -> bytes:
 
 
 def json_of_others(data: bytes, pieces: int) -> Any:
-    """The value of JSON that somebody else made; ValueError where it is none, or has more than `pieces` pieces.
+    """Parse untrusted JSON.
 
-    A piece is a text, a comma, or where a list or an object begins. They are counted first: five million empty lists
-    in 15 MB take 450 MB and four seconds to parse.
+    Pieces are counted before the text is parsed: five million empty lists in 15 MB take 450 MB of memory and four
+    seconds to parse.
+
+    Args:
+        data: Serialised JSON.
+        pieces: Maximum number of pieces. A piece is a string, a comma, or the beginning of a list or object.
+
+    Raises:
+        ValueError: The text is not JSON or has too many pieces.
     """
     if next(islice(_PIECE.finditer(data), pieces, None), None):
         raise ValueError(f"it has more than {pieces:,} values, and what belongs there never has")
@@ -96,23 +115,28 @@ def read_json(path: Path) -> Any:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write readable, deterministic JSON; the file appears whole or not at all."""
+    """Write a value as indented JSON with sorted keys, atomically."""
     text = json_text(value, sort_keys=True, indent=2, allow_nan=False) + "\n"
     write_bytes(path, text.encode())
 
 
 def write_bytes(path: Path, data: bytes, mode: int | None = None) -> None:
-    """Write a file whole or not at all, as `whole_file` does."""
+    """Write a file atomically; see `whole_file`."""
     with whole_file(path, mode) as file:
         file.write(data)
 
 
 @contextmanager
 def whole_file(path: Path, mode: int | None = None) -> Iterator[IO[bytes]]:
-    """Yield a file aside that replaces `path` when the block ends well, flushed to disk, and vanishes otherwise.
+    """Write a file atomically.
 
-    `mode` is its permissions. Without one it keeps those of the file that it replaces; a new one has what the umask
-    leaves.
+    Args:
+        path: File to create or replace. Its folder is created if necessary.
+        mode: Permissions of the file; None: those of the file that it replaces, or for a new file those of the umask.
+
+    Yields:
+        Temporary file in the same folder. If the block succeeds it is flushed to disk and renamed to `path`; otherwise
+        it is removed.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     if mode is None and path.exists():
@@ -133,20 +157,21 @@ def whole_file(path: Path, mode: int | None = None) -> Iterator[IO[bytes]]:
 
 
 def _aside(path: Path) -> Path:
-    """A name beside `path` that nobody else takes."""
+    """Return a unique name in the folder of `path`, for a temporary file."""
     return path.with_name(f".{path.name}.{secrets.token_hex(8)}")
 
 
 def aside_of(path: Path) -> Path:
-    """What is written whole under this name first, which `_aside` gave; the path itself where it is no such name."""
+    """Return the path that a temporary file will be renamed to; the path itself if it is not named by `_aside`."""
     match = re.fullmatch(r"\.(.+)\.[0-9a-f]{16}", path.name)
     return path.with_name(match.group(1)) if match else path
 
 
 def write_new(path: Path, data: bytes) -> bool:
-    """Write a private file (mode 0600) that is not there yet; False where it is.
+    """Create a private file (mode 0600), and return False if it exists already.
 
-    Written aside and linked: of two processes that make the same file one wins, and nobody sees half of it.
+    The content is written to a temporary file, which is then hard-linked. So if two processes create the same file, one
+    of them succeeds, and no process reads a partial file.
     """
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     handle, aside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
@@ -164,11 +189,18 @@ def write_new(path: Path, data: bytes) -> bool:
 
 @contextmanager
 def whole_folder(target: Path, mode: int | None = None) -> Iterator[Path]:
-    """Yield an empty folder beside `target` that replaces it when the block ends well, and vanishes otherwise.
+    """Write a folder atomically.
 
-    `mode` is its permissions; without one it has what the umask leaves. All that it holds is on the disk before it has
-    its name, so that a power cut leaves no file of it empty. One process at a time makes a target, so what lies aside
-    already was left by one that was killed, and goes.
+    Its files are flushed to disk before it is renamed, so that a power cut leaves none of them empty. Only one process
+    at a time may write a target, so temporary folders of earlier, killed processes are removed.
+
+    Args:
+        target: Folder to create or replace.
+        mode: Permissions of the folder; None: those of the umask.
+
+    Yields:
+        Empty temporary folder beside `target`. If the block succeeds it is renamed to `target`; otherwise it is
+        removed.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     for left in target.parent.iterdir():
@@ -191,23 +223,27 @@ def whole_folder(target: Path, mode: int | None = None) -> Iterator[Path]:
 
 
 FICLONE = 0x40049409
-"""Of ioctl_ficlone(2): two files share what they hold until one of them is written."""
+"""Request number of ioctl_ficlone(2), which makes two files share their blocks until one of them is written."""
 PIECE = 2**20
-"""Bytes that are copied at once."""
+"""Number of bytes to copy at once."""
 SMALL = 2**12
-"""Bytes up to which a file is not looked through for holes."""
+"""Maximum size in bytes of files that are not checked for holes."""
 COUNTED = 512
-"""Bytes of what `st_blocks` counts. Where a file system compresses, it says too little."""
+"""Bytes in a unit of `st_blocks`, which counts too few on file systems with compression."""
 
 
 def copy(source: Path, target: Path) -> None:
-    """A file of its own with the same bytes, as a reflink where the disk has those. Raises OSError for a link."""
+    """Copy a file, as a reflink if the file system supports it.
+
+    Raises:
+        OSError: The source is a symbolic link or cannot be read, or the target exists or cannot be written.
+    """
     with os.fdopen(os.open(source, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), "rb") as file:
         copy_open(file, target)
 
 
 def copy_open(file: IO[bytes], target: Path) -> None:
-    """The same of a file that is open: as many bytes as it has now."""
+    """Copy an open file, as a reflink if the file system supports it. Bytes appended during the copy are left out."""
     left = os.fstat(file.fileno()).st_size
     with target.open("xb") as made:
         try:
@@ -219,21 +255,21 @@ def copy_open(file: IO[bytes], target: Path) -> None:
 
 
 def is_hollow(handle: int) -> bool:
-    """Whether less than half of an open file is on its disk: whoever reads it reads what nobody wrote, without end."""
+    """Return whether an open file consists mostly of holes, so that a small file on disk takes very long to read."""
     found = os.fstat(handle)
     half = found.st_size // 2
     return found.st_size > SMALL and found.st_blocks * COUNTED < half and _held(handle, found.st_size) < half
 
 
 def _held(handle: int, size: int) -> int:
-    """Bytes of a file that are no hole. It is read from its beginning afterwards."""
+    """Return the number of bytes of a file outside of holes, and set its position to the beginning."""
     held, place = 0, 0
     try:
         while place < size:
             begin = os.lseek(handle, place, os.SEEK_DATA)
             place = os.lseek(handle, begin, os.SEEK_HOLE)
             held += place - begin
-    except OSError:  # no data after this place
+    except OSError:  # only a hole follows
         pass
     finally:
         os.lseek(handle, 0, os.SEEK_SET)
@@ -241,8 +277,10 @@ def _held(handle: int, size: int) -> int:
 
 
 def copy_tree(source: Path, target: Path, copy: Callable[[Path, Path], object] = copy) -> None:
-    """Copy a folder's files into `target`, file by file with `copy`. Permissions are those of what is made here, not
-    the source's: a model folder that everybody may enter does not open the state that it is copied to."""
+    """Copy the files and folders of a folder into `target`, each file with `copy`.
+
+    Permissions are not copied: a folder that all users may enter must not become one in Hallmark's state.
+    """
     target.mkdir(exist_ok=True)
     for path in sorted(source.rglob("*")):
         place = target / path.relative_to(source)
@@ -250,9 +288,9 @@ def copy_tree(source: Path, target: Path, copy: Callable[[Path, Path], object] =
 
 
 def _flush(folder: Path) -> None:
-    """Have the system write what it still holds in memory of the files and folders below `folder`, and of itself.
+    """Flush a folder and everything below it to disk.
 
-    That waits for the disk: milliseconds where little was written, a second or several for each gigabyte.
+    Takes milliseconds if little was written, and one or several seconds for each gigabyte.
     """
     for path in (*folder.rglob("*"), folder):
         if path.is_symlink() or not (path.is_file() or path.is_dir()):

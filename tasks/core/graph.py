@@ -1,8 +1,8 @@
-"""The one table of stages and gates, in the order of a run. Everything that knows of them derives it from here.
+"""Table of stages and gates, in the order of a run. All other lists of them are derived from it.
 
-A new stage is a module with `run(params, layout)` and a line in STEPS, or, where it is one of data, in
-`tasks.core.steps.data`; a new gate is a line in STEPS and its rules in policy.yaml. `python -m tasks.core.graph` prints
-the dvc.yaml that belongs to the table.
+A new stage needs a module with `run(params, layout)` and an entry in STEPS, or in `tasks.core.steps.data` if it is a
+data stage. A new gate needs an entry in STEPS and rules in policy.yaml. `python -m tasks.core.graph` prints the
+dvc.yaml that belongs to the table.
 """
 
 from collections.abc import Iterable
@@ -14,14 +14,17 @@ from tasks.core.steps.stage import CHAMPION, CODE, SOURCES, SUITES, Stage
 
 @dataclass(frozen=True)
 class Gate:
-    """Lets the output of the stage before it pass, and looks at every stage since the gate before. One that follows
-    another gate directly looks at what that one does."""
+    """Gate, which decides about the output of the stage before it.
+
+    Its evidence covers all stages since the gate before it. If it directly follows another gate, its evidence covers
+    the same stages as that gate's.
+    """
 
     name: str
 
 
 DATA_STAGES: tuple[str, ...] = tuple(stage.name for stage in DATA)
-"""`ingest` to `split`, by name."""
+"""Names of the data stages, `ingest` to `split`."""
 
 STEPS: tuple[Stage | Gate, ...] = (
     *DATA,
@@ -69,7 +72,7 @@ STEPS: tuple[Stage | Gate, ...] = (
         ("use_case", "prompts", "base_model", "training", "evaluation"),
         (
             "params.yaml",
-            *(SOURCES, SUITES, CHAMPION, CODE, "inputs/stages.json"),  # its manifest states the digest of all code
+            *(SOURCES, SUITES, CHAMPION, CODE, "inputs/stages.json"),  # the manifest has a digest of all code
             *(f"artefacts/{name}" for name in (*DATA_STAGES, "base_model")),
             "artefacts/tokenise",
             "artefacts/train",
@@ -83,17 +86,17 @@ STEPS: tuple[Stage | Gate, ...] = (
 
 STAGES: dict[str, Stage] = {step.name: step for step in STEPS if isinstance(step, Stage)}
 RUNS: dict[str, Stage] = {run: stage for stage in STAGES.values() for run in stage.runs}
-"""By the name that DVC knows: `train`, `predict@base`, …"""
+"""Stages by their name in DVC, with an entry for each variant: `train`, `predict@base`, …"""
 GATES: tuple[str, ...] = tuple(step.name for step in STEPS if isinstance(step, Gate))
 
 
 def in_order(gates: Iterable[str]) -> list[str]:
-    """Those of this table in its order, and after them, by name, those that another version had."""
+    """Sort names of gates in the order of the table; gates of other versions come last, sorted by name."""
     return sorted(gates, key=lambda gate: (GATES.index(gate) if gate in GATES else len(GATES), gate))
 
 
 def looked_at(gate: str) -> tuple[str, ...]:
-    """By a gate: the stages since the gate before it, or what that one looks at where there are none."""
+    """Return the stages that a gate's evidence covers: those since the previous gate, or else that gate's stages."""
     passed: list[str] = []
     after_gate = False
     for step in STEPS:
@@ -106,15 +109,14 @@ def looked_at(gate: str) -> tuple[str, ...]:
 
 
 LOOKS_AT: dict[str, tuple[str, ...]] = {gate: looked_at(gate) for gate in GATES}
-"""The stages whose facts and artefacts a gate's evidence holds."""
+"""Stages, by gate, whose facts and artefacts are in the gate's evidence."""
 SUBJECTS: dict[str, str] = {gate: stages[-1] for gate, stages in LOOKS_AT.items()}
-"""The stage whose output each gate lets pass."""
+"""Stage, by gate, whose output the gate decides about."""
 LET_STAGES_RUN: tuple[str, ...] = tuple(gate for gate in GATES if any(gate in it.behind for it in STAGES.values()))
-"""The gates that a stage stands behind; promotion asks for the others as well."""
+"""Gates whose statements stages verify before they run. Promotion requires the other gates too."""
 
 
 def dvc_yaml() -> str:
-    """The dvc.yaml of the table."""
     return HEAD + "".join(_dvc(stage) for stage in STAGES.values())
 
 
@@ -155,7 +157,6 @@ def _body(stage: Stage, run: str, reads: list[str], indent: str) -> str:
 
 
 def _plain(text: str) -> str:
-    """As an item of a YAML list in brackets."""
     return repr(text) if "$" in text else text
 
 

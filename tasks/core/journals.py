@@ -1,8 +1,8 @@
-"""SQLite's journals beside a database that others write too.
+"""Removal of SQLite journals that could make SQLite delete other files.
 
-A journal that a transaction left is played back by whoever opens the database next. Where it names a super-journal, as
-one over several databases does, SQLite then deletes the file of that name, whatever it is. No database of Hallmark's
-takes part in such a transaction.
+If a transaction was interrupted, the next process that opens the database rolls back its journal. If the journal names
+a super-journal, as in transactions over several databases, SQLite then deletes the file of that name, whatever it is.
+Hallmark has no such transactions, so a journal that names a super-journal was planted.
 """
 
 import os
@@ -11,12 +11,15 @@ from pathlib import Path
 from tasks.core.files import open_plain
 
 MAGIC = bytes.fromhex("d9d505f920a163d7")
-"""What the name of a super-journal ends with (https://www.sqlite.org/fileformat.html)."""
+"""Last bytes of a journal that names a super-journal (https://www.sqlite.org/fileformat.html)."""
 
 
 def remove_strange(folder: Path) -> list[Path]:
-    """Remove the journals in a folder that name a super-journal, and what is called a journal and is no file. Returns
-    which these were."""
+    """Remove journals that name a super-journal, or are pipes or devices instead of files, and return their paths.
+
+    Args:
+        folder: Folder that is searched with all its subfolders.
+    """
     strange = [path for path in folder.rglob("*-journal") if _is_strange(path)]
     for path in strange:
         path.unlink(missing_ok=True)

@@ -1,6 +1,7 @@
-"""One process at a time: locks between the processes of a machine.
+"""File locks between processes of one machine.
 
-The system lets go of a lock when its process ends, however it ends; a lock file that lies there means nothing.
+The operating system releases a lock when the process that holds it ends. So the mere existence of a lock file does not
+mean that it is locked.
 """
 
 import fcntl
@@ -14,7 +15,12 @@ from typing import IO
 
 @contextmanager
 def turn(path: Path, busy: str) -> Iterator[None]:
-    """Hold the lock file. Where another process holds it, say on stderr that it is `busy`, and wait."""
+    """Hold a lock file during the block, after waiting for it without a time limit.
+
+    Args:
+        path: Lock file, which is created if necessary.
+        busy: Message for stderr if another process holds the lock, for example "another command starts Prefect".
+    """
     with _opened(path) as file:
         if not _take(file):
             print(f"{busy}; waiting until it is over", file=sys.stderr, flush=True)
@@ -24,7 +30,15 @@ def turn(path: Path, busy: str) -> Iterator[None]:
 
 @contextmanager
 def attempt(path: Path, patience: float = 0.0) -> Iterator[bool]:
-    """Hold the lock file; yields False where another process still holds it after `patience` seconds."""
+    """Try to hold a lock file during the block.
+
+    Args:
+        path: Lock file, which is created if necessary.
+        patience: Seconds to wait for another process that holds it.
+
+    Yields:
+        Whether this process holds the lock.
+    """
     deadline = time.monotonic() + patience
     with _opened(path) as file:
         while not (taken := _take(file)) and time.monotonic() < deadline:
@@ -33,7 +47,7 @@ def attempt(path: Path, patience: float = 0.0) -> Iterator[bool]:
 
 
 def is_held(path: Path) -> bool:
-    """Whether a process holds the lock file now. Writes nothing, but holds it for a moment itself."""
+    """Return whether a process holds a lock file now. The check itself takes a shared lock for a moment."""
     if not path.exists():
         return False
     with path.open() as file:

@@ -1,8 +1,8 @@
-"""Which schema a database has: older ones are brought forward step by step, newer ones are refused in words.
+"""Schema versions of databases: older schemas are migrated step by step, newer ones are refused.
 
-A database of no version is of the first one. Each step is one transaction that writers of the database wait for, and
-the version is part of it: a step that is interrupted has not happened, and whoever opens the database next takes it.
-Beside it stands every version of Hallmark that has opened the database to write.
+A database without a schema version has the first one. Each migration step is one transaction, which also changes the
+schema version. So a step that is interrupted has no effect, and the next process that opens the database repeats it.
+A second table lists every version of Hallmark that has opened the database for writing.
 """
 
 import sqlite3
@@ -22,16 +22,17 @@ from tasks.core.version import HALLMARK, UNNAMED, series
 @dataclass(frozen=True)
 class Schema:
     name: str
-    """ledger, vault, lineage or leases. They may share a database, so each has its version in a table of its own."""
+    """Name of the schema: ledger, vault, lineage or leases. They may share a database, so each has its own tables for
+    its version and writers."""
     tables: MetaData
-    """As they are in the newest version."""
+    """Tables of the newest version."""
     make: Callable[[Connection], None]
-    """Makes them in a database that has none of them."""
+    """Function that creates the tables of the newest version."""
     steps: tuple[Callable[[Connection], None], ...] = ()
-    """The first takes version 1 to version 2, and so on. What is in it once is never changed."""
+    """Migration steps: the first migrates version 1 to version 2, and so on. Existing steps are never changed."""
     require: Callable[[Connection, Sequence[str]], None] = lambda connection, writers: None
-    """Looks at a database that this version of Hallmark opens for the first time, and whose `writers` are known. Raises
-    Refused for one of an earlier version that cannot be brought forward."""
+    """Check of a database that this version of Hallmark opens for the first time, called with the earlier `writers`. It
+    raises Refused for a database of an earlier version that cannot be migrated."""
 
     @property
     def version(self) -> int:
@@ -39,10 +40,13 @@ class Schema:
 
 
 def prepare(engine: Engine, schema: Schema) -> None:
-    """Make the tables where there are none, and bring those of an earlier version forward.
+    """Create the tables of a schema if there are none, or migrate them from an earlier version.
 
-    Before the first step a copy of a SQLite file is kept, and named on stderr. Raises Unavailable for a database that a
-    newer version made, Refused for one whose version no Hallmark wrote, and what `schema.require` raises.
+    Before the first migration step a SQLite file is copied, and the copy is named on stderr.
+
+    Raises:
+        Unavailable: A newer version of Hallmark created the tables.
+        Refused: The stored schema version is not valid, or `schema.require` refuses the database.
     """
     copied = False
     while True:
@@ -70,13 +74,17 @@ def prepare(engine: Engine, schema: Schema) -> None:
 
 
 def is_current(engine: Engine, schema: Schema) -> bool:
-    """Whether the tables are those of this version. Waits for no writer."""
+    """Return whether the tables have the newest schema version, without waiting for writers."""
     with engine.connect().execution_options(takes_turn=False) as connection:
         return version(connection, schema) == schema.version
 
 
 def version(connection: Connection, schema: Schema) -> int | None:
-    """None where none of the tables is there. Raises Refused where what is said of it is no version."""
+    """Return the schema version of a database; None if it has none of the tables.
+
+    Raises:
+        Refused: The stored schema version is not valid.
+    """
     there, table = set(inspect(connection).get_table_names()), _table(schema)
     if not there & schema.tables.tables.keys():
         return None
@@ -100,12 +108,11 @@ def _put(connection: Connection, schema: Schema, version: int) -> None:
 
 
 def _table(schema: Schema) -> Table:
-    """One row."""
     return Table(f"hallmark_{schema.name}_schema", MetaData(), Column("version", Integer, nullable=False))
 
 
 def writers(connection: Connection, schema: Schema) -> list[str]:
-    """Versions of Hallmark that have opened a database to write, in order; those before 0.2.0 are not named."""
+    """Return the versions of Hallmark that opened a database for writing, in order; those before 0.2.0 are unknown."""
     table = _writers(schema)
     if not inspect(connection).has_table(table.name):
         return []
@@ -113,7 +120,6 @@ def writers(connection: Connection, schema: Schema) -> list[str]:
 
 
 def _sign(connection: Connection, schema: Schema) -> None:
-    """Put this version of Hallmark among the writers."""
     if HALLMARK in writers(connection, schema):
         return
     table = _writers(schema)
@@ -122,12 +128,10 @@ def _sign(connection: Connection, schema: Schema) -> None:
 
 
 def _writers(schema: Schema) -> Table:
-    """One row a version of Hallmark."""
     return Table(f"hallmark_{schema.name}_writers", MetaData(), Column("hallmark", Text, primary_key=True))
 
 
 def _named(connection: Connection, schema: Schema) -> str:
-    """The newest version of Hallmark that is known to have written a database."""
     return (writers(connection, schema) or [UNNAMED])[-1]
 
 
@@ -143,7 +147,7 @@ def _tell(engine: Engine, schema: Schema, version: int, by: str) -> None:
 
 
 def _copy(database: Path, version: int) -> Path:
-    """A copy beside the file, whole or not there: what is committed, read by a connection of its own."""
+    """Copy the committed content of a SQLite file to a new file in the same folder, atomically."""
     target = database.with_name(f"{database.name}.schema{version}")
     aside = target.with_name(f".{target.name}.part")
     aside.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""Everything that is wrong, told at once: whoever corrects one mistake a start needs as many starts as mistakes."""
+"""Collector of errors, so that a command reports all problems at once instead of one in each attempt."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,30 +7,34 @@ from tasks.core.errors import HallmarkError, InputError, Refused
 
 
 class Mistakes:
-    """What went wrong so far. What follows from a mistake alone is for the caller not to look at."""
+    """Errors found so far. Callers must skip checks that would fail only because of an earlier error."""
 
     def __init__(self) -> None:
         self.found: list[HallmarkError] = []
 
     @contextmanager
     def noted(self) -> Iterator[None]:
-        """A block whose error is kept, so that what comes behind it is looked at too."""
+        """Collect the error that the block raises, and continue after the block."""
         try:
             yield
         except HallmarkError as error:
             self.found.append(error)
 
     def add(self, text: str) -> None:
-        """A wrong input, in words."""
+        """Collect an InputError with this message."""
         self.found.append(InputError(text))
 
     def refuse(self) -> None:
-        """Raises what was found: the one error as it was, of several all their texts under the kind that matters most.
-        An input can be corrected at once, a refusal takes others, what is away comes back."""
+        """Raise the collected errors, if any.
+
+        A single error is raised as it is. Several are raised as one, with all messages and the type that the user can
+        resolve soonest: InputError, which the user can correct, before Refused, which may need other people, before
+        Unavailable.
+        """
         if len(self.found) == 1:
             raise self.found[0]
         if self.found:
             kinds = [type(error) for error in self.found]
             kind = next((each for each in (InputError, Refused) if any(issubclass(k, each) for k in kinds)), kinds[0])
-            # Two files may be read for one mistake in a third.
+            # The readers of two files may report the same problem of a third one.
             raise kind("\n".join(dict.fromkeys(line for error in self.found for line in str(error).splitlines())))

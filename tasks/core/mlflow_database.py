@@ -1,7 +1,7 @@
-"""MLflow's tables in a SQLite file, made whole or not at all.
+"""Atomic creation of MLflow's tables in a SQLite file.
 
-MLflow makes them in place, one migration after the other, behind a lock in /tmp, which a stage in its sandbox does not
-share. Where two begin at once, or one is killed, it finds half of a migration and can never go on.
+MLflow creates them in place, one migration after the other, under a lock in /tmp, which a stage in its sandbox does not
+share. If two processes start at once, or one is killed, MLflow finds an incomplete migration and fails from then on.
 """
 
 import os
@@ -13,8 +13,10 @@ SCHEME = "sqlite:///"
 
 
 def make(uri: str) -> None:
-    """Make the file of such an address where there is none; of any other do nothing. Of several that make it at once
-    one wins. Raises what MLflow raises."""
+    """Create the file of a `sqlite:///` URI, with MLflow's tables, if it does not exist; ignore any other URI.
+
+    Several processes may call it at once: the first one to finish creates the file. Errors of MLflow are raised.
+    """
     file = Path(uri.removeprefix(SCHEME))
     if not uri.startswith(f"{SCHEME}/") or "?" in uri or file.exists():
         return

@@ -1,10 +1,14 @@
-"""Times that somebody else wrote: at the edge of the calendar some have no spelling in UTC."""
+"""Conversion of times from documents to UTC, which fails at the limits of the calendar."""
 
 from datetime import UTC, datetime
 
 
 def in_utc(moment: datetime) -> datetime:
-    """The same moment in UTC. Raises ValueError for one without a zone, or that lies outside of the years 1 to 9999."""
+    """Convert a time to UTC.
+
+    Raises:
+        ValueError: The time has no zone, or is not in the years 1 to 9999 in UTC.
+    """
     if moment.utcoffset() is None:
         raise ValueError("a time needs its zone")
     try:

@@ -1,4 +1,4 @@
-"""A store of objects, S3 or one like it, reached with the usual AWS_* settings."""
+"""Access to an object store, S3 or a compatible one, with the usual AWS_* environment variables."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,9 +9,12 @@ from typing import Any
 
 @contextmanager
 def reached(**settings: Any) -> Iterator[Any]:
-    """The store as a file system of s3fs, whose connections end with the block. `settings` are botocore's.
+    """Open the object store as a file system of s3fs, whose connections are closed at the end of the block.
 
-    No listing or credential of before is used, and no other address that the store names is asked.
+    Listings and credentials are not cached between calls, and redirects are not followed.
+
+    Args:
+        **settings: Arguments of botocore's `Config`.
     """
     import s3fs
     from fsspec.asyn import sync
@@ -21,7 +24,7 @@ def reached(**settings: Any) -> Iterator[Any]:
     try:
         yield files
     finally:
-        # s3fs itself closes when it is collected, and gives up after a tenth of a second.
+        # s3fs closes its client when it is garbage-collected, and gives up after a tenth of a second.
         client = getattr(files, "_s3creator", None)
         if client is not None:
             sync(files.loop, client.__aexit__, None, None, None)
@@ -29,7 +32,7 @@ def reached(**settings: Any) -> Iterator[Any]:
 
 @cache
 def _direct() -> type:
-    """aiobotocore's HTTP client, which follows redirects and has no setting for it, without them."""
+    """Return a subclass of aiobotocore's HTTP client that does not follow redirects, which has no setting for that."""
     from aiobotocore.httpsession import AIOHTTPSession
 
     class Direct(AIOHTTPSession):

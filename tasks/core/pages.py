@@ -1,4 +1,4 @@
-"""Templates of pages for people: HTML that escapes what is put in, and spells out what would not show in it."""
+"""Jinja environment for HTML pages: values are HTML-escaped, and invisible characters in them are spelled out."""
 
 from pathlib import Path
 from typing import Any
@@ -13,15 +13,16 @@ HEAD = Markup("""\
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
 <meta name="color-scheme" content="light dark">""")
-"""How every page begins: whatever a text brings, a browser runs nothing and asks no other place for anything."""
+"""First elements of the `<head>` of each page. The content security policy forbids scripts and requests to any server,
+even if markup in a value were not escaped."""
 
 
 STYLES = Path(__file__).parent / "styles"
-"""`colours.css`, which every page includes, and `tables.css`, for pages with tables of figures."""
+"""Folder with `colours.css`, which every page includes, and `tables.css`, for pages with tables of figures."""
 
 
 def templates(folder: Path) -> jinja2.Environment:
-    """The templates of a folder, each with `head`. A name that nobody gave is an error."""
+    """Return the Jinja environment of a folder of templates, with the global `head`. Undefined names raise an error."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader([folder, STYLES]),
         autoescape=True,
@@ -35,5 +36,5 @@ def templates(folder: Path) -> jinja2.Environment:
 
 
 def shown(value: Any) -> Any:
-    """What a template puts in, as it may be shown; HTML stays HTML."""
+    """Spell out the hidden characters of a value that a template inserts; markup stays markup."""
     return Markup(visible(value.__html__())) if hasattr(value, "__html__") else visible(str(value))

@@ -1,6 +1,6 @@
-"""Processes of the system: whether one still runs.
+"""Checks whether a process of the operating system still runs.
 
-One that has ended stays a zombie until its parent asks for its exit code, which in a container may be for ever.
+A process that has ended stays a zombie until its parent reads its exit code, which may never happen in a container.
 """
 
 import contextlib
@@ -9,14 +9,14 @@ import psutil
 
 
 def runs(process: psutil.Process) -> bool:
-    """Whether it has not ended. A pid that another process has since is not this one."""
+    """Return whether a process still runs: it is not a zombie, and its pid was not reused by another process."""
     with contextlib.suppress(psutil.NoSuchProcess):
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     return False
 
 
 def find(pid: int) -> psutil.Process | None:
-    """The process that has this pid now, if one runs."""
+    """Return the running process with a pid; None if there is none."""
     with contextlib.suppress(psutil.NoSuchProcess):
         found = psutil.Process(pid)
         return found if runs(found) else None

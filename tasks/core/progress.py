@@ -1,9 +1,9 @@
-"""How far a stage is, in lines that `tasks.runs.dvc` reads. No other module prints any.
+"""Progress lines of a stage, which `tasks.runs.dvc` parses. No other module prints them.
 
     progress ingest 20000/100000 tickets 9,800 rows/s eta 8s
     progress base_model checking its digest
 
-None says that all is done: a stage has ended when whoever started it says so.
+No line reports completion: the process that started the stage reports its end.
 """
 
 import os
@@ -14,33 +14,46 @@ EVERY_SECONDS = 2.0
 
 
 def announce(name: str, doing: str) -> None:
-    """Say at once what the stage `name` does now, where there is nothing to count."""
+    """Print what the stage `name` is doing now, without a count."""
     try:
         print(f"progress {name} {doing}", flush=True)
-    except BrokenPipeError:  # nobody listens any more; the work goes on
+    except BrokenPipeError:  # the reader has ended; the stage continues without output
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def announce_count(name: str, done: int, total: int, words: str) -> None:
-    """Say that `done` of `total` is done; nothing where that is all."""
+    """Print that `done` of `total` is done, unless all of it is."""
     if done < total:
         announce(name, f"{done}/{total} {words}")
 
 
 class Progress:
-    """Says every few seconds how much of one stretch of a stage's work is done."""
+    """Reporter that prints a progress line every few seconds during one part of a stage's work."""
 
     def __init__(
         self, name: str, work: int, unit: str = "rows", before: int = 0, after: int = 0, then: str = ""
     ) -> None:
-        """`work` may be an estimate. `before` and `after` are what the stage does besides this stretch, in other units
-        perhaps; `then` says the latter in words, since the time remaining is that of this stretch alone."""
+        """Start the clock of the report.
+
+        Args:
+            name: Name of the stage.
+            work: Amount of work of this part, in `unit`; may be an estimate.
+            unit: Unit of the work, in the plural.
+            before: Work of the stage before this part, added to the counts.
+            after: Work of the stage after this part, added to the total.
+            then: Description of the work after this part, since the remaining time covers this part only.
+        """
         self.name, self.work, self.unit, self.before, self.after = name, work, unit, before, after
         self.then = f"then {then}" if then else ""
         self.began = self.last_shown = time.monotonic()
 
     def tell(self, done: int, of: str = "") -> None:
-        """`done` of this stretch is done; `of` says of what."""
+        """Print a line if the last one is old enough.
+
+        Args:
+            done: Amount of work of this part that is done, in `unit`.
+            of: Name of the item in progress, for example a source.
+        """
         now = time.monotonic()
         if now - self.last_shown < EVERY_SECONDS:
             return
@@ -56,6 +69,6 @@ class Progress:
 
 
 def duration(seconds: float) -> str:
-    """`42s`, `4m02s`."""
+    """Format a duration, for example `42s` or `4m02s`."""
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes}m{rest:02d}s" if minutes else f"{rest}s"

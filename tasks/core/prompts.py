@@ -1,4 +1,4 @@
-"""A record as the chat that a model sees. Training and prediction both render here, so they cannot differ."""
+"""Rendering of a record as chat turns. Training and prediction share this code, so their prompts are the same."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -6,13 +6,15 @@ from typing import Any
 from tasks.core.params.prompts import Prompt
 
 Turn = dict[str, str]
-"""One chat turn: {"role": "system" | "user" | "assistant", "content": text}."""
+"""Chat turn: {"role": "system" | "user" | "assistant", "content": text}."""
 
 
 def chat(record: Mapping[str, Any], prompts: Mapping[str, Prompt]) -> tuple[list[Turn], str]:
-    """The turns before the target, and the target text.
+    """Return the chat turns before the target, and the text of the target.
 
-    `record` is a row of `tasks.core.record.SCHEMA` as a dict. The task's system prompt comes first where it has one.
+    Args:
+        record: Row of `tasks.core.record.SCHEMA`, as a dict.
+        prompts: Prompts by task. The system turn of the record's task, if any, comes first.
     """
     turns: Sequence[Turn] = record["messages"]
     system = prompts[record["task"]].system

@@ -1,6 +1,6 @@
-"""One row of a dataset, from `ingest` on, whatever the source was; and one row of quarantine.
+"""Arrow schemas of records, quarantine and validation rows, and reading and writing of their Parquet tables.
 
-Tables are Parquet, written with fixed settings so that the same rows give the same bytes.
+Tables are written with fixed settings, so that the same rows give the same bytes.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -19,9 +19,9 @@ MESSAGE = pa.struct([("role", pa.string()), ("content", pa.string())])
 
 SCHEMA = pa.schema(
     [
-        ("record_id", pa.string()),  # source and row under the vault's key; 32 hex digits
+        ("record_id", pa.string()),  # keyed digest of source and row, with the vault's key; 32 hex digits
         ("source_id", pa.string()),
-        ("task", pa.string()),  # the prompt template, a key of params.yaml: prompts
+        ("task", pa.string()),  # key of `prompts` in params.yaml
         ("messages", pa.list_(MESSAGE)),  # chat turns without system prompt; the last one is the target
         ("kind", pa.string()),  # one of KINDS
         ("language", pa.string()),  # BCP 47, e.g. en, de
@@ -30,10 +30,10 @@ SCHEMA = pa.schema(
         ("policy_tags", pa.list_(pa.string())),
         ("effective_from", pa.date32()),
         ("retired_at", pa.date32()),
-        ("subjects", pa.list_(pa.string())),  # keyed pseudonyms of the people it is about
+        ("subjects", pa.list_(pa.string())),  # keyed pseudonyms of the people that the record is about
         ("origin", pa.string()),  # source, expert or synthetic: `constants.origin` of its source
-        ("labelled_by", pa.string()),  # label provenance, as the source says
-        ("split", pa.string()),  # fixed by the source: train, test, or empty
+        ("labelled_by", pa.string()),  # origin of the label, as the source states it
+        ("split", pa.string()),  # train or test if the source fixes it, else empty
     ]
 )
 
@@ -41,22 +41,23 @@ QUARANTINE = pa.schema(
     [
         ("source_id", pa.string()),
         ("row", pa.int64()),  # 1-based data row in its source
-        ("record_id", pa.string()),  # null where the row never became a record
+        ("record_id", pa.string()),  # null if the row never became a record
         ("rule", pa.string()),  # short name, e.g. empty_prompt, exact_duplicate
         ("reason", pa.string()),  # for the data owner; never a raw value of the row
-        ("winner", pa.string()),  # record_id that was kept instead, for duplicates, conflicts and old versions
+        ("winner", pa.string()),  # record_id that was kept instead, for duplicates, contradictions and old versions
     ]
 )
 
 VALIDATION = pa.schema([("record_id", pa.string()), ("place", pa.int64())])
-"""Of the training records that no step learns from: `place` is where each stands in the training table, ascending."""
+"""Schema of the validation rows; `place` is the index of the record in the training table, ascending."""
 
 ROW_GROUP = 50_000
-"""Rows written together, however they came, so that the same rows give the same bytes."""
+"""Number of rows in a row group, independent of the batches they are written in, so that the same rows give the same
+bytes."""
 
 
 class Writer:
-    """A Parquet file written bit by bit: zstd, and nothing of a writer's version or time but the library's footer."""
+    """Incremental writer of a Parquet file, compressed with zstd and without a time or anything else that varies."""
 
     def __init__(self, path: Path, schema: pa.Schema) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -87,20 +88,19 @@ class Writer:
 
 
 def write_table(table: pa.Table, path: Path) -> None:
-    """Write a table that is there as a whole."""
     with Writer(path, table.schema) as file:
         file.write(table)
 
 
 def write_batches(parts: Iterable[pa.RecordBatch], schema: pa.Schema, path: Path) -> None:
-    """As `write_table`, without holding all rows in memory."""
+    """Write record batches to a Parquet file without holding all rows in memory."""
     with Writer(path, schema) as file:
         for part in parts:
             file.write(pa.Table.from_batches([part]))
 
 
 FEW = 128
-"""Rows that are unpacked at once of a file whose texts may be of any length: a run's own code wrote it."""
+"""Number of rows to read at once from a file whose texts may be of any length, since code of a run wrote it."""
 
 
 def read_table(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
@@ -108,13 +108,13 @@ def read_table(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
 
 
 def batches(path: Path, columns: Sequence[str] | None = None, rows: int = 10_000) -> Iterator[pa.RecordBatch]:
-    """The table in parts of at most `rows`, in order, so that never the whole of it is in memory."""
+    """Yield a table in batches of at most `rows` rows, in order, without holding all of it in memory."""
     with pq.ParquetFile(path) as file:
         yield from file.iter_batches(batch_size=rows, columns=None if columns is None else list(columns))
 
 
 def rows_at(path: Path, places: npt.NDArray[np.int64]) -> pa.Table:
-    """The rows at these places, counted from 0, in that order; of the others no more than a part is ever in memory."""
+    """Return the rows at these indices, from 0, in the given order, without holding the whole table in memory."""
     wanted = np.sort(places)
     parts, begin = [], 0
     for batch in batches(path):

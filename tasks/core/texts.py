@@ -1,5 +1,7 @@
-"""A plain text as windows of tokens, for continued pretraining. Training and evaluation both cut here, so they cannot
-differ."""
+"""Division of plain texts into windows of tokens, for continued pretraining.
+
+Training and evaluation share this code, so their windows are the same.
+"""
 
 from collections.abc import Mapping
 from itertools import pairwise
@@ -10,28 +12,31 @@ from tasks.core.params.prompts import Prompt
 
 
 def window_of(record: Mapping[str, Any], prompts: Mapping[str, Prompt]) -> int | None:
-    """Tokens of a window, where the record is a text; None where it is a conversation."""
+    """Return the maximum number of tokens in a window of the record's text; None if the record is a conversation."""
     return prompts[record["task"]].text_window
 
 
 def is_text(record: Mapping[str, Any]) -> bool:
-    """By what it holds: `ingest` makes no other record without a target."""
+    """Return whether a record is a plain text: `ingest` writes no other records with an empty target."""
     return not record["messages"][-1]["content"]
 
 
 def text_of(record: Mapping[str, Any]) -> str:
-    """Of a record that is a text: its only turn before the target, which is empty."""
+    """Return the text of a record that is a plain text; it is the only turn before the empty target."""
     return str(record["messages"][0]["content"])
 
 
 def windows(text: str, tokenizer: Any, most: int) -> list[list[int]]:
-    """[windows] of 2 to `most` tokens each. A window's first token is context, the others are predicted.
+    """Divide a text into windows of 2 to `most` tokens.
 
-    Every token of the text is predicted once, and after the last one the tokenizer's end of sequence. The context of
-    the first window is what the tokenizer begins a text with, or else its end of sequence, which in pretraining stands
-    before each text; that of any other is the last token of the window before. The windows are of even length, so that
-    none is left with a word or two. The name of a special token in a text is read as its characters. Raises
-    InputError where the tokenizer has no end of sequence.
+    The first token of a window is context, the others are predicted. Each token of the text is predicted once, and
+    after the last one the tokenizer's end-of-sequence token. The context of the first window is the tokenizer's
+    beginning-of-sequence token or, if it adds none, its end-of-sequence token, which precedes each text in
+    pretraining; the context of any other window is the last token of the window before. Windows have nearly equal
+    lengths, so that the last one does not consist of a word or two.
+
+    Raises:
+        InputError: The tokenizer has no end-of-sequence token.
     """
     if tokenizer.eos_token_id is None:
         raise InputError("the base model's tokenizer has no end-of-sequence token, so no text would end; take another")
@@ -44,5 +49,5 @@ def windows(text: str, tokenizer: Any, most: int) -> list[list[int]]:
 
 
 def plain(text: str, tokenizer: Any) -> list[int]:
-    """The tokens of a text alone."""
+    """Return the tokens of a text without added special tokens; names of special tokens in it are tokenised as text."""
     return list(tokenizer(text, add_special_tokens=False, split_special_tokens=True)["input_ids"])

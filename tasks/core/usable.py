@@ -1,4 +1,4 @@
-"""What this process may use of its machine: less than that has, in a container or where somebody set it so."""
+"""Cores and memory that this process may use; in a container, or with a CPU affinity, fewer than the machine has."""
 
 import os
 from collections.abc import Iterator
@@ -9,28 +9,30 @@ import psutil
 
 CGROUPS = Path("/sys/fs/cgroup")
 OWN = Path("/proc/self/cgroup")
-"""In which cgroup (v2) the process is."""
+"""File that names the cgroup (v2) of the process."""
 
 
 def cores(cgroups: Path = CGROUPS, own: Path = OWN) -> int:
-    """At least 1: those that the scheduler may give it, and no more than the processor time of its cgroups."""
+    """Return the number of usable cores, at least 1: the smaller of the CPU affinity and the quotas of its cgroups."""
     given = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return max(1, min([given, *_quotas(cgroups, own)]))
 
 
 def memory(cgroups: Path = CGROUPS, own: Path = OWN) -> int:
-    """Bytes: of the machine, and no more than its cgroups may have."""
+    """Return the usable memory in bytes: the smaller of the machine's memory and the limits of its cgroups."""
     return min([psutil.virtual_memory().total, *(limit for (limit,) in _limits(cgroups, own, "memory.max", 1))])
 
 
 def _quotas(cgroups: Path, own: Path) -> list[int]:
-    """The cores that each cgroup around the process grants, rounded up. The file has microseconds of processor time,
-    and in how many of the clock's."""
+    """Return the number of cores that each cgroup of the process grants, rounded up.
+
+    The file holds two numbers of microseconds: processor time, and the period in which it may be used.
+    """
     return [ceil(quota / period) for quota, period in _limits(cgroups, own, "cpu.max", 2)]
 
 
 def _limits(cgroups: Path, own: Path, name: str, count: int) -> Iterator[list[int]]:
-    """The numbers in this file of each cgroup around the process: those without a limit (`max`) are left out."""
+    """Yield the numbers in a file of the process's cgroup and of each of its parents, except if one is `max`."""
     try:
         lines = own.read_text().splitlines()
     except OSError:

@@ -1,8 +1,8 @@
-"""YAML as people write it, bounded before anything is made of it.
+"""YAML parser with limits on size, number of values and depth, which apply before the values are built.
 
-An alias stands for all that its anchor holds, so a file of a kilobyte can mean more values than memory has. What a text
-means is therefore counted from its events, each alias as often as it stands there, while it is loaded; 50,000 values
-take ruamel two seconds.
+An alias stands for all values of its anchor, so a file of a kilobyte can expand to more values than fit into memory. So
+values are counted from the parser's events, with an alias counted as all that it stands for. ruamel takes two seconds
+for 50,000 values.
 """
 
 from functools import partial
@@ -16,20 +16,25 @@ from ruamel.yaml.parser import RoundTripParser
 from tasks.core.errors import InputError
 
 MOST_BYTES = 1 << 20
-"""Of a file of settings; those of the sample have 4,000."""
+"""Maximum number of bytes of a settings file; those of the sample use case have 4,000."""
 MOST_VALUES = 50_000
-"""Keys, values, lists and mappings, an alias as all that it stands for: an inventory of a thousand sources."""
+"""Maximum number of keys, values, lists and mappings, with aliases expanded: enough for a thousand sources."""
 DEEPEST = 50
-"""Lists and mappings within each other."""
+"""Maximum depth of nested lists and mappings."""
 SPLIT = "split the file, or write it with fewer"
 UNMADE = (ValueError, LookupError, TypeError, AttributeError, OverflowError)
-"""What ruamel raises for a scalar that its own tag does not fit: the 13th month, an integer of 5,000 digits."""
+"""Exceptions that ruamel raises for a scalar that does not fit its tag: a 13th month, an integer of 5,000 digits."""
 
 
 def load(text: str, where: str) -> Any:
-    """The document as ruamel's round-trip containers, which remember lines and comments.
+    """Parse YAML into ruamel's round-trip containers, which keep lines and comments.
 
-    Raises InputError, beginning with `where`, for what is not YAML and for what means too much.
+    Args:
+        text: The document.
+        where: Name of the document, with which error messages begin.
+
+    Raises:
+        InputError: The text is not YAML, or exceeds a limit.
     """
     if len(text.encode(errors="replace")) > MOST_BYTES:
         raise too_long(where)
@@ -45,13 +50,12 @@ def load(text: str, where: str) -> Any:
 
 
 def too_long(where: str) -> InputError:
-    """Of a text longer than MOST_BYTES."""
+    """Return the error for a text with more than MOST_BYTES bytes."""
     return InputError(f"{where}: longer than the {MOST_BYTES:,} bytes that are read as YAML; {SPLIT} entries")
 
 
 class _Counting(RoundTripParser):
-    """Refuses a text, before anything is made of what comes next, at the place where it comes to mean more than
-    MOST_VALUES, or is nested too deep."""
+    """Parser that raises InputError at the event with which a text exceeds MOST_VALUES or DEEPEST."""
 
     def __init__(self, where: str, loader: Any) -> None:
         super().__init__(loader)
@@ -86,7 +90,7 @@ class _Counting(RoundTripParser):
                 self._anchors[anchor] = self._values - before
 
     def _meant(self, alias: AliasEvent) -> int:
-        """How many values an alias stands for. Raises InputError for one within its own anchor, or without one."""
+        """Return the number of values of an alias's anchor, which must have ended before the alias."""
         if alias.anchor not in self._anchors:
             raise InputError(
                 f"{_at(alias, self._where)}: not valid YAML: no anchor &{alias.anchor} ends before its alias"

@@ -1,5 +1,5 @@
-"""What a person has to look into.
+"""Incidents, which a person with a named role must investigate and close.
 
-incidents.py        opened, escalated, closed
-signed_incident.py  what a person signs of one
+incidents.py        opening, escalation and closing of incidents
+signed_incident.py  signed statements about incidents
 """

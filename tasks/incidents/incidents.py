@@ -1,8 +1,8 @@
-"""Incidents: something that a person has to look into. Hallmark opens them, once for each cause; a person of the role
-that owns one closes it, with a reason and a signature.
+"""Opening, escalation and closing of incidents.
 
-An entry that is not signed as it should be opens, escalates and closes nothing. An incident stops nothing either: what
-is in production goes on until somebody decides.
+Hallmark opens one incident for each cause. A person with the role that owns the incident closes it, with a reason and a
+signature. Entries of the ledger without a valid signature have no effect. An incident blocks nothing: a release stays
+in production until a person decides otherwise.
 """
 
 from dataclasses import dataclass
@@ -36,7 +36,7 @@ __all__ = ["Incident", "close", "escalate_overdue", "get", "open_once", "read"]
 @dataclass(frozen=True)
 class Incident:
     entry: Entry
-    """Where it was opened."""
+    """Entry of the ledger that opened the incident."""
     opening: Opening
     escalation: Escalation | None
     closing: Closing | None
@@ -68,10 +68,24 @@ def open_once(
     more: dict[str, Any] | None = None,
     recurs: bool = False,
 ) -> Entry | None:
-    """Open an incident; None where this cause has opened one before.
+    """Open an incident, unless one was already opened for the same cause.
 
-    `facts` tell the cause from others. A cause that `recurs` opens another once the one before is closed. `more` goes
-    into the entry beside the signed opening, for people to read.
+    Args:
+        ledger: Ledger to record in.
+        governance: Governance in force.
+        what: Kind of the incident.
+        about: Release, or name of a model.
+        facts: JSON values that distinguish the cause from others of the same kind.
+        severity: Severity until the incident is escalated.
+        role: Role that may close the incident; None: everybody, if policy names no role.
+        text: Description of what happened and what has to be done.
+        by: Person who caused the incident and may not close it.
+        answer_by: Time after which the open incident is escalated; None: never.
+        more: Unsigned details for the body of the entry.
+        recurs: Whether the same cause opens a new incident after the earlier one was closed.
+
+    Returns:
+        The entry of the ledger; None if nothing was opened.
     """
     cause = cause_of(what, about, facts)
     with ledger.transaction():
@@ -88,7 +102,7 @@ def open_once(
 
 
 def escalate_overdue(ledger: Ledger, governance: Governance) -> list[Entry]:
-    """Escalate, once, every open incident that should have been closed by now."""
+    """Escalate every open incident whose deadline has passed and that was not escalated before."""
     with ledger.transaction():
         now = ledger.now()
         due = [
@@ -107,7 +121,12 @@ def escalate_overdue(ledger: Ledger, governance: Governance) -> list[Entry]:
 
 
 def close(ledger: Ledger, governance: Governance, incident_id: str, person_id: str, reason: str) -> Entry:
-    """Sign that an incident is dealt with, and record it. Raises as `to_close`."""
+    """Close an incident: sign the closing and record it in the ledger.
+
+    Raises:
+        InputError: The incident or person is unknown, or the reason is not valid.
+        Refused: The person may not close the incident, or it is closed already.
+    """
     person, drafts = to_close(ledger, governance, incident_id, person_id, reason)
     return signed_entry.record(ledger, governance, person, drafts)
 
@@ -115,10 +134,11 @@ def close(ledger: Ledger, governance: Governance, incident_id: str, person_id: s
 def to_close(
     ledger: Ledger, governance: Governance, incident_id: str, person_id: str, reason: str
 ) -> tuple[Person, Drafts]:
-    """Who closes an incident, and what they sign.
+    """Return the person who closes an incident, and a function that drafts the statement that they sign.
 
-    Raises InputError for an unknown incident or person and without a reason; what is drafted, Refused for whoever may
-    not close it and where it is closed already.
+    Raises:
+        InputError: The person is unknown, or the reason is not valid. The function raises it if the incident is
+            unknown, and Refused if the person may not close it or it is closed already.
     """
     reason = checked_reason(reason, "say with --reason what was found and done, so that others can follow it later")
     person = governance.actor(person_id, ledger.now())
@@ -140,7 +160,7 @@ def to_close(
 
 
 def read(ledger: Ledger, governance: Governance) -> list[Incident]:
-    """Every incident of this environment, oldest first."""
+    """Return all incidents of this environment, oldest first."""
     incidents: dict[str, Incident] = {}
     for entry in ledger.entries(OPENED):
         opened = signed_incident.opening(entry, governance)
@@ -157,7 +177,11 @@ def read(ledger: Ledger, governance: Governance) -> list[Incident]:
 
 
 def get(ledger: Ledger, governance: Governance, incident_id: str) -> Incident:
-    """Raises InputError where there is none of that id."""
+    """Return an incident by its id.
+
+    Raises:
+        InputError: There is no such incident.
+    """
     known = {incident.id: incident for incident in read(ledger, governance)}
     if incident_id not in known:
         raise InputError(f"there is no incident {incident_id!r}; `hallmark incidents list --all` shows every one")

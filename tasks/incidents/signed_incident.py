@@ -1,5 +1,4 @@
-"""What is signed of an incident, and how it is read back: its opening and escalation by this installation's key, its
-closing by a person."""
+"""Signed statements about incidents: the gate key signs openings and escalations, a person signs a closing."""
 
 from datetime import datetime
 from typing import Any, Literal, TypeVar
@@ -14,37 +13,38 @@ from tasks.policy.read_signed import Dated, Kind, read_signed
 from tasks.trust import dsse
 
 OPENED, ESCALATED, CLOSED = "incident.opened", "incident.escalated", "incident.closed"
-"""Kinds of ledger entries; their subject is the incident's id."""
+"""Kinds of the ledger's entries; their subject is the id of the incident."""
 TYPE = "urn:hallmark:incident:v1"
 What = Literal["alias-moved", "waiver-expired", "break-glass", "ledger-rolled-back"]
 Severity = Literal["minor", "major", "critical"]
 
 
 class Opening(Dated):
-    """The predicate of an opening."""
+    """Predicate of the statement that opens an incident."""
 
     deed: Literal["open"] = "open"
     id: str
     what: What
+    """Kind of the incident."""
     about: str
-    """A release, or the name of a model."""
+    """Release, or name of a model."""
     cause: Sha256
-    """Of what happened; it opens one incident, however often it is seen."""
+    """SHA-256 of the cause. A cause that is detected again opens no further incident."""
     severity: Severity
     role: Name | None
-    """Who owns it: whoever holds this role may close it; null: everybody, where policy names no role at all."""
+    """Role whose holders may close the incident; null: everybody, if policy names no role."""
     text: str
-    """What happened and what is to be done, in words. It names roles, no people, since it is sent to others."""
+    """Description of the event and of the required action. It names roles but no people, since it is sent to others."""
     by: str | None
-    """Whose deed it was, if somebody's who is known here; they may not close it."""
+    """Id of the person who caused the incident, if known; they may not close it."""
     answer_by: datetime | None
-    """When it escalates, if nobody has closed it; null: never."""
+    """Time after which the incident is escalated if nobody has closed it; null: never."""
     environment: Name
     time: datetime
 
 
 class Escalation(Dated):
-    """The predicate of an escalation."""
+    """Predicate of the statement that escalates an incident."""
 
     deed: Literal["escalate"] = "escalate"
     id: str
@@ -55,7 +55,7 @@ class Escalation(Dated):
 
 
 class Closing(Dated):
-    """The predicate of a closing."""
+    """Predicate of the statement that closes an incident."""
 
     deed: Literal["close"] = "close"
     id: str
@@ -74,7 +74,7 @@ CLOSING = Kind(TYPE, Closing, "a closing", by=lambda said: said.person)
 
 
 def cause_of(what: What, about: str, facts: dict[str, Any]) -> str:
-    """The digest that tells one cause from another."""
+    """Return the digest that identifies a cause."""
     return sha256_bytes(canonical_json({"what": what, "about": about, **facts}))
 
 
@@ -83,17 +83,17 @@ def by_machine(said: Opening | Escalation, governance: Governance) -> dict[str, 
 
 
 def opening(entry: Entry, governance: Governance) -> Opening | None:
-    """What an entry opens; None where this installation did not sign it, or for another environment."""
+    """Return the opening in an entry; None unless the gate key signed it for this environment."""
     return _read(entry, governance, OPENING)
 
 
 def escalation(entry: Entry, governance: Governance) -> Escalation | None:
-    """What an entry escalates; None as for `opening`."""
+    """Return the escalation in an entry; None unless the gate key signed it for this environment."""
     return _read(entry, governance, ESCALATION)
 
 
 def closing(entry: Entry, opened: Opening, governance: Governance) -> Closing | None:
-    """Who closed an incident; None where they did not sign that, or might not then."""
+    """Return the closing in an entry; None if its signature is not valid, or the person was not allowed to close it."""
     said = _read(entry, governance, CLOSING)
     person = governance.people.get(said.person) if said else None
     if said is None or person is None or said.cause != opened.cause:
@@ -102,7 +102,7 @@ def closing(entry: Entry, opened: Opening, governance: Governance) -> Closing | 
 
 
 def may_not_close(opened: Opening, person: Person, at: datetime) -> str:
-    """Why a person may not close an incident at a moment; empty where they may."""
+    """Return the reason why a person may not close an incident at a time; empty if they may."""
     if person.id == opened.by:
         return f"{person.id} may not close {opened.id}: it was their own deed, and somebody else has to look at it"
     if opened.role and opened.role not in person.roles_at(at):
@@ -115,7 +115,7 @@ def statement(said: Opening | Escalation | Closing) -> dict[str, Any]:
 
 
 def _read(entry: Entry, governance: Governance, kind: Kind[Said]) -> Said | None:
-    """What was signed about the incident that the entry names, for this environment."""
+    """Return the verified statement in an entry, if it is about the incident in the entry's subject."""
     try:
         signed = read_signed(entry, kind, governance)
     except HallmarkError:

@@ -1,16 +1,16 @@
-"""Signed documents, keys, and what counted when.
+"""Keys, signatures and signed documents.
 
-keys.py            OpenSSH ed25519 keys
-ed25519.py         which points are keys
-hardware.py        those in a FIDO2 authenticator, and the form of their signatures
-passkey.py         those that a browser has an authenticator sign with
-signing.py         which of them signs: a file, with a passphrase or without, or the agent
-ssh_agent.py       a running ssh-agent
-model_key.py       the key that signs models, of another kind
-validity.py        keys and roles that count for a time, and statements judged by the keys that counted then
-dsse.py            signed in-toto statements with one spelling
-unchanged.py       whether what was signed is still asked
+keys.py            OpenSSH ed25519 keys in files
+ed25519.py         validation of ed25519 public keys
+hardware.py        OpenSSH keys in a FIDO2 authenticator
+passkey.py         WebAuthn keys, with which people sign in a browser
+signing.py         choice of the key that signs for a person: a file or the ssh-agent
+ssh_agent.py       client of a running ssh-agent
+model_key.py       P-256 key that signs models
+validity.py        validity periods of keys and roles, and verification of statements at a time
+dsse.py            in-toto statements in DSSE envelopes, in canonical form
+unchanged.py       checks that a statement signed elsewhere is the requested one and recent
 gate_statement.py  gates/NAME.json, as stages and promotion read it
-stage_record.py    what a stage read and left, as its supervisor signs it
-keyholder.py       whose keys sign for the ledger: all that it knows of policy
+stage_record.py    signed record of a stage's inputs and outputs
+keyholder.py       interface through which the ledger gets its keys
 """

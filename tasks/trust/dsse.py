@@ -1,10 +1,11 @@
-"""Signed statements: in-toto Statement v1 in a DSSE envelope with exactly one spelling.
+"""Signed statements: in-toto Statement v1 in a DSSE envelope, in canonical form.
 
 https://github.com/secure-systems-lab/dsse/blob/master/protocol.md
 https://github.com/in-toto/attestation/blob/main/spec/v1/statement.md
 
-DSSE lets an envelope be written in many ways that all verify (other base64, other key order, extra signatures).
-Digests of envelopes and replays would then be ambiguous, so here only the canonical one verifies.
+DSSE permits several encodings of an envelope that all verify (other base64, other key order, extra signatures). The
+digest of an envelope would then be ambiguous, and a replayed envelope could look new. So only the canonical encoding
+verifies here.
 """
 
 import json
@@ -29,7 +30,7 @@ from tasks.trust.keys import Signer
 STATEMENT = "https://in-toto.io/Statement/v1"
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
 MOST = 16 * 2**20
-"""Bytes of an envelope's file."""
+"""Maximum number of bytes of an envelope file."""
 OWN = re.compile(r"urn:hallmark:[a-z0-9-]+(:[a-z0-9-]+)*:v[1-9][0-9]*")
 STANDARD = (
     "https://slsa.dev/provenance/v1",
@@ -37,12 +38,21 @@ STANDARD = (
     "https://in-toto.io/attestation/link/v0.3",
     "https://slsa.dev/verification_summary/v1",
 )
-"""Types of predicates that others defined and other tools read."""
+"""Predicate types that are defined by standards and read by other tools."""
 Said = TypeVar("Said", bound=Document)
 
 
 def statement(predicate_type: str, subject: Mapping[str, str], predicate: Mapping[str, Any]) -> dict[str, Any]:
-    """An in-toto Statement about `subject` (name to SHA-256). Predicate types: `urn:hallmark:…:v1`, or in STANDARD."""
+    """Return an in-toto Statement.
+
+    Args:
+        predicate_type: `urn:hallmark:…:v1`, or one of STANDARD.
+        subject: SHA-256 of each subject, by name.
+        predicate: Content of the statement.
+
+    Raises:
+        ValueError: The predicate type is of another form, or there is no subject.
+    """
     if not OWN.fullmatch(predicate_type) and predicate_type not in STANDARD:
         raise ValueError(f"predicate type {predicate_type!r} is neither urn:hallmark:NAME:v1 nor a known standard's")
     if not subject:
@@ -56,14 +66,22 @@ def statement(predicate_type: str, subject: Mapping[str, str], predicate: Mappin
 
 
 def subjects(statement: Mapping[str, Any]) -> dict[str, str]:
-    """Name to SHA-256 of a verified statement's subjects."""
+    """Return the SHA-256 of each subject of a verified statement, by name."""
     return {item["name"]: item["digest"]["sha256"] for item in statement["subject"]}
 
 
 def predicate(statement: Mapping[str, Any], predicate_type: str, model: type[Said], what: str) -> Said:
-    """What a statement says, as `model`; `what` names it with its article.
+    """Return the predicate of a statement as a document.
 
-    Raises Refused for a statement of another type, one that holds something else, and times that UTC has none of.
+    Args:
+        statement: Statement whose signature was verified.
+        predicate_type: Expected type.
+        model: Class of the document.
+        what: Name of the document with its article, for error messages: "a gate statement".
+
+    Raises:
+        Refused: The statement has another type or does not fit the model, or one of its times cannot be converted to
+            UTC.
     """
     if statement["predicateType"] != predicate_type:
         came = statement["predicateType"]
@@ -79,19 +97,27 @@ def predicate(statement: Mapping[str, Any], predicate_type: str, model: type[Sai
 
 
 def sign(statement: Mapping[str, Any], signer: Signer) -> dict[str, Any]:
-    """A DSSE envelope over the canonical JSON of `statement`; its keyid is the key's fingerprint."""
+    """Sign a statement, and return its DSSE envelope, whose keyid is the fingerprint of the key."""
     unsigned = Envelope(canonical_json(statement), PAYLOAD_TYPE, {})
     return sealed(unsigned.payload, signer.public_line, signer.sign(unsigned.pae()))
 
 
 def sealed(payload: bytes, public_line: str, signature: bytes) -> dict[str, Any]:
-    """The envelope of a payload that was signed elsewhere. Nobody has checked the signature."""
+    """Return the envelope of a payload that was signed elsewhere, without verification of the signature."""
     keyid = keys.fingerprint(public_line)
     return Envelope(payload, PAYLOAD_TYPE, {keyid: Signature(keyid, signature.hex())}).to_dict()
 
 
 def verify(envelope: Mapping[str, Any], lines: Sequence[str]) -> dict[str, Any]:
-    """The statement that one of the keys signed, and nobody besides. Raises Refused with the reason where none did."""
+    """Verify an envelope, and return its statement.
+
+    Args:
+        envelope: DSSE envelope with exactly one signature.
+        lines: Public key lines, one of which must have signed.
+
+    Raises:
+        Refused: The signature is not one of these keys, or the envelope is not in canonical form.
+    """
     parsed = _parse(envelope)
     if parsed.payload_type != PAYLOAD_TYPE:
         raise Refused(f"the envelope holds {parsed.payload_type!r}, expected {PAYLOAD_TYPE}")
@@ -108,27 +134,30 @@ def verify(envelope: Mapping[str, Any], lines: Sequence[str]) -> dict[str, Any]:
 
 
 def signers(envelope: Mapping[str, Any]) -> list[str]:
-    """Fingerprints of whom an envelope says it is signed by; nobody has checked that."""
+    """Return the fingerprints that an envelope names as its signers, without verification."""
     return list(_parse(envelope).signatures)
 
 
 def peek(envelope: Mapping[str, Any]) -> dict[str, Any]:
-    """The statement of an envelope whose signature nobody has checked: only to learn whose key to verify with."""
+    """Return the statement of an envelope without verification, for example to look up the key to verify it with."""
     return _statement(_parse(envelope).payload)
 
 
 def digest(envelope: Mapping[str, Any]) -> str:
-    """SHA-256 of an envelope, as decisions refer to each other."""
+    """Return the SHA-256 of an envelope, by which other documents refer to it."""
     return sha256_bytes(canonical_json(envelope))
 
 
 def write(path: Path, envelope: Mapping[str, Any]) -> None:
-    """Write an envelope to a file in its one spelling."""
     write_bytes(path, canonical_json(envelope))
 
 
 def read(path: Path) -> dict[str, Any]:
-    """Read an envelope file, unverified. Raises Refused where it is absent or in another spelling."""
+    """Read an envelope file, without verification of the signature.
+
+    Raises:
+        Refused: The file cannot be read, or is not in canonical form.
+    """
     try:
         data = read_at_most(path, MOST)
     except (OSError, ValueError) as error:
@@ -137,7 +166,15 @@ def read(path: Path) -> dict[str, Any]:
 
 
 def parse(data: bytes, name: str) -> dict[str, Any]:
-    """An envelope from the bytes of the file `name`, unverified. Raises Refused where it is in another spelling."""
+    """Parse an envelope, without verification of the signature.
+
+    Args:
+        data: Content of a file.
+        name: Name of the file, for error messages.
+
+    Raises:
+        Refused: The content is not an envelope in canonical form.
+    """
     try:
         envelope = json.loads(data)
         same = canonical_json(envelope) == data
@@ -158,13 +195,13 @@ def _parse(envelope: Mapping[str, Any]) -> Envelope:
 
 @lru_cache(maxsize=64)
 def _parsed(spelled: bytes) -> Envelope:
-    """One is looked at several times over: whose it is, who signed it, what it says."""
+    """Parse an envelope, cached since callers parse each envelope several times: for signer, subjects and predicate."""
     try:
-        parsed = Envelope.from_dict(json.loads(spelled))  # which takes apart what it is given
+        parsed = Envelope.from_dict(json.loads(spelled))  # from_dict modifies its argument
         same = canonical_json(parsed.to_dict()) == spelled
-        # The library keeps fields that it does not know, and nobody has signed those. It takes any value for a keyid.
+        # The library accepts unknown fields, which are not covered by the signature, and any value as a keyid.
         same = same and all(map(_is_signature, json.loads(spelled)["signatures"]))
-    except Exception as error:  # the library documents no complete list of what malformed input raises
+    except Exception as error:  # the library does not document all exceptions that malformed input causes
         raise Refused(f"not a DSSE envelope ({type(error).__name__}: {error})") from None
     if not same:
         raise Refused("the envelope is not in its canonical spelling")

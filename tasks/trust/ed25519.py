@@ -1,7 +1,7 @@
-"""Ed25519 public keys that nobody can sign for without the private key.
+"""Validation of ed25519 public keys.
 
-`cryptography` takes any 32 bytes. For a point of small order one signature fits every message, and a point has several
-spellings, so that one key would have several fingerprints.
+`cryptography` accepts any 32 bytes as a public key. For a point of small order one signature is valid for every
+message. A point also has several encodings, so that one key would have several fingerprints.
 https://www.rfc-editor.org/rfc/rfc8032#section-5.1.3, https://eprint.iacr.org/2020/1244
 """
 
@@ -10,7 +10,11 @@ from nacl.bindings import crypto_core_ed25519_is_valid_point
 
 
 def public_key(raw: bytes) -> Ed25519PublicKey:
-    """Read 32 bytes. Raises ValueError where they are no point of the main subgroup in its one spelling."""
+    """Load a public key from its 32 bytes.
+
+    Raises:
+        ValueError: The bytes are not the canonical encoding of a point in the main subgroup.
+    """
     key = Ed25519PublicKey.from_public_bytes(raw)
     if not crypto_core_ed25519_is_valid_point(raw):
         raise ValueError("no point that a private key belongs to, or not in its one spelling")

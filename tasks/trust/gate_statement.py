@@ -1,7 +1,7 @@
-"""gates/NAME.json: the signed statement that lets the stages behind a gate run, as they read it.
+"""Gate statements, gates/NAME.json, as read by the stages behind a gate.
 
-It holds no time, person or run, so the same inputs give the same bytes (ed25519 signs deterministically) and what
-stands behind it can be taken from the cache. `tasks.gates.statement` writes it.
+A gate statement contains no time, person or run. So the same inputs give the same bytes (ed25519 signatures are
+deterministic), and stages that depend on it can be restored from the stage cache. `tasks.gates.statement` writes it.
 """
 
 from collections.abc import Sequence
@@ -21,40 +21,46 @@ from tasks.trust import dsse
 PREDICATE_TYPE = "urn:hallmark:gate:v1"
 ANYTHING = "*"
 GateName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
-"""Which gates there are is what the policy in force at the time says."""
+"""Name of a gate. The policy in force lists the gates, so any name of this form is accepted here."""
 
 
 class Authority(Frozen):
-    """inputs/authority.json: whose gate statements the stages of a run accept."""
+    """inputs/authority.json: keys whose gate statements the stages of a run accept."""
 
     gate_public_keys: list[str]
-    """OpenSSH public key lines of the installation that asks and judges."""
+    """OpenSSH public key lines of the gate key of the installation."""
     policy_sha256: Sha256
     environment: str
     tier: str
-    """The use case's risk tier, or `experiment` for work by hand."""
+    """Risk tier of the use case, or `experiment` for work by hand."""
 
 
 class GateStatement(Document):
-    """The predicate of a gate's statement."""
+    """Predicate of a gate statement."""
 
     gate: GateName
     subject: Sha256 | Literal["*"]
-    """Digest of the output that may pass; `*` for an experiment, where anything may."""
+    """Digest of the output that the gate lets pass; `*` for an experiment, in which any output passes."""
     policy_sha256: Sha256
     verdict: Literal["passed", "experiment"]
     demo: bool
 
 
 def said(statement: dict[str, Any]) -> GateStatement:
-    """What a verified statement says of a gate. Raises Refused where it says something else."""
+    """Return the predicate of a verified gate statement.
+
+    Raises:
+        Refused: The statement has another type.
+    """
     return dsse.predicate(statement, PREDICATE_TYPE, GateStatement, "a gate statement")
 
 
 def require_gate(layout: Layout, gate: GateName) -> None:
-    """Let a stage go on only behind its gate, for exactly the output that lies there now.
+    """Verify, before a stage runs, that its gate let the current output pass.
 
-    Raises Refused, with what to do, where gates/GATE.json is absent, forged, or about something else.
+    Raises:
+        Refused: gates/GATE.json is missing, its signature is not valid, or it is about another output, gate or policy.
+            The message says what to do.
     """
     authority = read_authority(layout)
     claim = verify_gate(layout, gate, authority.gate_public_keys, authority.policy_sha256)
@@ -65,9 +71,18 @@ def require_gate(layout: Layout, gate: GateName) -> None:
 
 
 def verify_gate(layout: Layout, gate: GateName, lines: Sequence[str], policy_sha256: str) -> GateStatement:
-    """The gate's statement, if one of those keys signed it under that policy for the output that lies there now.
+    """Verify a gate's statement, and return its predicate.
 
-    An experiment's statement verifies too; whoever calls decides whether its `verdict` will do. Raises Refused.
+    Statements of experiments are verified too; the caller decides whether the `verdict` is acceptable.
+
+    Args:
+        layout: Worktree with the statement and the output that it is about.
+        gate: Name of the gate.
+        lines: Public key lines, one of which must have signed.
+        policy_sha256: Digest of the policy that must have been in force.
+
+    Raises:
+        Refused: The statement is missing, its signature is not valid, or it is about another output, gate or policy.
     """
     path = layout.gate(gate)
     try:
@@ -86,7 +101,11 @@ def verify_gate(layout: Layout, gate: GateName, lines: Sequence[str], policy_sha
 
 
 def read_authority(layout: Layout) -> Authority:
-    """Read inputs/authority.json. Raises InputError where it is absent or broken."""
+    """Read inputs/authority.json.
+
+    Raises:
+        InputError: The file is missing or not valid.
+    """
     try:
         return Authority.model_validate(read_json(layout.authority))
     except (OSError, ValueError) as error:
@@ -96,7 +115,7 @@ def read_authority(layout: Layout) -> Authority:
 def _present(folder: Path) -> str:
     try:
         return tree_digest(folder)
-    except ValueError as error:  # a symbolic link, which could lead anywhere later
+    except ValueError as error:  # a symbolic link, whose target could change later
         raise Refused(str(error)) from None
 
 

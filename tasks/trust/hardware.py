@@ -1,12 +1,12 @@
-"""OpenSSH ed25519 keys that live in a FIDO2 authenticator: `ssh-keygen -t ed25519-sk`. Those of web pages: passkey.py.
+"""OpenSSH ed25519 keys in a FIDO2 authenticator, made with `ssh-keygen -t ed25519-sk`. For WebAuthn see passkey.py.
 
-https://github.com/openssh/openssh-portable/blob/master/PROTOCOL.u2f: such a key signs not the message but
+https://github.com/openssh/openssh-portable/blob/master/PROTOCOL.u2f: such a key does not sign the message but
 
     sha256(application) || flags || counter || sha256(message)
 
-and its owner has to touch it, which is a bit of the flags. A signature here is those of ed25519, the flags and the
-counter, 69 bytes one after the other, so that there is one spelling of it. That a key lies in hardware indeed nothing
-shows that is kept here: whoever signs off people.yaml vouches for it.
+and its owner has to touch the authenticator, which sets a bit of the flags. A signature here is the ed25519 signature,
+the flags and the counter, concatenated to 69 bytes, so that it has only one encoding. Nothing stored here proves that
+a key is in hardware; the people who sign off people.yaml vouch for it.
 """
 
 import base64
@@ -23,11 +23,11 @@ from tasks.trust import ed25519
 
 KIND = "sk-ssh-ed25519@openssh.com"
 APPLICATION = b"ssh:"
-"""How its application begins; those of web sites, which the same authenticator signs in to, don't."""
+"""Prefix of the application of ssh keys; keys for web sites in the same authenticator have another one."""
 SIGNATURE, COUNTER = 64, 4
-"""Bytes."""
+"""Sizes in bytes of the ed25519 signature and of the counter."""
 TOUCHED = 0x01
-"""The flag that somebody was there."""
+"""Flag "user present": the authenticator was touched."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,11 @@ class HardwareKey:
     application: bytes
 
     def verify(self, signature: bytes, message: bytes) -> None:
-        """Raises InvalidSignature, also where nobody touched it."""
+        """Verify a signature.
+
+        Raises:
+            InvalidSignature: The signature is not valid, or the authenticator was not touched.
+        """
         if len(signature) != SIGNATURE + 1 + COUNTER or not signature[SIGNATURE] & TOUCHED:
             raise InvalidSignature
         stated = hashlib.sha256(self.application).digest() + signature[SIGNATURE:] + hashlib.sha256(message).digest()
@@ -44,12 +48,15 @@ class HardwareKey:
 
 
 def is_line(line: str) -> bool:
-    """Whether a public key line says that it is of such a key."""
     return line.split()[:1] == [KIND]
 
 
 def load(line: str) -> HardwareKey:
-    """Read a public key line. Raises InputError where it is not one of such a key, made for ssh."""
+    """Load a key from its public key line.
+
+    Raises:
+        InputError: The line is not of a hardware key for ssh.
+    """
     try:
         kind, key, application = strings(base64.b64decode(line.split()[1], validate=True))
         if "\n" in line.strip() or kind != KIND.encode() or not application.startswith(APPLICATION):
@@ -61,14 +68,26 @@ def load(line: str) -> HardwareKey:
 
 
 def from_wire(rest: bytes) -> bytes:
-    """The signature as it stands here, from what follows its kind in OpenSSH's form. Raises InvalidSignature."""
+    """Convert an OpenSSH signature to the 69 bytes that are used here.
+
+    Args:
+        rest: Bytes of the OpenSSH signature after its type.
+
+    Raises:
+        InvalidSignature: The signature is of another form.
+    """
     if len(rest) != 4 + SIGNATURE + 1 + COUNTER or struct.unpack_from(">I", rest)[0] != SIGNATURE:
         raise InvalidSignature
     return rest[4:]
 
 
 def strings(blob: bytes) -> list[bytes]:
-    """What a public key holds. Raises ValueError or struct.error where it is cut short."""
+    """Return the length-prefixed strings in the binary form of an OpenSSH public key.
+
+    Raises:
+        ValueError: A string is truncated.
+        struct.error: A length is truncated.
+    """
     found = []
     while blob:
         size = struct.unpack_from(">I", blob)[0]

@@ -1,4 +1,4 @@
-"""Whose keys sign for the ledger, and which keys its signatures are checked by: all that the ledger knows of policy."""
+"""Interface through which the ledger gets the keys that sign and verify its heads, without a dependency on policy."""
 
 from pathlib import Path
 from typing import Literal, Protocol
@@ -8,14 +8,14 @@ from tasks.trust.validity import Key
 
 
 class Keyholder(Protocol):
-    """`tasks.policy.governance.Governance` is one."""
+    """Source of the ledger's keys; implemented by `tasks.policy.governance.Governance`."""
 
     @property
     def state(self) -> Path:
-        """`.hallmark/`."""
+        """Folder `.hallmark/`."""
 
     def keys_of(self, who: Literal["ledger"], /) -> list[Key]:
-        """Every key of the ledger, whenever it counts."""
+        """Return all keys of the ledger, also those that are no longer or not yet valid."""
 
     def signer(self, who: Literal["ledger"], /) -> Signer:
-        """What signs for it now."""
+        """Return the signer with the ledger's current key."""

@@ -1,4 +1,7 @@
-"""OpenSSH ed25519 keys, as files: made here or brought from `~/.ssh`. Those in hardware: hardware.py, passkey.py."""
+"""OpenSSH ed25519 keys in files, created here or taken from `~/.ssh`.
+
+For keys in hardware see hardware.py and passkey.py.
+"""
 
 import base64
 import binascii
@@ -24,7 +27,7 @@ PLAIN = "ssh-ed25519"
 
 
 class WantsPassphrase(InputError):
-    """The key is encrypted, and no passphrase was given."""
+    """The private key is encrypted, and no passphrase was given."""
 
 
 class WrongPassphrase(InputError):
@@ -32,16 +35,16 @@ class WrongPassphrase(InputError):
 
 
 class InHardware(InputError):
-    """The file is the handle of a key in hardware, which signs through the ssh-agent."""
+    """The file is only the handle of a key in hardware, which signs through the ssh-agent."""
 
 
 @dataclass(frozen=True)
 class Signer:
-    """What can sign in somebody's name: a key that was read, or an agent that has it."""
+    """Signing function with its public key: of a private key that was loaded, or of an ssh-agent."""
 
     public_line: str
     sign: Callable[[bytes], bytes]
-    """The 64 bytes of an ed25519 signature (RFC 8032); of a key in hardware more (hardware.py, passkey.py)."""
+    """Function from a message to its signature: 64 bytes for ed25519 (RFC 8032), more for keys in hardware."""
 
 
 def signer(key: Ed25519PrivateKey) -> Signer:
@@ -49,9 +52,10 @@ def signer(key: Ed25519PrivateKey) -> Signer:
 
 
 def create(folder: Path, name: str) -> str:
-    """Make the private key `folder/name` (mode 0600) and `name.pub`. An existing key is kept.
+    """Create the private key `folder/name` (mode 0600) and `name.pub`, unless they exist.
 
-    Returns the public line.
+    Returns:
+        The public key line.
     """
     path = folder / name
     if not path.exists():
@@ -64,16 +68,18 @@ def create(folder: Path, name: str) -> str:
 
 
 def private_bytes(key: Ed25519PrivateKey, passphrase: bytes | None = None) -> bytes:
-    """An OpenSSH private key file."""
     how = serialization.BestAvailableEncryption(passphrase) if passphrase else serialization.NoEncryption()
     return key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.OpenSSH, how)
 
 
 def load_private(path: Path, passphrase: bytes | None = None) -> Ed25519PrivateKey:
-    """Read an OpenSSH private key.
+    """Load an OpenSSH private key.
 
-    Raises InputError where there is no file, others may read it or it is not ed25519, InHardware where only its handle
-    is there, WantsPassphrase and WrongPassphrase where the passphrase does not fit.
+    Raises:
+        InputError: There is no such file, other users can read it, or it is not an ed25519 key.
+        InHardware: The file is only the handle of a key in hardware.
+        WantsPassphrase: The key is encrypted, and no passphrase was given.
+        WrongPassphrase: The passphrase is wrong.
     """
     try:
         mode = path.stat().st_mode
@@ -99,13 +105,12 @@ def load_private(path: Path, passphrase: bytes | None = None) -> Ed25519PrivateK
 
 
 def public_line(key: Ed25519PrivateKey, comment: str = "") -> str:
-    """The OpenSSH public key line that belongs to a private key."""
     line = key.public_key().public_bytes(serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH).decode()
     return f"{line} {comment}".rstrip()
 
 
 def _is_handle(data: bytes) -> bool:
-    """Whether a private key's file, whose public half is never encrypted, is of a key in hardware."""
+    """Return whether a private key file is of a key in hardware, from its public part, which is never encrypted."""
     body = b"".join(line for line in data.splitlines() if not line.startswith(b"-----"))
     with contextlib.suppress(binascii.Error):
         return hardware.KIND.encode() in base64.b64decode(body)
@@ -113,12 +118,17 @@ def _is_handle(data: bytes) -> bool:
 
 
 def verify(line: str, signature: bytes, data: bytes) -> None:
-    """Raises InvalidSignature where it is none of this public key line's, InputError where that is none."""
+    """Verify a signature with a public key line.
+
+    Raises:
+        InvalidSignature: The signature is not valid.
+        InputError: The line is not a public key.
+    """
     _load(line).verify(signature, data)
 
 
 def in_hardware(line: str) -> bool:
-    """Whether a public key line says that its key never leaves an authenticator."""
+    """Return whether a public key line is of a type whose keys are in an authenticator."""
     return hardware.is_line(line) or passkey.is_line(line)
 
 
@@ -130,10 +140,14 @@ def _load(line: str) -> Ed25519PublicKey | HardwareKey | Passkey:
 
 @lru_cache(maxsize=1024)
 def load_public(line: str) -> Ed25519PublicKey:
-    """Read a public key line. Raises InputError where it is not one line with an ed25519 key, or of one in hardware,
-    whose signatures are of another form."""
+    """Load an ed25519 key from its public key line.
+
+    Raises:
+        InputError: The text is not one line with an ed25519 key, or the key is in hardware.
+    """
     key = None
-    if "\n" not in line.strip() and line.split()[:1] == [PLAIN]:  # a certificate holds a key that may stand elsewhere
+    # Certificates are refused: one contains a key that may also be used without it.
+    if "\n" not in line.strip() and line.split()[:1] == [PLAIN]:
         with contextlib.suppress(ValueError, UnsupportedAlgorithm):
             read = serialization.load_ssh_public_key(line.strip().encode())
             key = ed25519.public_key(read.public_bytes_raw()) if isinstance(read, Ed25519PublicKey) else None
@@ -145,7 +159,11 @@ def load_public(line: str) -> Ed25519PublicKey:
 
 @lru_cache(maxsize=1024)
 def fingerprint(public_line: str) -> str:
-    """`SHA256:…` as `ssh-keygen -lf` prints it. Raises InputError where the line is no public key."""
+    """Return the fingerprint of a public key line, `SHA256:…` as `ssh-keygen -lf` prints it.
+
+    Raises:
+        InputError: The line is not a public key.
+    """
     _load(public_line)
     try:
         blob = base64.b64decode(public_line.split()[1], validate=True)
@@ -155,12 +173,16 @@ def fingerprint(public_line: str) -> str:
 
 
 def bare(public_line: str) -> str:
-    """A public key line without its comment, so in its one spelling."""
+    """Return a public key line without its comment."""
     return " ".join(public_line.split()[:2])
 
 
 def checked_fingerprint(text: str) -> str:
-    """A fingerprint as somebody gave it. Raises InputError where it is none."""
+    """Return a fingerprint that a user gave, stripped.
+
+    Raises:
+        InputError: The text is not a fingerprint.
+    """
     if not re.fullmatch(r"SHA256:[A-Za-z0-9+/]{43}", text.strip()):
         raise InputError(f"expected a fingerprint `SHA256:…` as `ssh-keygen -lf KEY.pub` prints it, got {text[:80]!r}")
     return text.strip()

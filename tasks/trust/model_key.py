@@ -1,6 +1,6 @@
-"""The installation's key that signs models: NIST P-256, since OpenSSF Model Signing takes no ed25519 key.
+"""Key of the installation that signs models: NIST P-256, because OpenSSF Model Signing does not support ed25519.
 
-The promotion statement lists the public key in a release, so it counts as far as the gate's key does.
+The promotion statement, which the gate key signs, names the public key, so it is trusted as much as the gate key.
 """
 
 from pathlib import Path
@@ -16,7 +16,7 @@ NAME = "model-signing"
 
 
 def create(folder: Path) -> None:
-    """Make the private key `folder/model-signing` (PEM, mode 0600). An existing key is kept."""
+    """Create the private key `folder/model-signing` (PEM, mode 0600) if there is none."""
     key = ec.generate_private_key(ec.SECP256R1())
     write_new(
         folder / NAME,
@@ -25,7 +25,11 @@ def create(folder: Path) -> None:
 
 
 def path(folder: Path) -> Path:
-    """Where the private key lies. Raises InputError where there is none, or others can read it."""
+    """Return the path of the private key.
+
+    Raises:
+        InputError: There is no key, or other users can read it.
+    """
     file = folder / NAME
     if not file.is_file():
         raise InputError(f"{file}: the key that signs models is wanted, and none is there; run `hallmark init`")
@@ -35,7 +39,11 @@ def path(folder: Path) -> Path:
 
 
 def public_pem(folder: Path) -> bytes:
-    """The public key, as `model_signing verify key --public_key` reads it. Raises InputError as `path`."""
+    """Return the public key in PEM, as `model_signing verify key --public_key` reads it.
+
+    Raises:
+        InputError: There is no key, other users can read it, or it is not an elliptic-curve key.
+    """
     file = path(folder)
     try:
         key = serialization.load_pem_private_key(file.read_bytes(), None)

@@ -1,16 +1,17 @@
-"""Passkeys: keys of an authenticator that browsers have sign by WebAuthn.
+"""Passkeys: keys in an authenticator with which browsers sign by WebAuthn.
 
-https://www.w3.org/TR/webauthn-3/#sctn-op-get-assertion: such a key signs not the message but
+https://www.w3.org/TR/webauthn-3/#sctn-op-get-assertion: such a key does not sign the message but
 
     sha256(rp id) || flags || counter || sha256(client data)
 
-The rp id is the console's domain. Client data is JSON that the browser writes: that somebody signs in, where, and a
-challenge, here the SHA-256 of the message. Flags say that somebody was there, that the authenticator knew them by PIN
-or finger, and whether the key can be copied to other devices. Here the first two have to be so, and the last may not.
+The rp id is the domain of the console. Client data is JSON that the browser writes, with the type of the operation, the
+origin of the page and a challenge, which here is the SHA-256 of the message. The flags state whether a user was
+present, whether the authenticator verified them by PIN or fingerprint, and whether the key can be copied to other
+devices. Here the first two flags must be set, and all others must not.
 
-The public line is that of OpenSSH's ECDSA keys in hardware, whose application is the rp id, so that `ssh-keygen -l`
-reads it. A signature here is r and s with 32 bytes each, flags, counter and client data, one after the other. Of the
-two s that an ECDSA signature may have, the smaller one counts, so that there is one spelling of it.
+The public key line is that of OpenSSH's ECDSA keys in hardware, with the rp id as application, so that `ssh-keygen -l`
+reads it. A signature here is the concatenation of r and s with 32 bytes each, flags, counter and client data. An ECDSA
+signature has two valid values of s; only the smaller one is accepted, so that a signature has only one encoding.
 """
 
 import base64
@@ -34,17 +35,17 @@ from tasks.trust.hardware import COUNTER, TOUCHED, strings
 KIND = "sk-ecdsa-sha2-nistp256@openssh.com"
 CURVE = b"nistp256"
 ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
-"""Of the curve P-256 (FIPS 186)."""
+"""Order of the curve P-256 (FIPS 186)."""
 HALF = 32
-"""Bytes of r, and of s."""
+"""Size in bytes of r, and of s."""
 FLAGS = 2 * HALF
-"""Where they stand in a signature."""
+"""Offset of the flags in a signature."""
 VERIFIED = 0x04
-"""The flag that the authenticator knew somebody. Others say that the key is copied or may be, or that more follows."""
+"""Flag "user verified". Any further flag is refused: they mean that the key can be copied, or that more data follow."""
 LOCALHOST = "localhost"
-"""The name that every page of one machine shares."""
+"""Domain for which WebAuthn permits pages without TLS, and which all servers of a machine share."""
 MOST = 1024
-"""Bytes of client data; browsers write some 130."""
+"""Maximum number of bytes of client data; browsers write about 130."""
 DOMAIN = re.compile(rb"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
 
 
@@ -54,7 +55,11 @@ class Passkey:
     rp_id: str
 
     def verify(self, signature: bytes, message: bytes) -> None:
-        """Raises InvalidSignature, also where nobody touched it, or it can be copied."""
+        """Verify a signature.
+
+        Raises:
+            InvalidSignature: The signature is not valid, no user was present and verified, or the key can be copied.
+        """
         start = FLAGS + 1 + COUNTER
         client_data = signature[start:]
         if len(signature) <= start or len(client_data) > MOST or not self._says(client_data, message):
@@ -69,7 +74,7 @@ class Passkey:
         self.key.verify(encode_dss_signature(r, s), stated, ec.ECDSA(hashes.SHA256()))
 
     def _says(self, client_data: bytes, message: bytes) -> bool:
-        """Whether it is of this message, asked by a page of the domain that nobody had framed."""
+        """Return whether client data is about this message and from a page of the domain outside of a foreign frame."""
         try:
             said = json.loads(client_data)
             return (
@@ -89,22 +94,25 @@ class Passkey:
 
 
 def challenge(message: bytes) -> str:
-    """What an authenticator is asked to sign for a message."""
+    """Return the WebAuthn challenge for a message: its SHA-256 in base64url."""
     return base64.urlsafe_b64encode(hashlib.sha256(message).digest()).decode().rstrip("=")
 
 
 def is_line(line: str) -> bool:
-    """Whether a public key line says that it is of such a key."""
     return line.split()[:1] == [KIND]
 
 
 def load(line: str) -> Passkey:
-    """Read a public key line. Raises InputError where it is not one of such a key, made for a web site."""
+    """Load a passkey from its public key line.
+
+    Raises:
+        InputError: The line is not of a passkey for a web site.
+    """
     try:
         kind, curve, point, application = strings(base64.b64decode(line.split()[1], validate=True))
         if "\n" in line.strip() or (kind, curve) != (KIND.encode(), CURVE) or not DOMAIN.fullmatch(application):
             raise ValueError("of another kind, or for no web site")
-        if len(point) != 1 + 2 * HALF:  # the other spelling of a point is shorter
+        if len(point) != 1 + 2 * HALF:  # the compressed encoding of a point is shorter
             raise ValueError("its point is not written out")
         return Passkey(ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), point), application.decode())
     except (ValueError, IndexError, struct.error, binascii.Error) as error:

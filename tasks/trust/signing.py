@@ -1,8 +1,8 @@
-"""Which key signs for somebody: a file, with a passphrase or without, or a running ssh-agent.
+"""Choice of the key that signs for a person or machine: a file, with or without a passphrase, or the ssh-agent.
 
-A person's is looked for in this order: `.hallmark/keys/ID`, the file that HALLMARK_KEY names, the ssh-agent. A file
-that wants a passphrase is left alone where the agent has its key, so that scripts can sign too; a key in hardware signs
-through the agent alone, its file is a handle.
+The key of a person is searched for in this order: `.hallmark/keys/ID`, the file that HALLMARK_KEY names, the ssh-agent.
+If the file is encrypted and the agent has its key, the agent signs, so that scripts need no passphrase. A key in
+hardware signs only through the agent, since its file is a handle.
 """
 
 import getpass
@@ -16,13 +16,22 @@ from tasks.trust import hardware, keys, ssh_agent
 from tasks.trust.keys import InHardware, Signer, WantsPassphrase, WrongPassphrase
 
 VARIABLE = "HALLMARK_KEY"
-"""Environment variable: path of the private key that a person signs with, where none is in `.hallmark/keys`."""
+"""Environment variable with the path of the private key that a person signs with if `.hallmark/keys` has none."""
 TRIES = 3
+"""Number of attempts to enter a passphrase."""
 
 
 def of_person(path: Path, lines: Sequence[str]) -> Signer | None:
-    """Whose public key lines count now are `lines`; None where no key is at hand. Raises as `from_file` and
-    `ssh_agent.lines`."""
+    """Return the signer for a person; None if no key is available.
+
+    Args:
+        path: File `.hallmark/keys/ID`, which may not exist.
+        lines: Public key lines of the person that are valid now.
+
+    Raises:
+        InputError: The key file cannot be used; see `from_file`.
+        Unavailable: The ssh-agent does not respond.
+    """
     if path.exists():
         return from_file(path, lines)
     if named := os.environ.get(VARIABLE):
@@ -31,9 +40,10 @@ def of_person(path: Path, lines: Sequence[str]) -> Signer | None:
 
 
 def of_machine(path: Path) -> Signer:
-    """Read the key of a machine. It has no passphrase: nobody is there to type it, and others wait for the ledger.
+    """Return the signer for a machine, whose key has no passphrase because nobody is there to enter it.
 
-    Raises InputError as `keys.load_private`, and for a key with a passphrase.
+    Raises:
+        InputError: The key file cannot be used or has a passphrase; see `keys.load_private`.
     """
     try:
         return keys.signer(keys.load_private(path))
@@ -44,15 +54,23 @@ def of_machine(path: Path) -> Signer:
 
 
 def from_agent(lines: Sequence[str]) -> Signer | None:
-    """The agent, for the first of the keys that it has, one in hardware before others."""
+    """Return a signer that uses the ssh-agent, with the first of these keys that it has, preferably one in hardware."""
     wanted = {keys.fingerprint(line) for line in lines}
     held = sorted(ssh_agent.lines(), key=lambda line: not hardware.is_line(line))
     return next((ssh_agent.signer(line) for line in held if keys.fingerprint(line) in wanted), None)
 
 
 def from_file(path: Path, lines: Sequence[str] = ()) -> Signer:
-    """The key of a file. Raises InputError as `keys.load_private`, where there is no terminal to ask for a passphrase
-    at, and after three wrong ones."""
+    """Return the signer for a key file, and ask for its passphrase if necessary.
+
+    Args:
+        path: Private key file.
+        lines: Public key lines that may sign through the ssh-agent instead if the file is encrypted or a handle.
+
+    Raises:
+        InputError: The file cannot be used (see `keys.load_private`), there is no terminal to ask for the passphrase,
+            or the passphrase was wrong three times.
+    """
     try:
         return keys.signer(keys.load_private(path))
     except InHardware:
@@ -87,7 +105,15 @@ def _asked(path: Path) -> Signer:
 
 
 def passphrase(path: Path, again: bool = False) -> bytes:
-    """A passphrase, asked for at the terminal. Raises InputError where none comes, or not the same `again`."""
+    """Ask for a passphrase at the terminal.
+
+    Args:
+        path: Private key file, for the prompt.
+        again: Whether the passphrase has to be entered twice, for a new key.
+
+    Raises:
+        InputError: No passphrase was entered, or the two are not the same.
+    """
     try:
         said = getpass.getpass(f"passphrase of {path}: ")
         if again and (not said or getpass.getpass("once more: ") != said):

@@ -1,7 +1,7 @@
-"""A running ssh-agent: which ed25519 keys it has, and what it signs with one. Its keys are never seen here.
+"""Client of a running ssh-agent, which lists its ed25519 keys and signs with them. Private keys never leave the agent.
 
-https://datatracker.ietf.org/doc/draft-ietf-sshm-ssh-agent/ (messages), RFC 8709 (form of an ed25519 signature); of keys
-in hardware hardware.py.
+Messages: https://datatracker.ietf.org/doc/draft-ietf-sshm-ssh-agent/. Form of signatures: RFC 8709 for ed25519 keys,
+hardware.py for keys in hardware.
 """
 
 import base64
@@ -18,11 +18,11 @@ from tasks.trust.keys import Signer
 SOCKET = "SSH_AUTH_SOCK"
 KINDS = (b"ssh-ed25519", hardware.KIND.encode())
 LIST, LISTED, SIGN, SIGNED = 11, 12, 13, 14
-"""Numbers of messages: two requests and their answers."""
+"""Message types of the two requests and their responses."""
 PATIENCE = 120.0
-"""Seconds for an answer; an agent may ask its owner before it signs."""
+"""Seconds to wait for a response; an agent may ask its owner for confirmation before it signs."""
 MOST = 256 * 1024
-"""Bytes of a message; OpenSSH's agent takes no more."""
+"""Maximum number of bytes of a message, which is OpenSSH's limit."""
 
 
 def running() -> bool:
@@ -30,9 +30,10 @@ def running() -> bool:
 
 
 def lines() -> list[str]:
-    """Public key lines of its ed25519 keys that can be one of ours; none where it is locked.
+    """Return the public key lines of the agent's ed25519 keys, of those that Hallmark supports; none if it is locked.
 
-    Raises Unavailable where it does not answer, or in no way that can be read.
+    Raises:
+        Unavailable: The agent does not respond, or its response cannot be parsed.
     """
     answer = _ask(bytes([LIST]), LISTED)
     if answer is None:
@@ -51,7 +52,7 @@ def lines() -> list[str]:
 
 
 def _readable(line: str) -> bool:
-    """An agent holds others' keys too, say of an authenticator that signs in to a web site."""
+    """Return whether Hallmark supports a key; an agent may also hold others, such as those for logins to web sites."""
     try:
         keys.fingerprint(line)
     except InputError:
@@ -64,7 +65,12 @@ def signer(line: str) -> Signer:
 
 
 def sign(line: str, data: bytes) -> bytes:
-    """Its signature, verified. Raises Refused where it gives none, Unavailable where it does not answer."""
+    """Have the agent sign data with a key, and verify the signature.
+
+    Raises:
+        Refused: The agent does not sign, or the signature is not valid.
+        Unavailable: The agent does not respond.
+    """
     message = bytes([SIGN]) + _packed(base64.b64decode(line.split()[1])) + _packed(data) + struct.pack(">I", 0)
     if len(message) > MOST:
         raise Refused(f"{len(data):,} bytes are more than an ssh-agent signs; sign with the key's file")
@@ -87,7 +93,7 @@ def sign(line: str, data: bytes) -> bytes:
 
 
 def _ask(message: bytes, wanted: int) -> bytes | None:
-    """What follows the number of the answer; None where it is another answer than wanted, so a refusal."""
+    """Return the agent's response without its type; None if it has another type than `wanted`, which is a refusal."""
     where = os.environ.get(SOCKET, "")
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as agent:
@@ -120,7 +126,7 @@ def _packed(data: bytes) -> bytes:
 
 
 def _string(data: bytes) -> tuple[bytes, bytes]:
-    """The string that data begins with, and what follows it. Raises Unavailable where it is cut short."""
+    """Split data into its first length-prefixed string and the rest."""
     if len(data) < 4 or len(data) < 4 + (size := struct.unpack_from(">I", data)[0]):
         raise _cut_short()
     return data[4 : 4 + size], data[4 + size :]

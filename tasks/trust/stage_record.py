@@ -1,8 +1,8 @@
-"""The record of a stage: what it read and what it left, by digest, signed by the worker's key once the stage has ended.
+"""Stage record: digests of everything that a stage read and wrote, signed with the worker key after the stage ended.
 
-An in-toto link (https://github.com/in-toto/attestation/blob/main/spec/predicates/link.md). The subjects of its
-statement are the files that the stage left, the materials all that decided them. It holds no time: the ledger's entry
-has that.
+It is an in-toto link (https://github.com/in-toto/attestation/blob/main/spec/predicates/link.md). The subjects of its
+statement are the files that the stage wrote; its materials are all inputs that decide their content. It contains no
+time, which is in the ledger's entry.
 """
 
 import json
@@ -20,12 +20,12 @@ from tasks.trust.keys import Signer
 PREDICATE_TYPE = "https://in-toto.io/attestation/link/v0.3"
 TYPE: Literal["urn:hallmark:stage-record:v1"] = "urn:hallmark:stage-record:v1"
 KIND = "run.stage"
-"""Of the ledger's entries about stages; their subject is the run's id."""
+"""Kind of the ledger's entries about stages; their subject is the id of the run."""
 CODE = "tasks"
-"""The material that stands for the code of the stage: `tasks.core.code.of_stage`."""
+"""Name of the material with the digest of the stage's code: `tasks.core.code.of_stage`."""
 
 Digests = Mapping[str, str]
-"""SHA-256 by path from the root of a run: of files, and of folders as `tree_digest` has it."""
+"""SHA-256 of files and folders (`tree_digest`), by path relative to the root of the worktree."""
 
 
 class Digest(Frozen):
@@ -34,78 +34,82 @@ class Digest(Frozen):
 
 class Material(Frozen):
     name: str
-    """Path from the root of the run; `params.yaml#SECTION` for a section of it; `tasks` for the code of the stage."""
+    """Path relative to the root of the worktree; `params.yaml#SECTION` for a section of the parameters; `tasks` for the
+    code of the stage."""
     digest: Digest
 
 
 class Environment(Frozen):
-    """Where it was computed."""
+    """Environment in which a stage was executed."""
 
     run: str
-    """In which run."""
+    """Id of the run."""
     sandbox: str | None
-    """What kept it from all but its materials, as `bubblewrap 0.11.0`; null: nothing did."""
+    """Sandbox that limited the stage to its materials, for example `bubblewrap 0.11.0`; null: none."""
     network: bool
-    """Whether it had more than a loopback of its own."""
+    """Whether the stage had a network besides a loopback interface of its own."""
     platform: str
+    """Machine, operating system and version of Python."""
     packages: Sha256
-    """Of the names and versions of all packages that were installed."""
+    """SHA-256 over the names and versions of all installed packages."""
     experiment: bool = False
-    """Whether the run was an experiment, whose code nobody had to look at: no other run takes what it made. False where
-    a version computed it that did not say."""
+    """Whether the run was an experiment, whose code nobody has to review, so that no other run uses its outputs. False
+    in records of versions that did not state it."""
 
 
 class StageRecord(Document):
-    """The predicate of the statement."""
+    """Predicate of a stage record's statement."""
 
     type: Literal["urn:hallmark:stage-record:v1"] = TYPE
     name: str
-    """Of the stage, as DVC knows it: `train`, `predict@base`, …"""
+    """Name of the stage in DVC, for example `train` or `predict@base`."""
     command: list[str]
+    """Command that executed the stage."""
     materials: list[Material]
+    """Inputs that decide the content of the outputs."""
     environment: Environment
     tree_sha256: Sha256
-    """Of all that the commit of this run holds, of which the stage sees its own code alone."""
+    """SHA-256 over the whole tree of the run's commit, of which the stage sees only its own code."""
     taken_from: Sha256 | None = None
-    """`dsse.digest` of the record by which the outputs were taken from the cache; null: they were computed."""
+    """SHA-256 of the envelope of the record whose outputs were restored from the stage cache; null: the stage was
+    executed in this run."""
     byproducts: dict[str, Any] = {}
-    """`record`: the envelope of that record."""
+    """Envelope of that record, as `record`; empty if the stage was executed in this run."""
 
     @property
     def inputs(self) -> dict[str, str]:
-        """SHA-256 of the materials, by name."""
+        """SHA-256 of each material, by name."""
         return {material.name: material.digest.sha256 for material in self.materials}
 
     @property
     def inputs_sha256(self) -> str:
-        """Of all that decides what the stage leaves: two records with the same one are of the same work."""
+        """SHA-256 of all inputs, the key of the stage cache: records with the same one are of the same computation."""
         return inputs_digest(self.name, self.inputs)
 
 
 class SignedRecord(Frozen):
-    """A record, as somebody signed it."""
+    """Stage record with its envelope and the key that signed it."""
 
     said: StageRecord
     left: dict[str, Sha256]
-    """The files that the stage left, of artefacts/ and of measured/."""
+    """SHA-256 of each file that the stage wrote in artefacts/ and measured/, by path."""
     envelope: dict[str, Any]
     keyid: str
     """Fingerprint of the key that signed."""
 
     @property
     def sha256(self) -> str:
-        """As other documents refer to it."""
+        """SHA-256 of the envelope, by which other documents refer to the record."""
         return dsse.digest(self.envelope)
 
     @property
     def computed_by(self) -> str:
-        """Fingerprint of the key of the machine that computed it, where another one took it."""
+        """Fingerprint of the worker key of the machine that executed the stage, also if the outputs were cached."""
         original = self.said.byproducts.get("record") if self.said.taken_from else None
         return dsse.signers(original)[0] if original else self.keyid
 
 
 def inputs_digest(stage: str, materials: Digests) -> str:
-    """SHA-256 of a stage's name and materials."""
     return files.sha256_bytes(files.canonical_json({"name": stage, "materials": dict(materials)}))
 
 
@@ -114,14 +118,29 @@ def materials(read: Digests) -> list[Material]:
 
 
 def sign(record: StageRecord, left: Digests, signer: Signer) -> dict[str, Any]:
-    """The envelope of a record of the files `left`. Raises Refused where the stage left none."""
+    """Sign a stage record, and return its envelope.
+
+    Args:
+        record: Predicate of the statement.
+        left: Files that the stage wrote, as subjects of the statement.
+        signer: Worker key.
+
+    Raises:
+        Refused: The stage wrote no files.
+    """
     if not left:
         raise Refused(f"stage {record.name} ended well and left no file")
     return dsse.sign(dsse.statement(PREDICATE_TYPE, left, record.said), signer)
 
 
 def taken(record: SignedRecord, tree_sha256: str, signer: Signer) -> dict[str, Any]:
-    """The envelope of a record of a run that takes what another one computed."""
+    """Sign a record for a stage whose outputs were restored from the stage cache, and return its envelope.
+
+    Args:
+        record: Record in the stage cache.
+        tree_sha256: Digest of the tree of this run's commit.
+        signer: Worker key.
+    """
     original = record.said.byproducts.get("record", record.envelope)
     update = {
         "tree_sha256": tree_sha256,
@@ -132,8 +151,15 @@ def taken(record: SignedRecord, tree_sha256: str, signer: Signer) -> dict[str, A
 
 
 def verify(envelope: Mapping[str, Any], lines: Sequence[str]) -> SignedRecord:
-    """A record that one of these public keys signed, and that of the computation too where it was taken. Raises
-    Refused."""
+    """Verify the envelope of a stage record, and of the original record if its outputs were cached.
+
+    Args:
+        envelope: Envelope of the record.
+        lines: Public key lines, one of which must have signed.
+
+    Raises:
+        Refused: A signature is not valid, or the original record is of another computation.
+    """
     record = _signed(envelope, dsse.verify(envelope, lines))
     if record.said.taken_from:
         original = verify_computed(record.said.byproducts.get("record", {}), lines)
@@ -143,7 +169,11 @@ def verify(envelope: Mapping[str, Any], lines: Sequence[str]) -> SignedRecord:
 
 
 def verify_computed(envelope: Mapping[str, Any], lines: Sequence[str]) -> SignedRecord:
-    """The record of a computation. Raises Refused."""
+    """Verify the envelope of a record whose stage was executed rather than restored from the stage cache.
+
+    Raises:
+        Refused: The signature is not valid, or the outputs were restored from the stage cache.
+    """
     record = _signed(envelope, dsse.verify(envelope, lines))
     if record.said.taken_from:
         raise Refused(f"the record of stage {record.said.name} is of no computation")
@@ -157,7 +187,7 @@ def _same_work(one: SignedRecord, other: SignedRecord) -> bool:
 
 
 def agree(one: SignedRecord, other: SignedRecord) -> bool:
-    """Whether both are of the same work, with the same outputs; what a stage measures differs each time."""
+    """Return whether two records have the same inputs and artefacts; measurements differ each time."""
     outputs = [
         {path: sha256 for path, sha256 in each.left.items() if path.startswith("artefacts/")} for each in (one, other)
     ]
@@ -165,7 +195,11 @@ def agree(one: SignedRecord, other: SignedRecord) -> bool:
 
 
 def unverified(envelope: Mapping[str, Any]) -> SignedRecord:
-    """A record of a release that has been verified as a whole. Raises Refused where it is none."""
+    """Parse a stage record of a release that was already verified as a whole.
+
+    Raises:
+        Refused: The envelope is not of a stage record.
+    """
     return _signed(envelope, dsse.peek(envelope))
 
 
@@ -180,13 +214,13 @@ def _signed(envelope: Mapping[str, Any], statement: Mapping[str, Any]) -> Signed
 
 
 def value_digest(value: object) -> str:
-    """SHA-256 of a section of parameters."""
+    """Return the SHA-256 of a section of parameters."""
     plain = json.loads(json.dumps(value, default=lambda other: {type(other).__name__: str(other)}))
     return files.sha256_bytes(files.canonical_json(plain))
 
 
 def below(path: str, left: Digests) -> str | None:
-    """The digest of a file or folder among the files that stages left; None where none of them is there."""
+    """Return the digest of a file or folder, computed from the digests of files; None if it is not among them."""
     if path in left:
         return left[path]
     inside = {name.removeprefix(f"{path}/"): sha256 for name, sha256 in left.items() if name.startswith(f"{path}/")}

@@ -1,4 +1,4 @@
-"""Whether what somebody signed is still what is asked, once they have signed."""
+"""Checks that statements signed elsewhere, such as in a browser, are those that were requested, and recent."""
 
 import re
 from collections.abc import Sequence
@@ -11,13 +11,17 @@ from tasks.core.moments import in_utc
 from tasks.trust.validity import shown
 
 LONGEST = timedelta(hours=12)
-"""How long somebody may take to sign."""
+"""Maximum age of a signed statement."""
 SPELLED = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z")
-"""As statements spell times."""
+"""Form of times in statements."""
 
 
 def require_same(signed: Sequence[dict[str, Any]], asked: Sequence[dict[str, Any]]) -> None:
-    """Raises Refused where other statements are asked than were signed, whatever their times."""
+    """Check that the signed statements are those that would be requested now, except for their times.
+
+    Raises:
+        Refused: They are different, because something was recorded in the meantime.
+    """
     if [canonical_json(_undated(one)) for one in signed] != [canonical_json(_undated(one)) for one in asked]:
         raise changed()
 
@@ -30,8 +34,11 @@ def changed() -> Refused:
 
 
 def require_fresh(statement: dict[str, Any], now: datetime) -> None:
-    """Raises Refused where a statement says that it was made long ago, or later than now. Whoever signs elsewhere may
-    write another time into it."""
+    """Check the time of a statement, since a person who signs elsewhere may change it.
+
+    Raises:
+        Refused: The time is older than LONGEST, or in the future.
+    """
     said = statement["predicate"].get("time")
     if not isinstance(said, str) or not SPELLED.fullmatch(said):
         raise changed()

@@ -1,7 +1,7 @@
-"""Keys and roles that count for a time, and statements judged by the keys that counted then.
+"""Validity periods of keys and roles, and verification of statements with the keys that were valid at a time.
 
-The words are those of OpenSSH's allowed_signers, see ssh-keygen(1). A period holds its first moment and not its last:
-where one key follows another on a date, exactly one of them counts at any moment.
+Field names are those of OpenSSH's allowed_signers, see ssh-keygen(1). A period includes its start and excludes its end,
+so that if one key replaces another on a date, exactly one of them is valid at any time.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,11 +18,11 @@ from tasks.trust import dsse, keys
 
 State = Literal["current", "later", "ended", "revoked"]
 AHEAD = timedelta(minutes=10)
-"""How far clocks may differ: a signed statement may be dated that much later than the ledger's time."""
+"""Tolerance for clocks: a signed statement may be dated that much later than the ledger's time."""
 
 
 def _moment(value: Any) -> Any:
-    """A day means its midnight, and a time without a zone is in UTC."""
+    """Parse a day, which means its midnight, or a time, which is in UTC if it has no zone."""
     if isinstance(value, str):
         try:
             value = datetime.fromisoformat(value)
@@ -49,9 +49,9 @@ PublicKey = Annotated[str, AfterValidator(_key_line)]
 
 class Period(Frozen):
     valid_after: Moment | None = None
-    """From when it counts, though not before its adoption (rules/counting.py); left out, from then on."""
+    """Start of the validity, which is never before the adoption (tasks/policy/counting.py); default: the adoption."""
     valid_before: Moment | None = None
-    """Until when it counts, that moment no more; left out, without an end."""
+    """End of the validity, exclusive; default: no end."""
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
@@ -61,7 +61,7 @@ class Period(Frozen):
         return self
 
     def within(self, begin: datetime | None, end: datetime | None) -> Self | None:
-        """What of it lies from `begin` on and before `end`; None where nothing does."""
+        """Return a copy limited to the time from `begin` to before `end`; None if nothing remains."""
         after = max((moment for moment in (self.valid_after, begin) if moment), default=None)
         before = min((moment for moment in (self.valid_before, end) if moment), default=None)
         if after and before and before <= after:
@@ -76,26 +76,27 @@ class Period(Frozen):
 
 
 class HeldRole(Period):
-    """A role that a person has, or had."""
+    """Role of a person, for a period."""
 
     role: Name
-    """Its name; policy.yaml and sources.yaml use it."""
+    """Name of the role, as policy.yaml and sources.yaml use it."""
 
     def holds(self, at: datetime) -> bool:
         return self.began(at) and not self.ended(at)
 
 
 class Key(Period):
-    """A public key of a person or machine. One that was in use stays here: what it signed then stays valid."""
+    """Public key of a person or machine. Keys are kept after their end, so that earlier signatures stay valid."""
 
     public_key: PublicKey
-    """An OpenSSH ed25519 public key line."""
+    """OpenSSH public key line of an ed25519 key, an ed25519 key in hardware or a passkey."""
     revoked_as_of: Moment | None = None
-    """From when somebody else may have had it: what it signed from then on is void, whenever that came to be known."""
+    """Time from which another person may have had the key. Everything that it signed from then on is void, even if the
+    revocation is entered later."""
     reason: Text | None = None
-    """Why it was revoked."""
+    """Reason of the revocation."""
     installed: bool = False
-    """Made by `hallmark init`: an adoption says so, people.yaml never does."""
+    """Whether `hallmark init` created the key; set in adoptions, never in people.yaml."""
 
     @model_validator(mode="after")
     def _reasoned(self) -> Self:
@@ -119,7 +120,7 @@ class Key(Period):
         return self.state(at) == "current"
 
     def state_in_words(self, at: datetime) -> str:
-        """How it stands, in words."""
+        """Return the state of the key as a phrase: "counts", "ended on 2026-03-01"."""
         moments = {"later": self.valid_after, "ended": self.valid_before, "revoked": self.revoked_as_of}
         words = {"current": "counts", "later": "counts only from", "ended": "ended on", "revoked": "is revoked as of"}
         state = self.state(at)
@@ -128,22 +129,30 @@ class Key(Period):
 
 
 def lines(those: Iterable[Key], at: datetime) -> list[str]:
-    """The public key lines that count at a moment."""
+    """Return the public key lines of the keys that are valid at a time."""
     return [key.public_key for key in those if key.counts(at)]
 
 
 def lines_by(those: Iterable[Key], by: datetime) -> list[str]:
-    """The lines that may have signed what carries no time of its own and was there `by` then.
+    """Return the public key lines that may have signed a document without a time that existed at the time `by`.
 
-    A key that has ended may have; one that was revoked by then may not, since nobody can say from before or after.
+    Keys whose validity ended before are included. Revoked keys are not, since the document may have been signed after
+    the revocation.
     """
     return [key.public_key for key in those if key.began(by) and not key.revoked(by)]
 
 
 def verify(envelope: Mapping[str, Any], those: Sequence[Key], at: datetime, whose: str) -> dict[str, Any]:
-    """The statement of an envelope that one of the keys signed while it counted.
+    """Verify an envelope with the keys that are valid at a time, and return its statement.
 
-    Raises Refused where it was another's or did not count then; the message says which.
+    Args:
+        envelope: DSSE envelope.
+        those: Keys of the expected signer.
+        at: Time at which the key must be valid.
+        whose: Name of the signer, for error messages.
+
+    Raises:
+        Refused: The signature is not one of these keys, or its key is not valid at that time.
     """
     signers = dsse.signers(envelope)
     for key in those:
@@ -153,6 +162,6 @@ def verify(envelope: Mapping[str, Any], those: Sequence[Key], at: datetime, whos
 
 
 def shown(moment: datetime) -> str:
-    """`2026-03-01`, with the time of day where it is not midnight UTC."""
+    """Format a time as `2026-03-01`, or as `2026-03-01 12:30 UTC` if it is not midnight."""
     spelled = f"{in_utc(moment):%Y-%m-%d %H:%M UTC}"
     return spelled.removesuffix(" 00:00 UTC")

@@ -1,5 +1,5 @@
-"""Versions of the code: who has looked at what a commit holds and signed that governed runs may be made of it.
+"""Sign-off of code versions: reviewers sign that governed runs may use the code of a commit.
 
-signed_version.py  what they sign
-versions.py        signing, taking back, and whether a version counts
+signed_version.py  statement that a reviewer signs
+versions.py        signing, withdrawal and status of a version
 """

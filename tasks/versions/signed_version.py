@@ -1,4 +1,4 @@
-"""What somebody signs who lets governed runs be made of a version of the code, or takes that back."""
+"""Statement by which a reviewer signs off a version of the code for governed runs, or withdraws the sign-offs."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
@@ -11,21 +11,24 @@ from tasks.trust import dsse
 
 PREDICATE_TYPE = "urn:hallmark:code-version:v1"
 KIND = "code.signed"
-"""Of the ledger's entries, also of those that take something back; their subject is the digest of the tree."""
+"""Kind of the ledger's entries, for sign-offs and withdrawals; their subject is the digest of the tree."""
 
 
 class Version(Dated):
-    """The predicate; the statement's subject is the tree."""
+    """Predicate of the statement about a version of the code; the subject of the statement is the tree."""
 
     verb: Literal["adopt", "withdraw"]
+    """`adopt`: the person signs the version off. `withdraw`: all sign-offs so far become void."""
     tree_sha256: Sha256
-    """Of all that the commit holds (`tasks.runs.tree`)."""
+    """SHA-256 over the whole tree of the commit (`tasks.runs.tree`)."""
     commit: Annotated[str, Field(pattern=r"^[0-9a-f]{40}([0-9a-f]{24})?$")]
-    """By which people find it; what counts is the tree."""
+    """Commit, for people; the sign-off is valid for every commit with the same tree."""
     environment: Name
-    """In which it counts."""
+    """Environment in which the statement is valid."""
     person: Name
+    """Id of the person who signs."""
     reason: Text
+    """Reason that the person gave."""
 
 
 VERSION = Kind(PREDICATE_TYPE, Version, "a signature under a version of the code", by=lambda version: version.person)

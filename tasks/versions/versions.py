@@ -1,8 +1,8 @@
-"""Which versions of the code were signed off, by the roles that policy names under `changes.code`.
+"""Sign-off of versions of the code by the roles that policy names under `changes.code`.
 
-Each role is signed for by other people. Who takes a version back takes back every signature under it so far: it may be
-signed again, by whoever looked again. Environment `local` takes any version, and says of one that nobody signed off
-that nobody did.
+Each role needs its own people: nobody counts for two roles. A withdrawal voids all earlier sign-offs of a version,
+which may be signed off again after a new review. Environment `local` accepts any version, and reports that a version
+was not signed off.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -28,14 +28,14 @@ from tasks.versions.signed_version import KIND, VERSION, Version
 
 
 class Standing(NamedTuple):
-    """Where a version stands."""
+    """Status of a version of the code."""
 
     signed: tuple[Signed[Version], ...]
-    """The signatures under it that count, oldest first."""
+    """Valid sign-offs, oldest first."""
     lacking: str
-    """Who else has to sign, in words; empty where it is signed off, or policy names nobody."""
+    """Message about the role whose signature is missing; empty if the version is signed off or policy names no role."""
     withdrawn: Version | None
-    """Who took it back last, where nobody has signed it since."""
+    """Last withdrawal, if nobody has signed the version off since."""
 
     @property
     def text(self) -> str:
@@ -49,9 +49,25 @@ def sign(
     ledger: Ledger, governance: Governance, person_id: str, tree_sha256: str, commit: str, reason: str,
     withdraw: bool = False,
 ) -> Entry:  # fmt: skip
-    """Record that somebody adopts a version, or takes it back. Twice by one person in one role is once.
+    """Sign a version off, or withdraw its sign-offs, and record that in the ledger.
 
-    Raises Refused for whoever holds no role that policy names, InputError where it names none.
+    If the person has signed the version off already in the same roles, that entry is returned and nothing is recorded.
+
+    Args:
+        ledger: Ledger to record in.
+        governance: Governance in force.
+        person_id: Person who signs.
+        tree_sha256: Digest of the tree.
+        commit: Commit with that tree.
+        reason: Reason that the person gives.
+        withdraw: Whether to withdraw the sign-offs instead.
+
+    Returns:
+        The entry of the ledger.
+
+    Raises:
+        InputError: Policy names no role for code, the person is unknown, or the reason is not valid.
+        Refused: The person holds none of the roles, or there is nothing to withdraw.
     """
     person = governance.actor(person_id, ledger.now())
     reason = checked_reason(reason, "say with --reason what you looked at, so that others can follow it later")
@@ -94,15 +110,30 @@ def standing(ledger: Ledger, governance: Governance, tree_sha256: str) -> Standi
 
 
 def are_asked(governance: Governance, tier: str, read: Iterable[Source]) -> bool:
-    """Whether a run needs code that was signed off: one of a tier with gates, and one that reads sources which are not
-    public, or lie in a store, whose keys its code has. Raises InputError for an unknown tier."""
+    """Return whether a run needs code that was signed off.
+
+    It does if its risk tier has gates, or if it reads a source that is not public or is in an object store, since the
+    code then has the credentials of the store.
+
+    Args:
+        governance: Governance in force.
+        tier: Risk tier of the run.
+        read: Sources that the run reads.
+
+    Raises:
+        InputError: The risk tier is not in policy.yaml.
+    """
     if governance.policy.tier(tier).gates:
         return True
     return any(source.classification != "public" or "://" in sources.expand(source.location) for source in read)
 
 
 def require(ledger: Ledger, governance: Governance, tree_sha256: str, commit: str) -> None:
-    """Raises Refused where a run that needs code that was signed off may not be made of a version."""
+    """Check that a version is signed off; environment `local` accepts any version.
+
+    Raises:
+        Refused: The version is not signed off, or policy names no role that could sign it off.
+    """
     if governance.local:
         return
     if not governance.policy.changes.code:
@@ -119,7 +150,12 @@ def require(ledger: Ledger, governance: Governance, tree_sha256: str, commit: st
 
 
 def lacking(asked: Sequence[Role], signed: Sequence[Signed[Version]]) -> str:
-    """Who else has to sign, in words; empty where nobody. Each role takes people of its own."""
+    """Return a message about a role whose signature is missing; empty if none is. Nobody counts for two roles.
+
+    Args:
+        asked: Roles that policy names, each with the number of people.
+        signed: Valid sign-offs.
+    """
     needs = [
         Need(role.role, role.count, frozenset(it.said.person for it in signed if role.role in _held(it)))
         for role in asked
@@ -129,13 +165,15 @@ def lacking(asked: Sequence[Role], signed: Sequence[Signed[Version]]) -> str:
 
 
 def names(signed: Iterable[Signed[Version]]) -> list[str]:
-    """Who signed, sorted."""
+    """Return the ids of the people who signed, sorted."""
     return sorted({it.said.person for it in signed})
 
 
 def counts(signed: Signed[Version], policy: Policy, tree_sha256: str) -> bool:
-    """Whether what somebody signed is about that version in this environment, and they held a role that policy asks for
-    when they did."""
+    """Return whether a sign-off is valid: it is about this tree and environment, and its signer held a required role.
+
+    Sign-offs of demo identities are valid in environment `local` only.
+    """
     said, person = signed.said, signed.person
     asked = {role.role for role in policy.changes.code}
     return (
@@ -148,7 +186,7 @@ def counts(signed: Signed[Version], policy: Policy, tree_sha256: str) -> bool:
 
 
 def _counted(ledger: Ledger, governance: Governance, tree_sha256: str) -> list[tuple[Entry, Signed[Version]]]:
-    """The adoptions since it was taken back last."""
+    """Return the valid sign-offs since the last withdrawal."""
     found: list[tuple[Entry, Signed[Version]]] = []
     for entry, said in _said(ledger, governance, tree_sha256):
         if said.verb == "withdraw":
@@ -162,8 +200,11 @@ def _counted(ledger: Ledger, governance: Governance, tree_sha256: str) -> list[t
 
 
 def _said(ledger: Ledger, governance: Governance, tree_sha256: str) -> Iterator[tuple[Entry, Version]]:
-    """What was said about a version here, oldest first. A withdrawal counts also where nobody can verify it any more,
-    since it can only hold things back: whoever took a version back may have left, or lost the role."""
+    """Yield all statements about a version in this environment, oldest first, without verification.
+
+    A withdrawal takes effect even if it can no longer be verified, because its signer left or lost the role: it can
+    only prevent runs.
+    """
     for entry in ledger.entries(KIND, tree_sha256):
         with suppress(HallmarkError, KeyError, TypeError):
             said = VERSION.said(entry.body["envelope"])
@@ -172,7 +213,7 @@ def _said(ledger: Ledger, governance: Governance, tree_sha256: str) -> Iterator[
 
 
 def _held(signed: Signed[Version]) -> list[str]:
-    """The roles that they held when they signed."""
+    """Return the roles that the signer held at the time of signing."""
     return signed.person.roles_at(signed.at) if signed.person else []
 
 

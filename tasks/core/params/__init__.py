@@ -1,14 +1,14 @@
-"""The schema of params.yaml, a file a section. Every parameter is declared, documented and checked here alone.
+"""Schema of params.yaml, one file for each section. Every parameter is declared, documented and validated here.
 
-values.py      kinds of values that several sections share
-use_case.py    the card: why this model exists and when it is good enough
-prompts.py     how records are put to the model
-data.py        what is kept of the sources, and how it is split
-base_model.py  where the model to fine-tune comes from
-methods.py     the table of training methods
-training.py    how it is fine-tuned
-evaluation.py  how it is asked, and its answers judged
-vllm.py        what vLLM cannot serve
-resources.py   machines that train, and their price
+values.py      types that several sections share
+use_case.py    use-case card: purpose, owners, success metrics
+prompts.py     prompts of each task
+data.py        cleaning, deduplication and split
+base_model.py  origin of the base model
+methods.py     table of training methods
+training.py    fine-tuning
+evaluation.py  prediction and metrics
+vllm.py        limits of vLLM for adapters
+resources.py   memory, price and speed of the machines that train
 params.py      all sections together
 """

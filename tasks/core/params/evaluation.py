@@ -1,4 +1,4 @@
-"""`evaluation` of params.yaml."""
+"""Section `evaluation` of params.yaml."""
 
 from typing import Annotated, Literal, Self
 
@@ -8,41 +8,48 @@ from tasks.core.config import Frozen
 
 
 class Evaluation(Frozen):
-    """How models are asked and judged."""
+    """Settings of prediction and of metrics."""
 
     target: Literal["json", "label"] = "json"
-    """`json`: the answer is a JSON object, judged by `label_field`. `label`: the whole answer is the label."""
+    """Format of an answer. `json`: a JSON object, of which `label_field` is the label. `label`: the whole answer is the
+    label."""
     label_field: str | None = None
-    """The field of a JSON answer that macro-F1 and confusions are about, e.g. intent."""
+    """Field of a JSON answer for which macro-F1 and the confusion matrix are computed, e.g. intent."""
     max_new_tokens: Annotated[int, Field(ge=1)] = 64
-    """Tokens of an answer at most; somewhat more than the longest target has."""
+    """Maximum number of tokens in an answer; set it somewhat higher than the longest target."""
     batch_size: Annotated[int, Field(ge=1)] = 32
-    """Rows answered together."""
+    """Number of rows in a batch."""
     base_rows: Annotated[int, Field(ge=1)] | None = 400
-    """The base model answers a fixed sample of so many test rows, and is compared on these; null: all of them."""
+    """Number of test rows, a fixed sample, that the base model answers; models are compared with it on this sample.
+    Null: all test rows."""
     precision: Literal["fp32", "bf16"] = "bf16"
-    """Of the weights that answer; bf16 is fast only where the processor has avx512_bf16, and on GPUs."""
+    """Precision of the weights during prediction; bf16 is fast only on GPUs and on processors with avx512_bf16."""
     device: Literal["cpu", "gpu"] = "cpu"
-    """Where answers are computed."""
+    """Device on which answers are generated."""
     threads: Annotated[int, Field(ge=1, le=1024)] = 2
-    """CPU threads; the same number gives the same answers."""
+    """Number of CPU threads; answers are reproducible for the same number."""
     workers: Annotated[int, Field(ge=1)] = 1
-    """Processes that answer, each with the model and on GPUs with one of its own: by Ray, here or on the cluster at
-    RAY_ADDRESS. It decides no answer. 1: the stage's own process, without Ray, or on device gpu one of the cluster."""
+    """Number of processes that predict, each with a copy of the model and, on GPUs, with one GPU. Ray starts them, on
+    this machine or on the cluster at RAY_ADDRESS. The number does not affect the answers. 1: the process of the stage,
+    without Ray; with device gpu and a cluster, one worker of the cluster."""
     engine: Literal["transformers", "vllm"] = "transformers"
-    """What computes the answers. `vllm`: on GPUs that have vLLM installed. It rounds at other places, so compare models
-    that the same one has asked."""
+    """Library that generates the answers. `vllm` needs GPUs and vLLM installed. Both round differently, so compare only
+    models that answered with the same engine."""
     confidence: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
-    """Coverage of every interval."""
+    """Confidence level of every interval."""
     bootstrap_samples: Annotated[int, Field(ge=100)] = 2000
-    """Samples that an interval by bootstrap is computed from."""
+    """Number of resamples of a bootstrap interval."""
     seed: int = 17
-    """Of the bootstrap and of the sample for the base model."""
+    """Random seed of the bootstrap and of the base model's sample of rows."""
     price_per_hour: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.10
-    """USD for an hour of a machine that serves, which one worker is, to compute cost per 1,000 requests."""
+    """USD for one hour of a serving machine, which is one worker; used for the cost per 1,000 requests."""
 
     def by_ray(self, cluster: bool) -> bool:
-        """Whether Ray's workers answer, and not the stage's own process. `cluster`: there is one."""
+        """Return whether Ray workers predict rather than the process of the stage.
+
+        Args:
+            cluster: Whether a Ray cluster is configured.
+        """
         return self.workers > 1 or (cluster and self.device == "gpu")
 
     @model_validator(mode="after")

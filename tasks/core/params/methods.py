@@ -1,7 +1,7 @@
-"""The one table of training methods; nothing else compares their names.
+"""Table of training methods; no other code compares their names.
 
-Another one is a line here, and in `tasks/stages/train/handling.py` how a model is prepared for it and its weights are
-written.
+A new method needs an entry here, and in `tasks/stages/train/handling.py` the preparation of the model and the writing
+of its weights.
 """
 
 from collections.abc import Iterator, Mapping
@@ -14,14 +14,14 @@ from tasks.core.errors import Refused
 
 @dataclass(frozen=True)
 class Form:
-    """What a training leaves."""
+    """Form of a training's result: an adapter or a whole model."""
 
     folder: str
-    """In artefacts/train/."""
+    """Name of its folder in artefacts/train/."""
     needs_base: bool
-    """It is loaded over its base model, which a release then needs kept beside it."""
+    """Whether it is loaded on top of its base model, which then has to be stored with the release."""
     library: str
-    """That loads it, as the Hugging Face Hub names it."""
+    """Library that loads it, as `library_name` of a model card on the Hugging Face Hub."""
 
 
 ADAPTER = Form(folder="adapter", needs_base=True, library="peft")
@@ -33,20 +33,21 @@ FORMS = (ADAPTER, WHOLE)
 class Method:
     form: Form
     trained: str
-    """What it trains of a base model, in words: `a LoRA adapter of`."""
+    """Description of the trained part, followed by the base model's name in a sentence: `a LoRA adapter of`."""
     approaches: tuple[str, ...] = ()
-    """Values of `use_case.approach` that want it, or another method that lists them."""
+    """Values of `use_case.approach` that require this method or another one that lists the same value."""
     settings: Mapping[str, int | str | None] = field(default_factory=dict)
-    """Parameters of `training` that are its own, each with the value that it has with the other methods."""
+    """Parameters of `training` that only this method and similar ones use, each with the value that all other methods
+    require."""
     required: tuple[str, ...] = ()
-    """Those of its settings that must be given."""
+    """Names of `settings` that must not be null."""
     quantised: bool = False
-    """The base model is read in 4 bits a weight (NF4, arXiv:2305.14314), for which bitsandbytes must be installed."""
+    """Whether the base model is loaded with 4 bits per weight (NF4, arXiv:2305.14314), which needs bitsandbytes."""
 
 
 TEXTS = ("continued_pretraining",)
-"""Values of `use_case.approach` that train every token of plain texts, by any of these methods; the others train
-answers alone."""
+"""Values of `use_case.approach` for which every token of plain texts is trained, with any method. With the other
+approaches only answers are trained."""
 
 LOW_RANK: Mapping[str, int | str | None] = {
     "lora_rank": None,
@@ -77,12 +78,16 @@ METHODS: Mapping[str, Method] = {
 
 if TYPE_CHECKING:
     MethodName = str
-else:  # what a type checker cannot read off the table, pydantic can
+else:  # type checkers do not accept the unpacked table, pydantic does
     MethodName = Literal[*METHODS]
 
 
 def of(name: str) -> Method:
-    """Raises Refused for a method that this version does not know: it is never taken for another one."""
+    """Return the training method of that name.
+
+    Raises:
+        Refused: This version of Hallmark has no such method.
+    """
     if name not in METHODS:
         raise Refused(
             f"training method {name!r} is not one that this version of Hallmark knows ({', '.join(METHODS)}); use the "
@@ -92,16 +97,16 @@ def of(name: str) -> Method:
 
 
 def foreign(name: str) -> dict[str, int | str | None]:
-    """Parameters of `training` that belong to other methods alone, each with the value that it has to have."""
+    """Return the parameters of `training` that only other methods use, each with the value that it must have here."""
     every = {setting: value for method in METHODS.values() for setting, value in method.settings.items()}
     return {setting: value for setting, value in every.items() if setting not in of(name).settings}
 
 
 def for_approach(approach: str) -> list[str]:
-    """The methods that a use case's approach wants; none where it asks for no particular one."""
+    """Return the names of the methods that suit an approach of a use case; empty if any method does."""
     return [name for name, method in METHODS.items() if approach in method.approaches]
 
 
 def left_in(folder: Path) -> Iterator[Form]:
-    """The forms whose folder is in artefacts/train/."""
+    """Yield the forms whose folder exists in `folder`, which is artefacts/train/."""
     return (form for form in FORMS if (folder / form.folder).is_dir())

@@ -1,4 +1,4 @@
-"""params.yaml as a whole. Stages read sections of it: a new section makes no stage run again."""
+"""Schema of params.yaml as a whole. Stages load single sections, so that a new section does not run them again."""
 
 from pathlib import Path
 
@@ -16,29 +16,29 @@ from tasks.core.params.training import LOOKS, Training
 from tasks.core.params.use_case import UseCase
 
 LONGEST_NAME = 200
-"""Characters of `use_case.name`. File systems allow 255."""
+"""Maximum number of characters of `use_case.name`. File systems allow 255 in a file name."""
 
 
 class Params(Frozen):
     use_case: UseCase
-    """The use-case card."""
+    """Use-case card."""
     prompts: Prompts
-    """By task; every record's `task` is a key here."""
+    """Prompts by task; the `task` of every record is a key here."""
     data: Data
-    """Cleaning, deduplication and the split."""
+    """Cleaning, deduplication and split."""
     base_model: BaseModelParams
-    """The model to fine-tune."""
+    """Origin of the model to fine-tune."""
     training: Training
-    """How it is trained."""
+    """Fine-tuning of the base model."""
     evaluation: Evaluation
-    """How models are asked and judged."""
+    """Settings of prediction and of metrics."""
     resources: Resources = Resources()
-    """Machines that train, and their price, for `hallmark preflight`."""
+    """Memory, price and speed of the machines that train, for `hallmark preflight`."""
 
     @field_validator("use_case")
     @classmethod
     def _names_files(cls, use_case: UseCase) -> UseCase:
-        """A release and its files begin with it."""
+        """Check the length of the name, since names of releases and of their files begin with it."""
         if len(use_case.name) > LONGEST_NAME:
             raise ValueError(f"name: expected at most {LONGEST_NAME} characters, got {len(use_case.name)}; shorten it")
         return use_case
@@ -46,7 +46,7 @@ class Params(Frozen):
     @field_validator("training")
     @classmethod
     def _as_approached(cls, training: Training, before: ValidationInfo) -> Training:
-        """Of the two fields alone, so that a mistake in another section doesn't hide it."""
+        """Check only these two fields, since an error in another section would hide a check of the whole model."""
         approach = before.data["use_case"].approach if "use_case" in before.data else ""
         wanted = methods.for_approach(approach)
         if wanted and training.method not in wanted:
@@ -58,7 +58,7 @@ class Params(Frozen):
     @field_validator("training")
     @classmethod
     def _looked_at(cls, training: Training, before: ValidationInfo) -> Training:
-        """The stage would refuse it too, after people have decided at the data gate."""
+        """Require validation rows here, since stage `train` would report it only after the data gate was decided."""
         asked = [name for name in LOOKS if getattr(training, name) is not None]
         if asked and "data" in before.data and not before.data["data"].validation_share:
             raise ValueError(
@@ -70,7 +70,7 @@ class Params(Frozen):
     @field_validator("training")
     @classmethod
     def _of_texts(cls, training: Training, before: ValidationInfo) -> Training:
-        """Texts are trained where the approach says so, in windows that a row may have."""
+        """Require text windows exactly if the approach trains texts, and none longer than `training.max_length`."""
         if not {"use_case", "prompts"} <= before.data.keys():
             return training
         approach = before.data["use_case"].approach
@@ -91,7 +91,7 @@ class Params(Frozen):
     @field_validator("evaluation")
     @classmethod
     def _can_be_answered(cls, evaluation: Evaluation, before: ValidationInfo) -> Evaluation:
-        """The engine serves what the training leaves."""
+        """Check that vLLM, if it is the engine, can load the adapter that will be trained."""
         training = before.data.get("training")
         if not training or evaluation.engine != "vllm" or not methods.of(training.method).form.needs_base:
             return evaluation
@@ -101,5 +101,9 @@ class Params(Frozen):
 
 
 def load(path: Path) -> Params:
-    """Read params.yaml. Raises InputError naming every mistake with its line."""
+    """Load params.yaml.
+
+    Raises:
+        InputError: The file is not valid; the message names every error with its line.
+    """
     return config.load(path, Params)

@@ -1,4 +1,4 @@
-"""`prompts` of params.yaml."""
+"""Section `prompts` of params.yaml."""
 
 from typing import Annotated, Self
 
@@ -9,14 +9,14 @@ from tasks.core.params.values import Name
 
 
 class Prompt(Frozen):
-    """How a task's records are put to the model."""
+    """Prompt of a task: how its records are presented to the model."""
 
     system: str = ""
-    """System turn before the record's own turns; empty for none."""
+    """System turn before the turns of a record; empty for none."""
     text_window: Annotated[int, Field(ge=16, le=1_000_000)] | None = None
-    """For continued pretraining: the task's records are plain texts (`text` of their source's mapping), and every
-    token of them is trained, in windows of at most so many tokens. Null: they are conversations, and their last turn is
-    trained."""
+    """Maximum number of tokens in a window of text, for continued pretraining: the records of the task are plain texts
+    (`text` in the mapping of their source), and every token is trained. Null: the records are conversations, and only
+    their last turn is trained."""
 
     @model_validator(mode="after")
     def _plain(self) -> Self:
@@ -26,4 +26,4 @@ class Prompt(Frozen):
 
 
 Prompts = Annotated[dict[Name, Prompt], Field(min_length=1)]
-"""By task."""
+"""Prompts by task."""

@@ -1,4 +1,4 @@
-"""`training` of params.yaml."""
+"""Section `training` of params.yaml."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
@@ -12,104 +12,111 @@ from tasks.core.params.values import Share, Text
 
 MOST_EPOCHS = 10_000
 LOOKS = ("validate_steps", "patience")
-"""Settings that ask for validation rows."""
+"""Settings of `training` that need validation rows."""
 
 
 class Training(Frozen):
-    """How the base model is trained."""
+    """Settings of fine-tuning."""
 
     method: MethodName = "lora"
-    """`lora` trains an adapter, `qlora` one over a base model read in 4 bits a weight, `full` every weight."""
+    """Training method. `lora`: an adapter. `qlora`: an adapter on a base model loaded with 4 bits per weight. `full`:
+    all weights."""
     lora_rank: Annotated[int, Field(ge=1, le=1024)] | None = 16
     """Rank of the LoRA matrices; null with method full."""
     lora_alpha: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = 32
     """LoRA scale: updates are multiplied by lora_alpha / lora_rank; null with method full."""
     lora_dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    """Share of the inputs of LoRA matrices that training drops. Which ones follows from step, passes and workers."""
+    """Dropout probability of the inputs of LoRA matrices. The mask depends on the step, the passes and the number of
+    workers."""
     lora_variant: Literal["plain", "rslora", "dora"] = "plain"
-    """`rslora` divides lora_alpha by the root of the rank (arXiv:2312.03732), for high ranks. `dora` also trains the
-    length of each weight column (arXiv:2402.09353): slower, and better at low ranks."""
+    """Variant of LoRA. `rslora` divides lora_alpha by the square root of the rank (arXiv:2312.03732), for high ranks.
+    `dora` also trains the norm of each weight column (arXiv:2402.09353): slower, and better at low ranks."""
     lora_targets: Annotated[tuple[Text, ...], Field(min_length=1)] | None = None
-    """Names of the modules that get LoRA matrices, as in [q_proj, v_proj]; null: every linear layer but the output
+    """Names of the modules that get LoRA matrices, e.g. [q_proj, v_proj]; null: every linear layer except the output
     head."""
     epochs: Annotated[float, Field(gt=0, le=MOST_EPOCHS)] = 1
-    """Passes over the training rows; a fraction stops within one."""
+    """Number of passes over the training rows; may be a fraction."""
     global_batch_size: Annotated[int, Field(ge=1)] = 16
-    """Rows of an optimizer step, over all workers. With `order` and `seed` it decides what each step learns from."""
+    """Number of rows in an optimizer step, over all workers. Together with `order` and `seed` it determines the rows of
+    each step."""
     order: Literal["by_length", "shuffled"] = "by_length"
-    """Which rows stand in a step together. `by_length`: rows of like length among a hundred steps' worth, the steps
-    shuffled; hardly any padding. `shuffled`: any."""
+    """Order of the training rows. `by_length`: the rows of a hundred steps are sorted by length, cut into steps, and
+    the steps are shuffled, so that there is hardly any padding. `shuffled`: random order."""
     micro_batch_tokens: Annotated[int, Field(ge=16)] = 4096
-    """Tokens, padding included, that a worker takes through the model at a time; a longer row goes alone. A step that
-    needs more takes several passes and learns the same: lower it where memory runs out."""
+    """Maximum number of tokens, padding included, in a forward pass of one worker; a longer row has a pass of its own.
+    A step with more tokens takes several passes, with the same result: lower it if memory runs out."""
     layout: Literal["auto", "padded", "packed"] = "auto"
-    """How rows lie in a pass. `padded`: one beside the other, filled up to the longest. `packed`: end to end, kept
-    apart by the attention. A step learns the same. `auto`: packed on GPUs, padded on CPUs, which is faster there."""
+    """Layout of the rows in a pass. `padded`: a batch of rows, padded to the longest. `packed`: one sequence of
+    concatenated rows, separated by the attention mask. Both give the same result. `auto`: packed on GPUs, padded on
+    CPUs, where it is faster."""
     learning_rate: Annotated[float, Field(gt=0, lt=1)] = 5e-4
-    """The highest, after warm-up."""
+    """Peak learning rate, reached after warm-up."""
     warmup_share: Share = 0.05
     """Share of the steps in which the learning rate rises from 0."""
     schedule: Literal["constant", "linear", "cosine"] = "cosine"
-    """How the learning rate goes after warm-up."""
+    """Learning-rate schedule after warm-up."""
     weight_decay: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
-    """Of AdamW."""
+    """Weight decay of AdamW."""
     max_grad_norm: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1.0
-    """Gradients are clipped to this norm."""
+    """Maximum norm of the gradients; larger ones are clipped to it."""
     max_length: Annotated[int, Field(ge=16)] = 512
-    """Tokens of prompt and target together; a longer row stops the stage, since cutting would hide text."""
+    """Maximum number of tokens of prompt and target together. A longer row stops the stage, since truncation would hide
+    text."""
     precision: Literal["fp32", "bf16"] = "bf16"
-    """Of weights and activations; bf16 is fast only where the processor has avx512_bf16, and on GPUs."""
+    """Precision of weights and activations; bf16 is fast only on GPUs and on processors with avx512_bf16."""
     attention: Literal["auto", "flash", "sdpa", "eager"] = "auto"
-    """How attention is computed. `flash`: FlashAttention-2, on GPUs that have it installed. `auto`: on GPUs `flash`
-    where it is installed, else `sdpa`; on CPUs what is faster for the length of the rows."""
+    """Implementation of attention. `flash`: FlashAttention-2, on GPUs that have it installed. `auto`: on GPUs `flash`
+    if it is installed, else `sdpa`; on CPUs the faster one for the length of the rows."""
     kernels: Literal["plain", "compiled", "liger"] = "plain"
-    """What computes the model's layers. `plain`: PyTorch, one operation after another. `compiled`: torch.compile, which
-    needs a C++ compiler, and on GPUs Triton. `liger`: Liger's norms, rotary embeddings and gated layers, on GPUs that
+    """Implementation of the model's layers. `plain`: eager PyTorch. `compiled`: torch.compile, which needs a C++
+    compiler, and Triton on GPUs. `liger`: Liger's kernels for norms, rotary embeddings and gated layers, on GPUs that
     have it installed."""
     gradient_checkpointing: bool = False
-    """Keep each layer's input alone and compute the rest again on the way back: a third more work, a fraction of the
-    memory for activations."""
+    """Whether to keep only the input of each layer and to recompute its activations in the backward pass: a third more
+    computation, a fraction of the memory for activations."""
     zero_stage: Literal[0, 1, 2, 3] = 0
-    """DeepSpeed ZeRO: what workers share out among them. 1: the optimizer's state. 2: gradients too. 3: weights too."""
+    """Stage of DeepSpeed ZeRO, which partitions state over the workers. 0: nothing. 1: the optimizer's state. 2: also
+    gradients. 3: also weights."""
     offload: Literal["none", "cpu"] = "none"
-    """Where gradients and the optimizer's state lie, and with ZeRO 3 the weights: on the device, or in the machine's
-    memory."""
+    """Memory for gradients and the optimizer's state, and with ZeRO 3 for weights. `none`: that of the device. `cpu`:
+    the main memory of the machine."""
     workers: Annotated[int, Field(ge=1, le=10_000)] = 1
-    """Processes (one GPU each on GPUs)."""
+    """Number of processes that train; with device gpu each has one GPU."""
     sequence_parallel: Annotated[int, Field(ge=1)] = 1
-    """How many workers take a pass together, each with its part of every row (DeepSpeed's Ulysses): for rows too long
-    for one. A step learns the same. It divides `workers` and the heads of the base model's attention."""
+    """Number of workers that share one pass, each with a part of every row (DeepSpeed Ulysses), for rows that are too
+    long for one worker. It does not change the result. It must divide `workers` and the number of attention heads of
+    the base model."""
     device: Literal["cpu", "gpu"] = "cpu"
-    """`cpu` with gloo, `gpu` with NCCL."""
+    """Device to train on. `cpu`: workers communicate with gloo. `gpu`: with NCCL."""
     threads: Annotated[int, Field(ge=1, le=1024)] = 2
-    """CPU threads a worker computes with; results are reproducible for the same number."""
+    """Number of CPU threads of each worker; results are reproducible for the same number."""
     validate_steps: Annotated[int, Field(ge=1)] | None = None
-    """Optimizer steps between looks at the validation rows (data.validation_share); null: ten looks in all. The weights
-    of the look with the lowest loss are the result."""
+    """Optimizer steps between two validations, which compute the loss over the validation rows (data.validation_share);
+    null: ten validations in all. The weights with the lowest validation loss are the result."""
     patience: Annotated[int, Field(ge=1)] | None = None
-    """Looks in a row without a lower loss after which training stops; null: it goes on to the end."""
+    """Number of consecutive validations without a lower loss after which training stops; null: no early stopping."""
     checkpoint_steps: Annotated[int, Field(ge=1)] = 20
-    """Optimizer steps between checkpoints; a killed run loses at most these."""
+    """Optimizer steps between two checkpoints, and so the maximum number of steps that a killed run loses."""
     least_workers: Annotated[int, Field(ge=1)] | None = None
-    """With how many workers it goes on where a cluster has no more of them, and for how many it waits; null: with all,
-    and it waits ten minutes. A step learns the same, in more passes."""
+    """Minimum number of workers with which training starts or continues if a cluster has no room for all; it waits for
+    that many. With fewer workers a step takes more passes, with the same result. Null: all workers are required, and
+    training waits ten minutes for them."""
     max_failures: Annotated[int, Field(ge=0)] = 3
-    """How often workers may be lost in one execution before it gives up; each time it goes on from the last
+    """Number of times that workers may be lost in one execution; after each, training is resumed from the last
     checkpoint."""
     divergence_factor: Annotated[float, Field(gt=1, allow_inf_nan=False)] | None = None
-    """A loss so many times the median of the fifty steps before counts as diverged; null: only one that is no
-    number."""
+    """Factor by which a loss must exceed the median of the fifty steps before to count as diverged; null: only a loss
+    that is not a number counts."""
     max_skipped_steps: Annotated[int, Field(ge=0)] = 0
-    """How many diverged steps may be left out: training goes back to the last checkpoint and takes the others. 0 stops
-    at the first."""
+    """Maximum number of diverged steps to skip; for each, training is resumed from the last checkpoint without that
+    step. 0: training stops at the first one."""
     hang_seconds: Annotated[int, Field(ge=60, le=604_800)] = 1800
-    """A step that takes longer counts as hung: its workers are ended, and say where they stood."""
+    """Seconds after which a step counts as hung; its workers then log their stack traces and are stopped."""
     seed: Annotated[int, Field(ge=-(2**31), lt=2**31)] = 17
-    """Of initialisation and of the order of rows."""
+    """Random seed of the initialisation and of the order of rows."""
 
     @property
     def packed(self) -> bool:
-        """Rows of a pass lie end to end."""
         return self.device == "gpu" if self.layout == "auto" else self.layout == "packed"
 
     @model_validator(mode="before")
@@ -166,7 +173,8 @@ IMPOSSIBLE: tuple[tuple[Mapping[str, tuple[object, ...]], str], ...] = (
     ({"kernels": ("compiled",), "zero_stage": (3,)}, "ZeRO 3 gathers weights within a layer; set zero_stage to 2"),
     ({"lora_variant": ("dora",), "zero_stage": (3,)}, "DoRA reads whole weights; set zero_stage to 2"),
 )  # fmt: skip
-"""Settings that DeepSpeed, PEFT or a kernel would refuse once the model is loaded, each with what to do."""
+"""Combinations of settings that DeepSpeed, PEFT or a kernel would refuse after the model is loaded, each with reason
+and remedy."""
 
 
 def _plain(value: object) -> str:
@@ -174,11 +182,15 @@ def _plain(value: object) -> str:
 
 
 EARLIER: Mapping[str, Any] = {"batch_size": 16, "gradient_accumulation": 1, "batching": "grouped"}
-"""Keys of Hallmark 0.1 with their defaults: rows per worker and pass, passes, and order and layout in one."""
+"""Settings of Hallmark 0.1 that this version replaced, with their defaults. `batching` was both order and layout."""
 
 
 def translated(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings of an earlier version in the words of this one. Raises ValueError where both are there."""
+    """Translate settings of Hallmark 0.1 into those of this version.
+
+    Raises:
+        ValueError: Settings of both versions are given, or a value is not valid.
+    """
     now = {name: value for name, value in given.items() if name not in EARLIER}
     both = sorted(now.keys() & {"global_batch_size", "order", "layout", "micro_batch_tokens"})
     if both:

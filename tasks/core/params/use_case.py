@@ -1,4 +1,4 @@
-"""`use_case` of params.yaml: the card of a use case."""
+"""Section `use_case` of params.yaml: the use-case card."""
 
 from typing import Annotated, Literal, Self
 
@@ -11,21 +11,22 @@ Approach = Literal["retrieval", "lora", "instruction_tuning", "full_fine_tuning"
 
 
 class SuccessMetric(Frozen):
-    """A figure that must be reached, fixed before training."""
+    """Success metric with its limit, set before training."""
 
     name: Text
-    """What a product owner calls it."""
+    """Name of the metric in the product owner's words."""
     fact: Text
-    """The figure judged: `evaluate.exact_match`, `evaluate.gain_over_base`, `measured.predict.latency_p95_ms`, …
-    For a metric judged in production, any name."""
+    """Figure that is compared with the limit: `evaluate.exact_match`, `evaluate.gain_over_base`,
+    `measured.predict.latency_p95_ms`, … For a metric that is judged in production, any name."""
     judged: Literal["evaluation", "production"] = "evaluation"
-    """`evaluation`: the evaluation gate checks it. `production`: recorded now, measured after rollout."""
+    """Place where the metric is checked. `evaluation`: the evaluation gate. `production`: recorded now, measured after
+    rollout."""
     bound: Literal["value", "low", "high"] = "value"
-    """Compare the point estimate or an end of its interval."""
+    """Number that is compared: the point estimate, or the lower or upper end of its interval."""
     at_least: float | None = None
-    """The figure must reach this. Give either this or `at_most`."""
+    """Minimum; give either this or `at_most`."""
     at_most: float | None = None
-    """The figure must not exceed this."""
+    """Maximum; give either this or `at_least`."""
 
     @model_validator(mode="after")
     def _one_threshold(self) -> Self:
@@ -35,41 +36,41 @@ class SuccessMetric(Frozen):
 
 
 class Owners(Frozen):
-    """Ids of people in people.yaml."""
+    """Owners of a use case, as ids of people in people.yaml."""
 
     business: Text
-    """Answers for the use of the model."""
+    """Person responsible for the use of the model."""
     technical: Text
-    """Answers for the model and its runs."""
+    """Person responsible for the model and its runs."""
     data: Text
-    """Answers for its data."""
+    """Person responsible for the data of the model."""
 
 
 class UseCase(Frozen):
-    """The use-case card: why this model exists and when it is good enough. No run starts without it."""
+    """Use-case card: purpose, owners and success metrics of a model. No run starts without one."""
 
     name: Name
-    """Also the name of the registered model."""
+    """Name of the use case and of the registered model."""
     problem: Text
-    """The business problem, in words."""
+    """Business problem, in words."""
     users: Annotated[list[Text], Field(min_length=1)]
-    """People who use the model."""
+    """Groups of people who use the model."""
     risk_tier: Name
-    """A tier of policy.yaml; decides which gates stand and who must decide."""
+    """Risk tier in policy.yaml, which sets the gates of a run and the roles that decide at them."""
     approach: Approach
-    """`lora` and `full_fine_tuning` go with the training method of that name."""
+    """Technical approach; `lora` and `full_fine_tuning` require the training method of that name."""
     approach_reason: Text
-    """Why this approach and no other."""
+    """Reason for this approach rather than another."""
     approved_uses: Annotated[list[Text], Field(min_length=1)]
-    """Uses that the model is made for. Each stands among `approved_uses` of every source, in the same words."""
+    """Uses that the model is made for. Each must be listed, in the same words, in `approved_uses` of every source."""
     limitations: Annotated[list[Text], Field(min_length=1)]
-    """Known limits, for the model card."""
+    """Known limitations, for the model card."""
     escalation_path: Text
-    """Where people turn when the model does harm."""
+    """Contact in case the model does harm."""
     owners: Owners
-    """People who answer for the model."""
+    """People responsible for the model."""
     success_metrics: Annotated[list[SuccessMetric], Field(min_length=1)]
-    """Goals, fixed before training."""
+    """Success metrics, set before training."""
 
     @model_validator(mode="after")
     def _one_name_each(self) -> Self:

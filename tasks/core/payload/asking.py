@@ -1,4 +1,4 @@
-"""payload/asking.json: how a release is asked, so that it answers as it did when it was evaluated."""
+"""payload/asking.json: inference settings of a release, with which it answers as it did in its evaluation."""
 
 from pathlib import Path
 from typing import Literal
@@ -17,27 +17,31 @@ DTYPES: dict[str, Literal["float32", "bfloat16"]] = {"fp32": "float32", "bf16": 
 
 
 class Decoding(Frozen):
-    """In the words of transformers' GenerationConfig: greedy, to one of the tokens that end a turn."""
+    """Decoding settings, as in transformers' GenerationConfig: greedy decoding until a token that ends a turn."""
 
     do_sample: Literal[False] = False
     max_new_tokens: int
     eos_token_id: list[int]
-    """Ids of the tokenizer; none of them belongs to the answer."""
+    """Ids of the tokens that end a turn; they are not part of the answer."""
 
 
 class Asking(Frozen):
-    """Holds nothing that differs between machines."""
+    """Inference settings of a release. They do not depend on the machine."""
 
     system: dict[str, str]
-    """By task, the system turn that comes before the user's; empty for none. A task of plain texts asks nothing."""
+    """System prompts by task, empty if a task has none; tasks of plain texts are left out."""
     decoding: Decoding
     dtype: Literal["float32", "bfloat16"]
-    """torch's name of the precision of the weights that answered. transformers merges an adapter in float32 before;
-    vLLM keeps it apart, and evaluation.engine in params.yaml says which of them answered."""
+    """Precision of the weights during evaluation, as torch names it. transformers merges an adapter into the base model
+    in float32 first; vLLM keeps it separate. `evaluation.engine` in params.yaml says which of them was used."""
 
 
 def describe(layout: Layout, prompts: Prompts, evaluation: Evaluation) -> Asking:
-    """How stage `predict` asked the candidate. Raises InputError where it has not."""
+    """Return the settings with which stage `predict` asked the candidate.
+
+    Raises:
+        InputError: Stage `predict` has not run for the candidate.
+    """
     path = layout.stage("predict/candidate") / "result.json"
     stop = files.read_json(path).get("stop_token_ids") if path.is_file() else None
     if stop is None:
@@ -50,7 +54,11 @@ def describe(layout: Layout, prompts: Prompts, evaluation: Evaluation) -> Asking
 
 
 def read(payload: Path) -> Asking:
-    """Of a release that was verified. Raises Refused where it holds none, as one made by an earlier version."""
+    """Read payload/asking.json of a verified release.
+
+    Raises:
+        Refused: The file is missing, as in releases of earlier versions, or not valid.
+    """
     path = payload / NAME
     try:
         return Asking.model_validate_json(path.read_bytes())

@@ -1,4 +1,4 @@
-"""payload/manifest.json: what a release was made from, by digest."""
+"""payload/manifest.json: digests of everything that a release was made from."""
 
 from pathlib import Path
 from typing import Any, Literal
@@ -10,40 +10,47 @@ from tasks.core.layout import Layout
 from tasks.core.params.values import Sha256
 
 UNDECIDING = ("authority.json", "champion.json", "code.json", "request.json", "stages.json")
-"""Files of inputs/ that decide who may let a candidate pass, what it is compared with, what else its commit holds and
-who asked for it, but not one byte of the candidate. The last one is of its code, which is said apart."""
+"""Files of inputs/ that do not affect any byte of the candidate: they name gate keys, champion, tree and requester.
+stages.json does affect it, but is left out because the manifest has the digest of the code in a field of its own."""
 
 
 class Manifest(Document):
-    """Holds no time, host, person or run: the same inputs give the same bytes."""
+    """Digests of everything that a release was made from.
+
+    It contains no time, host, person or run, so that the same inputs give the same bytes.
+    """
 
     type: Literal["urn:hallmark:manifest:v1"] = "urn:hallmark:manifest:v1"
     name: str
-    """Of the registered model: `use_case.name`."""
+    """Name of the registered model: `use_case.name`."""
     tier: str
-    """Risk tier under which it was gated."""
+    """Risk tier of the run, which set its gates."""
     demo: bool
-    """The evaluation gate was passed on a run under --demo-approvals."""
+    """Whether the evaluation gate was passed on a run with --demo-approvals."""
     method: str
-    """How it was trained, which says what payload/model is: `tasks.core.params.methods`."""
+    """Training method, which determines the form of payload/model: `tasks.core.params.methods`."""
     tree_sha256: Sha256
-    """Of all that the run's commit holds, as git has it (`tasks.runs.tree`)."""
+    """SHA-256 over the whole tree of the run's commit (`tasks.runs.tree`)."""
     code_sha256: Sha256
-    """Of the code of all stages: `tasks.core.code.digest`."""
+    """SHA-256 over the code of all stages (`tasks.core.code.digest`)."""
     params_sha256: Sha256
     constraints_sha256: Sha256
     base_model_origin: str
     base_model_licence: str
     base_model_sha256: Sha256
-    """Of the base model's weights as fetched."""
+    """SHA-256 of the base model's weights as they were downloaded."""
     inputs: dict[str, Sha256]
-    """Files of inputs/ that the stages read."""
+    """SHA-256 of each file of inputs/ that the stages read, by file name."""
     stages: dict[str, Sha256]
-    """`tasks.core.files.tree_digest` of what each earlier stage left, by its folder in artefacts/."""
+    """SHA-256 of the artefacts of each earlier stage (`tasks.core.files.tree_digest`), by its folder in artefacts/."""
 
 
 def describe(layout: Layout, *, name: str, method: str, tier: str, demo: bool) -> Manifest:
-    """The manifest of the candidate in `layout`. Raises InputError where a stage has not run."""
+    """Return the manifest of the candidate in a worktree.
+
+    Raises:
+        InputError: A stage has not run, or its artefacts contain a symbolic link.
+    """
     code = files.read_json(layout.stages)
     earlier = [name.replace("@", "/") for name in code if name != "package"]
     missing = [name for name in earlier if not (layout.stage(name) / "result.json").is_file()]
@@ -71,14 +78,17 @@ def _digest(layout: Layout, stage: str) -> str:
 
 
 def deciding_inputs(layout: Layout) -> list[Path]:
-    """The files of inputs/ that decide the candidate, sorted by name."""
+    """Return the files of inputs/ that affect the bytes of the candidate, sorted by name; code has its own digest."""
     return sorted(path for path in layout.inputs.glob("*.json") if path.name not in UNDECIDING)
 
 
 def read_by_stages(layout: Layout, code_sha256: str) -> dict[str, Any]:
-    """The fields of a manifest that say what stages read beside each other's output, as it lies in `layout` now.
+    """Return the fields of a manifest about what stages read besides artefacts: commit, code, parameters and inputs.
 
-    `code_sha256` is the digest of their code: as the run was resolved, or as whoever judges it works it out.
+    Args:
+        layout: Worktree to read the files from.
+        code_sha256: Digest of the code of all stages, as recorded when the run was resolved or as computed by the
+            process that checks the run.
     """
     read = [*deciding_inputs(layout), layout.champion]
     return {
@@ -91,7 +101,11 @@ def read_by_stages(layout: Layout, code_sha256: str) -> dict[str, Any]:
 
 
 def read(payload: Path) -> Manifest:
-    """Read payload/manifest.json. Raises Refused where it is absent or says something else."""
+    """Read payload/manifest.json.
+
+    Raises:
+        Refused: The file is missing or not a manifest.
+    """
     path = payload / "manifest.json"
     try:
         return Manifest.read_bytes(path.read_bytes())

@@ -1,8 +1,8 @@
-"""What `tasks.core.graph` is made of, as far as stages themselves import it.
+"""Part of the table in `tasks.core.graph` that data stages import.
 
-A stage's digest follows its imports. So the stages of data, some of which ask which there are, stand apart from the
-gates and from the other stages: a new one of those makes no stage of data run again.
+The digest of a stage's code follows its imports, and some data stages import the list of data stages. So that list is
+separate from the gates and the other stages: a new gate or another new stage does not run data stages again.
 
-stage.py   a stage: its module, what it reads and leaves
-data.py    the stages of data
+stage.py   class of a stage: its module, inputs and outputs
+data.py    list of the data stages
 """

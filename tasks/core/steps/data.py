@@ -1,6 +1,7 @@
-"""The stages of data: those that filter, then the one that asks the owners' suites and the one that divides.
+"""List of the data stages: the filters, then `validate`, which checks expectation suites, and `split`.
 
-Every one reads SOURCES: it names the version of Python, whose Unicode tables decide what is written.
+Each of them depends on SOURCES, which contains the version of Python, because Python's Unicode tables affect the
+outputs.
 """
 
 from tasks.core.steps.stage import SOURCES, SUITES, Stage
@@ -32,17 +33,18 @@ FILTERS: tuple[Stage, ...] = (
         rules=("exact_duplicate", "near_test", "superseded", "near_duplicate", "conflict", "conflict_undecided"),
     ),
 )  # fmt: skip
-"""The stages that put rows aside, each from the records that the one before has left. Each leaves records.parquet,
-quarantine.parquet and, in result.json, its counts by source; a new one is a line here. `ingest` puts rows aside by
-protected classes and by labels as well (`tasks.stages.data.validate.outcomes`)."""
+"""Stages that quarantine rows, each from the records of the stage before. Each writes records.parquet,
+quarantine.parquet and result.json with its counts by source; a new filter needs an entry here. `ingest` also
+quarantines rows by protected class and by label, with rules that are not listed here
+(`tasks.stages.data.validate.outcomes`)."""
 
 FILTERED: tuple[str, ...] = tuple(stage.name for stage in FILTERS)
 LAST: str = FILTERED[-1]
-"""Its records are those that suites are asked of, and that `split` divides."""
+"""Name of the last filter, whose records `validate` checks and `split` divides."""
 
 
 def _left(*whole: str) -> tuple[str, ...]:
-    """The results of all that filter; of the last and of those in `whole` all that they leave."""
+    """Return the result.json of each filter, but the whole output folder of the last one and of those in `whole`."""
     return tuple(f"artefacts/{name}{'' if name in (*whole, LAST) else '/result.json'}" for name in FILTERED)
 
 
@@ -53,7 +55,7 @@ DATA: tuple[Stage, ...] = (
         "split",
         "tasks.stages.data.split.split",
         ("data", "evaluation"),
-        (*_left("ingest", "deduplicate"), SOURCES),  # the row of each record, and which are near-identical
+        (*_left("ingest", "deduplicate"), SOURCES),  # the row of each record, and near-identical records
         rules=("prompt_in_test",),
     ),
 )

@@ -1,4 +1,4 @@
-"""A stage of a run, as the table of `tasks.core.graph` states it."""
+"""Stage of a run, as an entry of the table in `tasks.core.graph`."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,32 +10,32 @@ SOURCES, SUITES, CHAMPION, CODE = (f"inputs/{name}.json" for name in ("sources",
 class Stage:
     name: str
     module: str
-    """Its `run(params, layout)` is the stage, `run(params, layout, which)` for one of `each`."""
+    """Module with the function `run(params, layout)`, or `run(params, layout, which)` if the stage has variants."""
     params: tuple[str, ...] = ()
-    """Sections of params.yaml that it reads."""
+    """Sections of params.yaml that the stage reads."""
     reads: tuple[str, ...] = ()
-    """Files and folders, from the root of the worktree, that are not code."""
+    """Files and folders that the stage reads, relative to the root of the worktree, except code."""
     behind: tuple[str, ...] = ()
-    """The gates that let it run: it verifies their statements."""
+    """Gates that must be passed; the stage verifies their statements."""
     rules: tuple[str, ...] = ()
-    """Of data: why it may put a row aside, as quarantine.parquet says it."""
+    """Rules by which a data stage may quarantine a row, as named in quarantine.parquet."""
     measures: bool = False
-    """It leaves figures in measured/ as well, of which no digest is taken."""
+    """Whether the stage also writes measurements, in measured/, which are not digested."""
     each: Mapping[str, str] = field(default_factory=dict)
-    """For a stage that runs several times: by variant, what that one reads beside `reads`."""
+    """Variants of a stage that runs several times, each with a path that it reads in addition to `reads`."""
 
     @property
     def runs(self) -> tuple[str, ...]:
-        """Its name for DVC and on the command line, or those of its variants: `predict@base`, …"""
+        """Names of the stage in DVC and on the command line, one for each variant, for example `predict@base`."""
         return tuple(f"{self.name}@{key}" for key in self.each) or (self.name,)
 
     @property
     def folders(self) -> tuple[str, ...]:
-        """Where its outputs lie, below artefacts/ and measured/."""
+        """Output folders of the stage, one for each variant, relative to artefacts/ and measured/."""
         return tuple(f"{self.name}/{key}" for key in self.each) or (self.name,)
 
     def dependencies(self, key: str = "") -> list[str]:
-        """Every file and folder that it reads, code aside."""
+        """Return all files and folders that the stage, or its variant `key`, reads, except code."""
         gate = [*(f"gates/{name}.json" for name in self.behind), *(["inputs/authority.json"] if self.behind else [])]
         own = [self.each[key]] if key else []
         return [*self.reads, *own, *gate, "constraints.txt"]
