@@ -43,7 +43,6 @@ class Compared:
     place: np.ndarray
     """Position of the record in the output of `ingest`, which is in the order of sources and rows."""
     authority: np.ndarray
-    """Authority of the record's source."""
     aside: np.ndarray
     """Whether the record's source says `contradictions: put_aside`."""
     dated: np.ndarray

@@ -44,13 +44,13 @@ CONFLICTS = pa.schema(
         ("record_id", pa.string()),
         ("rule", pa.string()),  # one of `verdicts.CONTRADICTIONS`
         ("other", pa.string()),  # the record that it contradicts
-        ("jaccard", pa.float64()),  # of their prompts
+        ("jaccard", pa.float64()),  # of the two prompts
     ]
 )
 CLUSTERS = pa.schema(
     [
         ("record_id", pa.string()),
-        ("cluster", pa.string()),  # the smallest record_id in it
+        ("cluster", pa.string()),  # the smallest record_id of the cluster
     ]
 )
 
@@ -69,7 +69,6 @@ class Deduplicated(Frozen):
     clusters: int
     """Number of groups of kept records that must be on one side of the split."""
     largest_cluster: int
-    """Number of records in the largest group."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +76,6 @@ class Written:
     """Counts of the records in the written tables. They reveal a record that is in none of the tables, or in two."""
 
     kept: Counter[str]
-    """Number of kept records by source."""
     rules: defaultdict[str, list[str]]
     """Rules of the quarantined records by source."""
     contradicted: int
@@ -152,7 +150,6 @@ def _kept(path: Path, keep: np.ndarray) -> Iterator[pa.RecordBatch]:
 
 
 def _clusters(records: Compared, neighbours: Neighbours | None, keep: np.ndarray) -> pa.Table:
-    """Return the table CLUSTERS, ordered by record_id."""
     ids, names = [], []
     for group in neighbours.groups(np.flatnonzero(keep)) if neighbours else ():
         members = records.record_id.take(pa.array(group)).to_pylist()

@@ -160,7 +160,6 @@ def _mapped(rows: Iterator[Row | Malformed], source: Source) -> Iterator[Row | M
 
 
 def _characters(item: Row | Malformed) -> int:
-    """Count the characters of a row, including those in nested values."""
     characters, left = 0, list(item.values.values()) if isinstance(item, Row) else []
     while left:
         value = left.pop()

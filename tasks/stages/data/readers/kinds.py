@@ -8,4 +8,3 @@ READERS: dict[str, Reader] = {
     "jsonl": jsonl_reader.read,
     "parquet": parquet_reader.read,
 }
-"""Readers by `Source.kind`."""

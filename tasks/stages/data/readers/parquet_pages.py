@@ -75,7 +75,6 @@ def _with(pages: Pages, header: dict[int, Any]) -> Pages:
 
 
 def _count(fields: dict[int, Any], number: int) -> int:
-    """Return a number among the fields, and raise ValueError if it is missing or negative."""
     count = fields.get(number)
     if not isinstance(count, int) or count < 0:
         raise ValueError("a page header without its sizes")

@@ -37,7 +37,6 @@ def manifest(layout: Layout, folder: Path, counts: Counts, data: Data) -> Datase
 def _origins(
     layout: Layout, results: Mapping[str, Any], segments: Segments, folder: Path
 ) -> Iterator[tuple[str, Origin]]:
-    """Yield id and origin of every source, in the order of the inventory."""
     people = _people(folder)
     put_aside, not_drawn = (_by_source(folder / f"{name}.parquet") for name in ("quarantine", "not_drawn"))
     ingested = {source["id"]: source for source in results["ingest"]["sources"]}

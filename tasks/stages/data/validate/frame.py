@@ -81,7 +81,6 @@ class Records:
 
 
 def _made_of(column: str) -> tuple[str, ...]:
-    """Return the columns of the table of records from which a column is computed."""
     return AGES.get(column) or (("messages",) if column in HALVES else (column,))
 
 
@@ -108,7 +107,6 @@ def _fields(targets: pa.ChunkedArray, columns: Collection[str] | None) -> Iterat
 
 
 def _names(objects: list[dict[str, Any]], columns: Collection[str] | None) -> set[str]:
-    """Return the requested fields that at least one object has."""
     if columns is None:
         return {name for item in objects for name in item}
     asked = {name.removeprefix(FIELD) for name in columns if name.startswith(FIELD)}

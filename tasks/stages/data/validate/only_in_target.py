@@ -21,7 +21,6 @@ FACT = "placeholders_only_in_target"
 EXAMPLES = 5
 """Maximum number of records listed as examples."""
 BATCH = 5_000
-"""Number of records read together."""
 
 
 class OnlyInTarget(Frozen):
@@ -29,7 +28,6 @@ class OnlyInTarget(Frozen):
 
     records: int
     with_placeholder: int
-    """Number of records whose target has a placeholder."""
     lacking: int
     """Number of records whose target has a placeholder that their prompt lacks."""
     examples: list[str]

@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 COLUMN = "outcome"
-"""Name of the only column of the table."""
 KEPT = "kept"
 UNFIT = tuple(
     [f"holds_{category}" for category in CATEGORIES]
@@ -55,7 +54,6 @@ def frame(layout: Layout, source: str | None) -> "pd.DataFrame":
 
 
 def _counts(layout: Layout, source: str | None) -> Counter[str]:
-    """Count the rows by outcome."""
     ingested = read_json(layout.stage("ingest") / "result.json")["sources"]
     passages = {"ingest": {item["id"]: item["counts"] for item in ingested}}
     for stage in FILTERED[1:]:

@@ -35,7 +35,6 @@ def columns_asked(expectations: Iterable[Expectation]) -> set[str] | None:
 
 
 def columns_of(expectation: Expectation) -> Iterator[str]:
-    """Yield the columns that an expectation is about."""
     if expectation.type == TEXTS:
         from tasks.stages.data.validate.own_expectations.texts_hold_nothing_protected import COLUMNS, NEEDED
 

@@ -110,7 +110,6 @@ def _by_texts(numbered: Iterable[tuple[int, Expectation]], frame: "pd.DataFrame"
 
 
 def _spared(resolved: ResolvedSources) -> dict[str, list[str]]:
-    """Return the protected classes that each source keeps, by source."""
     return {
         item.source.id: [name for name in CATEGORIES if item.source.protect.action(name) == "keep"]
         for item in resolved.sources
@@ -118,7 +117,6 @@ def _spared(resolved: ResolvedSources) -> dict[str, list[str]]:
 
 
 def _failed(validated: Validated) -> Iterator[str]:
-    """Describe each failed expectation in words."""
     for suite in validated.suites:
         for each in suite.expectations:
             if not each.success:

@@ -18,8 +18,8 @@ LEAST = 4
 LONG = 9
 """Minimum number of letters of a word in which two wrong letters are still a typo."""
 LONGEST = 50
-"""Maximum number of letters of a word. Nobody types longer words, and the time to compare them grows with the square of
-their length."""
+"""Maximum number of letters of a word. Longer strings are not typed words, and the time to compare two words grows with
+the square of their length."""
 USED = 3
 """Minimum number of uses from which on a spelling is taken for a word."""
 LOWER = 10
