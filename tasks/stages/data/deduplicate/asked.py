@@ -26,7 +26,7 @@ class Asked:
     """
 
     content: np.ndarray
-    """Number of the prompt's content. A prompt with a masked value has a number of its own."""
+    """Number that stands for the prompt's content. A prompt with a masked value has a number of its own."""
     signature: np.ndarray
     people: np.ndarray
     titled: np.ndarray

@@ -57,10 +57,10 @@ class Compared:
     """Rank, from 1, of the digest of task and all turns with normalised spaces, tokens included. A record with a masked
     value has a rank of its own, since the values of two masks may differ."""
     target: np.ndarray
-    """Number of the target, tokens included. A target with a masked value has a number of its own."""
+    """Number that stands for the target, tokens included. A target with a masked value has a number of its own."""
     answer: np.ndarray
-    """Number of the target with only the classes of protected values, since two answers that differ only in the people
-    whom they name do not contradict each other."""
+    """Number that stands for the target with only the classes of protected values, since two answers that differ only
+    in the people whom they name do not contradict each other."""
     form: np.ndarray
     """Index of the prompt's form in `forms`; -1 if the prompt has none."""
     forms: pa.Array

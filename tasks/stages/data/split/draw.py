@@ -11,7 +11,7 @@ Stratum = tuple[str, str]
 
 
 def draw(records: Placed, there: Places, rows: int | None) -> Places:
-    """Draw `rows` of the records at the ascending positions `there`, in proportion to the sizes of source and kind.
+    """Draw `rows` of the records at the ascending positions `there`, stratified by source and kind in proportion.
 
     The first records of each stratum are drawn. All records are drawn if `rows` is None, or if there are no more than
     `rows`. The returned positions are ascending.

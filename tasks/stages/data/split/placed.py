@@ -38,7 +38,7 @@ class Placed:
     fixed: pa.Array
     """Side to which the source fixes the record: train, test or empty."""
     lot: Lots
-    """Random number of the record's group, which no other group has.
+    """Random number of the record's group; every group has a different one.
 
     A group is a cluster, or the records outside of clusters with the same prompt key. The number of a cluster is that
     of its smallest prompt key.

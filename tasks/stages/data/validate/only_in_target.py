@@ -31,7 +31,7 @@ class OnlyInTarget(Frozen):
     lacking: int
     """Number of records whose target has a placeholder that their prompt lacks."""
     examples: list[str]
-    """Ids of some of the lacking records: the smallest ones."""
+    """Smallest ids of the lacking records, at most EXAMPLES."""
 
     def fact(self) -> Fact:
         """Return the share of lacking records among all records, which the data gate judges."""

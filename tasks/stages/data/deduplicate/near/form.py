@@ -19,7 +19,7 @@ from tasks.stages.data.protect.placeholders import PATTERN
 
 MASKED = f"{MARKER}|{DATE}|{PATTERN}"
 SALUTATION = r"^(?:hello|hi|hey|dear|good|to whom|hallo|guten|sehr|liebe[rs]?|moin)\b[^,!.?;:]{0,40}[,!]"
-"""Salutation with the name of the addressee, even mistyped: it does not make texts less similar."""
+"""Pattern of a salutation with a name, also a mistyped one, which the form leaves out."""
 APART = r"[^\p{L}\p{M}\p{N}]"
 UMLAUTS = {"ae": "ä", "oe": "ö", "ue": "ü"}
 BETWEEN = rf"{APART}*[^\p{{L}}\p{{M}}\p{{N}} ]{APART}*|  +"
