@@ -1,10 +1,10 @@
-"""What the data comes from, and what of it is about people.
+"""Sources of the data, and the personal and secret text in them.
 
-sources.py       the inventory of sources and their suites: sources.yaml, expectations/
-places.py        whether two locations are one place
-protection.py    classes of personal and secret text, and what is done with each
-vault.py         what tokens stand for, encrypted value by value
-vault_keys.py    its key
-vault_writer.py  what stage `ingest` may ask of it
-dataset.py       what a dataset is made of: artefacts/split/manifest.json
+sources.py       inventory of the sources and their suites: sources.yaml, expectations/
+places.py        comparison of locations
+protection.py    classes of personal and secret text, and the action on each
+vault.py         database of the values that tokens stand for, each value encrypted
+vault_keys.py    key of the vault
+vault_writer.py  access of stage `ingest` to the vault, which adds values and reads none
+dataset.py       manifest of a dataset: artefacts/split/manifest.json
 """

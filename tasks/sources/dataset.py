@@ -1,6 +1,7 @@
-"""What a dataset is made of: artefacts/split/manifest.json. Its owners approve it, and releases trained on it carry it.
+"""Manifest of a dataset, artefacts/split/manifest.json: its owners approve it, and releases trained on it carry it.
 
-It holds counts, digests and what the inventory said; no time, so that the same sources give the same manifest.
+The manifest holds counts, digests and the terms of the inventory. It holds no timestamps, so that the same sources
+give the same manifest.
 """
 
 from collections import Counter
@@ -15,23 +16,26 @@ from tasks.sources.protection import CATEGORIES, Action, Category
 from tasks.sources.sources import ResolvedSource
 
 STAGES = (*FILTERED, "split")
-"""The stages that a row goes through, in their order: each leaves records and quarantine."""
+"""Stages that a row passes, in order. Each writes records and a quarantine."""
 NOT_DRAWN = "not_drawn"
-"""What stands for a rule of records that `split` did not draw: nothing is wrong with them, and parameters ask for no
-more. An earlier version counted them as put aside."""
+"""Rule name of records that `split` did not draw.
+
+Nothing is wrong with these records; params.yaml asks for fewer. Earlier versions counted them as quarantined.
+"""
 SIDES = ("train", "test")
 SEGMENTS = ("source_id", "department", "language", "kind")
 Value = str | int | float | bool | None
 
 
 class Passage(Frozen):
-    """Rows into a stage, records out of it, rows put aside by rule, and rows that were merely not drawn."""
+    """Rows into a stage, records out of it, quarantined rows by rule, and rows that were not drawn."""
 
     rows: int
     records: int
     quarantined: dict[str, int]
     not_drawn: int = 0
-    """Of `split`, which draws what params.yaml asks for; an earlier version counted them as `quarantined`."""
+    """Rows that `split` did not draw because params.yaml asks for fewer. Earlier versions counted them in
+    `quarantined`."""
 
     @property
     def adds_up(self) -> bool:
@@ -42,14 +46,14 @@ TERMS = (
     "owner", "steward", "access", "classification", "lawful_basis", "licence", "retention_days", "region",
     "refresh_days", "approved_uses",
 )  # fmt: skip
-"""What the inventory says of a source and its owner signs with the dataset."""
+"""Fields of a source in the inventory that its owner signs with the dataset."""
 
 
 class Origin(Frozen):
-    """One source, as it was when the dataset was made."""
+    """Source of a dataset, as it was when the dataset was made."""
 
     sha256: Sha256
-    """Of its content."""
+    """SHA-256 of the source's content."""
     owner: str
     steward: str
     access: list[str]
@@ -61,42 +65,42 @@ class Origin(Frozen):
     refresh_days: int
     approved_uses: list[str]
     passages: dict[str, Passage]
-    """By stage."""
+    """Rows into and out of each stage, by stage."""
     rows: dict[str, int]
-    """In the dataset, by side."""
+    """Number of records in the dataset, by side: train, test."""
     protected: dict[Category, int]
-    """How often text of each class was found."""
+    """Number of finds of personal or secret text, by class."""
     actions: dict[Category, Action]
-    """What is done with each class, found or not."""
+    """Action on each class, whether text of it was found or not."""
     people: dict[Category, int] | None = None
-    """Different values of each class that stands for a person, in its rows of the dataset. Null where a version made it
-    that counted none."""
+    """Number of different values in the dataset's records, for each class that identifies a person. Null if an earlier
+    version made the manifest, which did not count them."""
 
     @property
     def taken(self) -> int:
-        """Rows that were read."""
+        """Number of rows that `ingest` read."""
         return self.passages["ingest"].rows
 
     @property
     def aside(self) -> dict[str, int]:
-        """Rows put aside, by rule."""
+        """Number of quarantined rows, by rule."""
         return put_aside(self.passages)
 
     @property
     def aside_share(self) -> float:
-        """Of the rows read, those put aside."""
+        """Share of the rows read that were quarantined."""
         return _share(self.aside, self.taken)
 
     @property
     def early_aside_share(self) -> float:
-        """Of the rows read, those put aside before the split, as evidence states it."""
+        """Share of the rows read that were quarantined before `split`, as evidence states it."""
         return _share(put_aside({name: it for name, it in self.passages.items() if name != "split"}), self.taken)
 
 
 def put_aside(passages: Mapping[str, Passage]) -> dict[str, int]:
-    """Rows of a source that stages put aside, by rule: the figure that every page, command and report states.
+    """Count the quarantined rows of a source by rule: the figures that all pages, commands and reports state.
 
-    Rows that were merely not drawn are none of them: nothing is wrong with those.
+    Rows that were not drawn are left out, since nothing is wrong with them.
     """
     rules: Counter[str] = Counter()
     for passage in passages.values():
@@ -109,33 +113,32 @@ def _share(aside: Mapping[str, int], taken: int) -> float:
 
 
 def declared(item: ResolvedSource) -> dict[str, Any]:
-    """The fields of `Origin` that stand before anything is read: what the inventory says, and what was pinned."""
+    """Return the fields of `Origin` that are known before a row is read: terms, actions and the pinned digest."""
     source = item.source
     actions = {category: source.protect.action(category) for category in CATEGORIES}
     return source.model_dump(include=set(TERMS)) | {"sha256": item.sha256, "actions": actions}
 
 
 DECLARED = (*TERMS, "sha256", "actions")
-"""What `declared` gives."""
+"""Names of the fields that `declared` returns."""
 
 
 class Dataset(Document):
-    """manifest.json"""
+    """Manifest of a dataset, artefacts/split/manifest.json."""
 
     type: Literal["urn:hallmark:dataset:v1"] = "urn:hallmark:dataset:v1"
     sources: dict[str, Origin]
     counts: dict[str, Passage]
-    """Of all sources together, by stage."""
+    """Rows into and out of each stage, over all sources."""
     rows: dict[str, int]
-    """By side."""
+    """Number of records by side: train, test."""
     digests: dict[str, Sha256]
-    """Of each side's file."""
+    """SHA-256 of each side's file."""
     segments: dict[str, dict[str, dict[str, int]]]
-    """Rows by segment, side and value, e.g. segments["language"]["train"]["en"]."""
+    """Number of records by segment, side and value, e.g. segments["language"]["train"]["en"]."""
     settings: dict[str, Value]
-    """`data` of params.yaml, by dotted key."""
+    """Values of section `data` of params.yaml, by dotted key."""
 
     @property
     def owners(self) -> list[str]:
-        """Who answers for its sources, sorted."""
         return sorted({source.owner for source in self.sources.values()})

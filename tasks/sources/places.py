@@ -1,4 +1,4 @@
-"""Where a source lies: whether two ways to write a location name one place."""
+"""Comparison of locations: two spellings of a location may name the same place."""
 
 import os
 import posixpath
@@ -9,20 +9,23 @@ from tasks.sources.sources import expand
 
 
 def written(location: str) -> str:
-    """A location without what may be written otherwise in the same text; the same on every machine."""
+    """Normalise the text of a location. The result does not depend on the machine."""
     return posixpath.normpath(location).replace("//", "/")
 
 
 def place(location: str, root: Path) -> str:
-    """What a location names on this machine: variables filled, links followed, relative ones from `root`."""
+    """Resolve a location on this machine: fill variables, follow links, and start relative paths at `root`.
+
+    A location that cannot be resolved here is returned as `written` normalises it.
+    """
     try:
         filled = expand(location)
-    except InputError:  # a variable that is not set here
+    except InputError:  # a variable is not set here
         return written(location)
     scheme, found, rest = filled.partition("://")
     if found:
         return f"{scheme.lower()}://{posixpath.normpath(f'/{rest}').lstrip('/')}"
     try:
         return os.path.realpath(root / Path(filled).expanduser())
-    except (OSError, ValueError, RuntimeError):  # it is no path
+    except (OSError, ValueError, RuntimeError):  # the location is not a path
         return written(location)

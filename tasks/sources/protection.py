@@ -1,4 +1,4 @@
-"""What a source says to do with what is found in its texts: one action for each class of protected text."""
+"""Classes of personal and secret text, and the action that a source declares for each."""
 
 from typing import Annotated, Literal, get_args
 
@@ -28,21 +28,24 @@ Category = Literal[
 CATEGORIES: tuple[Category, ...] = get_args(Category)
 
 Action = Literal["keep", "mask", "tokenise", "generalise", "drop", "stop"]
-"""keep        leave it as it is; it is counted all the same
-mask        put the class in its place: [email]
-tokenise    put a keyed token in its place, the same for the same value everywhere: [email:k3v9x2ab7dqm]
-generalise  keep what is coarse: a year of birth, a network, the domain of an address; else as mask
-drop        put the whole record into quarantine
-stop        stop the run, for what should never have come"""
+"""Action on the text of a class.
+
+keep        leave the text; it is counted all the same
+mask        replace the text by its class: [email]
+tokenise    replace the text by a keyed token, which is equal for equal values everywhere: [email:k3v9x2ab7dqm]
+generalise  keep the year of a birth date, the network of an IP address or the domain of an e-mail address; else mask
+drop        quarantine the whole record
+stop        stop the run, for text that must not be in the source at all
+"""
 
 IDENTIFYING: frozenset[Category] = frozenset(
     {"name", "email", "phone", "identity", "card", "iban", "account", "medical"}
 )
-"""Classes whose values stand for a person: their tokens are a record's `subjects`, whatever is done with the text."""
+"""Classes that identify a person. Their tokens are the `subjects` of a record, whatever the action on the text."""
 
 
 class Protection(Frozen):
-    """`protect` of a source in sources.yaml. What is not said there is done as here."""
+    """Action on each class of personal and secret text; the default, for classes that the source does not list."""
 
     name: Action = "tokenise"
     """Names of people."""
@@ -55,11 +58,11 @@ class Protection(Frozen):
     identity: Action = "tokenise"
     """Numbers of passports, identity cards, driving licences, social security and tax."""
     card: Action = "tokenise"
-    """Payment cards, by their check digit, and what belongs to them."""
+    """Numbers of payment cards, recognised by their check digit, with their security codes and expiry dates."""
     iban: Action = "tokenise"
     """IBANs."""
     account: Action = "tokenise"
-    """Account, customer and contract numbers and sort codes, as the words around them say."""
+    """Account, customer and contract numbers and sort codes, recognised by the words around them."""
     birth_date: Action = "generalise"
     """Dates of birth; `generalise` keeps the year."""
     network: Action = "mask"
@@ -67,15 +70,15 @@ class Protection(Frozen):
     medical: Action = "tokenise"
     """Numbers of medical records and health insurance."""
     health: Action = "mask"
-    """Conditions tied to a person."""
+    """Health conditions tied to a person."""
     credential: Action = "mask"
-    """Passwords, keys and tokens that open something."""
+    """Passwords, keys and access tokens."""
     financial: Action = "keep"
-    """Figures and terms that `terms` of sources.yaml names."""
+    """Financial terms that `terms` of sources.yaml lists."""
     trade_secret: Action = "stop"
-    """Words that `terms` of sources.yaml lists."""
+    """Trade secrets that `terms` of sources.yaml lists."""
     internal_only: Action = "drop"
-    """Words that `terms` of sources.yaml lists."""
+    """Internal words that `terms` of sources.yaml lists."""
 
     def action(self, category: Category) -> Action:
         action: Action = getattr(self, category)
@@ -89,4 +92,4 @@ def _sayable(term: str) -> str:
 
 
 Term = Annotated[str, AfterValidator(_sayable)]
-"""A word or phrase, found caselessly as whole words; `*` stands for any part of a word."""
+"""Word or phrase, matched case-insensitively and as whole words; `*` stands for any part of a word."""

@@ -1,4 +1,4 @@
-"""The inventory of sources: sources.yaml, and the Great Expectations suites beside it."""
+"""Inventory of the sources, sources.yaml, and the Great Expectations suites beside it."""
 
 import os
 import platform
@@ -17,36 +17,38 @@ from tasks.sources.protection import Category, Protection, Term
 
 
 class Mapping(Frozen):
-    """Which columns of a source become which part of a record. Either `messages`, or `prompt` and `response`, or
-    `text`."""
+    """Columns of a source, by the field of a record that they become.
+
+    A source maps either `messages`, or `prompt` and `response`, or `text`.
+    """
 
     prompt: str | None = None
     """Column with the user's text."""
     response: str | dict[str, str] | None = None
-    """Column with the target text; or a mapping of JSON field to column, whose values make one JSON object."""
+    """Column with the target text; or a mapping of JSON fields to columns, whose values become one JSON object."""
     messages: str | None = None
     """Column with a list of {role, content} turns; the last one is the target."""
     text: str | None = None
-    """Column with a plain text, for continued pretraining: its task has a `text_window` in params.yaml: prompts. Rules
-    and expectations take it for the prompt of a record without a target."""
+    """Column with plain text for continued pretraining; its task needs a `text_window` in params.yaml: prompts. Rules
+    and expectations treat the text as the prompt of a record without a target."""
     kind: str | None = None
-    """Column with answer, refuse, escalate or clarify."""
+    """Column with the kind of answer: answer, refuse, escalate or clarify."""
     language: str | None = None
     """Column with the language, e.g. en."""
     department: str | None = None
-    """Column with the department; results are reported by it."""
+    """Column with the department, by which results are reported."""
     geography: str | None = None
     """Column with the country or region."""
     policy_tags: str | None = None
-    """Column with a list, or text separated by `;`."""
+    """Column with tags, as a list or as text separated by `;`."""
     effective_from: str | None = None
-    """Column with an ISO 8601 date."""
+    """Column with the ISO 8601 date from which a record is valid."""
     retired_at: str | None = None
-    """Column with the ISO 8601 date from which a record no longer counts."""
+    """Column with the ISO 8601 date from which a record is no longer used."""
     labelled_by: str | None = None
-    """Column with the person or desk that labelled; a person is replaced as a name."""
+    """Column with the person or team that labelled a record; a person is replaced as `protect` says of names."""
     split: str | None = None
-    """Column with train or test."""
+    """Column with the side of the split that a record is fixed to: train, test or empty."""
 
     @field_validator("response", mode="before")
     @classmethod
@@ -55,7 +57,7 @@ class Mapping(Frozen):
 
     @field_serializer("response", when_used="json")
     def _as_pairs(self, value: str | dict[str, str] | None) -> str | list[list[str]] | None:
-        # inputs/sources.json sorts its keys, and the order of the fields is what the model is taught to write.
+        # inputs/sources.json sorts its keys, but the model learns to write the fields in the order given here.
         return [list(pair) for pair in value.items()] if isinstance(value, dict) else value
 
     @model_validator(mode="after")
@@ -68,44 +70,44 @@ class Mapping(Frozen):
         return self
 
     def columns(self) -> set[str]:
-        """Every column that the source must have."""
+        """Return the columns that the source must have."""
         named = [value for name, value in self if name != "response" and value is not None]
         response = {"": self.response} if isinstance(self.response, str) else self.response or {}
         return set(named) | set(response.values())
 
 
 class Constants(Frozen):
-    """Values that every record of the source has."""
+    """Values that all records of the source share."""
 
     task: Name
-    """A key of `prompts` in params.yaml."""
+    """Task of the records, a key of `prompts` in params.yaml."""
     kind: Literal["answer", "refuse", "escalate", "clarify"] | None = None
-    """answer, refuse, escalate or clarify."""
+    """Kind of answer: answer, refuse, escalate or clarify."""
     language: str | None = None
     """Language, e.g. en."""
     department: str | None = None
-    """Department; results are reported by it."""
+    """Department, by which results are reported."""
     geography: str | None = None
     """Country or region."""
     policy_tags: list[str] = []
-    """Tags."""
+    """Tags of every record."""
     origin: Literal["source", "expert", "synthetic"] = "source"
-    """source, expert or synthetic."""
+    """Origin of the records: source, expert or synthetic."""
     labelled_by: str | None = None
-    """Desk or team that labelled."""
+    """Team that labelled the records."""
     split: Literal["train", "test"] | None = None
-    """Fixes which side of the split the source stands on."""
+    """Side of the split that the records are fixed to."""
 
 
 MOST_DAYS = 365_000
-"""A thousand years: further back than that no calendar goes."""
+"""Maximum number of days in a period: a thousand years, so that dates stay within the calendar."""
 MOST_AUTHORITY = 1_000_000
-"""Far more than there are sources, and numbers that tables can hold."""
+"""Maximum absolute value of `authority`: more than there are sources, and small enough for the columns of tables."""
 Days = Annotated[int, Field(ge=1, le=MOST_DAYS)]
 Label = Literal["department", "geography", "language", "policy_tags", "labelled_by"]
-"""A field of a record that is no text of its own, yet holds what the source says."""
+"""Field of a record with a short value of the source, other than its messages."""
 Terms = dict[Category, list[Term]]
-"""The owners' own words by the class they are of, e.g. trade_secret."""
+"""Words and phrases of the company by their class, e.g. trade_secret."""
 
 
 def _delimiter(value: str) -> str:
@@ -118,79 +120,81 @@ def _delimiter(value: str) -> str:
 
 
 class Source(Frozen):
-    """One source: where it lies, what its columns mean, and who answers for it."""
+    """Source of the data: its location, the meaning of its columns, and the people who answer for it."""
 
     id: Name
-    """As commands and records name it."""
+    """Name of the source in commands and records."""
     kind: Literal["csv", "jsonl", "parquet"]
-    """csv and jsonl may be gzip-compressed, whatever the file is called."""
+    """Format of the file. csv and jsonl may be gzip-compressed, whatever the name of the file."""
     location: Text
-    """A path (relative ones start at the repository), or s3://bucket/key. `${NAME}` and `${NAME:-default}` are
-    taken from the environment when the file is opened, so that no machine's paths are committed; policy.yaml lists
-    which NAMEs under `location_variables`. What they stand for is never shown: messages say the location as it is
-    written here."""
+    """Path, relative to the repository unless it is absolute, or s3://bucket/key. `${NAME}` and `${NAME:-default}` are
+    filled from the environment when the file is opened, so that no machine's paths are committed; policy.yaml lists the
+    permitted names under `location_variables`. Messages show the location as it is written here, and never the values
+    of its variables."""
     encoding: str = "utf-8"
-    """Of csv and jsonl: a Python codec name."""
+    """Encoding of csv and jsonl: a Python codec name."""
     delimiter: Annotated[str, AfterValidator(_delimiter)] = ","
-    """Of csv: one character, a tab as `"\\t"`."""
+    """Delimiter of csv: one character, a tab as `"\\t"`."""
     max_unpacked_bytes: Annotated[int, Field(ge=1)] = 512 << 20
-    """What gzip or Parquet may unpack to, in bytes; 512 MiB where nothing is said. More than that is refused, as it is
-    for the limits below: a few kilobytes can unpack to more than memory and time have."""
+    """Maximum number of bytes that gzip or Parquet may unpack to; the default is 512 MiB. A source that exceeds this
+    limit or one of the limits below is refused: a few kilobytes can unpack to more than memory and time allow."""
     max_rows: Annotated[int, Field(ge=1)] = 2_000_000
-    """Rows, blank lines among them."""
+    """Maximum number of rows, including blank lines."""
     max_columns: Annotated[int, Field(ge=1)] = 10_000
-    """Columns, mapped or not; of jsonl all names of fields, of parquet the parts of lists and structs."""
+    """Maximum number of columns, mapped or not: names of fields in jsonl, parts of lists and structs in parquet."""
     max_row_bytes: Annotated[int, Field(ge=1)] = 8 << 20
-    """Of one row: its characters in csv and jsonl, its mapped values in parquet; 8 MiB, some 3,000 pages of text."""
+    """Maximum size of one row: its characters in csv and jsonl, the bytes of its mapped values in parquet. The default
+    is 8 MiB, some 3,000 pages of text."""
     owner: Name
-    """Person in people.yaml who answers for the data, and decides on it at the data gate."""
+    """Person in people.yaml who answers for the data and decides on it at the data gate."""
     authority: Annotated[int, Field(ge=-MOST_AUTHORITY, le=MOST_AUTHORITY)] = 0
-    """Of records that contradict or repeat each other the one from the source with the higher number is kept."""
+    """Precedence of the source: of records that contradict or repeat each other, the one from the source with the
+    higher number is kept."""
     contradictions: Literal["keep", "put_aside"] = "keep"
-    """What becomes of records that ask the same and answer otherwise where neither authority nor date decides: all
-    stay, or all are put aside. Either way their owners see them side by side (`hallmark data conflicts`)."""
+    """Action on contradictions that neither `authority` nor a date decides: `keep` keeps all of the records,
+    `put_aside` quarantines all of them. Either way their owners see them side by side (`hallmark data conflicts`)."""
     editions: Literal["said", "dated"] = "said"
-    """What makes a near-identical record an older edition: `said`: both texts say which edition they are; `dated`: the
-    later `effective_from` alone, for a source that holds one text several times as it was at several times."""
+    """Rule by which a near-identical record is an older edition. `said`: both texts state their edition. `dated`: a
+    later `effective_from` is enough, for a source that holds a text in several dated versions."""
     steward: Name
-    """Person in people.yaml who looks after it from day to day."""
+    """Person in people.yaml who maintains the source from day to day."""
     access: Annotated[list[Name], Field(min_length=1)]
-    """Roles whose people may look at single records (`hallmark data show`)."""
+    """Roles whose people may read single records (`hallmark data show`)."""
     classification: Literal["public", "internal", "confidential", "restricted"]
-    """How confidential it is."""
+    """Level of confidentiality."""
     lawful_basis: Text
-    """Why it may be processed at all, e.g. `legitimate interests (GDPR Art. 6 (1) f)`, or `no personal data`."""
+    """Legal basis of the processing, e.g. `legitimate interests (GDPR Art. 6 (1) f)`, or `no personal data`."""
     licence: Text
-    """SPDX expression, or words where there is none."""
+    """SPDX expression, or a description in words if the licence has none."""
     retention_days: Days
-    """How long after `effective_from` a record may be used. Records leave at the beginning of the month in which their
-    time ends, so that one month's runs are the same."""
+    """Number of days after `effective_from` for which a record may be used. A record leaves at the beginning of the
+    month in which this period ends, so that the runs of a month have the same records."""
     region: Text
-    """Where it is kept, e.g. eu."""
+    """Region in which the source is stored, e.g. eu."""
     refresh_days: Days
-    """How old its newest record may be before the source counts as stale."""
+    """Maximum age of the newest record in days; a source whose newest record is older counts as stale."""
     approved_uses: Annotated[list[Text], Field(min_length=1)]
-    """What it may be used for. A run for another use fails a check of the data gate."""
+    """Uses that the data is approved for. A run for another use fails a check of the data gate."""
     description: str = ""
-    """In words."""
+    """Description in words."""
     protect: Protection = Protection()
-    """What is done with personal and secret text, class by class."""
+    """Action on each class of personal and secret text."""
     personal: dict[Text, Category] = {}
-    """Text fields of JSON targets that are personal by their purpose, with their class: `{artist: name}`. All of such a
-    field counts as found, and so do its words in the other turns of the record. `protect` says what is done with it."""
+    """Text fields of JSON targets that are personal by their purpose, with their class: `{artist: name}`. The whole
+    field counts as found, and so do its words in the other turns of the record; the action is that of `protect`."""
     labels: dict[Label, list[Text]] = {}
-    """The values that a label may have, each harmless. A row with another is put aside; another `labelled_by` is
-    replaced, as `protect` says of names."""
+    """Values that a label may have, none of them personal or secret. A row with another value is quarantined; another
+    `labelled_by` is replaced as `protect` says of names."""
     suite: str | None = None
     """File with the source's Great Expectations suite, relative to sources.yaml."""
     mapping: Mapping
-    """Which columns become which part of a record."""
+    """Columns that become the fields of a record."""
     constants: Constants
-    """What all its records have in common."""
+    """Values that all records of the source share."""
 
     @property
     def named(self) -> dict[str, frozenset[str]]:
-        """By label, the values that this file itself names: listed, or constant."""
+        """Values that sources.yaml itself contains, by label: those in `labels` and those in `constants`."""
         constants = {name: getattr(self.constants, name) for name in get_args(Label)}
         one_or_more = {name: [value] if isinstance(value, str) else value or [] for name, value in constants.items()}
         return {name: frozenset([*values, *self.labels.get(name, [])]) for name, values in one_or_more.items()}
@@ -214,20 +218,22 @@ class Source(Frozen):
 
 
 class Sources(Frozen):
-    """sources.yaml."""
+    """Inventory of the sources: sources.yaml."""
 
     sources: Annotated[list[Source], Field(min_length=1)]
-    """Every source."""
+    """All sources."""
     dataset_suite: str | None = None
     """File with the suite for the dataset as a whole, relative to sources.yaml."""
     terms: Terms = {}
-    """Words of the company's own that count as found, in all sources: `trade_secret: [Project Halcyon, "HX-*"]`."""
+    """Words and phrases of the company that count as found in every source, by class:
+    `trade_secret: [Project Halcyon, "HX-*"]`."""
     edition_words: list[Text] = []
-    """Words that say before a date or a number which edition a text is, beside those that `deduplicate.near.markers`
-    knows: `[Ausgabe vom, Policy no]`. They count on a line of their own, in brackets, or at the end of a heading."""
+    """Words that state the edition of a text if a date or number follows, in addition to those in
+    `deduplicate.near.markers`: `[Ausgabe vom, Policy no]`. They count on a line of their own, in brackets, or at the
+    end of a heading."""
     truth: Text | None = None
-    """Path of a table that says what was planted in the sources, for samples and drills (`inquiry.planted`). Never
-    read by a stage; the report then says how much of it each stage found."""
+    """Path of a CSV table of the defects that were planted in the sources, for samples and drills (`inquiry.planted`).
+    No stage reads it; the report says how many of the defects each stage found."""
 
     @model_validator(mode="after")
     def _unique(self) -> Self:
@@ -239,76 +245,81 @@ class Sources(Frozen):
 
 
 class Expectation(Frozen):
-    """One Great Expectations expectation, with the reason that its owner gives for it."""
+    """Great Expectations expectation, with its owner's reason for it."""
 
     type: Text
-    """GE's snake_case name, e.g. expect_column_values_to_be_in_set."""
+    """Great Expectations' snake_case name of the expectation, e.g. expect_column_values_to_be_in_set."""
     kwargs: dict[str, Any] = {}
-    """Its arguments."""
+    """Arguments of the expectation."""
     why: Text
-    """In the owner's words; shown beside the result."""
+    """Reason for the expectation in its owner's words, shown beside the result."""
 
 
 class Suite(Frozen):
-    """A file in infra/governance/expectations/. Columns are those of `core.record.SCHEMA`, plus `prompt` (all turns
-    before the target), `target`, `prompt_chars`, `target_chars`, `retention_days_left` and the others of
-    `validate.ages`, and, for JSON targets, `target.FIELD`. Lists are text joined by `;`, `messages` is JSON text,
-    dates are compared with dates such as 2024-03-31. `outcome` is about every row of the sources: `kept`, or the rule
-    that put it aside."""
+    """Expectation suite: a file in infra/governance/expectations/.
+
+    Columns are those of `core.record.SCHEMA`, plus `prompt` (all turns before the target), `target`, `prompt_chars`,
+    `target_chars`, `retention_days_left` and the other columns of `validate.ages`, and, for JSON targets,
+    `target.FIELD`. Lists are text joined by `;`, `messages` is JSON text, dates are compared with dates such as
+    2024-03-31. `outcome` has one value for every row of the sources: `kept`, or the rule that quarantined the row.
+    """
 
     name: Name
-    """As reports show it."""
+    """Name of the suite in reports."""
     expectations: Annotated[list[Expectation], Field(min_length=1)]
-    """At least one."""
+    """Expectations of the suite, at least one."""
 
 
 class ResolvedSource(Frozen):
-    """A source whose content is pinned."""
+    """Source whose content is pinned by its digest."""
 
     source: Source
     sha256: Sha256
     bytes: int
     cutoff: date | None = None
-    """Records from before this day are past their retention and stay out."""
+    """First day that is within the retention period; records from before this day are left out."""
 
 
 class ResolvedTruth(Frozen):
-    """The truth about planted defects, pinned."""
+    """Table of planted defects (`Sources.truth`), pinned by its digest."""
 
     path: str
     sha256: Sha256
 
 
 class ResolvedSources(Frozen):
-    """inputs/sources.json."""
+    """Sources as they were resolved for a run: inputs/sources.json."""
 
     sources: list[ResolvedSource]
     terms: Terms = {}
     edition_words: list[str] = []
     truth: ResolvedTruth | None = None
     as_of: date
-    """The first day of the run's month: records retired by then stay out. Stages read no clock."""
+    """First day of the run's month; records retired by then are left out. Stages read no clock."""
     vault: str
-    """Fingerprint of the vault's key, which makes the tokens."""
+    """Fingerprint of the vault's key, from which the tokens are made."""
     python: str | None = None
-    """`3.11`: its Unicode tables decide what data stages write, so what another version wrote is not the run's. Null
-    where the run was resolved before this was noted."""
+    """Version of Python, such as `3.11`, that the data stages must run with: its Unicode tables decide what they write.
+    Null if an earlier version of Hallmark, which did not record it, resolved the run."""
 
 
 class Suites(Frozen):
-    """inputs/suites.json: by source id, and the dataset's."""
+    """Suites of a run, inputs/suites.json: by source id, and that of the dataset as a whole."""
 
     by_source: dict[str, Suite]
     dataset: Suite | None
 
 
 def load(governance: Path) -> Sources:
-    """Read sources.yaml of a governance folder."""
     return config.load(governance / "sources.yaml", Sources)
 
 
 def load_resolved(path: Path) -> ResolvedSources:
-    """Read inputs/sources.json. Raises InputError where it cannot be read."""
+    """Read inputs/sources.json.
+
+    Raises:
+        InputError: The file cannot be read, or its content is not valid.
+    """
     try:
         return ResolvedSources.model_validate_json(path.read_bytes())
     except (OSError, ValueError) as error:  # pydantic's message would quote the owners' secret terms
@@ -317,7 +328,11 @@ def load_resolved(path: Path) -> ResolvedSources:
 
 
 def load_suites(governance: Path, sources: Sources) -> Suites:
-    """Read every suite that sources.yaml names. Raises InputError with the mistakes of all of them."""
+    """Read every suite that sources.yaml names.
+
+    Raises:
+        InputError: A suite is not valid; the message lists the mistakes of all suites.
+    """
     named = {source.suite for source in sources.sources} | {sources.dataset_suite}
     suites, problems = {}, []
     for name in sorted(filter(None, named)):
@@ -332,7 +347,11 @@ def load_suites(governance: Path, sources: Sources) -> Suites:
 
 
 def expand(location: str) -> str:
-    """Fill `${NAME}` and `${NAME:-default}` from the environment. Raises InputError for a variable that is not set."""
+    """Fill `${NAME}` and `${NAME:-default}` from the environment.
+
+    Raises:
+        InputError: A variable without a default is not set, or a `${` has no `}`.
+    """
     out = ""
     for before, name, default in _parts(location):
         value = "" if name is None else os.environ.get(name) or default
@@ -343,12 +362,12 @@ def expand(location: str) -> str:
 
 
 def variables(named: Iterable[Source]) -> set[str]:
-    """Names of the environment variables in the locations of sources."""
+    """Return the names of the environment variables in the locations of sources."""
     return {name for source in named for _, name, _ in _parts(source.location) if name}
 
 
 def _parts(location: str) -> Iterator[tuple[str, str | None, str | None]]:
-    """Text, the name of the variable after it, and its default if it has one; the last text has no variable."""
+    """Yield each text with the name and default of the variable after it. The last text has no variable after it."""
     rest = location
     while "${" in rest:
         before, _, tail = rest.partition("${")
@@ -361,5 +380,5 @@ def _parts(location: str) -> Iterator[tuple[str, str | None, str | None]]:
 
 
 def minor_version() -> str:
-    """Python's, as `ResolvedSources.python` has it."""
+    """Return the version of Python as `ResolvedSources.python` holds it, e.g. `3.11`."""
     return ".".join(platform.python_version_tuple()[:2])

@@ -1,8 +1,8 @@
-"""The vault: what tokens stand for, encrypted value by value, in a database apart from everything else.
+"""Vault: the values that tokens stand for, each encrypted, in a database of their own.
 
-SQLite (`.hallmark/vault/vault.db`) or Postgres (HALLMARK_VAULT_URL). Whoever has the database alone has nothing;
-whoever has the key without the database can make tokens of values they know, and no more. Values come from `ingest`
-(`vault_writer.py`), and only `reveal` reads one, after the look is on the ledger (tasks/inquiry/looks.py).
+The database is SQLite (`.hallmark/vault/vault.db`) or Postgres (HALLMARK_VAULT_URL). Without the key the database
+reveals no value. The key without the database only makes tokens of values that are known already. `ingest` adds values
+(`vault_writer.py`), and only `reveal` reads them, after the access was entered in the ledger (tasks/inquiry/looks.py).
 """
 
 import os
@@ -26,21 +26,21 @@ from tasks.sources.vault_writer import Secret
 
 VARIABLE = vault_keys.DATABASE
 FILE = f"{vault_keys.FOLDER}/vault.db"
-"""In `.hallmark/`, where no URL is given."""
+"""Path of the SQLite file, relative to `.hallmark`, if no URL is given."""
 BEFORE = "vault.db"
-"""Where it lay first."""
+"""Path of the SQLite file in earlier versions."""
 NONCE = 12
-"""Bytes of an AES-GCM nonce, fresh for every value."""
+"""Bytes of an AES-GCM nonce; every value has a new one."""
 TOGETHER = 500
-"""Values a statement."""
-ADVISORY_LOCK = 0x7661756C74  # "vault"
+"""Maximum number of values in one SQL statement."""
+ADVISORY_LOCK = 0x7661756C74  # "vault" in ASCII
 
 METADATA = MetaData()
 VALUES = Table(
     "hallmark_vault",
     METADATA,
     Column("token", Text, primary_key=True),
-    Column("sealed", LargeBinary, nullable=False),  # nonce and AES-256-GCM of the value; the token is authenticated too
+    Column("sealed", LargeBinary, nullable=False),  # nonce, then AES-256-GCM of the value with the token authenticated
 )
 KEY = Table("hallmark_vault_key", METADATA, Column("fingerprint", Text, primary_key=True))
 
@@ -49,14 +49,21 @@ SCHEMA = Schema("vault", METADATA, METADATA.create_all)
 
 
 class Vault:
-    """Every method raises Unavailable where the database is away, and then nothing has happened."""
+    """Encrypted values by token.
+
+    Every method raises Unavailable if the database cannot be reached, and then has changed nothing.
+    """
 
     def __init__(self, engine: Engine, keys: VaultKeys) -> None:
         self._engine, self.keys = engine, keys
         self._cipher = AESGCM(keys.encryption)
 
     def prepare(self) -> None:
-        """Make the tables, or see that they belong to this key. Raises InputError where they belong to another."""
+        """Create the tables, or check that they belong to this key.
+
+        Raises:
+            InputError: The vault was made with another key.
+        """
         with _reach():
             migrations.prepare(self._engine, SCHEMA)
         with self._writing() as connection:
@@ -71,7 +78,7 @@ class Vault:
                 )
 
     def keep(self, values: Iterable[Secret]) -> int:
-        """Put in what is not there yet, all or nothing; a token that is there stays as it is. Returns how many."""
+        """Add the values whose tokens are new, all or none, and return their number. Known tokens keep their value."""
         wanted = {secret.token: secret.value for secret in values}
         with self._writing() as connection:
             new = sorted(set(wanted) - self._known(connection, wanted))
@@ -81,14 +88,17 @@ class Vault:
         return len(new)
 
     def missing(self, tokens: Collection[str]) -> list[str]:
-        """Those of the tokens that the vault does not know, sorted."""
+        """Return the tokens that the vault does not know, sorted."""
         with self._reading() as connection:
             return sorted(set(tokens) - self._known(connection, tokens))
 
     def reveal(self, tokens: Collection[str], record: Callable[[list[str]], None]) -> dict[str, str]:
-        """The values of tokens; tokens that are not known are left out.
+        """Return the values of tokens, without those that the vault does not know.
 
-        `record` puts the look at these tokens on the ledger. It is called first: where it raises, nothing is read.
+        `record` enters the access to the tokens in the ledger. It is called first: if it raises, nothing is read.
+
+        Raises:
+            Refused: A value was changed in the database, or encrypted with another key.
         """
         wanted = sorted(set(tokens))
         record(wanted)
@@ -127,9 +137,11 @@ class Vault:
 
 
 def open_vault(state: Path) -> Vault:
-    """The vault of HALLMARK_VAULT_URL, else `state/vault/vault.db`, made if absent.
+    """Open the vault of HALLMARK_VAULT_URL, else `state/vault/vault.db`, which is created if it is absent.
 
-    Raises InputError for a key that is absent or another's, Unavailable where the database is away.
+    Raises:
+        InputError: There is no key, or the vault was made with another one.
+        Unavailable: The database cannot be reached.
     """
     keys = vault_keys.load(state)
     vault = Vault(_engine(state), keys)
@@ -138,9 +150,10 @@ def open_vault(state: Path) -> Vault:
 
 
 def exists(state: Path) -> bool:
-    """Whether a vault was made with a key, so that a lost one must be found again and not replaced.
+    """Return whether a vault was made with a key; if so, a lost key must be restored and not replaced.
 
-    Raises Unavailable where the database is away.
+    Raises:
+        Unavailable: The database cannot be reached.
     """
     if not os.environ.get(VARIABLE) and not ((state / FILE).exists() or (state / BEFORE).exists()):
         return False
@@ -157,7 +170,7 @@ def _engine(state: Path) -> Engine:
 
 
 def _move(state: Path) -> None:
-    """Bring a vault of an earlier version to its folder; the database last, so that a kill in between loses nothing."""
+    """Move the files of an earlier version's vault. The database moves last, so that a kill meanwhile loses nothing."""
     before, now = state / BEFORE, state / FILE
     if before.exists() and not now.exists():
         now.parent.mkdir(mode=0o700, exist_ok=True)
@@ -167,7 +180,7 @@ def _move(state: Path) -> None:
 
 
 def _private(path: Path) -> Engine:
-    """A SQLite file that is nobody else's to read from its first byte."""
+    """Open a SQLite file that other users cannot read at any time, including while it is created."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     journals.remove_strange(path.parent)  # earlier versions let `ingest`, a run's own code, write here
     engine = database.sqlite(path)

@@ -1,7 +1,7 @@
-"""The vault's key and what is derived from it.
+"""Key of the vault, and the keys derived from it.
 
-One secret of 32 bytes; HKDF (RFC 5869) makes of it a key that encrypts values, one that makes tokens, one that seals
-what only `ingest` may write, one that makes the ids of records, and a fingerprint that may be told to anybody.
+The key is one secret of 32 bytes. HKDF (RFC 5869) derives from it a key that encrypts values, one that makes tokens,
+one that seals files that only `ingest` may write, one that makes the ids of records, and a public fingerprint.
 """
 
 import base64
@@ -19,38 +19,42 @@ from tasks.core.files import write_new
 from tasks.core.layout import is_of_experiments
 
 VARIABLE = "HALLMARK_VAULT_KEY"
-"""Environment variable with the key, base64 of 32 bytes; else it is read from the file."""
+"""Environment variable with the key, 32 bytes in base64. If it is not set, the key is read from FILE."""
 FILE = Path("keys") / "vault"
-"""Below `.hallmark/`, readable by its owner alone."""
+"""Path of the key, relative to `.hallmark`. Only its owner may read it."""
 DATABASE = "HALLMARK_VAULT_URL"
-"""Environment variable: the Postgres URL of the vault itself."""
+"""Environment variable with the Postgres URL of the vault."""
 FOLDER = "vault"
-"""Of the vault's file, below `.hallmark/`: SQLite writes beside it as well."""
+"""Folder of the vault's database, relative to `.hallmark`; SQLite writes other files beside the database."""
 BYTES = 32
 
 
 @dataclass(frozen=True, kw_only=True)
 class WriterKeys:
-    """What `ingest` is given. None of it opens a value."""
+    """Keys that `ingest` receives. None of them decrypts a value."""
 
     tokens: bytes
-    """32 bytes for HMAC-SHA256."""
+    """HMAC-SHA256 key of tokens, 32 bytes."""
     seals: bytes
-    """32 bytes for HMAC-SHA256 over what `ingest` keeps between runs."""
+    """HMAC-SHA256 key of the seals on what `ingest` keeps between runs, 32 bytes."""
     records: bytes
-    """32 bytes for HMAC-SHA256 over where a record comes from, which is its id."""
+    """HMAC-SHA256 key of the ids of records, 32 bytes."""
     fingerprint: str
-    """32 hex digits; says which key it is and nothing about it."""
+    """Identifier of the vault's key, 32 hex digits, which reveals nothing about the key."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class VaultKeys(WriterKeys):
     encryption: bytes
-    """32 bytes for AES-256-GCM."""
+    """AES-256-GCM key of values, 32 bytes."""
 
 
 def load(state: Path) -> VaultKeys:
-    """The key of HALLMARK_VAULT_KEY, else of the file. Raises InputError where there is none or it is not one."""
+    """Read the key from HALLMARK_VAULT_KEY, else from its file, and derive the others.
+
+    Raises:
+        InputError: There is no key, it is not 32 bytes in base64, or other users can read its file.
+    """
     if (spelled := os.environ.get(VARIABLE)) and not is_of_experiments(state):
         return derive(_decode(spelled, VARIABLE))
     path = state / FILE
@@ -67,7 +71,7 @@ def load(state: Path) -> VaultKeys:
 
 
 def create(state: Path) -> None:
-    """Make the key's file, unless there is one or the environment gives the key."""
+    """Write a new key to its file, unless the file exists or the environment has the key."""
     given = os.environ.get(VARIABLE) and not is_of_experiments(state)
     if not given and not (state / FILE).exists():
         write_new(state / FILE, base64.b64encode(secrets.token_bytes(BYTES)) + b"\n")

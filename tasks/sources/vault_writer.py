@@ -1,8 +1,8 @@
-"""What stage `ingest` may ask of the vault: to keep a value, and whether it has a token. It never gets a value back.
+"""Access of stage `ingest` to the vault: it adds values and asks which tokens are missing, but reads no value.
 
-The supervisor of the stage has the vault's key and its database. It answers over a socket that the stage inherits
-(`tasks.supervise.vault_service`), so that the stage, which is the run's own code, can read, change or delete nothing
-that stands there.
+The supervisor of the stage has the vault's key and database. It answers over a socket that the stage inherits
+(`tasks.supervise.vault_service`), so that the stage, which is the run's own code, cannot read, change or delete
+anything in the vault.
 """
 
 import json
@@ -17,19 +17,20 @@ from tasks.core.errors import HallmarkError, InputError, Refused, Unavailable
 from tasks.sources.vault_keys import WriterKeys
 
 SOCKET = "HALLMARK_VAULT_SOCKET"
-"""Environment variable: the file descriptor of a connected socket that a stage inherits."""
+"""Environment variable with the file descriptor of a connected socket that a stage inherits."""
 VALUES_TOGETHER = 200
+"""Maximum number of values in a request."""
 TOKENS_TOGETHER = 10_000
-"""… of a request."""
+"""Maximum number of tokens in a request."""
 MOST = 2**26
-"""Bytes of a request or an answer."""
+"""Maximum number of bytes in a request or an answer."""
 ERRORS: Mapping[str, type[HallmarkError]] = {kind.__name__: kind for kind in (InputError, Refused, Unavailable)}
-"""Errors of the vault that an answer may name."""
+"""Errors of the vault that an answer may name, by class name."""
 
 
 @dataclass(frozen=True, slots=True)
 class Secret:
-    """A value and the token that stands in its place."""
+    """Value and the token that stands for it."""
 
     token: str
     value: str
@@ -40,16 +41,16 @@ class VaultWriter(Protocol):
     def keys(self) -> WriterKeys: ...
 
     def keep(self, values: Iterable[Secret]) -> int:
-        """Put in what is not there yet; a token that is there stays as it is. Returns how many."""
+        """Add the values whose tokens are new and return their number. Known tokens keep their value."""
 
     def missing(self, tokens: Collection[str]) -> list[str]:
-        """Those of the tokens that the vault does not know, sorted."""
+        """Return the tokens that the vault does not know, sorted."""
 
 
 class RemoteWriter:
-    """The vault as the supervisor of this stage has it.
+    """Client of the vault that the supervisor of this stage holds.
 
-    Every method raises what the vault raised there, and Unavailable where the supervisor has gone.
+    Every method raises the error that the vault raised in the supervisor, or Unavailable if the supervisor has ended.
     """
 
     def __init__(self, handle: int) -> None:
@@ -81,7 +82,7 @@ class RemoteWriter:
 
 
 def inherited() -> RemoteWriter | None:
-    """The vault of the supervisor; None for a stage by hand, which has none."""
+    """Return a client of the supervisor's vault; None if the stage runs by hand, without a supervisor."""
     named = os.environ.get(SOCKET)
     return RemoteWriter(int(named)) if named else None
 

@@ -1,16 +1,16 @@
-"""From sources to a training and a test set: a folder a stage, in this order.
+"""Stages of data, from sources to a training and a test set, one folder each and in this order.
 
     ingest/           sources to records
-    clean/            texts that are empty, too short or too long
-    deduplicate/      duplicates, older versions, conflicts, what a fixed test set holds
-    validate/         the data owners' suites
-    split/            no prompt on both sides, nor one that is near-identical
-    readers/          a source's bytes, and its rows, one file a kind
-    protect/          what is about people, or secret, found and replaced
-    text.py           one spelling for a text; broken formatting repaired
-    json_text.py      JSON within texts, read alike everywhere
-    conversations.py  the turns of many records at once
-    quarantine.py     what a stage took out, and counts that add up
+    clean/            removal of records whose texts are empty, too short or too long
+    deduplicate/      removal of duplicates, older editions, contradictions and copies of fixed test records
+    validate/         results of the owners' expectation suites
+    split/            training and test sets without a common or near-identical prompt
+    readers/          content and rows of a source, one file a format
+    protect/          recognition and replacement of personal and secret text
+    text.py           normalisation and repair of texts
+    json_text.py      JSON in texts, parsed alike by all stages
+    conversations.py  operations on the turns of many records at once
+    quarantine.py     records that a stage removed, and counts that add up
 
-What is removed is never dropped: each stage writes quarantine.parquet with the rule and the reason.
+No record is dropped: each stage writes those that it removes to quarantine.parquet, with rule and reason.
 """

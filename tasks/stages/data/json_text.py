@@ -1,6 +1,7 @@
-"""JSON that stands in the texts of sources, read alike by every stage and on every machine.
+"""JSON in the texts of sources, parsed alike by every stage and on every machine.
 
-Python reads and writes what is nested as deep as the stack allows, so that its own answer would depend on who asks.
+Python parses and writes nested values as deep as its stack allows. Without a limit of Hallmark's the result would
+depend on how deep the caller is in the stack.
 """
 
 import json
@@ -11,13 +12,17 @@ from typing import Any
 from tasks.stages.data.text import SURROGATES
 
 DEEPEST = 100
-"""Lists and objects within each other; Python's limit is some hundreds more."""
+"""Maximum depth of nested lists and objects; Python's own limit is several hundred higher."""
 HALF = re.compile(r"\\u[dD][89a-fA-F]")
-"""An escape of what may be half of a character: the other half may stand behind it."""
+"""Escape of a surrogate, which is half of a character; the escape of the other half may follow."""
 
 
 def loads(text: str) -> Any:
-    """Raises ValueError for what is no JSON, or nested deeper than DEEPEST."""
+    """Parse JSON.
+
+    Raises:
+        ValueError: The text is not JSON, or is nested deeper than DEEPEST.
+    """
     try:
         value = json.loads(text)
     except RecursionError:
@@ -28,19 +33,18 @@ def loads(text: str) -> Any:
 
 
 def whole(text: str) -> Any:
-    """As `loads`. Raises ValueError for half of a character too."""
+    """Parse JSON as `loads` does, and also raise ValueError for an unpaired surrogate."""
     if has_half(text):
         raise ValueError("half of a character")
     return loads(text)
 
 
 def is_deep(value: Any) -> bool:
-    """Whether a value is nested deeper than DEEPEST."""
     return any(depth > DEEPEST for depth, item in _within(value) if isinstance(item, dict | list))
 
 
 def has_half(text: str) -> bool:
-    """Whether the text is JSON with half of a character in it, which no table holds and no page shows."""
+    """Return whether the text is JSON with an unpaired surrogate, which no table can store and no page can show."""
     if not HALF.search(text):
         return False
     try:
@@ -51,7 +55,7 @@ def has_half(text: str) -> bool:
 
 
 def _within(value: Any) -> Iterator[tuple[int, Any]]:
-    """The value, keys and values in it, and those in them, each with how many lists and objects it takes to hold it."""
+    """Yield the value and all keys and values in it, each with its depth; that of the value itself is 1."""
     open_values = [(1, value)]
     while open_values:
         depth, item = open_values.pop()

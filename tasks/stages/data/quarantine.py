@@ -1,4 +1,4 @@
-"""What a stage took out: the table kept beside its records, and counts that must add up."""
+"""Quarantine of a stage: the table of the records that it removed, and counts that must add up."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -12,17 +12,17 @@ from tasks.core.layout import Layout
 from tasks.core.record import QUARANTINE, read_table
 
 REMOVED = pa.schema([field for field in QUARANTINE if field.name != "row"])
-"""Records that a stage took out; `winner` is the one that was kept instead."""
+"""Schema of removed records. `winner` is the record that was kept instead."""
 
 
 class Counts(Frozen):
-    """Rows into a stage, records out of it, rows quarantined by rule, and rows that nothing was wrong with."""
+    """Rows into a stage, records out of it, quarantined rows by rule, and rows that were not drawn."""
 
     rows: int
     records: int
     quarantined: dict[str, int]
     not_drawn: int = 0
-    """Of `split`: left over by data.train_rows and data.test_rows."""
+    """Number of rows that `split` left over because data.train_rows and data.test_rows ask for fewer."""
 
     @property
     def removed(self) -> int:
@@ -35,12 +35,12 @@ class Counts(Frozen):
 
 
 def of_row(source_id: str, row: int, rule: str, reason: str) -> dict[str, Any]:
-    """Quarantine of a row that never became a record. `reason` never holds a value of the row."""
+    """Return the quarantine entry of a row that never became a record. `reason` must not contain a value of the row."""
     return {"source_id": source_id, "row": row, "record_id": None, "rule": rule, "reason": reason, "winner": None}
 
 
 def of_records(removed: pa.Table, layout: Layout) -> pa.Table:
-    """QUARANTINE of REMOVED: with the row that each record was in its source, as `ingest` wrote it."""
+    """Turn a table of schema REMOVED into one of schema QUARANTINE, with each record's row in its source."""
     rows = read_table(layout.stage("ingest") / "rows.parquet")
     places = pc.index_in(removed["record_id"], value_set=rows["record_id"].combine_chunks())
     return removed.append_column("row", rows["row"].take(places)).select(QUARANTINE.names)
@@ -51,7 +51,11 @@ def to_table(entries: Iterable[Mapping[str, Any]]) -> pa.Table:
 
 
 def count(stage: str, rows: int, records: int, rules: Iterable[str], not_drawn: int = 0) -> Counts:
-    """The stage's counts. Raises AssertionError where rows went missing, which is a defect of the stage."""
+    """Return the counts of a stage.
+
+    Raises:
+        AssertionError: Rows are missing, which is a defect of the stage.
+    """
     quarantined = dict(sorted(Counter(rules).items()))
     counts = Counts(rows=rows, records=records, quarantined=quarantined, not_drawn=not_drawn)
     if counts.rows != counts.records + counts.removed + counts.not_drawn:

@@ -1,4 +1,4 @@
-"""Stage `clean`.
+"""Stage `clean`, which removes records whose texts are empty, too short or too long.
 
 clean.py  the stage
 """

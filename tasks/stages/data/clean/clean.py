@@ -1,8 +1,11 @@
-"""Stage `clean`: take out what no model should learn from, each removal with its rule and reason.
+"""Stage `clean`: remove records whose texts are empty, too short or too long, each with rule and reason.
 
-empty_prompt, prompt_too_short, prompt_too_long, target_too_long   by the bounds of params.yaml: data
+The bounds are those of section `data` of params.yaml. The rules are empty_prompt, prompt_too_short, prompt_too_long
+and target_too_long.
 
-artefacts/clean/records.parquet, quarantine.parquet, result.json (`Cleaned`)
+    artefacts/clean/records.parquet      tasks.core.record.SCHEMA
+    artefacts/clean/quarantine.parquet   tasks.core.record.QUARANTINE
+    artefacts/clean/result.json          `Cleaned`
 """
 
 from collections import Counter
@@ -26,7 +29,7 @@ from tasks.stages.data.quarantine import REMOVED, Counts, count, of_records
 from tasks.stages.data.text import is_blank
 
 BATCH = 10_000
-"""Records in memory at the same time."""
+"""Number of records in memory at the same time."""
 
 
 class Cleaned(Frozen):
@@ -36,21 +39,25 @@ class Cleaned(Frozen):
 
 @dataclass(frozen=True)
 class Sifted:
-    """A batch of records, parted."""
+    """Kept and removed records of a batch."""
 
     kept: pa.Table
     removed: pa.Table
-    """`tasks.stages.data.quarantine.REMOVED`"""
+    """Table of schema `tasks.stages.data.quarantine.REMOVED`."""
 
 
 class Params(Frozen):
-    """What it reads of params.yaml."""
+    """Sections of params.yaml that the stage reads."""
 
     data: Data
 
 
 def run(params: Params, layout: Layout) -> Cleaned:
-    """Clean the records of `ingest`. Raises InputError where nothing is left."""
+    """Clean the records of `ingest`.
+
+    Raises:
+        InputError: No record is left.
+    """
     path = layout.stage("ingest") / "records.parquet"
     before, kept = Counter[str](), Counter[str]()
     parts = [REMOVED.empty_table()]
@@ -72,7 +79,7 @@ def run(params: Params, layout: Layout) -> Cleaned:
 
 
 def sift(batch: pa.RecordBatch, data: Data) -> Sifted:
-    """Records within the bounds, and the others with the reason."""
+    """Separate the records that are within the bounds from the others, which get a rule and a reason."""
     halves = (half(batch.column("messages")).to_pylist() for half in (prompts, targets))
     verdicts = [_misfit(prompt, target, data) for prompt, target in zip(*halves, strict=True)]
     records = pa.Table.from_batches([batch])
@@ -90,7 +97,6 @@ def sift(batch: pa.RecordBatch, data: Data) -> Sifted:
 
 
 def _misfit(prompt: str, target: str, data: Data) -> tuple[str, str] | None:
-    """Rule and reason where a text is empty, too short or too long. Lengths are in characters."""
     if is_blank(prompt):
         return "empty_prompt", "there is no text before the target"
     if len(prompt) < data.min_prompt_chars:

@@ -1,11 +1,11 @@
-"""Stage `deduplicate`.
+"""Stage `deduplicate`, which removes records that repeat or contradict other records.
 
 deduplicate.py  the stage
-compared.py     the records as columns
-asked.py        what the prompts say of those that stand near others
-preference.py   which of several records is kept
+compared.py     records as columns
+asked.py        contents and editions of the prompts of similar records
+preference.py   order of preference, by which one of several records is kept
 duplicates.py   exact duplicates
 near/           near-identical texts
-neighbours.py   records that stand near each other
-verdicts.py     which of them go, and for which other
+neighbours.py   groups of similar records
+verdicts.py     rules that remove records of a group, and the records kept instead
 """

@@ -1,4 +1,7 @@
-"""What the prompts say of records that stand near others: all are read once more, and these alone taken apart."""
+"""Contents and editions of the prompts of similar records.
+
+All prompts are read once more, but only those of similar records are analysed.
+"""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -17,18 +20,21 @@ from tasks.stages.data.deduplicate.near.vocabulary import Uses, count
 
 @dataclass(frozen=True)
 class Asked:
-    """A column a property, -1 for records that were not read. Numbers are good for telling equal from different."""
+    """Properties of prompts as columns, with -1 for records that were not analysed.
+
+    Numbers stand for texts, and only their equality has a meaning.
+    """
 
     content: np.ndarray
-    """Of the words; a number of its own for a prompt in which something is masked."""
+    """Number that stands for the prompt's content. A prompt with a masked value has a number of its own."""
     signature: np.ndarray
     people: np.ndarray
     titled: np.ndarray
-    """Whether the prompt itself says its edition."""
+    """Whether the prompt states its edition."""
     texts: Sequence[str]
-    """By number of the content, `Content.text`; empty for a prompt in which something is masked."""
+    """`Content.text` by number of the content; empty for a prompt with a masked value."""
     uses: Uses
-    """Of the words of all prompts."""
+    """Number of uses of each word in all prompts."""
 
 
 @dataclass
@@ -40,14 +46,14 @@ class _Numbers:
 
 
 def read(records: Path, wanted: np.ndarray, edition_words: Sequence[str]) -> Asked:
-    """Of the records of a Parquet file for which `wanted` is true."""
+    """Analyse the prompts of those records of a Parquet file for which `wanted` is true."""
     contents, texts = _Numbers(), dict[int, str]()
     others = {name: _Numbers() for name in ("signature", "people")}
     columns = {name: np.full(len(wanted), -1) for name in ("content", *others)}
     titled = np.zeros(len(wanted), bool)
     for place, record_id, said, prompt in _prompts(records, wanted, edition_words):
         number = contents.number(f"\n{record_id}" if prompt.masked else prompt.key)
-        # Of texts that differ in capitals alone the same one stands for all, whichever was read first.
+        # Texts that differ in capitals only have one content: its text must not depend on the order of reading.
         texts[number] = "" if prompt.masked else min(prompt.text, texts.get(number, prompt.text))
         columns["content"][place] = number
         columns["signature"][place] = others["signature"].number(prompt.signature)

@@ -1,4 +1,4 @@
-"""What `deduplicate` knows of each record: a column a property, so that a million records fit into memory."""
+"""Records of `deduplicate` as columns without their texts, so that a million records fit into memory."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -21,58 +21,64 @@ from tasks.stages.data.deduplicate.near.form import even, forms, may_say_edition
 from tasks.stages.data.protect.placeholders import masks, without_values
 
 BATCH = 5_000
-"""Records whose texts are Python's at the same time."""
+"""Number of records whose texts are Python strings at the same time."""
 READ = ["record_id", "source_id", "task", "messages", "effective_from", "retired_at", "split"]
 FREE, FIXED_TRAIN, FIXED_TEST = range(3)
 NUMBERS = {"": FREE, "train": FIXED_TRAIN, "test": FIXED_TEST}
 NO_DATE = np.iinfo(np.int32).min
-"""Before every date: a record without one gives way to one that has one."""
+"""Number before every date: a record with a date is preferred to one without."""
 
 
 @dataclass(frozen=True)
 class Compared:
-    """The records in the order of their table. Numbers for texts are good for telling equal from different only."""
+    """Records as columns, in the order of their table.
+
+    Numbers stand for texts, and only their equality has a meaning.
+    """
 
     record_id: pa.Array
     source_id: pa.Array
     row: np.ndarray
-    """1-based, in its source."""
+    """Number of the record's row in its source, from 1."""
     place: np.ndarray
-    """Among all rows of all sources, in the order of sources.yaml."""
+    """Position of the record in the output of `ingest`, which is in the order of sources and rows."""
     authority: np.ndarray
-    """Of its source."""
     aside: np.ndarray
-    """Whether its source says `contradictions: put_aside`."""
+    """Whether the record's source says `contradictions: put_aside`."""
     dated: np.ndarray
-    """Whether its source says `editions: dated`, and it has a date."""
+    """Whether the record's source says `editions: dated` and the record has a date."""
     effective: np.ndarray
-    """effective_from in days since 1970, or NO_DATE."""
+    """`effective_from` in days since 1970-01-01, or NO_DATE."""
     retired: np.ndarray
     side: np.ndarray
-    """FREE, FIXED_TRAIN or FIXED_TEST: as the source fixed it."""
+    """Side to which the source fixes the record: FREE, FIXED_TRAIN or FIXED_TEST."""
     task: np.ndarray
     whole: np.ndarray
-    """From 1 on, the rank of the digest of task, all turns and the target, evenly spaced, tokens included. No two
-    records share one in which something is masked: what was masked may differ."""
+    """Rank, from 1, of the digest of task and all turns with normalised spaces, tokens included. A record with a masked
+    value has a rank of its own, since the values of two masks may differ."""
     target: np.ndarray
-    """A number for what the target says, tokens included; no two share one in which something is masked."""
+    """Number that stands for the target, tokens included. A target with a masked value has a number of its own."""
     answer: np.ndarray
-    """A number for the target with the class alone of what is protected in it: two answers that differ in whom they
-    name do not contradict each other."""
+    """Number that stands for the target with only the classes of protected values, since two answers that differ only
+    in the people whom they name do not contradict each other."""
     form: np.ndarray
-    """The position of the prompt's form in `forms`; -1 where it has none."""
+    """Index of the prompt's form in `forms`; -1 if the prompt has none."""
     forms: pa.Array
     marked: np.ndarray
-    """Whether prompt or target says which edition it is."""
+    """Whether prompt or target states its edition."""
     version: np.ndarray
-    """How new they say they are: the larger, the newer; 1 where they say nothing of it."""
+    """Rank of the newest edition that prompt or target states: larger is newer, and lowest if they state none."""
 
     def __len__(self) -> int:
         return len(self.record_id)
 
 
 def read(records: Path, rows: Path, sources: Iterable[Source], edition_words: Sequence[str] = ()) -> Compared:
-    """Of the records in a Parquet file; `rows` is that of `ingest`. Raises InputError where the two differ."""
+    """Read the records of a Parquet file; `rows` is rows.parquet of `ingest`.
+
+    Raises:
+        InputError: A record is not in `rows`, or its source is not among `sources`.
+    """
     derive = partial(_derive, edition_words=edition_words)
     table = pa.Table.from_batches(map(derive, batches(records, READ, BATCH)), DERIVED).combine_chunks()
     columns = {name: _column(table, name) for name in table.column_names}
@@ -121,7 +127,7 @@ DERIVED = pa.schema(
         ("whole", pa.binary(16)),
         ("target", pa.binary(16)),
         ("answer", pa.binary(16)),
-        ("form", pa.large_string()),  # null for none
+        ("form", pa.large_string()),  # null if the prompt has none
         ("marked", pa.bool_()),
         ("version", pa.string()),
     ]
@@ -161,7 +167,7 @@ def _derive(batch: pa.RecordBatch, edition_words: Sequence[str]) -> pa.RecordBat
 
 
 def _own(text: str, record_id: str) -> str:
-    """What makes a text its record's alone where something is masked in it."""
+    """Return a suffix that makes a text with a masked value different from those of all other records."""
     return f"\n{record_id}" if masks(text) else ""
 
 
@@ -176,6 +182,6 @@ def _numbers(column: pa.Array) -> np.ndarray:
 
 
 def _ranks(column: pa.Array) -> np.ndarray:
-    """From 1 on, the same for equal values."""
+    """Return dense ranks from 1; equal values have equal ranks."""
     ranks: np.ndarray = pc.rank(column, tiebreaker="dense").to_numpy().astype(np.int64)
     return ranks

@@ -1,16 +1,16 @@
-"""Stage `deduplicate`: of records that repeat or contradict each other, keep the one that counts.
+"""Stage `deduplicate`: keep one of several records that repeat or contradict each other.
 
-Exact duplicates always; where params.yaml: data.near_duplicates is set also near-identical prompts: duplicates,
-training text that a fixed test set holds, older versions and conflicts (`verdicts` has the rules, `preference` says
-which record is kept).
+Exact duplicates are always removed. If params.yaml: data.near_duplicates is set, the stage also removes
+near-duplicates, training text that a fixed test set contains, older editions and contradictions. `verdicts` has the
+rules, and `preference` the order in which records are preferred.
 
     artefacts/deduplicate/records.parquet      tasks.core.record.SCHEMA, in the order of `clean`
     artefacts/deduplicate/quarantine.parquet   ordered by record_id; each row cites the record kept instead
-    artefacts/deduplicate/conflicts.parquet    CONFLICTS: what an owner may want to see side by side
-    artefacts/deduplicate/clusters.parquet     CLUSTERS: kept records that `split` must not part
+    artefacts/deduplicate/conflicts.parquet    CONFLICTS: contradictions, which owners can see side by side
+    artefacts/deduplicate/clusters.parquet     CLUSTERS: kept records that must be on one side of the split
     artefacts/deduplicate/result.json          `Deduplicated`
 
-What goes and what stays depends neither on the order of the records nor on the number of threads.
+The outputs depend neither on the order of the records nor on the number of threads.
 """
 
 from collections import Counter, defaultdict
@@ -44,13 +44,13 @@ CONFLICTS = pa.schema(
         ("record_id", pa.string()),
         ("rule", pa.string()),  # one of `verdicts.CONTRADICTIONS`
         ("other", pa.string()),  # the record that it contradicts
-        ("jaccard", pa.float64()),  # of their prompts
+        ("jaccard", pa.float64()),  # of the two prompts
     ]
 )
 CLUSTERS = pa.schema(
     [
         ("record_id", pa.string()),
-        ("cluster", pa.string()),  # the smallest record_id in it
+        ("cluster", pa.string()),  # the smallest record_id of the cluster
     ]
 )
 
@@ -59,39 +59,41 @@ class Deduplicated(Frozen):
     counts: Counts
     by_source: dict[str, Counts]
     kept: str
-    """Which of several records is kept, in words."""
+    """Order of preference in words, by which one of several records is kept."""
     near: NearDuplicates | None
-    """The thresholds used; null where only exact duplicates were looked for."""
+    """Thresholds of near-identical prompts; null if only exact duplicates were looked for."""
     contradictions_kept: int
-    """Records that stay though another one that stays contradicts them; conflicts.parquet has them for their owners."""
+    """Number of kept records that another kept record contradicts; conflicts.parquet lists them for their owners."""
     near_pairs: int
-    """Pairs of prompts found near-identical."""
+    """Number of pairs of near-identical prompts."""
     clusters: int
-    """Groups of kept records that must not be parted."""
+    """Number of groups of kept records that must be on one side of the split."""
     largest_cluster: int
-    """Records in the largest of them."""
 
 
 @dataclass(frozen=True)
 class Written:
-    """What stands in the tables, counted there: a record that is in neither of them, or in both, is noticed."""
+    """Counts of the records in the written tables. They reveal a record that is in none of the tables, or in two."""
 
     kept: Counter[str]
-    """Records by source."""
     rules: defaultdict[str, list[str]]
-    """Of those in quarantine, by source."""
+    """Rules of the quarantined records by source."""
     contradicted: int
-    """Records kept beside one that contradicts them."""
+    """Number of kept records that another kept record contradicts."""
 
 
 class Params(Frozen):
-    """What it reads of params.yaml."""
+    """Sections of params.yaml that the stage reads."""
 
     data: Data
 
 
 def run(params: Params, layout: Layout) -> Deduplicated:
-    """Judge the records of `clean`. Raises InputError where nothing is left."""
+    """Deduplicate the records of `clean`.
+
+    Raises:
+        InputError: No record is left.
+    """
     path = layout.stage("clean") / "records.parquet"
     resolved, near = load_resolved(layout.sources), params.data.near_duplicates
     sources, words = [item.source for item in resolved.sources], resolved.edition_words
@@ -127,7 +129,11 @@ def run(params: Params, layout: Layout) -> Deduplicated:
 
 
 def _on_exact_duplicates(winners: np.ndarray, later: list[Verdict]) -> Iterator[Verdict]:
-    """Where the record kept instead goes after all, its duplicates share its fate, so that what is cited is kept."""
+    """Yield a verdict on each exact duplicate.
+
+    If a later verdict removes the record kept instead, its duplicates get that verdict too, so that every cited record
+    is kept.
+    """
     fate = {verdict.record: verdict for verdict in later if verdict.goes}
     for record in np.flatnonzero(winners != np.arange(len(winners))).tolist():
         own = Verdict(record, "exact_duplicate", int(winners[record]), 1.0)
@@ -144,7 +150,6 @@ def _kept(path: Path, keep: np.ndarray) -> Iterator[pa.RecordBatch]:
 
 
 def _clusters(records: Compared, neighbours: Neighbours | None, keep: np.ndarray) -> pa.Table:
-    """CLUSTERS, ordered by record_id."""
     ids, names = [], []
     for group in neighbours.groups(np.flatnonzero(keep)) if neighbours else ():
         members = records.record_id.take(pa.array(group)).to_pylist()
@@ -214,7 +219,7 @@ def _facts(result: Deduplicated) -> facts.Facts:
         "quarantined_share": Fact(value=result.counts.share, note="of the records that clean left"),
     }
     if result.near is None:
-        return stated  # a zero would say that somebody looked
+        return stated  # zeros would say that near-identical prompts were looked for
     return stated | {
         "near_duplicates": Fact(value=gone.get("near_duplicate", 0), unit="rows"),
         "near_test": Fact(value=gone.get("near_test", 0), unit="rows", note="training text in a fixed test set"),

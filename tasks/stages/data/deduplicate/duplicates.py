@@ -1,4 +1,4 @@
-"""Exact duplicates: the same task, turns and target, evenly spaced; case counts."""
+"""Exact duplicates: records with the same task, turns and target, apart from spaces; case matters."""
 
 import numpy as np
 
@@ -8,14 +8,14 @@ ABSENT = -1
 
 
 def winners(records: Compared, order: np.ndarray) -> np.ndarray:
-    """For each record the position of the one that is kept: its own, unless it is a duplicate.
+    """Return for each record the position of the record that is kept: its own, unless it is a duplicate.
 
-    The first in `order` is kept. A record without a side gives way to one that its source has fixed on a side. A fixed
-    test set stays whole, since figures on it compare with others' only so, and takes no fixed training record out
-    (`near_test` and `split` see to those).
+    The first record in `order` is kept, but a record with a fixed side is kept rather than one without. All records of
+    a fixed test set are kept, since figures on it are comparable only if the set is complete. Fixed test records do not
+    remove fixed training records here; the rule `near_test` and stage `split` do.
     """
     best = np.full((int(records.whole.max(initial=ABSENT)) + 1, 3), ABSENT)
-    last_to_first = order[::-1]  # of several values for one place NumPy keeps the last
+    last_to_first = order[::-1]  # NumPy keeps the last of several values that it assigns to one index
     best[records.whole[last_to_first], records.side[last_to_first]] = last_to_first
     mine = best[records.whole]
     test, train, free = mine[:, FIXED_TEST], mine[:, FIXED_TRAIN], mine[:, FREE]

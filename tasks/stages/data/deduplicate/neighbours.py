@@ -1,4 +1,4 @@
-"""Records that stand near each other, and what becomes of them."""
+"""Groups of similar records, and the verdicts on them."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -16,26 +16,32 @@ from tasks.stages.data.deduplicate.near.pairs import NearPairs, near_pairs
 from tasks.stages.data.deduplicate.verdicts import Item, Nearness, Verdict, judge
 
 SLACK = 0.05
-"""So much below the threshold pairs are looked at too: a slip in a short text costs that much, and a pair in which
-nothing but slips differs needs no other proof. Of 304 mistyped texts of BANKING77 84 % lie above .85, all above .8."""
+"""Margin below the Jaccard threshold, within which pairs are compared as well.
+
+A typo in a short text costs that much, and a pair that differs in typos only needs no other proof. Of 304 mistyped
+texts of BANKING77 84 % have a Jaccard above .85, and all have one above .8.
+"""
 
 
 @dataclass(frozen=True)
 class Neighbours:
     records: Compared
     order: np.ndarray
-    """Positions of the records that are compared, the best first."""
+    """Positions of the records that are compared, best first."""
     pairs: NearPairs
-    """Of their forms, from SLACK below `thresholds.jaccard` on."""
+    """Pairs of the records' forms with a Jaccard of at least `thresholds.jaccard` less SLACK."""
     thresholds: NearDuplicates
 
     @property
     def near(self) -> np.ndarray:
-        """The pairs that are near-identical."""
+        """Pairs of forms that are near-identical: their Jaccard is at least `thresholds.jaccard`."""
         return self.pairs.pairs[self.pairs.jaccards >= self.thresholds.jaccard]
 
     def verdicts(self, path: Path, edition_words: Sequence[str]) -> list[Verdict]:
-        """On all that go, or stay in contradiction to another; `path` is where the records lie."""
+        """Return a verdict on each record that is removed, or kept although a kept record contradicts it.
+
+        `path` is the Parquet file of the records.
+        """
         groups = list(self._groups(self.order, self.pairs.pairs))
         wanted = np.zeros(len(self.records), bool)
         wanted[[record for group in groups for record in group.tolist()]] = True
@@ -48,7 +54,10 @@ class Neighbours:
         return [verdict for group in groups for verdict in judge(self._items(group, said), nearness)]
 
     def groups(self, order: np.ndarray) -> Iterator[np.ndarray]:
-        """Of the records at these positions those near-identical by pairs, two at least, in the order given."""
+        """Yield the groups of at least two records that near-identical pairs connect, among the positions `order`.
+
+        The positions of a group are in the order given.
+        """
         return self._groups(order, self.near)
 
     def _groups(self, order: np.ndarray, pairs: np.ndarray) -> Iterator[np.ndarray]:
@@ -65,7 +74,6 @@ class Neighbours:
                 yield with_form[by_group[begin:end]]
 
     def _items(self, group: np.ndarray, said: Asked) -> list[Item]:
-        """`group` in the order of preference."""
         of = self.records
         columns = {
             "record": group, "rank": np.arange(len(group)), "authority": of.authority[group],
@@ -79,7 +87,7 @@ class Neighbours:
 
 
 def find(records: Compared, order: np.ndarray, near: NearDuplicates) -> Neighbours:
-    """Among the records at the positions `order`, the best first."""
+    """Find the similar records among those at the positions `order`, which are best first."""
     forms = records.form[order]
     forms = forms[forms >= 0]
     distinct, first = np.unique(forms, return_index=True)

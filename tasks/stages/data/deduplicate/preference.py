@@ -1,4 +1,4 @@
-"""Which of several records is kept, in words that their owner can check."""
+"""Order of preference, by which one of several records is kept, with a description for their owners."""
 
 import numpy as np
 
@@ -13,11 +13,10 @@ WORDS = (
 
 
 def order(records: Compared) -> np.ndarray:
-    """The records' positions, the best first.
+    """Return the positions of the records, best first. The order does not depend on the order of their table.
 
-    `whole` ranks by the digest of all turns, so that adding a word, or a row above, favours nothing. Of records whose
-    turns are the same to the letter it is the first that is kept, since then place decides nothing but which row is
-    cited. Depends on the records, not on the order of their table.
+    `whole` ranks records by the digest of their turns, so that longer texts or earlier rows are not preferred. Of
+    records with equal turns the first row is preferred, which decides only which row is cited.
     """
     last_is_first = (
         records.place,

@@ -1,17 +1,19 @@
-"""What becomes of records that stand near each other, why, and which other decides it.
+"""Verdicts on similar records: the rule that removes a record, and the record that is kept instead.
 
-    near_test           near-identical to a record of a fixed test set, which nothing takes out
-    superseded          an older edition: retired, or older where one of the two says its edition
-    near_duplicate      the same question and target
-    conflict            the same question, another target, and the other record's precedence is higher
-    conflict_undecided  … and the same precedence, where the source of one says to put contradictions aside; or another
-                        target than a record has that goes by this rule
-    conflict_kept       … and neither source says so: both stay, and their owners see them side by side
+    near_test           near-identical to a record of a fixed test set, which is never removed itself
+    superseded          older edition: retired, or older and one of the two states its edition
+    near_duplicate      same question and same target
+    conflict            same question, another target, and lower precedence than the other record
+    conflict_undecided  same question, another target and equal precedence, and one of the two sources says
+                        `contradictions: put_aside`; or same question as a record removed by this rule, and another
+                        target
+    conflict_kept       same question, another target and equal precedence, and neither source says so: both records
+                        are kept, and their owners see them side by side
 
-Precedence is authority, then in force, then effective date, then the edition that a text names. All but the first rule
-are about records of the same task. Prompts are the same question where nothing but slips of typing tells them apart
-(`near.tells_apart`). Two that say otherwise, and one a number other than the other, are two questions; of these only an
-edition that names itself takes the place of another that does.
+A higher authority has precedence, then a record that is not retired, then the newer effective date, then the newer
+edition that a text states. All rules except `near_test` are about records of the same task. Two prompts are the same
+question if they differ in nothing but typos (`near.tells_apart`). Prompts with another difference, such as a number,
+are two questions; one supersedes the other only if both state their edition.
 """
 
 from collections import defaultdict
@@ -28,8 +30,8 @@ from tasks.stages.data.deduplicate.near.tells_apart import says_the_same
 from tasks.stages.data.deduplicate.near.vocabulary import Uses
 
 SEEN = 64
-"""Records with other targets, and other editions, that a record is compared with, for each form near its own: the best
-ones."""
+"""Maximum number of records with other targets, and of other editions, with which a record is compared for each form
+that is similar to its own. The best ones are compared."""
 UNDECIDED, KEPT = "conflict_undecided", "conflict_kept"
 CONTRADICTIONS = ("conflict", UNDECIDED, KEPT)
 REASONS = {
@@ -42,15 +44,15 @@ REASONS = {
     UNDECIDED: "asks the same as a record with another target, of the same authority and date, or contradicts records "
     "in dispute: an owner's to decide",
 }
-"""Of what goes."""
+"""Reasons for removed records, by rule."""
 
 
 class Item(NamedTuple):
-    """A record among those it stands near; fields as in `Compared` and `Asked`."""
+    """Record of a group of similar records, with the fields of `Compared` and `Asked`."""
 
     record: int
     rank: int
-    """Its place in the order of preference."""
+    """Place of the record in the order of preference; 0 is the best."""
     authority: int
     retired: bool
     effective: int
@@ -64,14 +66,14 @@ class Item(NamedTuple):
     signature: int
     people: int
     marked: bool
-    """Says its edition, or is of a source whose dates say it."""
+    """Whether prompt or target states its edition, or the source says `editions: dated`."""
     titled: bool
-    """… and not in its target alone."""
+    """Whether the prompt states its edition, or the source says `editions: dated`."""
     aside: bool
 
     @property
     def precedence(self) -> tuple[int, bool, int, int]:
-        """Smaller is higher."""
+        """Sort key of precedence; a smaller key is a higher precedence."""
         return -self.authority, self.retired, -self.effective, -self.version
 
 
@@ -79,7 +81,7 @@ class Verdict(NamedTuple):
     record: int
     rule: str
     other: int
-    """The record kept instead; where nothing decides, one that it contradicts."""
+    """Record that is kept instead; if neither has precedence, a record that contradicts this one."""
     jaccard: float
 
     @property
@@ -89,31 +91,31 @@ class Verdict(NamedTuple):
 
 @dataclass(frozen=True)
 class Nearness:
-    """How near forms are, and which contents say the same."""
+    """Similarity of forms, and equality of contents except for typos."""
 
     starts: np.ndarray
     others: np.ndarray
-    """Those near form i are others[starts[i]:starts[i + 1]]."""
+    """Forms that are similar to form i: others[starts[i]:starts[i + 1]]."""
     jaccards: np.ndarray
     thresholds: NearDuplicates
     texts: Sequence[str]
-    """Of contents."""
+    """Texts of contents, by number."""
     uses: Uses
-    """Of words."""
+    """Number of uses of each word in all prompts."""
     _same: dict[tuple[int, int], bool] = field(default_factory=dict)
 
     def of(self, form: int) -> Iterator[tuple[int, float]]:
-        """The forms at hand that are like a form, itself first."""
+        """Yield the forms that are similar to a form, with their Jaccards; the form itself is the first."""
         begin, end = self.starts[form : form + 2]
         yield form, 1.0
         yield from zip(self.others[begin:end].tolist(), self.jaccards[begin:end].tolist(), strict=True)
 
     def near(self, form: int) -> Iterator[tuple[int, float]]:
-        """Those of them that are near-identical."""
+        """Yield the forms that are near-identical to a form, with their Jaccards; the form itself is the first."""
         return ((other, jaccard) for other, jaccard in self.of(form) if jaccard >= self.thresholds.jaccard)
 
     def same(self, content: int, other: int) -> bool:
-        """Whether two contents say the same."""
+        """Return whether two contents differ in nothing but typos."""
         if content == other:
             return True
         pair = (min(content, other), max(content, other))
@@ -128,7 +130,7 @@ class Nearness:
 
 
 class Shelf:
-    """Items that others are compared with, best first."""
+    """Index of the items with which other items are compared, best first."""
 
     def __init__(self, items: Iterable[Item] = ()) -> None:
         self._asking: dict[tuple[int, int, int], dict[int, dict[int, Item]]] = defaultdict(lambda: defaultdict(dict))
@@ -137,7 +139,7 @@ class Shelf:
             self.add(item)
 
     def add(self, item: Item) -> None:
-        """Best first; of those with the same content and target the best alone is kept."""
+        """Add an item. Items must be added best first: only the first with the same content and target is kept."""
         self._asking[item.form, item.task, item.signature][item.content].setdefault(item.target, item)
         if item.titled:
             self._titled[item.form, item.task].append(item)
@@ -151,7 +153,7 @@ class Shelf:
                     yield from ((o, jaccard) for o in islice(there.values(), SEEN) if o.target != item.target)
 
     def editions(self, item: Item, nearness: Nearness) -> Iterator[tuple[Item, float]]:
-        """What may be another edition of what `item` says it is one of; about the same people, if any."""
+        """Yield the items that may be other editions of `item`; they have the same placeholders of people."""
         for form, jaccard in nearness.near(item.form) if item.titled else ():
             for other in islice(self._titled.get((form, item.task), ()), SEEN):
                 if other.people == item.people:
@@ -159,9 +161,9 @@ class Shelf:
 
 
 def judge(items: Sequence[Item], nearness: Nearness) -> Iterator[Verdict]:
-    """`items` stand near each other, the best first.
+    """Yield the verdicts on a group of similar items, which are given best first.
 
-    What a verdict cites as kept is kept, and is itself near the record that goes, never by way of a third.
+    A record that a verdict cites as kept is kept, and is itself similar to the removed record, not only to a third one.
     """
     tests: dict[int, Item] = {}
     for item in items:
@@ -180,7 +182,7 @@ def judge(items: Sequence[Item], nearness: Nearness) -> Iterator[Verdict]:
 
 
 def _settle(items: Sequence[Item], nearness: Nearness) -> Iterator[Verdict]:
-    """Level by level of precedence, so that what is kept on a higher one stays kept."""
+    """Judge items level by level of precedence, so that an item kept on a higher level stays kept."""
     kept, disputed = Shelf(), Shelf()
     for _, level in groupby(items, key=lambda item: item.precedence):
         lost = {item: _lost(item, kept, nearness) for item in level}
@@ -201,14 +203,17 @@ def _settle(items: Sequence[Item], nearness: Nearness) -> Iterator[Verdict]:
 
 
 def _lost(item: Item, kept: Shelf, nearness: Nearness) -> Verdict | None:
-    """Against the best of those kept that it loses to."""
+    """Return the verdict that removes an item in favour of the best kept item that a rule prefers; None if none is."""
     same = ((o, jaccard, _rule(o, item, jaccard, nearness)) for o, jaccard in kept.asking_the_same(item, nearness))
     editions = ((o, jaccard, _replaces(o, item)) for o, jaccard in kept.editions(item, nearness))
     return _verdict(item, (*same, *editions))
 
 
 def _in_dispute(item: Item, disputed: Shelf, peers: Shelf, nearness: Nearness) -> Verdict | None:
-    """Against the best of those that it contradicts, none of lower precedence, where a source puts such aside."""
+    """Return the verdict on an item that contradicts a disputed item or one of equal precedence; None if it does not.
+
+    An item of equal precedence counts only if the source of one of the two says `contradictions: put_aside`.
+    """
     candidates = [(other, jaccard, True) for other, jaccard in disputed.asking_the_same(item, nearness)]
     candidates += [(o, jaccard, item.aside or o.aside) for o, jaccard in peers.asking_the_same(item, nearness)]
     return _verdict(
@@ -217,13 +222,13 @@ def _in_dispute(item: Item, disputed: Shelf, peers: Shelf, nearness: Nearness) -
 
 
 def _contradicted(item: Item, kept: Shelf, nearness: Nearness) -> Verdict | None:
-    """By the best of those that stay beside it."""
+    """Return the verdict on a kept item that another kept item contradicts; None if none does."""
     near = kept.asking_the_same(item, nearness)
     return _verdict(item, ((o, j, KEPT if nearness.contradict(item, o, j) else None) for o, j in near))
 
 
 def _verdict(item: Item, candidates: Iterable[tuple[Item, float, str | None]]) -> Verdict | None:
-    """By the best of the others for which there is a rule."""
+    """Return the verdict by the best candidate that has a rule; None if none has."""
     ruled = [(other.rank, rule, other.record, jaccard) for other, jaccard, rule in candidates if rule]
     if not ruled:
         return None
@@ -232,7 +237,7 @@ def _verdict(item: Item, candidates: Iterable[tuple[Item, float, str | None]]) -
 
 
 def _rule(better: Item, worse: Item, jaccard: float, nearness: Nearness) -> str | None:
-    """Of two that ask the same."""
+    """Return the rule that removes the worse of two items with the same question; None if both stay."""
     if better.authority == worse.authority:
         later = _later(better, worse)
         if (worse.retired and (later or not better.retired)) or (later and (better.marked or worse.marked)):
@@ -244,7 +249,7 @@ def _rule(better: Item, worse: Item, jaccard: float, nearness: Nearness) -> str 
 
 
 def _replaces(better: Item, worse: Item) -> str | None:
-    """Of two near-identical texts that both say their edition."""
+    """Return the rule that removes the worse of two items that both state their edition; None if both stay."""
     return "superseded" if better.authority == worse.authority and _later(better, worse) else None
 
 

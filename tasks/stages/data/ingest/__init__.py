@@ -1,9 +1,9 @@
-"""Stage `ingest`: sources to records, protected on the way.
+"""Stage `ingest`, which turns the rows of sources into records and protects personal and secret text.
 
 ingest.py   the stage
-kept.py     what was made of a source that has not changed since
-reading.py  one source, read
-intake.py   a batch of rows as records, or why not
-mapping.py  a row as a record, or why it cannot be one
-pool.py     batches on several processes, results in order
+kept.py     cache of each source's tables between runs
+reading.py  reading of one source
+intake.py   mapping and protection of a batch of rows
+mapping.py  mapping of a row to a record, or to the reason why it cannot be one
+pool.py     pool of processes for batches, with results in order
 """

@@ -1,13 +1,13 @@
-"""Stage `ingest`: sources to records, each row either a record or in quarantine.
+"""Stage `ingest`: turn each row of each source into a record, or quarantine the row.
 
-Reads each source as it was pinned, normalises and repairs its texts, maps its columns to `tasks.core.record.SCHEMA` and
-protects what is about people, in one pass and before anything is written (`reading.py`). A source of which nothing has
-changed is not read again (`kept.py`); the output is the same bytes.
+The stage reads each source as it was pinned, normalises and repairs its texts, maps its columns to
+`tasks.core.record.SCHEMA` and protects personal and secret text, in one pass and before anything is written
+(`reading.py`). It does not read an unchanged source again (`kept.py`); the output has the same bytes either way.
 
     artefacts/ingest/records.parquet      tasks.core.record.SCHEMA, in the order of sources and rows
-    artefacts/ingest/rows.parquet         where each record came from: record_id, source_id, row
+    artefacts/ingest/rows.parquet         origin of each record: record_id, source_id, row
     artefacts/ingest/quarantine.parquet   tasks.core.record.QUARANTINE
-    artefacts/ingest/tokens.parquet       every token that the vault must know
+    artefacts/ingest/tokens.parquet       tokens whose values must be in the vault
     artefacts/ingest/result.json          `Ingested`
 """
 
@@ -41,17 +41,18 @@ class Ingested(Frozen):
 
 
 class Params(Frozen):
-    """What it reads of params.yaml."""
+    """Sections of params.yaml that the stage reads."""
 
     data: Data
     prompts: Prompts
 
 
 def run(params: Params, layout: Layout) -> Ingested:
-    """Records of every source of inputs/sources.json.
+    """Write the records of all sources in inputs/sources.json.
 
-    Raises InputError for a source that cannot be used, and for a vault whose key is not the run's: nothing is read
-    then, and nothing written.
+    Raises:
+        InputError: A source cannot be used, or the vault's key is not that of the run. The key is checked before a
+            source is read.
     """
     resolved = load_resolved(layout.sources)
     _check_tasks(resolved, params)
@@ -91,14 +92,13 @@ def _vault(resolved: ResolvedSources, layout: Layout) -> VaultWriter:
 
 
 def _opened(layout: Layout) -> VaultWriter:
-    """The vault itself, for a stage by hand."""
+    """Open the vault without a supervisor, for a stage that runs by hand."""
     from tasks.sources.vault import open_vault  # SQLAlchemy takes a fifth of a second to import
 
     return open_vault(layout.keeps)
 
 
 def _gather(desk: Desk, layout: Layout, folder: Path) -> list[SourceCounts]:
-    """Write the tables of all sources, one source behind the other, and say what became of each."""
     sources, tokens = [], set[str]()
     with Tables(folder) as tables:
         for resolved in desk.every.sources:
@@ -113,7 +113,7 @@ def _gather(desk: Desk, layout: Layout, folder: Path) -> list[SourceCounts]:
 
 
 def _append(source: Path, tables: Tables) -> set[str]:
-    """Add a source's tables to those of the stage. Returns its tokens, which may be other sources' too."""
+    """Append a source's tables to those of the stage. Return its tokens, which other sources may have as well."""
     for name in ("records", "rows", "quarantine"):
         for batch in batches(source / f"{name}.parquet"):
             tables.write(name, pa.Table.from_batches([batch]).cast(TABLES[name]))

@@ -1,4 +1,7 @@
-"""Rows of a source as records: mapped, protected, or put aside with the reason. Pure, so any process can do it."""
+"""Mapping and protection of a batch of rows: each row becomes a record, or is quarantined with the reason.
+
+The work has no side effects, so that any process of the pool can do it.
+"""
 
 import hmac
 from collections import Counter
@@ -23,29 +26,29 @@ from tasks.stages.data.quarantine import of_row, to_table
 from tasks.stages.data.readers.rows import Malformed, Row
 
 ROWS = pa.schema([("record_id", pa.string()), ("source_id", pa.string()), ("row", pa.int64())])
-"""Where each record came from."""
+"""Schema of the source and row of each record."""
 
 
 @dataclass
 class Taken:
-    """What came of a batch of rows. Nothing in it is readable about a person, but for `secrets`."""
+    """Records and quarantine of a batch of rows. Only `secrets` holds personal or secret values in plain text."""
 
     records: pa.Table
     rows: pa.Table
     quarantine: pa.Table
     malformed: list[tuple[int, str]]
-    """Row and rule of those that are not what their source declares."""
+    """Row number and rule of each row that is not what its source declares."""
     rules: Counter[str]
     notes: Counter[str]
-    """`repaired_texts`, `dropped_system_turns`."""
+    """Counts of `repaired_texts` and `dropped_system_turns`."""
     protected: Counter[Category]
-    """How often each protected class was found."""
+    """Number of finds of each class."""
     secrets: list[Secret]
 
 
 @dataclass
 class _Tray:
-    """What has come of the batch so far."""
+    """Results of a batch while it is processed."""
 
     records: list[dict[str, Any]] = field(default_factory=list)
     numbers: list[int] = field(default_factory=list)
@@ -58,16 +61,20 @@ class _Tray:
 
 @dataclass(frozen=True)
 class Intake:
-    """Takes in rows of one source."""
+    """Callable that maps and protects batches of rows of one source."""
 
     resolved: ResolvedSource
     as_of: date
     guard: Guard
     record_key: bytes
-    """`tasks.sources.vault_keys.VaultKeys.records`"""
+    """Key of record ids: `tasks.sources.vault_keys.VaultKeys.records`."""
 
     def __call__(self, items: Sequence[Row | Malformed]) -> Taken:
-        """Raises InputError where a row holds what its source says must stop the run."""
+        """Map and protect a batch of rows.
+
+        Raises:
+            InputError: A row holds text of a class for which its source says `stop`.
+        """
         tray = _Tray()
         mapped = list(self._mapped(items, tray))
         for number, (record, outcome) in zip(
@@ -95,9 +102,9 @@ class Intake:
         return {"record_id": self._record_id(row.number), **record}
 
     def _record_id(self, row: int) -> str:
-        """Says where the record comes from, to the holder of the vault's key alone, and nothing of what stands in it.
+        """Return an HMAC of source and row: only the holder of the vault's key can tell where a record comes from.
 
-        A digest of the row's texts would let anybody who has the record try what was masked in it.
+        A digest of the row's texts would let anybody who has the record guess the masked values and check them.
         """
         place = canonical_json([self.resolved.sha256, self.resolved.source.id, row])
         return hmac.digest(self.record_key, place, "sha256").hex()[:32]

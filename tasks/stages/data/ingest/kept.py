@@ -1,9 +1,10 @@
-"""What was made of each source, kept between runs, so that a rerun reads only what changed.
+"""Cache of each source's tables between runs, so that a rerun reads only the sources that changed.
 
-DVC deletes a stage's outputs before it runs again, so pieces lie outside them, in `.hallmark/ingested/SOURCE/`, each in
-a folder named by the digest of everything that decides it. A piece holds what the stage's outputs hold of the source:
-protected, nothing readable. It is sealed with the vault's key, which no other stage has. One that is damaged or forged,
-or whose tokens the vault does not know, is read again.
+A piece is a cached folder with the tables of one source. DVC deletes the outputs of a stage before it runs the stage
+again, so the pieces are outside of them, in `.hallmark/ingested/SOURCE/`, each named by the digest of everything that
+decides its content. A piece holds protected text only, as the stage's outputs do. It is sealed with a key of the vault,
+which no other stage has. If a piece is damaged or forged, or if the vault does not know its tokens, the source is read
+again.
 """
 
 import hmac
@@ -32,24 +33,25 @@ from tasks.sources.vault_writer import VaultWriter
 from tasks.stages.data.ingest.reading import Desk, read
 
 KEPT = 2
-"""Pieces of a source: the last one, and one for a change that is taken back."""
+"""Number of pieces kept of each source: the last one, and one in case a change is reverted."""
 SEAL = "seal"
-"""HMAC-SHA256, in hex, over name and manifest of the piece, by the vault's key for it."""
+"""File in a piece with the HMAC-SHA256, in hex, of the piece's name and manifest."""
 
 
 @dataclass(frozen=True)
 class Piece:
     folder: Path
-    """The tables of `reading.TABLES`, and counts.json."""
+    """Folder with the tables of `reading.TABLES` and counts.json."""
     fresh: bool
-    """It was read now."""
+    """Whether the source was read in this run."""
 
 
 @contextmanager
 def piece(resolved: ResolvedSource, desk: Desk, layout: Layout) -> Iterator[Piece]:
-    """What comes of a source, read only where no piece is kept of it; it stays inside the block.
+    """Yield the piece of a source, and read the source only if it has no usable piece.
 
-    Of two runs that want the same source one waits, and then finds what the other has read.
+    The piece is not deleted before the block ends. If two runs need the same source, one waits, and then uses the piece
+    that the other has written.
     """
     name = resolved.source.id
     home = folder(layout) / name
@@ -70,7 +72,10 @@ def folder(layout: Layout) -> Path:
 
 
 def key(resolved: ResolvedSource, desk: Desk, layout: Layout) -> str:
-    """The digest of everything that decides a piece. The prompt of its task does not: it is only known to be there."""
+    """Return the digest of everything that decides a piece.
+
+    The prompt of the source's task is not part of it: `ingest` only checks that params.yaml has the task.
+    """
     return sha256_bytes(
         canonical_json(
             {
@@ -81,14 +86,13 @@ def key(resolved: ResolvedSource, desk: Desk, layout: Layout) -> str:
                 "max_malformed_share": desk.most_malformed,
                 "code": read_json(layout.stages)["ingest"],
                 "libraries": sha256_file(layout.root / "constraints.txt"),
-                "python": platform.python_version(),  # of its Unicode tables, for one
+                "python": platform.python_version(),  # whose Unicode tables decide how texts are normalised
             }
         )
     )
 
 
 def _usable(target: Path, vault: VaultWriter) -> bool:
-    """Whether a piece is there, whole, and the vault knows its tokens; says where one is there and cannot be used."""
     if not target.exists() and not target.is_symlink():
         return False
     if not _whole(target, vault):
@@ -101,7 +105,7 @@ def _usable(target: Path, vault: VaultWriter) -> bool:
 
 
 def _whole(target: Path, vault: VaultWriter) -> bool:
-    if target.is_symlink():  # what it leads to is not ours to keep
+    if target.is_symlink():  # it may lead to files that Hallmark did not write
         return False
     try:
         digests = tree_manifest(target)
@@ -116,7 +120,7 @@ def _seal(name: str, files: dict[str, str], vault: VaultWriter) -> str:
 
 
 def _prune(home: Path) -> None:
-    """Drop what killed processes left, and all but the pieces that were used last."""
+    """Delete the unfinished folders of killed processes, and all but the most recently used pieces."""
     folders = [path for path in home.iterdir() if path.is_dir()]
     pieces = sorted((path for path in folders if path.name[0] != "."), key=lambda path: path.stat().st_mtime)
     for old in [*(path for path in folders if path.name[0] == "."), *pieces[:-KEPT]]:

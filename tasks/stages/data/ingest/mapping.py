@@ -1,4 +1,4 @@
-"""A row of a source as a record: which column becomes what, and why a row cannot become one."""
+"""Mapping of a row of a source to a record, and the rules by which a row cannot become one."""
 
 import json
 from collections import Counter
@@ -14,11 +14,11 @@ from tasks.stages.data.text import SURROGATES, is_blank, normalise, repair
 
 ROLES = ("system", "user", "assistant")
 UNKNOWN_LANGUAGE = "und"
-"""BCP 47 for undetermined."""
+"""BCP 47 code of an undetermined language."""
 
 
 class Reject(Exception):
-    """The row cannot become a record. `malformed`: because it is not what its source declares."""
+    """Raised if a row cannot become a record. `malformed` is true if the row is not what its source declares."""
 
     def __init__(self, rule: str, reason: str, malformed: bool = False) -> None:
         super().__init__(reason)
@@ -26,9 +26,12 @@ class Reject(Exception):
 
 
 def to_record(row: dict[str, Any], source: Source, notes: Counter[str]) -> dict[str, Any]:
-    """The row as a dict of `tasks.core.record.SCHEMA` without `record_id`. Raises Reject.
+    """Map a row to a dict of `tasks.core.record.SCHEMA` without `record_id`.
 
-    `notes` counts what was done on the way: `repaired_texts`, `dropped_system_turns`.
+    The counts of `repaired_texts` and `dropped_system_turns` are added to `notes`.
+
+    Raises:
+        Reject: The row cannot become a record.
     """
     constants = source.constants
     return {
@@ -56,7 +59,7 @@ def _messages(row: dict[str, Any], source: Source, notes: Counter[str]) -> list[
     if mapping.text is not None:
         text = _text(row.get(mapping.text), mapping.text, notes)
         return [{"role": "user", "content": text}, {"role": "assistant", "content": ""}]
-    assert mapping.prompt is not None and mapping.response is not None  # Mapping's own rule
+    assert mapping.prompt is not None and mapping.response is not None  # validated by Mapping
     prompt = _text(row.get(mapping.prompt), mapping.prompt, notes)
     if isinstance(mapping.response, str):
         target = _target(row.get(mapping.response), mapping.response, notes)
@@ -66,7 +69,7 @@ def _messages(row: dict[str, Any], source: Source, notes: Counter[str]) -> list[
 
 
 def _text(value: Any, column: str, notes: Counter[str]) -> str:
-    """Empty for null: what is too short is for `clean` to judge."""
+    """Return the repaired text; empty for null, since `clean` judges what is too short."""
     if value is None:
         return ""
     if not isinstance(value, str):
@@ -87,13 +90,13 @@ def _target(value: Any, column: str, notes: Counter[str]) -> str:
 
 
 def _refuse_halves(target: str, column: str) -> None:
-    """Of a target that is JSON: it is read as such later, where nothing could be said of its row any more."""
+    """Reject a JSON target with an unpaired surrogate: the stages that parse it later could not name its row."""
     if json_text.has_half(target):
         raise Reject("undecodable", f"column {column!r}: its JSON holds half of a character", malformed=True)
 
 
 def _json_target(row: dict[str, Any], fields: dict[str, str], notes: Counter[str]) -> str:
-    """One JSON object, its keys in the order of the mapping."""
+    """Return one JSON object with its keys in the order of the mapping, in which the model learns to write them."""
     values = {}
     for field, column in fields.items():
         value = row.get(column)
@@ -114,7 +117,7 @@ def _dumps(value: Any, column: str) -> str:
 
 
 def _chat(value: Any, column: str, notes: Counter[str]) -> list[dict[str, str]]:
-    """A list of {role, content} turns, or its JSON text, without system turns: params.yaml has the system prompt."""
+    """Return the turns of a list or its JSON text, without system turns, since params.yaml has the system prompt."""
     turns = [_turn(turn, column, notes) for turn in _turns(value, column)]
     kept = [turn for turn in turns if turn["role"] != "system"]
     notes["dropped_system_turns"] += len(turns) - len(kept)
@@ -146,7 +149,6 @@ def _turn(turn: Any, column: str, notes: Counter[str]) -> dict[str, str]:
 
 
 def _label(row: dict[str, Any], source: Source, name: str) -> str:
-    """A short text such as a department; empty where there is none."""
     column = getattr(source.mapping, name)
     value = row.get(column) if column is not None else None
     if value is None:
@@ -157,7 +159,10 @@ def _label(row: dict[str, Any], source: Source, name: str) -> str:
 
 
 def _refuse_unlisted(labels: Iterable[str], source: Source, name: str) -> None:
-    """A label that its source does not list may be anything. Who labelled is a person, and is replaced instead."""
+    """Reject a label that its source does not list, since it may contain anything.
+
+    `labelled_by` is exempt: it is a person, who is replaced instead.
+    """
     listed = None if name == "labelled_by" else source.labels.get(name)  # type: ignore[call-overload]
     if listed is not None and any(label and label not in listed for label in labels):
         column = getattr(source.mapping, name)

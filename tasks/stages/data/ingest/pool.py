@@ -1,4 +1,4 @@
-"""Pure functions over batches, in this process or over several, with the same results in the same order."""
+"""Pool of processes for functions over batches; the results have the same order for any number of processes."""
 
 import multiprocessing
 import os
@@ -17,16 +17,20 @@ from tasks.core import usable
 from tasks.core.errors import InputError
 
 WORKERS = "HALLMARK_WORKERS"
-"""Environment variable: processes of the heavy data stages; the cores that may be used where it is not set."""
+"""Environment variable with the number of processes of `ingest`; if it is not set, one for each usable core."""
 AHEAD = 2
-"""Batches in flight for each worker: enough to keep it busy, few enough to bound the memory."""
+"""Number of batches in flight for each process: enough to keep it busy, few enough to bound the memory."""
 
 In = TypeVar("In")
 Out = TypeVar("Out")
 
 
 def workers() -> int:
-    """How many processes to use. Raises InputError where HALLMARK_WORKERS is not a number of at least 1."""
+    """Return the number of processes to use.
+
+    Raises:
+        InputError: HALLMARK_WORKERS is not a whole number of at least 1.
+    """
     setting = os.environ.get(WORKERS, "")
     if not setting:
         return usable.cores()
@@ -36,7 +40,7 @@ def workers() -> int:
 
 
 def batched(items: Iterable[In], size: int, weigh: Callable[[In], int], most: int) -> Iterator[list[In]]:
-    """The items in lists of `size`, shorter where they weigh `most` together, and the last one."""
+    """Yield the items in lists of `size`. A list ends early if its items together weigh `most` or more."""
     batch: list[In] = []
     weight = 0
     for item in items:
@@ -50,9 +54,9 @@ def batched(items: Iterable[In], size: int, weigh: Callable[[In], int], most: in
 
 
 class Pool:
-    """Processes for work of any kind, started when there is enough of it and kept until the block ends.
+    """Pool of processes, started when there is more than one batch and kept until the block ends.
 
-    Each takes seconds to start and to load what the work needs, so they are not started for every source anew.
+    A process takes seconds to start and to load the modules of the work, so one pool serves all sources.
     """
 
     def __init__(self) -> None:
@@ -60,10 +64,10 @@ class Pool:
         self._started: ProcessPoolExecutor | None = None
 
     def in_order(self, work: Callable[[In], Out], batches: Iterable[In]) -> Iterator[Out]:
-        """`work` of each batch, in the order of the batches. What it raises is raised here.
+        """Yield the result of `work` for each batch, in the order of the batches. Errors of `work` are raised here.
 
-        `work` and batches must be picklable. With a single worker all stays in this process, and so does a single batch
-        while no other is started.
+        `work` and the batches must be picklable. This process does the work itself if the pool has one process only, or
+        if there is a single batch and no process was started yet.
         """
         source = iter(batches)
         first = list(islice(source, 2))
@@ -71,7 +75,7 @@ class Pool:
             yield from map(work, chain(first, source))
             return
         if self._started is None:
-            # Spawned: a forked copy of a process with threads (pyarrow has some) may hang.
+            # Spawned, since a forked copy of a process with threads, of which pyarrow has some, may hang.
             context = multiprocessing.get_context("spawn")
             self._started = ProcessPoolExecutor(self._count, context, initializer=_begin)
         yield from _drawn(self._started, pickle.dumps(work), chain(first, source), self._count * AHEAD)
@@ -106,13 +110,13 @@ def _run(work: bytes, batch: Any) -> Any:
 
 @lru_cache(maxsize=1)
 def _unpacked(work: bytes) -> Callable[[Any], Any]:
-    """The work of a source, the same object for all its batches."""
+    """Unpickle the work of a source once for all of its batches."""
     unpacked: Callable[[Any], Any] = pickle.loads(work)
     return unpacked
 
 
 def _end_with_parent() -> None:
-    """A killed stage leaves no worker behind that waits for batches for ever."""
+    """End this process when the stage was killed, so that it does not wait for batches forever."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         wait([parent.sentinel])

@@ -1,7 +1,7 @@
-"""One source, read: its rows as records or in quarantine, in tables of its own.
+"""Reading of one source: its rows become records or quarantine, in tables of the source's own.
 
-Batches of rows go through `intake.Intake`, on as many processes as there are cores; values behind tokens are in the
-vault before what holds the tokens is written. `ingest` puts the tables of all sources together.
+`intake.Intake` processes batches of rows, on as many processes as there are cores. The values of tokens are in the
+vault before a table with the tokens is written. `ingest` joins the tables of all sources.
 """
 
 from collections import Counter
@@ -32,35 +32,35 @@ from tasks.stages.data.readers.kinds import READERS
 from tasks.stages.data.readers.rows import Malformed, Row
 
 BATCH = 1_000
-"""Rows that go to a process together."""
+"""Maximum number of rows in a batch."""
 CHARACTERS = 2_000_000
-"""… and their characters, up to the row that passes it: two batches a process are in memory, however long rows are."""
+"""Number of characters at which a batch ends: two batches for each process are in memory, however long rows are."""
 EXAMPLES = 5
-"""Malformed rows named in an error."""
+"""Maximum number of malformed rows named in an error."""
 TOKENS = pa.schema([("token", pa.string())])
 TABLES = {"records": SCHEMA, "rows": ROWS, "quarantine": QUARANTINE, "tokens": TOKENS}
-"""What is written of a source, and of all together."""
+"""Schemas of the tables, by name: those of one source, and those of all sources together."""
 COUNTS = "counts.json"
 
 
 class SourceCounts(Frozen):
-    """What became of one source."""
+    """Counts of one source in `ingest`."""
 
     id: str
     sha256: str
     counts: Counts
     malformed: int
-    """Rows, among the quarantined, that are not what the source declares."""
+    """Number of quarantined rows that are not what the source declares."""
     repaired_texts: int
     dropped_system_turns: int
     protected: dict[Category, int]
-    """How often text of each class was found."""
+    """Number of finds of each class."""
     actions: dict[Category, Action]
-    """What was done with each class that was found."""
+    """Action on each class that was found."""
 
 
 class Tables:
-    """The tables of `TABLES` in a folder, while they are written."""
+    """Writers of the tables of `TABLES` in one folder."""
 
     def __init__(self, folder: Path) -> None:
         self._folder, self._stack = folder, ExitStack()
@@ -82,20 +82,20 @@ class Tables:
 
 @dataclass(frozen=True)
 class Desk:
-    """What reading any source of a run takes."""
+    """Settings and resources with which all sources of a run are read."""
 
     every: ResolvedSources
     most_malformed: float
-    """`data.max_malformed_share`"""
+    """Maximum share of malformed rows of a source: `data.max_malformed_share`."""
     root: Path
-    """Where relative locations start."""
+    """Folder at which relative locations start."""
     vault: VaultWriter
     pool: Pool
 
 
 @dataclass
 class _Tally:
-    """What has come out of the source so far, in numbers."""
+    """Counts of a source while it is read."""
 
     records: int = 0
     rules: Counter[str] = field(default_factory=Counter)
@@ -118,9 +118,10 @@ class _Tally:
 
 
 def read(resolved: ResolvedSource, desk: Desk, folder: Path) -> None:
-    """Write the tables of a source, and `SourceCounts` as counts.json, to `folder`.
+    """Write the tables of a source, and its `SourceCounts` as counts.json, to `folder`.
 
-    Raises InputError for a source that cannot be used, and where its content is not the one that was pinned.
+    Raises:
+        InputError: The source cannot be used, or its content is not the pinned content.
     """
     with Tables(folder) as tables:
         tally = _take_in(resolved, desk, tables)
@@ -152,14 +153,13 @@ def _take_in(resolved: ResolvedSource, desk: Desk, tables: Tables) -> _Tally:
 
 
 def _mapped(rows: Iterator[Row | Malformed], source: Source) -> Iterator[Row | Malformed]:
-    """Rows with their mapped columns alone: two batches a process are in memory, and a row may have 10,000 columns."""
+    """Drop unmapped columns, of which a row may have 10,000: two batches for each process are in memory."""
     wanted = source.mapping.columns()
     for row in rows:
         yield Row(row.number, {n: row.values[n] for n in wanted if n in row.values}) if isinstance(row, Row) else row
 
 
 def _characters(item: Row | Malformed) -> int:
-    """How much text a row holds, however it is nested."""
     characters, left = 0, list(item.values.values()) if isinstance(item, Row) else []
     while left:
         value = left.pop()

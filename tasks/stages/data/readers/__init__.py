@@ -1,17 +1,17 @@
-"""Reading sources, whatever they are.
+"""Readers of sources, one for each file format.
 
-    kinds.py      the reader of each kind
-    rows.py       what a reader hands on: rows and malformed rows
-    content.py    the bytes, from a local file or S3, checked against their pinned SHA-256
-    store.py      an object of S3, and what the store's answers mean
-    gzipped.py    unpacked, as far as the owner allows
-    decoding.py   bytes to text, or what they are instead
-    columns.py    the columns that a mapping needs
-    delimiters.py what separates columns, where it is not what was declared
-    limits.py     how much a source may hold
-    csv_reader.py, jsonl_reader.py, parquet_reader.py    one file a kind
-    parquet_pages.py, parquet_sizes.py    what Parquet unpacks to, known before it does
+    kinds.py      reader of each format
+    rows.py       rows and malformed rows, which readers yield
+    content.py    content of a local file or S3 object, checked against its pinned SHA-256
+    store.py      S3 objects, and errors from the store's answers
+    gzipped.py    gzip, unpacked up to the source's limit
+    decoding.py   bytes to text, or an error that says what the bytes are
+    columns.py    check for the columns that the mapping needs
+    delimiters.py check of the declared delimiter
+    limits.py     limits on the size of a source
+    csv_reader.py, jsonl_reader.py, parquet_reader.py    readers, one file a format
+    parquet_pages.py, parquet_sizes.py    size of Parquet content before it is unpacked
 
-A new kind is one file with a `read` of type `rows.Reader`, a line in kinds.py, and its name in
+A new format is one file with a `read` of type `rows.Reader`, a line in kinds.py, and its name in
 `tasks.sources.sources.Source.kind`.
 """

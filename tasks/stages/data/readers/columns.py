@@ -1,7 +1,7 @@
-"""The columns that a source must have.
+"""Check of the columns of a source.
 
-An export without a header has a row of data in its place, so an error quotes no name that sources.yaml has not, unless
-it is much like one.
+An export without a header has a row of data in the place of the header. So an error quotes only names that sources.yaml
+has too, and names that are similar to these.
 """
 
 import difflib
@@ -12,7 +12,11 @@ from tasks.sources.sources import Source
 
 
 def check_columns(names: Sequence[str], source: Source) -> None:
-    """Raises InputError for a column that stands twice, or that the mapping names and the source lacks."""
+    """Check that every mapped column exists and that no column name occurs twice.
+
+    Raises:
+        InputError: A mapped column is missing, or a name occurs twice.
+    """
     check_mapped(names, source)
     places: dict[str, list[int]] = {}
     for number, name in enumerate(names, start=1):
@@ -27,7 +31,11 @@ def check_columns(names: Sequence[str], source: Source) -> None:
 
 
 def check_mapped(names: Collection[str], source: Source) -> None:
-    """Raises InputError for a mapped column that is not among `names`, with what is like it there."""
+    """Check that every mapped column is among `names`.
+
+    Raises:
+        InputError: A mapped column is missing; the message lists columns with similar names.
+    """
     mapped = source.mapping.columns()
     missing = sorted(mapped - set(names))
     if not missing:

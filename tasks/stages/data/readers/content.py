@@ -1,8 +1,7 @@
-"""A source's content, from a local file or from S3, as a copy that nobody else can change.
+"""Content of a source, from a local file or from S3, as a copy that no other process can change.
 
-What is parsed is exactly what was hashed: the source may change while it is read, its copy does not. The copy is held
-in memory while it is small; a larger one is a file without a name, which is gone when the process ends, however it
-ends.
+The parsed bytes are exactly the hashed bytes: the source may change while it is read, its copy does not. A small copy
+is held in memory. A larger copy is a file without a name, which disappears when the process ends, even if it is killed.
 """
 
 import errno
@@ -22,26 +21,30 @@ from tasks.stages.data.readers import gzipped, store
 
 BLOCK = 1 << 20
 IN_MEMORY = 64 * BLOCK
-"""Bytes of a copy that are kept off the disk."""
+"""Maximum number of bytes of a copy in memory; a larger copy is a file."""
 UNUSABLE = (errno.ELOOP, errno.ENAMETOOLONG, errno.ENOTDIR)
-"""How the system says that a path leads nowhere, other than that nothing is there."""
+"""Error numbers for a path that cannot exist, other than ENOENT for one that does not."""
 
 
 @dataclass(frozen=True)
 class Pinned:
-    """The content that was pinned."""
+    """Content of a source that matches its pinned digest."""
 
     file: IO[bytes]
-    """At its beginning, unpacked."""
+    """Unpacked content, positioned at its beginning."""
     lines: int
-    """Line ends in it: about how many rows to expect."""
+    """Number of line ends, as an estimate of the number of rows."""
 
 
 @contextmanager
 def read(resolved: ResolvedSource, root: Path) -> Iterator[Pinned]:
-    """The content that was pinned. Raises InputError where it has changed since, Unavailable where it is out of reach.
+    """Yield the pinned content of a source.
 
-    Relative locations start at `root`, or, for what is not committed, at the checkout (`Layout.locate`).
+    Relative locations start at `root`, or, for files that are not committed, at the checkout (`Layout.locate`).
+
+    Raises:
+        InputError: The content has changed since it was pinned.
+        Unavailable: The content cannot be reached.
     """
     source, place = resolved.source, _place(Layout(root))
     with _copy(place) as packed:
@@ -56,7 +59,7 @@ def read(resolved: ResolvedSource, root: Path) -> Iterator[Pinned]:
 
 
 def _place(layout: Layout) -> Path:
-    """On a disk, and for the stage where it may write; a run that is being resolved has no stages yet."""
+    """Return a folder on disk to which the caller may write: that of stage `ingest`, or the state before a run."""
     return layout.kept("ingested", "ingest") if layout.stages.exists() else layout.state
 
 
@@ -88,10 +91,14 @@ def _rewound(file: IO[bytes]) -> Pinned:
 
 @contextmanager
 def opened(source: Source, root: Path) -> Iterator[IO[bytes]]:
-    """The source's content as a binary file. Raises InputError or Unavailable, naming source and location.
+    """Yield the content of a source as a binary file.
 
-    The location is named as sources.yaml has it: what its variables stand for may be a password, and errors go to logs,
-    journals and Prefect.
+    Errors show the location as it is in sources.yaml, because the values of its variables may be passwords, and errors
+    go to logs, journals and Prefect.
+
+    Raises:
+        InputError: There is no such file or object, or it cannot be opened.
+        Unavailable: The store cannot be reached.
     """
     location, named = expand(source.location), source.location
     where = f"source {source.id}: {named}"
@@ -111,15 +118,15 @@ def opened(source: Source, root: Path) -> Iterator[IO[bytes]]:
     except OSError as error:
         if error.errno in UNUSABLE:
             raise InputError(f"{where} cannot be opened ({error.strerror})") from None
-        raise OSError(error.errno, error.strerror) from None  # without the file's name, which is the location
+        raise OSError(error.errno, error.strerror) from None  # without the file's name, which has the variables' values
 
 
 def _local(source: Source, location: str, root: Path) -> Path:
-    """Where a local file lies. Raises InputError for what is no file: a pipe would be waited for without end."""
+    """Return the path of a local file. Pipes and devices are refused, since reading a pipe may never end."""
     try:
         path = Layout(root).locate(str(Path(location).expanduser()))
         mode = path.stat().st_mode
-    except (RuntimeError, ValueError):  # of `~` where there is no such home, and of a zero byte
+    except (RuntimeError, ValueError):  # `~` without a home folder, or a zero byte
         raise InputError(f"source {source.id}: {source.location!r} is no path; correct it in sources.yaml") from None
     if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
         raise InputError(f"source {source.id}: {source.location} is a pipe or a device; give the path of a file")

@@ -1,4 +1,4 @@
-"""CSV as RFC 4180 has it: a header, quotes doubled inside quotes, the declared delimiter."""
+"""Reader of CSV according to RFC 4180, with a header, doubled quotes inside quotes, and the declared delimiter."""
 
 import csv
 import sys
@@ -15,7 +15,10 @@ from tasks.stages.data.readers.rows import Malformed, Row
 
 
 class Lines:
-    """Lines on their way into the parser. Raises InputError where a row takes more of them than its source allows."""
+    """Iterator over the lines of a text for the CSV parser.
+
+    Iteration raises InputError if a row is longer than its source allows.
+    """
 
     def __init__(self, content: TextIO, source: Source) -> None:
         self._lines, self._source = lines_of(content, source), source
@@ -23,7 +26,7 @@ class Lines:
         self._begun, self._characters, self._most = 1, 0, source.max_row_bytes
 
     def begin(self, line: int) -> None:
-        """A row begins on this line."""
+        """Start to count the characters of a row that begins on this line."""
         self._begun, self._characters = line, 0
 
     def __iter__(self) -> "Lines":
@@ -32,19 +35,19 @@ class Lines:
     def __next__(self) -> str:
         self.last = next(self._lines)
         self._characters += len(self.last)
-        if self._characters > self._most:  # to word the refusal for every line would take half of the reading
+        if self._characters > self._most:  # composing the message for every line would take half of the reading time
             refuse_row_bytes(self._characters, f"the row that begins on line {self._begun}", self._source)
-        # The parser stops at NUL, which normalisation removes anyway.
+        # The parser stops at NUL characters, which normalisation would remove anyway.
         return self.last.replace("\0", "")
 
 
 def read(file: IO[bytes], source: Source) -> Iterator[Row | Malformed]:
-    """Rows as text by column. Rows with too few or many fields or stray quotes are malformed."""
+    """Yield rows as text by column. Rows with too few or too many fields, or with stray quotes, are malformed."""
     content = text(file, source)
-    # Rows, not fields, have a limit: one of a field would cut the row in two.
+    # Hallmark limits rows; the parser's own limit of a field would cut a row in two.
     limit = csv.field_size_limit(sys.maxsize)
     try:
-        # Before a row is handed on, which costs a hundred times as much as to find its end.
+        # Count all rows first: to process a row costs a hundred times as much as to find its end.
         for rows, _ in enumerate(_parsed(Lines(content, source), source)):
             refuse_rows(rows, source)
         content.seek(0)
@@ -54,7 +57,7 @@ def read(file: IO[bytes], source: Source) -> Iterator[Row | Malformed]:
 
 
 def _parsed(lines: Lines, source: Source) -> Iterator[tuple[int, list[str] | csv.Error]]:
-    """The line on which each row begins, the header's first, and its fields, or why it has none."""
+    """Yield the line on which each row begins, and the row's fields or error. The first row is the header."""
     parser = csv.reader(lines, delimiter=source.delimiter, strict=True)
     while True:
         line = parser.line_num + 1

@@ -1,4 +1,4 @@
-"""Bytes that claim to be text, as text; or a clear account of what they are instead."""
+"""Decoding of a source's bytes to text, or an error that says what the bytes are instead."""
 
 import codecs
 import io
@@ -18,7 +18,7 @@ MARKS = {
     codecs.BOM_UTF16_LE: "utf-16",
     codecs.BOM_UTF16_BE: "utf-16",
 }
-"""Byte order marks, longer ones before those that they begin with."""
+"""Encodings by byte order mark. A mark comes before any shorter mark that it begins with."""
 SIGNATURES = {
     b"PAR1": "a Parquet file",
     b"PK\x03\x04": "a ZIP archive (an Excel workbook is one)",
@@ -32,11 +32,13 @@ CONTROLS = bytes(set(range(32)) - set(b"\t\n\r\f\x1a\x1b")) + b"\x7f"
 
 
 def text(file: IO[bytes], source: Source) -> TextIO:
-    """The content decoded as declared, line ends kept as they are.
+    """Return the content decoded as declared, with its own line ends.
 
-    Bytes that do not decode come as lone surrogates (PEP 383), for the mapping to reject their rows, where the rest of
-    the content shows that the declared encoding is right. Raises InputError for empty, binary or wrongly declared
-    content. The file is read several times, a block at a time.
+    If the rest of the content shows that the declared encoding is right, bytes that do not decode become lone
+    surrogates (PEP 383), and the mapping rejects their rows. The file is read several times, a block at a time.
+
+    Raises:
+        InputError: The content is empty or binary, or has another encoding than the declared one.
     """
     if not any(block.strip() for block in _blocks(file)):
         raise InputError(f"source {source.id}: {source.location} is empty; expected at least one row")
@@ -55,11 +57,11 @@ def _blocks(file: IO[bytes]) -> Iterator[bytes]:
 
 
 def _encoding(head: bytes, source: Source) -> str:
-    """The declared encoding, or the byte order mark's where that is the same one spelled out."""
+    """Return the declared encoding, or that of the byte order mark if it is a more exact name of the declared one."""
     try:
-        _extends_ascii(source.encoding)  # finds codecs that are not about text too, as `lookup` does not
+        _extends_ascii(source.encoding)  # also fails for codecs that are not for text, which `lookup` accepts
         declared = codecs.lookup(source.encoding).name
-    except (LookupError, ValueError):  # the latter of a codec that cannot encode at all, and of a zero byte in its name
+    except (LookupError, ValueError):  # ValueError: the codec cannot encode, or its name has a zero byte
         raise InputError(
             f"source {source.id}: encoding {source.encoding!r} is not a Python text codec; try one of "
             f"{', '.join(LIKELY)}"
@@ -70,7 +72,7 @@ def _encoding(head: bytes, source: Source) -> str:
     if mark in ("utf-16", "utf-32"):
         if not declared.startswith(mark):
             raise _wrong(source, 0, f"a {mark.upper()} byte order mark", mark)
-        return mark  # unlike utf-16-le and the like, it takes the mark off
+        return mark  # unlike utf-16-le and similar codecs, it removes the mark
     return declared
 
 
@@ -82,7 +84,7 @@ def _refuse_binary(head: bytes, encoding: str, source: Source) -> None:
                 "`location`"
             )
     if not _extends_ascii(encoding):
-        return  # bytes below 32 are ordinary in UTF-16 and the like
+        return  # bytes below 32 are ordinary in UTF-16 and similar encodings
     sample = head[: BLOCK // 16]
     even, odd = sample[::2].count(0), sample[1::2].count(0)
     if max(even, odd) > len(sample) / 8 and min(even, odd) < max(even, odd) / 10:
@@ -97,7 +99,11 @@ def _refuse_binary(head: bytes, encoding: str, source: Source) -> None:
 
 
 def _refuse_wrong_encoding(file: IO[bytes], encoding: str, source: Source) -> None:
-    """A declaration is wrong where nothing beyond ASCII decodes by it, or where everything decodes as UTF-8 instead."""
+    """Raise InputError if the declared encoding is wrong.
+
+    UTF-8 is wrong if no text beyond ASCII decodes. Another encoding is wrong if a byte does not decode, or if it has
+    one byte for each character and all of the content is valid UTF-8.
+    """
     if _extends_ascii(encoding) and all(block.isascii() for block in _blocks(file)):
         return
     utf8 = encoding in ("utf-8", "utf-8-sig")
@@ -119,13 +125,13 @@ def _extends_ascii(encoding: str) -> bool:
 
 
 def _some_decode(file: IO[bytes]) -> bool:
-    """Whether any text beyond ASCII is valid UTF-8, which does not happen by chance in another encoding's prose."""
+    """Return whether any text beyond ASCII is valid UTF-8, which prose in another encoding hardly ever is by chance."""
     decoder = codecs.getincrementaldecoder("utf-8")("ignore")
     return any(not decoder.decode(block).isascii() for block in _blocks(file))
 
 
 def undecodable(file: IO[bytes], encoding: str) -> tuple[int, int] | None:
-    """Offset and value of the first byte that does not decode; null where all do."""
+    """Return offset and value of the first byte that does not decode; None if all bytes do."""
     decoder, start = codecs.getincrementaldecoder(encoding)(), 0
     for block in chain(_blocks(file), [b""]):
         pending = decoder.getstate()[0]

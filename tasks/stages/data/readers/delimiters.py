@@ -1,4 +1,4 @@
-"""What separates the columns of a text, where it is not what sources.yaml says."""
+"""Check of the declared delimiter, and detection of the right one."""
 
 import csv
 import json
@@ -11,9 +11,13 @@ USUAL = (",", ";", "\t", "|")
 
 
 def check(header: Sequence[str], line: str, source: Source) -> None:
-    """Raises InputError where mapped columns are missing and another delimiter finds them in the header's `line`.
+    """Check that no other delimiter is more likely than the declared one.
 
-    Where it finds none of them either, it is likely all the same if it finds several columns and the declared one none.
+    Another delimiter is more likely if it finds more of the mapped columns in the header's `line`, or if the declared
+    delimiter does not occur in the line and the other one does.
+
+    Raises:
+        InputError: Mapped columns are missing, and another delimiter is more likely or the text is JSON Lines.
     """
     wanted = source.mapping.columns()
     if wanted <= set(header):
@@ -34,7 +38,7 @@ def check(header: Sequence[str], line: str, source: Source) -> None:
 
 
 def most_names(line: str) -> set[str]:
-    """The names in a header, by the delimiter that finds most."""
+    """Return the names in a header, split at the delimiter that finds most."""
     return max((set(_names(line, mark)) for mark in USUAL), key=lambda names: len(names))
 
 
@@ -46,5 +50,5 @@ def _names(line: str, delimiter: str) -> list[str]:
 
 
 def _quoted(delimiter: str) -> str:
-    """As YAML has it in double quotes."""
+    """Write a delimiter as a double-quoted YAML string."""
     return json.dumps(delimiter)

@@ -1,4 +1,4 @@
-"""gzip, unpacked no further than the source's owner allows: a few kilobytes can unpack without end."""
+"""Unpacking of gzip up to the limit of the source: content can unpack to a thousand times its size."""
 
 import gzip
 import zlib
@@ -13,13 +13,16 @@ MAGIC = b"\x1f\x8b"
 
 
 def is_gzip(file: IO[bytes]) -> bool:
-    """Whether a file begins as gzip does, whatever its name."""
     file.seek(0)
     return file.read(len(MAGIC)) == MAGIC
 
 
 def unpack(packed: IO[bytes], plain: IO[bytes], source: Source) -> None:
-    """Write to `plain` what `packed` holds. Raises InputError where it is damaged, truncated or unpacks to too much."""
+    """Write the unpacked content of `packed` to `plain`.
+
+    Raises:
+        InputError: The content is damaged or truncated, or unpacks to more than the source allows.
+    """
     packed.seek(0)
     where, size = f"source {source.id}: {source.location}", 0
     try:

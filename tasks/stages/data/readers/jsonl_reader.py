@@ -1,4 +1,4 @@
-"""JSON Lines: one JSON object a line."""
+"""Reader of JSON Lines, with one JSON object on each line."""
 
 import json
 from collections.abc import Iterator
@@ -14,11 +14,14 @@ from tasks.stages.data.readers.rows import Malformed, Row
 
 
 class _NotJson(ValueError):
-    """JSON that Python would take and RFC 8259 does not, or that says a thing twice."""
+    """Raised for JSON that Python accepts and RFC 8259 does not, and for an object that has a field twice."""
 
 
 def read(file: IO[bytes], source: Source) -> Iterator[Row | Malformed]:
-    """Rows as JSON values by field; one may be absent from a row, but not from all. Blank lines are skipped."""
+    """Yield rows as JSON values by field; blank lines are skipped.
+
+    A mapped field may be missing in some rows, but not in all of them.
+    """
     decoder = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_refuse_constant)
     content = text(file, source)
     for lines, line in enumerate(lines_of(content, source), start=1):
@@ -42,7 +45,7 @@ def read(file: IO[bytes], source: Source) -> Iterator[Row | Malformed]:
 
 
 def _check_form(line: str, source: Source) -> None:
-    """Raises InputError where the first line is that of another form of text."""
+    """Raise InputError if the first line looks like CSV, or like the beginning of one JSON list."""
     where = f"source {source.id}: {source.location}"
     if source.mapping.columns() <= delimiters.most_names(line):
         raise InputError(f"{where} looks like CSV and not like JSON Lines; set `kind: csv` in sources.yaml")

@@ -1,4 +1,4 @@
-"""The reader of each kind of source."""
+"""Reader of each kind of source."""
 
 from tasks.stages.data.readers import csv_reader, jsonl_reader, parquet_reader
 from tasks.stages.data.readers.rows import Reader
@@ -8,4 +8,3 @@ READERS: dict[str, Reader] = {
     "jsonl": jsonl_reader.read,
     "parquet": parquet_reader.read,
 }
-"""By `Source.kind`."""

@@ -1,4 +1,4 @@
-"""How much a source may hold. Its owner sets the limits in sources.yaml; what is past one is refused as it is met."""
+"""Limits on the size of a source, set by its owner in sources.yaml. A source is refused as soon as it exceeds one."""
 
 from collections.abc import Iterator
 from functools import partial
@@ -9,31 +9,35 @@ from tasks.sources.sources import Source
 
 
 def refuse_unpacked(size: int, source: Source) -> None:
-    """Raises InputError where a source unpacks to more bytes than its owner allows."""
+    """Raise InputError if a source unpacks to more bytes than its limit."""
     if size > source.max_unpacked_bytes:
         raise _past("unpacks to more than", "max_unpacked_bytes", source)
 
 
 def refuse_rows(rows: int, source: Source) -> None:
-    """Raises InputError where a source has more rows than its owner allows; blank lines count."""
+    """Raise InputError if a source has more rows, including blank lines, than its limit."""
     if rows > source.max_rows:
         raise _past("has more rows than", "max_rows", source)
 
 
 def refuse_columns(columns: int, source: Source) -> None:
-    """Raises InputError where a source has more columns than its owner allows."""
+    """Raise InputError if a source has more columns than its limit."""
     if columns > source.max_columns:
         raise _past(f"has {columns:,} columns or more, and more than", "max_columns", source)
 
 
 def refuse_row_bytes(size: int, where: str, source: Source) -> None:
-    """Raises InputError where one row holds more than its owner allows. `where` is the row or line in words."""
+    """Raise InputError if one row is larger than its limit. `where` names the row or line in words."""
     if size > source.max_row_bytes:
         raise _past(f"is longer at {where} than", "max_row_bytes", source)
 
 
 def lines_of(content: TextIO, source: Source) -> Iterator[str]:
-    """The lines of a text with their ends. Raises InputError for one longer than a row may be, once it is so long."""
+    """Yield the lines of a text with their ends.
+
+    Raises:
+        InputError: A line is longer than a row may be. No more of the line is read.
+    """
     most = source.max_row_bytes
     for number, line in enumerate(iter(partial(content.readline, most + 1), ""), start=1):
         if len(line) > most:

@@ -1,10 +1,10 @@
-"""What the pages of a Parquet file unpack to, read from the header of each before anything is unpacked.
+"""Unpacked sizes of the pages of a Parquet file, read from the page headers before anything is unpacked.
 
-The footer says it too, but may lie, and knows nothing of single pages. A page is what counts: its dictionary or its
-deltas can repeat a value for each row, so no row of a column without lists holds more than its largest page.
+The footer has sizes too, but they may be wrong, and they are not by page. The largest page matters because a dictionary
+or deltas can repeat a value for each row: no row of a column without lists holds more than the column's largest page.
 
-A header is Thrift's compact protocol, of which pages need little (parquet-format: src/main/thrift/parquet.thrift,
-PageHeader; thrift: doc/specs/thrift-compact-protocol.md).
+A page header is written in Thrift's compact protocol, of which it uses a small part (parquet-format:
+src/main/thrift/parquet.thrift, PageHeader; thrift: doc/specs/thrift-compact-protocol.md).
 """
 
 import os
@@ -14,38 +14,43 @@ from typing import IO, Any
 import pyarrow.parquet as pq
 
 UNPACKED, PACKED, V1, V2 = 2, 3, 5, 8
-"""Fields of PageHeader: sizes with and without compression, and what is said of a data page of either version."""
+"""Field numbers of PageHeader: unpacked size, packed size, and the headers of data pages of version 1 and 2."""
 VALUES = 1
-"""Of a data page's own header."""
+"""Field number of the number of values in the header of a data page."""
 ENCODING = {V1: 2, V2: 4}
+"""Field number of the encoding in the header of a data page, by version."""
 DELTA_BYTE_ARRAY = 7
-"""The encoding in which a value is written as how much of the last one it begins with, and the rest."""
+"""Encoding that writes each value as the length of the prefix that it shares with the last value, and its suffix."""
 TRUE, FALSE, BYTE, I16, I32, I64, DOUBLE, BINARY, STRUCT = 1, 2, 3, 4, 5, 6, 7, 8, 12
-"""Kinds of fields."""
+"""Type codes of fields in Thrift's compact protocol."""
 LARGEST = 1 << 32
-"""Bytes of a text, more than any page has."""
+"""Exclusive maximum of the length of a binary field in bytes, more than any page has."""
 LONGEST = 10
-"""Bytes of a number of 64 bits, seven bits a byte."""
+"""Maximum number of bytes of a 64-bit number, with seven bits in a byte."""
 DEEPEST = 8
-"""Structures within each other; a page header has three."""
+"""Maximum depth of nested structures; a page header has three levels."""
 
 
 @dataclass(frozen=True)
 class Pages:
-    """The pages of one column in one row group."""
+    """Sizes of the pages of one column in one row group."""
 
     unpacked: int = 0
-    """Bytes of all of them."""
+    """Unpacked size of all pages in bytes."""
     largest: int = 0
-    """Bytes of the largest, or of all where they are written in deltas, which go on over several."""
+    """Unpacked size of the largest page in bytes, or of all pages if they use deltas, which continue across pages."""
     values: int = 0
-    """Nulls and the items of lists count."""
+    """Number of values, including nulls and the items of lists."""
     deltas: bool = False
-    """Whether any is written in deltas of texts."""
+    """Whether a page has the encoding DELTA_BYTE_ARRAY."""
 
 
 def of_chunk(file: IO[bytes], chunk: pq.ColumnChunkMetaData) -> Pages:
-    """The pages where pyarrow looks for them. Raises ValueError where there are none."""
+    """Measure the pages of a column chunk at the offsets from which pyarrow reads them.
+
+    Raises:
+        ValueError: There is no valid page header at an offset.
+    """
     place = chunk.data_page_offset
     if chunk.has_dictionary_page and 0 < chunk.dictionary_page_offset < place:
         place = chunk.dictionary_page_offset
@@ -70,7 +75,6 @@ def _with(pages: Pages, header: dict[int, Any]) -> Pages:
 
 
 def _count(fields: dict[int, Any], number: int) -> int:
-    """Raises ValueError where a field is not there, or is less than nothing."""
     count = fields.get(number)
     if not isinstance(count, int) or count < 0:
         raise ValueError("a page header without its sizes")
@@ -78,7 +82,7 @@ def _count(fields: dict[int, Any], number: int) -> int:
 
 
 def _struct(file: IO[bytes], depth: int = 0) -> dict[int, Any]:
-    """Its numbers and structures by field."""
+    """Return the numbers and nested structures of a struct, by field number."""
     if depth > DEEPEST:
         raise ValueError("a page header nested too deep")
     fields: dict[int, Any] = {}

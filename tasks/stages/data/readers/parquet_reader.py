@@ -1,7 +1,7 @@
-"""Apache Parquet, read a batch of rows at a time and only the mapped columns.
+"""Reader of Apache Parquet, which decodes a batch of rows at a time, and only the mapped columns.
 
-Footer and pages are held against the source's limits before anything is unpacked (`parquet_pages`), batches before they
-become Python values (`parquet_sizes`).
+Footer and pages are compared with the source's limits before anything is unpacked (`parquet_pages`), and batches before
+they become Python values (`parquet_sizes`).
 """
 
 import os
@@ -21,26 +21,29 @@ from tasks.stages.data.readers.rows import Malformed, Row
 
 MAGIC = b"PAR1"
 BATCH = 1_000
-"""Rows decoded together, at most; fewer where pages are large."""
+"""Maximum number of rows decoded together; there are fewer if pages are large."""
 IN_BATCH = 128 << 20
-"""Bytes that a batch may take where every row of it holds the largest page."""
+"""Maximum number of bytes of a batch in the worst case, in which every row holds the largest page."""
 LARGEST_PAGE = 128 << 20
-"""Bytes that one page may unpack to. Writers make pages of 1 MiB, DuckDB of up to 100 MB."""
+"""Maximum number of bytes that one page may unpack to. Most writers make pages of 1 MiB, DuckDB of up to 100 MB."""
 LARGEST_FOOTER = 32 << 20
-"""Bytes. pyarrow takes 17 bytes of memory for each: 20 MB of footer, of 100,000 columns, 335 MB and a second."""
+"""Maximum number of bytes of a footer. pyarrow needs 17 bytes of memory for each: for a footer of 20 MB, with 100,000
+columns, 335 MB and a second."""
 UNREADABLE = (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError, UnicodeDecodeError, OverflowError)
-"""What pyarrow raises for a file that it cannot read; the last is a date of the year 10,000."""
+"""Errors of pyarrow for a file that it cannot read; OverflowError is for a date of the year 10,000 or later."""
 UNSUPPORTED = re.compile(r"not (?:yet )?(?:supported|implemented)", re.IGNORECASE)
-"""How it says in an OSError, as it raises for damage too, that there is no reader for something: for LZO, say."""
+"""Message of pyarrow's OSError for an unsupported feature, such as LZO; pyarrow raises OSError for damage too."""
 
 
 def read(file: IO[bytes], source: Source) -> Iterator[Row | Malformed]:
-    """Rows as Python values by column. A Parquet row cannot be malformed: a damaged file is refused as a whole, and one
-    that uses what cannot be read here."""
+    """Yield rows as Python values by column.
+
+    No single row is malformed: a file that is damaged, or that uses an unsupported feature, is refused as a whole.
+    """
     opened = _opened(file, source)
     leaves = _mapped(opened, source)
     batch_rows = _rows_together(file, opened.metadata, leaves, source)
-    # Lists hold any number of values, so theirs stay in a dictionary, where they are measured before they are repeated.
+    # A list has any number of values, so texts in lists stay in a dictionary and are measured before they are repeated.
     texts = [leaf.path for leaf in leaves.values() if leaf.max_repetition_level and leaf.physical_type == "BYTE_ARRAY"]
     opened = pq.ParquetFile(file, read_dictionary=texts)
     done = size = 0
@@ -57,7 +60,7 @@ def read(file: IO[bytes], source: Source) -> Iterator[Row | Malformed]:
 
 
 def _values(batch: pa.RecordBatch, done: int, source: Source) -> Iterator[dict[str, Any]]:
-    """The rows of a batch; one by one where they are large enough for one to be past the limit."""
+    """Yield the rows of a batch, converted one by one if the batch is so large that a row may exceed its limit."""
     if parquet_sizes.of(batch) <= source.max_row_bytes:
         yield from batch.to_pylist()
         return
@@ -94,17 +97,17 @@ def _opened(file: IO[bytes], source: Source) -> pq.ParquetFile:
 
 
 def _mapped(opened: pq.ParquetFile, source: Source) -> dict[int, pq.ColumnSchema]:
-    """By number, the columns that hold the values of those that are mapped: a list or struct has some within."""
-    starts = tuple(f"{name}." for name in source.mapping.columns())  # a name may hold a dot itself
+    """Return the leaf columns of the mapped columns, by number. A struct, or a list of structs, has several leaves."""
+    starts = tuple(f"{name}." for name in source.mapping.columns())  # a name may contain a dot itself
     every = map(opened.schema.column, range(opened.metadata.num_columns))
     return {number: leaf for number, leaf in enumerate(every) if f"{leaf.path}.".startswith(starts)}
 
 
 def _rows_together(file: IO[bytes], footer: pq.FileMetaData, leaves: dict[int, pq.ColumnSchema], source: Source) -> int:
-    """How many rows may be decoded together. Raises InputError where the pages claim too much for any."""
+    """Return the number of rows to decode together. Raise InputError if the sizes of the pages exceed a limit."""
     size, largest = 0, dict.fromkeys(leaves, 0)
     for group in map(footer.row_group, range(footer.num_row_groups)):
-        if not group.num_rows:  # of which nothing is read, and whose columns may be without pages
+        if not group.num_rows:  # nothing of it is read, and its columns may have no pages
             continue
         for number, leaf in leaves.items():
             pages = _pages(file, group.column(number), leaf, source)
@@ -131,7 +134,7 @@ def _pages(file: IO[bytes], chunk: pq.ColumnChunkMetaData, leaf: pq.ColumnSchema
 
 
 def _refused(error: Exception, source: Source, damaged: str) -> InputError:
-    """What cannot be read here is no damage, and fetching it again would not help."""
+    """Return the error for an unreadable file: an unsupported feature is not damage, and fetching again cannot help."""
     where, why = f"source {source.id}: {source.location}", str(error).splitlines()[0]
     if isinstance(error, pa.ArrowNotImplementedError) or UNSUPPORTED.search(why):
         return InputError(

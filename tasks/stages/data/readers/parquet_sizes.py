@@ -1,14 +1,14 @@
-"""How much Arrow's values take once they are Python's, without making these."""
+"""Memory that Arrow values need as Python values, computed without creating these."""
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 VALUE = 32
-"""Bytes that a value takes beside its text."""
+"""Bytes of a Python value in addition to its text."""
 
 
 def of(batch: pa.RecordBatch) -> int:
-    """Bytes of all values of a batch, the items of its lists among them."""
+    """Return the bytes of all values of a batch, including the items of its lists."""
     return sum(map(_of, batch.columns))
 
 
@@ -27,7 +27,7 @@ def _of(values: pa.Array) -> int:
 
 
 def _repeated(values: pa.DictionaryArray) -> int:
-    """Bytes of texts of which each stands once in a dictionary."""
+    """Return the bytes of dictionary-encoded texts, counting each text as often as it occurs."""
     counted = values.indices.drop_null().value_counts()
     lengths = pc.binary_length(values.dictionary.take(counted.field("values")))
     return pc.sum(pc.multiply(pc.cast(lengths, pa.int64()), counted.field("counts"))).as_py() or 0

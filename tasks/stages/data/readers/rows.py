@@ -1,4 +1,4 @@
-"""What a reader hands on: rows, and rows that could not be read."""
+"""Rows of a source, and rows that could not be read, as readers yield them."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -10,21 +10,23 @@ from tasks.sources.sources import Source
 @dataclass(frozen=True, slots=True)
 class Row:
     number: int
-    """1-based number of the data row in its source; headers and blank lines are not counted."""
+    """Number of the row in its source, from 1; header and blank lines are not counted."""
     values: dict[str, Any]
-    """By column name. Text in csv, any JSON value in jsonl, any Arrow value as Python has it in parquet."""
+    """Values by column name: text in csv, any JSON value in jsonl, Python values of any Arrow type in parquet."""
 
 
 @dataclass(frozen=True, slots=True)
 class Malformed:
-    """A row that is not what its format promises."""
+    """Row that does not conform to its format."""
 
     number: int
     rule: str
     reason: str
-    """For the data owner: what was expected and what came, never a value of the row."""
+    """Reason for the data owner: what was expected and what came, but no value of the row."""
 
 
 Reader = Callable[[IO[bytes], Source], Iterator[Row | Malformed]]
-"""Unpacked content and declaration of a source to its rows, in order. Raises InputError where the whole source is
-unusable."""
+"""Function that yields the rows of a source, in order, from its unpacked content and its declaration.
+
+The function raises InputError if the whole source is unusable.
+"""

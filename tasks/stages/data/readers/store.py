@@ -1,7 +1,7 @@
-"""An object of S3 or of a store like it, reached with the usual AWS_* settings, and what the store's answers mean.
+"""Objects in S3 or a compatible store, opened with the usual AWS_* settings, and errors from the store's answers.
 
-s3fs turns each answer into an error of the system's: the same one, EBUSY, for an object that was replaced and for a
-store that is overloaded. The answer itself stands behind it, and its HTTP status tells the two apart.
+s3fs turns each failed answer into an OSError: EBUSY both for an object that was replaced and for a store that is
+overloaded. The answer is the cause of that error, and its HTTP status distinguishes the two.
 """
 
 from collections.abc import Iterator
@@ -12,20 +12,24 @@ from tasks.core import object_store
 from tasks.core.errors import HallmarkError, InputError, Unavailable
 
 BLOCK = 8 << 20
-"""Bytes asked for at once."""
+"""Bytes of one request."""
 REPLACED = (412, 416)
-"""The object is not the one that was opened (`If-Match`), or ends before what it then had."""
+"""HTTP statuses for an object that is not the one that was opened (`If-Match`), or is now shorter."""
 AGAIN = (408, 409, 425, 429)
-"""Statuses below 500 that are the store's own trouble."""
+"""HTTP statuses below 500 for temporary failures of the store."""
 
 
 @contextmanager
 def opened(location: str, where: str) -> Iterator[IO[bytes]]:
-    """`s3://BUCKET/KEY` as a binary file. Raises FileNotFoundError and PermissionError as a local file would.
+    """Yield the object `s3://BUCKET/KEY` as a binary file.
 
-    `where` is what messages call the object: not by its location, which may hold what nobody is to see. Raises
-    InputError, beginning with `where`, for what the store refuses and for an object that changes while it is
-    read, Unavailable where the store is out of reach or cannot answer.
+    Messages name the object by `where`, since its location may contain secrets.
+
+    Raises:
+        FileNotFoundError: There is no such object.
+        PermissionError: The credentials do not permit reading the object.
+        InputError: The store refuses the request, or the object changed while it was read.
+        Unavailable: The store cannot be reached or cannot answer.
     """
     from aiohttp import ClientError as Broken
     from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
@@ -37,10 +41,10 @@ def opened(location: str, where: str) -> Iterator[IO[bytes]]:
         raise
     except ParamValidationError:
         raise _refused(where, "it names no bucket that there could be") from None
-    except RecursionError:  # botocore asks a store that answers 301 where the bucket is, for each such answer
+    except RecursionError:  # botocore asks where the bucket is after every answer 301, so a store can keep it asking
         raise _refused(where, "it only sends us elsewhere") from None
     except (BotoCoreError, Broken, ConnectionError, TimeoutError) as error:
-        # Its text holds the URL, and so what variables of the location stand for.
+        # The error's text has the URL, and so the values of the location's variables.
         raise Unavailable(f"{where} cannot be reached ({type(error).__name__}); check AWS_* and the network") from None
     except (ClientError, OSError) as error:
         failure = _failure(error, where)
@@ -52,14 +56,14 @@ def opened(location: str, where: str) -> Iterator[IO[bytes]]:
 def _opened(store: Any, location: str, where: str) -> Any:
     try:
         return store.open(location, "rb", block_size=BLOCK, cache_type="readahead")
-    except KeyError:  # of an answer without a length
+    except KeyError:  # the answer has no length
         raise _refused(where, "it does not say how long the object is") from None
-    except ValueError:  # of a bucket without a key
+    except ValueError:  # the location has a bucket and no key
         raise InputError(f"{where} names no object; expected s3://BUCKET/KEY") from None
 
 
 def _failure(error: Exception, where: str) -> HallmarkError | None:
-    """What an error says of the object; None where no answer of the store is behind it."""
+    """Return the error to raise for an answer of the store; None if no answer caused the error."""
     answer = _answer(error)
     if answer is None:
         return None
@@ -73,7 +77,7 @@ def _failure(error: Exception, where: str) -> HallmarkError | None:
 
 
 def _answer(error: BaseException | None) -> dict[str, Any] | None:
-    """The store's answer, as botocore has it, that an error of s3fs was made of."""
+    """Return the store's answer, as botocore parsed it, from the causes of an error of s3fs."""
     while error is not None:
         answer = getattr(error, "response", None)
         if isinstance(answer, dict):

@@ -1,8 +1,8 @@
-"""Stage `split`: two sides that share no prompt.
+"""Stage `split`, which divides the records into a training and a test side without a common prompt.
 
 split.py     the stage
-placed.py    the records as columns, and which of them belong together
-sides.py     which side a record stands on
-draw.py      some records of many, by source and kind
-manifest.py  what the dataset is made of
+placed.py    records as columns, with the groups that stay on one side
+sides.py     assignment of records to sides
+draw.py      stratified draw of records by source and kind
+manifest.py  manifest of the dataset
 """

@@ -1,4 +1,4 @@
-"""Drawing some records of many, so that sources and kinds keep their shares."""
+"""Stratified draw of records, in which sources and kinds keep their shares."""
 
 from collections import defaultdict
 from collections.abc import Mapping
@@ -11,8 +11,11 @@ Stratum = tuple[str, str]
 
 
 def draw(records: Placed, there: Places, rows: int | None) -> Places:
-    """The first `rows` of the records at the ascending positions `there`, stratified by source and kind in proportion;
-    all where there are no more. Ascending."""
+    """Draw `rows` of the records at the ascending positions `there`, stratified by source and kind in proportion.
+
+    The first records of each stratum are drawn. All records are drawn if `rows` is None, or if there are no more than
+    `rows`. The returned positions are ascending.
+    """
     if rows is None or rows >= len(there):
         return there
     strata: dict[Stratum, list[int]] = defaultdict(list)
@@ -25,7 +28,10 @@ def draw(records: Placed, there: Places, rows: int | None) -> Places:
 
 
 def allocate(sizes: Mapping[Stratum, int], rows: int) -> dict[Stratum, int]:
-    """`rows` over the strata in proportion to their sizes, by largest remainder; none left out while rows suffice."""
+    """Distribute `rows` over the strata in proportion to their sizes, by largest remainder.
+
+    Every stratum gets at least one row if there are as many rows as strata.
+    """
     total = sum(sizes.values())
     quotas = {stratum: rows * size // total for stratum, size in sizes.items()}
     remainder = sorted(sizes, key=lambda stratum: (-(rows * sizes[stratum] % total), stratum))

@@ -1,4 +1,4 @@
-"""manifest.json of a dataset, from what the stages said and what `split` has just written."""
+"""Manifest of a dataset, from the results of the stages and the files that `split` has written."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
@@ -18,7 +18,7 @@ Segments = dict[str, dict[str, Counter[str]]]
 
 
 def manifest(layout: Layout, folder: Path, counts: Counts, data: Data) -> Dataset:
-    """Of the sides and the quarantine in `folder`; `counts` are those of `split`, `data` its parameters."""
+    """Return the manifest of the dataset in `folder`. `counts` are those of `split`, `data` its parameters."""
     results = {stage: read_json(layout.stage(stage) / "result.json") for stage in BEFORE}
     segments = _segments(folder)
     passed = {stage: results[stage]["counts"] for stage in BEFORE} | {"split": counts.model_dump()}
@@ -37,7 +37,6 @@ def manifest(layout: Layout, folder: Path, counts: Counts, data: Data) -> Datase
 def _origins(
     layout: Layout, results: Mapping[str, Any], segments: Segments, folder: Path
 ) -> Iterator[tuple[str, Origin]]:
-    """Every source of the inventory, in its order."""
     people = _people(folder)
     put_aside, not_drawn = (_by_source(folder / f"{name}.parquet") for name in ("quarantine", "not_drawn"))
     ingested = {source["id"]: source for source in results["ingest"]["sources"]}
@@ -66,7 +65,7 @@ def _origins(
 
 
 NOTHING = {"rows": 0, "records": 0, "quarantined": {}}
-"""Of a source that no record was left of."""
+"""Counts of a stage that received no record of a source."""
 
 
 def _segments(folder: Path) -> Segments:
@@ -80,7 +79,7 @@ def _segments(folder: Path) -> Segments:
 
 
 def _people(folder: Path) -> dict[str, Any]:
-    """By source and class, how many different tokens of people its records have on both sides together."""
+    """Count the different tokens of people in the records of both sides, by source and class."""
     tokens: defaultdict[str, set[str]] = defaultdict(set)
     for side in SIDES:
         for batch in batches(folder / f"{side}.parquet", ["source_id", "subjects"]):
@@ -91,7 +90,7 @@ def _people(folder: Path) -> dict[str, Any]:
 
 
 def _by_source(path: Path) -> dict[str, Counter[str]]:
-    """By source, how many records of a table have each rule."""
+    """Count the records of a table by source and rule."""
     counts: dict[str, Counter[str]] = {}
     for batch in batches(path, ("source_id", "rule")):
         for source, rule in zip(batch["source_id"].to_pylist(), batch["rule"].to_pylist(), strict=True):

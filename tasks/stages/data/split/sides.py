@@ -1,4 +1,4 @@
-"""Which side of the split a record stands on: as its source fixed it, else by its prompt's lot."""
+"""Assignment of records to sides: the side that the source fixes, or else one that is drawn for the prompt."""
 
 from dataclasses import dataclass
 
@@ -10,37 +10,38 @@ from tasks.stages.data.split.placed import Lots, Placed, Places
 
 TRAIN, TEST = "train", "test"
 NONE = -1
-"""No record."""
+"""Position that stands for no record."""
 
 Mask = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
 class Sides:
-    """Of the records of `Placed`, in their order."""
+    """Sides of the records of `Placed`, in their order."""
 
     members: dict[str, Mask]
-    """By side, which records stand there."""
+    """Masks of the records on each side."""
     winner: Places
-    """Of a record fixed for training whose prompt is in the fixed test set: the test record; else NONE."""
+    """Position of the test record with the same prompt, for each record that is fixed for training although its prompt
+    is in the fixed test set; NONE for all other records."""
     validates: Mask
-    """Of the training side: no step learns from it."""
+    """Mask of the training records that are held out for validation, from which no training step learns."""
 
 
 def assign(records: Placed, test_share: float, validation_share: float = 0) -> Sides:
-    """Sides for all records; those of a group get the same one.
+    """Assign all records to sides; the records of a group are assigned to the same side.
 
-    A prompt without a fixed side goes by its own lot (of a cluster the smallest prompt's): it keeps its side whatever
-    comes or goes beside it, and about `test_share` of the prompts are held out. A prompt in a fixed test set draws free
-    records to it and shuts fixed training records out.
+    The random number of a group without a fixed side decides its side. So the side does not change with other records
+    that are added or removed, and about `test_share` of the prompts are held out. If a fixed test set has a prompt, the
+    free records with this prompt join the test side, and the records with it that are fixed for training are removed.
 
-    Of the training side the highest lots validate: about `validation_share` of the prompts without a fixed side, and
-    `1 - test_share` times that share of those with one.
+    The training records with the highest numbers are held out for validation: about `validation_share` of the training
+    prompts without a fixed side, and `1 - test_share` times that share of those with a fixed side.
     """
     train, test = (pc.equal(records.fixed, side).to_numpy(zero_copy_only=False) for side in (TRAIN, TEST))
     groups, group = np.unique(records.lot, return_inverse=True)
     first_test = np.full(len(groups), NONE)
-    last_to_first = np.flatnonzero(test)[::-1]  # of several values for one place NumPy keeps the last
+    last_to_first = np.flatnonzero(test)[::-1]  # NumPy keeps the last of several values that it assigns to one index
     first_test[group[last_to_first]] = last_to_first
     has_train = np.zeros(len(groups), bool)
     has_train[group[train]] = True
@@ -56,6 +57,6 @@ def assign(records: Placed, test_share: float, validation_share: float = 0) -> S
 
 
 def _uniform(lots: Lots) -> npt.NDArray[np.float64]:
-    """Lots as numbers in [0, 1)."""
+    """Convert random numbers of 64 bits to numbers in [0, 1)."""
     shares: npt.NDArray[np.float64] = (lots >> np.uint64(8)) / 2**56
     return shares

@@ -1,14 +1,15 @@
-"""Stage `split`: training and test records that share no prompt, however cased or spaced and whomever it names, and no
-near-identical one.
+"""Stage `split`: divide the records into training and test records without a common or near-identical prompt.
+
+Prompts that differ only in case, spaces or the values behind placeholders count as the same prompt.
 
     artefacts/split/train.parquet, test.parquet   tasks.core.record.SCHEMA, in the order of `placed.Placed`
     artefacts/split/validation.parquet            tasks.core.record.VALIDATION
-    artefacts/split/quarantine.parquet            rule prompt_in_test
-    artefacts/split/not_drawn.parquet             the same columns: records that data.train_rows and test_rows left over
-    artefacts/split/manifest.json                 what the dataset is made of
+    artefacts/split/quarantine.parquet            tasks.core.record.QUARANTINE: removed by rule prompt_in_test
+    artefacts/split/not_drawn.parquet             the same columns: left over by data.train_rows and data.test_rows
+    artefacts/split/manifest.json                 tasks.sources.dataset.Dataset
     artefacts/split/result.json                   `Split`
 
-Neither depends on the order of the records that come in.
+The outputs do not depend on the order of the input records.
 """
 
 import json
@@ -41,7 +42,7 @@ from tasks.stages.data.split.placed import APART, Lots, Placed, Places, cluster_
 from tasks.stages.data.split.sides import NONE, TEST, TRAIN, assign
 
 TOGETHER = 200_000
-"""Records written in one pass over the input, and so in memory as a whole."""
+"""Number of records written in one pass over the input; they are in memory together."""
 
 
 class Split(Frozen):
@@ -49,48 +50,53 @@ class Split(Frozen):
     train_rows: int
     test_rows: int
     validation_rows: int = 0
-    """Of the training rows."""
+    """Number of training records that are held out for validation."""
     groups_on_both_sides: int
     near_prompts_on_both_sides: int | None
-    """Clusters of near-identical prompts; null where nobody looked for them."""
+    """Number of clusters of near-identical prompts on both sides; null if these were not looked for."""
     labels_only_in_test: list[str]
-    """Labels that no training record has, so no model can have learnt them here."""
+    """Labels that no training record has, so that the model cannot learn them from this dataset."""
 
 
 @dataclass(frozen=True)
 class Divided:
     sides: dict[str, Places]
-    """The positions of the records that are kept, by side, training first."""
+    """Positions of the kept records, by side, training first."""
     removed: pa.Table
-    """REMOVED: those whose prompt is in the fixed test set."""
+    """Table of schema REMOVED: records fixed for training whose prompt is in the fixed test set."""
     not_drawn: pa.Table
-    """REMOVED: those that nothing is wrong with, and that the parameters ask for no more of."""
+    """Table of schema REMOVED: records beyond data.train_rows and data.test_rows, with which nothing is wrong."""
     validation: Places
-    """Of the training side."""
+    """Positions of the training records that are held out for validation."""
 
 
 @dataclass(frozen=True)
 class Side:
-    """What a written side holds."""
+    """Content of one side, as read back from its file."""
 
     rows: int
     prompts: Lots
-    """Of the prompt keys, each once."""
+    """Random numbers of the prompt keys, each once."""
     clusters: set[int]
     labels: set[str]
     answers: int
-    """Records with a target: all but plain texts."""
+    """Number of records with a target, which plain texts do not have."""
 
 
 class Params(Frozen):
-    """What it reads of params.yaml."""
+    """Sections of params.yaml that the stage reads."""
 
     data: Data
     evaluation: Evaluation
 
 
 def run(params: Params, layout: Layout) -> Split:
-    """Divide the records of the last stage that filters. Raises InputError where a side has none."""
+    """Divide the records of the last stage that filters.
+
+    Raises:
+        InputError: A side has no record, no test record has a target, or validation gets none or all of the training
+            records.
+    """
     announce("split", "drawing the sides")
     path = layout.stage(LAST) / "records.parquet"
     clusters = read_table(layout.stage("deduplicate") / "clusters.parquet")
@@ -106,7 +112,7 @@ def run(params: Params, layout: Layout) -> Split:
         write_table(of_records(divided.removed, layout), folder / "quarantine.parquet")
         write_table(of_records(divided.not_drawn, layout), folder / "not_drawn.parquet")
         announce("split", "counting what training will read")
-        # Read back, so that the figures are about what training will read.
+        # Read back, so that the figures describe the files that training reads.
         train, test = (_read_back(folder / f"{side}.parquet", clusters, params) for side in sides)
         kept, rules = train.rows + test.rows, divided.removed["rule"].to_pylist()
         if not test.answers:
@@ -165,7 +171,7 @@ def _refuse_one_sided(divided: Divided, data: Data) -> None:
 
 
 def _write(path: Path, places: Places, target: Path) -> None:
-    """The records at these places of a table, in that order, in as many passes over it as the memory asks for."""
+    """Write the records at these positions of a table, in this order, in several passes that bound the memory."""
     with Writer(target, pq.read_schema(path)) as file:
         for begin in range(0, len(places), TOGETHER):
             file.write(rows_at(path, places[begin : begin + TOGETHER]))
@@ -189,7 +195,7 @@ def _read_back(path: Path, clusters: pa.Table, params: Params) -> Side:
 
 
 def _label(target: str, how: Evaluation) -> str:
-    """The class of a target; empty where its JSON has none, which an expectation can ask for."""
+    """Return the label of a target; empty if its JSON has none, which an expectation can check for."""
     if how.target == "label":
         return target
     try:

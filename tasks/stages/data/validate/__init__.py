@@ -1,14 +1,14 @@
-"""Stage `validate`: the data owners' suites.
+"""Stage `validate`, which evaluates the data owners' expectation suites.
 
 validate.py        the stage
-frame.py           records as the table that expectations are about
-ages.py            how old they are, against what their source promises
-outcomes.py        and what became of every row of the sources
-questions.py       what a suite asks, as Great Expectations' own objects
-own_expectations/  expectations that Great Expectations has not
-leftovers.py       what the recognisers still find in protected texts
-expectations.py    suites asked, and results without values of records
+frame.py           records as a data frame for expectations
+ages.py            ages of records in days, and days left of the periods that their source declares
+outcomes.py        outcome of every row of the sources, as a data frame for expectations
+questions.py       expectations of a suite as Great Expectations' objects
+own_expectations/  expectations that Great Expectations does not have
+leftovers.py       personal and secret text that remains in protected records
+expectations.py    evaluation of suites, with results that hold no value of a record
 only_in_target.py  targets with a placeholder that their prompt lacks
-checked.py         what is said of a suite
+checked.py         results of a suite and its expectations
 docs/              Data Docs
 """

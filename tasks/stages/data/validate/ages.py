@@ -1,7 +1,7 @@
-"""How old records are, in days, against what their sources promise.
+"""Ages of records in days, and the days left of the periods that their sources declare.
 
-Days count to the first of the run's month; those of retention to the first of the next one, since a record leaves at
-the beginning of the month in which its time ends (`tasks.runs.pin`).
+Days are counted to the first of the run's month. The days left of retention are counted to the first of the next month,
+since a record leaves at the beginning of the month in which its retention ends (`tasks.runs.pin`).
 """
 
 from dataclasses import dataclass
@@ -18,12 +18,12 @@ AGES = {
     "retention_days_left": ("effective_from", "source_id"),
     "retirement_days_left": ("retired_at",),
 }
-"""Columns that expectations may ask for, by what they are made of; null where a record has no date.
+"""Columns that expectations may use, with the columns that each is computed from; null if a record has no date.
 
-age_days               since `effective_from`
-refresh_days_left      until the source is stale, had it no newer record than this one
-retention_days_left    from the first of the next month until the retention of its source ends; less than 0: it is past
-retirement_days_left   until `retired_at`; 0 or less: it is retired
+age_days               days since `effective_from`
+refresh_days_left      days until the source is stale if it has no newer record than this one
+retention_days_left    days from the first of the next month to the end of the source's retention; negative if past
+retirement_days_left   days until `retired_at`; 0 or negative if the record is retired
 """
 EPOCH = date(1970, 1, 1)
 
@@ -33,7 +33,7 @@ class Ages:
     resolved: ResolvedSources
 
     def of(self, name: str, batch: pa.RecordBatch) -> pa.Array:
-        """One of AGES of each record."""
+        """Return the column `name` of AGES for the records of a batch."""
         if name == "retirement_days_left":
             return pc.subtract(_days(batch["retired_at"]), self._today)
         begun = _days(batch["effective_from"])
@@ -50,7 +50,6 @@ class Ages:
         return (self.resolved.as_of - EPOCH).days
 
     def _by_source(self, values: list[int | None] | list[int], batch: pa.RecordBatch) -> pa.Array:
-        """The value of each record's source."""
         names = pa.array([item.source.id for item in self.resolved.sources], pa.string())
         return pa.array(values, pa.int32()).take(pc.index_in(batch["source_id"], value_set=names))
 

@@ -1,4 +1,4 @@
-"""What validation says of a suite and of each expectation in it."""
+"""Results of a suite and of each of its expectations."""
 
 from typing import Any
 
@@ -9,33 +9,33 @@ from tasks.sources.sources import Suite
 class CheckedExpectation(Frozen):
     type: str
     column: str | None
-    """Null where it is about the table or several columns."""
+    """Column of the expectation; null if it is about the table or about several columns."""
     why: str
     success: bool
     unexpected_count: int | None
-    """Rows that break it; null where it is about an aggregate."""
+    """Number of rows that violate the expectation; null if it is about an aggregate."""
     unexpected_percent: float | None
-    """Of the rows that are not null."""
+    """Percentage of violating rows among the rows that are not null."""
     observed: float | None
-    """The aggregate, where it is one that no record holds itself."""
+    """Observed aggregate, if it is a number that no single record holds."""
 
 
 class CheckedSuite(Frozen):
     suite: str
     source: str | None
-    """Null for the dataset as a whole."""
+    """Source of the records; null for the dataset as a whole."""
     rows: int
     success: bool
     expectations: list[CheckedExpectation]
 
     @property
     def page(self) -> str:
-        """Its file in Data Docs."""
+        """File name of the suite's page in Data Docs."""
         return f"{'source-' + self.source if self.source else 'dataset'}.html"
 
 
 def summary(suite: Suite, source: str | None, rows: int, result: Any) -> CheckedSuite:
-    """The suite's outcome from GE's scrubbed result."""
+    """Return the results of a suite from Great Expectations' scrubbed result."""
     expectations = [
         CheckedExpectation(
             type=expectation.type,

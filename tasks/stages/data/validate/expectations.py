@@ -1,7 +1,7 @@
-"""Great Expectations: suites run as checkpoints over pandas data, and results without anything of a record in them.
+"""Evaluation of suites as Great Expectations checkpoints over pandas data, with results that hold no value of a record.
 
-GE keeps samples of unexpected values in its results, and observed values such as the largest text of a column. Only
-counts leave this module; `scrub` is the one way out.
+GE keeps samples of unexpected values in its results, and observed values such as the largest text of a column. Every
+result passes `scrub`, so that only counts leave this module.
 """
 
 import re
@@ -29,31 +29,34 @@ COUNTS = (
     "missing_count",
     "missing_percent",
 )
-"""Parts of a result that say how many and nothing else."""
+"""Parts of a result that are only counts or percentages."""
 MEASURES = ("prompt_chars", "target_chars", *AGES)
-"""Columns that are made of numbers about a record, not of its content."""
+"""Columns of numbers about a record, which hold nothing of its content."""
 AGGREGATES = (
     "expect_column_unique_value_count_to_be_between",
     "expect_column_proportion_of_unique_values_to_be_between",
     "expect_column_proportion_of_non_null_values_to_be_between",
 )
-"""Expectations about a column whose observed value is a count or share whatever the column."""
+"""Expectations about a column whose observed value is a count or a share for any column."""
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-"""GE wants a time for every run; results that are digested have none."""
+"""Time given to GE for every run: GE needs a time, and results that are digested must not depend on it."""
 
 
 @dataclass(frozen=True)
 class Asked:
-    """Expectations of a suite, by their positions in it, and the table that they are about."""
+    """Expectations of a suite, as their positions in the suite, and the table that they are about."""
 
     positions: Sequence[int]
     frame: "pd.DataFrame"
 
 
 def check(suite: Suite, source: str | None, asked: Iterable[Asked], spared: Spared) -> Any:
-    """GE's ExpectationSuiteValidationResult of the suite over its tables, scrubbed, in the order of the suite.
+    """Return GE's ExpectationSuiteValidationResult of a suite over its tables, scrubbed, in the order of the suite.
 
-    A failed expectation is a result. Raises InputError for an expectation that cannot be asked of this data at all.
+    A failed expectation is a result and not an error.
+
+    Raises:
+        InputError: An expectation cannot be evaluated on these tables at all.
     """
     where = f"suite {suite.name} ({f'source {source}' if source else 'dataset'})"
     validations = [_validate(suite, where, part, spared) for part in asked]
@@ -69,8 +72,8 @@ def check(suite: Suite, source: str | None, asked: Iterable[Asked], spared: Spar
 
 
 def scrub(result: dict[str, Any], expectation: Expectation) -> dict[str, Any]:
-    """The counts of one expectation's result; an observed value only where it is a number that no record holds."""
-    # Without a percentage the count is of distinct values, and GE's renderer stumbles over it.
+    """Return the counts of one expectation's result, and its observed value if it is a number that no record holds."""
+    # Without a percentage the count is one of distinct values, on which GE's renderer fails.
     kept = {name: result[name] for name in COUNTS if name in result and "unexpected_percent" in result}
     observed, column = result.get("observed_value"), expectation.kwargs.get("column")
     harmless = column in MEASURES or expectation.type.startswith("expect_table_") or expectation.type in AGGREGATES
@@ -87,7 +90,7 @@ def _validate(suite: Suite, where: str, asked: Asked, spared: Spared) -> Any:
     for position in asked.positions:
         question = to_ge(suite.expectations[position], position, where, asked.frame, spared)
         alike = [(type(other), other.configuration.kwargs) for other in questions.expectations]
-        if (type(question), question.configuration.kwargs) in alike:  # GE would leave one out without a word
+        if (type(question), question.configuration.kwargs) in alike:  # GE would drop one of them silently
             raise InputError(f"{where}: {suite.expectations[position].type} is asked twice alike; keep one of them")
         questions.add_expectation(question)
     asset = context.data_sources.add_pandas("records").add_dataframe_asset(suite.name)
@@ -101,7 +104,7 @@ def _validate(suite: Suite, where: str, asked: Asked, spared: Spared) -> Any:
         gx.Checkpoint(name=suite.name, validation_definitions=[validation], result_format="SUMMARY")
     )
     with warnings.catch_warnings():
-        # A regex of a suite may have groups; pandas warns of each.
+        # The regular expressions of a suite may have groups, about each of which pandas warns.
         warnings.filterwarnings("ignore", "This pattern is interpreted as a regular expression", UserWarning)
         result = checkpoint.run(batch_parameters={"dataframe": asked.frame}, run_id=_run_id())
     return next(iter(result.run_results.values()))
@@ -112,7 +115,7 @@ def _context() -> Any:
     from great_expectations.data_context.types.base import ProgressBarsConfig
     from great_expectations.execution_engine import pandas_execution_engine
 
-    # Of frames below this size GE computes a fingerprint, which nobody reads, by a Python string for each text.
+    # GE computes a fingerprint of smaller frames from a Python string of each text, and nothing reads the fingerprint.
     pandas_execution_engine.HASH_THRESHOLD = 0
     context = gx.get_context(mode="ephemeral")
     context.enable_analytics(False)
@@ -127,7 +130,10 @@ def _run_id() -> Any:
 
 
 def _refuse_exception(item: Any, expectation: Expectation, where: str) -> None:
-    """An expectation that could not be computed. GE's message may quote values, so only its kind is passed on."""
+    """Raise InputError for an expectation that could not be computed.
+
+    GE's message may quote values, so only the class of its error is passed on.
+    """
     info = item.exception_info or {}
     raised = [part for part in (info, *info.values()) if isinstance(part, dict) and part.get("raised_exception")]
     if raised:

@@ -1,4 +1,4 @@
-"""Records as the table that expectations are about, with no column but those asked for."""
+"""Records as a data frame for expectations, with only the columns that the expectations use."""
 
 import json
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 FIELD = "target."
-"""Before the name of a field of JSON targets."""
+"""Prefix of a column that is a field of JSON targets."""
 MADE: Mapping[str, Callable[[pa.RecordBatch], pa.Array]] = {
     "messages": lambda batch: pa.array([json.dumps(t, ensure_ascii=False) for t in batch["messages"].to_pylist()]),
     "policy_tags": lambda batch: _joined(batch["policy_tags"]),
@@ -29,24 +29,24 @@ MADE: Mapping[str, Callable[[pa.RecordBatch], pa.Array]] = {
     "prompt_chars": lambda batch: pc.utf8_length(prompts(batch["messages"])),
     "target_chars": lambda batch: pc.utf8_length(targets(batch["messages"])),
 }
-"""Columns that are not in the table of records as they are asked for."""
+"""Columns that are computed from those of the table of records."""
 BATCH = 5_000
-"""Records read together: beside their texts stand the copies that the columns are made of."""
+"""Number of records read together. Memory also holds the copies of their texts from which columns are computed."""
 HALVES = ("prompt", "target", "prompt_chars", "target_chars")
 KNOWN = (*SCHEMA.names, *HALVES, *AGES)
-"""Every column but the fields of JSON targets."""
+"""All columns except the fields of JSON targets."""
 
 
 @dataclass(frozen=True)
 class Records:
-    """The records that suites are about."""
+    """Records on which suites are evaluated."""
 
     path: Path
     resolved: ResolvedSources
     json_target: bool
 
     def rows(self) -> dict[str, int]:
-        """How many each source has, by its id."""
+        """Return the number of records by source id."""
         counts: dict[str, int] = {}
         for batch in batches(self.path, ["source_id"]):
             for item in batch["source_id"].value_counts().to_pylist():
@@ -54,11 +54,12 @@ class Records:
         return dict(sorted(counts.items()))
 
     def frame(self, source: str | None, columns: Collection[str] | None = None) -> "pd.DataFrame":
-        """One row a record, of one source or of all, with those of `columns` that there are; all without `columns`.
+        """Return a data frame with one row for each record of a source, or of all sources if `source` is None.
 
-        The columns are those that `tasks.sources.sources.Suite` promises: lists are text joined by `;`, `messages` is
-        JSON text, dates are `datetime.date`, which GE makes of a date in an expectation too. Where targets are JSON
-        each field that any of them has is a column `target.FIELD`, null where a target lacks it or is no object.
+        The frame has those of `columns` that exist, or all columns if `columns` is None; `tasks.sources.sources.Suite`
+        lists them. Lists are text joined by `;`, `messages` is JSON text, and dates are `datetime.date`, to which GE
+        converts the dates in expectations too. If targets are JSON, each field that any target has is a column
+        `target.FIELD`, which is null for a target without that field and for one that is not an object.
         """
         named = [name for name in KNOWN if columns is None or name in columns] or ["source_id"]
         fields = self.json_target and (columns is None or any(name.startswith(FIELD) for name in columns))
@@ -80,7 +81,6 @@ class Records:
 
 
 def _made_of(column: str) -> tuple[str, ...]:
-    """The columns of the table of records that one is made of."""
     return AGES.get(column) or (("messages",) if column in HALVES else (column,))
 
 
@@ -95,7 +95,7 @@ def _joined(lists: pa.ListArray) -> pa.StringArray:
 
 
 def _fields(targets: pa.ChunkedArray, columns: Collection[str] | None) -> Iterator[tuple[str, "pd.Series"]]:
-    """Each field that is asked for with its value in every target, by name; the same target is parsed once."""
+    """Yield each requested field as a column name and the values of all targets. Equal targets are parsed once."""
     import pandas as pd
 
     encoded = targets.dictionary_encode().unify_dictionaries()
@@ -107,7 +107,6 @@ def _fields(targets: pa.ChunkedArray, columns: Collection[str] | None) -> Iterat
 
 
 def _names(objects: list[dict[str, Any]], columns: Collection[str] | None) -> set[str]:
-    """The fields that any object has, of those asked for."""
     if columns is None:
         return {name for item in objects for name in item}
     asked = {name.removeprefix(FIELD) for name in columns if name.startswith(FIELD)}
@@ -123,5 +122,5 @@ def _object(target: str) -> dict[str, Any]:
 
 
 def _scalar(value: Any) -> Any:
-    """Lists and objects cannot be compared or counted; their JSON can."""
+    """Return lists and objects as JSON text, which can be compared and counted."""
     return json.dumps(value, ensure_ascii=False, sort_keys=True) if isinstance(value, dict | list) else value

@@ -1,4 +1,4 @@
-"""What the recognisers still find in texts that have been protected."""
+"""Personal and secret text that the recognisers still find in protected records."""
 
 import heapq
 from collections.abc import Iterable, Mapping, Sequence
@@ -9,15 +9,15 @@ from tasks.stages.data.protect.stretch import Detector, Stretch, merged
 
 
 def sample(record_ids: Iterable[str], size: int) -> set[str]:
-    """The records with the smallest ids. Ids are keyed digests, so these are any, and always the same."""
+    """Return the `size` smallest record ids. Ids are keyed digests, so the sample is random and always the same."""
     return set(heapq.nsmallest(size, record_ids))
 
 
 def count(records: Sequence[tuple[str, Sequence[str]]], spared: Mapping[str, Sequence[str]], detector: Detector) -> int:
-    """How many records hold personal or secret text that is neither replaced nor of a class that their source keeps.
+    """Count the records with personal or secret text that is neither replaced nor of a class that their source keeps.
 
-    A record is its source and its texts; `spared` are the classes kept, by source. A text that cannot be read to its
-    end counts, since what stands in it is not known.
+    A record is given as its source and its texts; `spared` are the classes that each source keeps. A record with a text
+    that the detector cannot read to its end is counted too, since the content of the text is unknown.
     """
     texts = list(dict.fromkeys(text for _, texts in records for text in texts if text))
     categories = {text: left(text, spans) for text, spans in zip(texts, detector(texts), strict=True)}
@@ -31,7 +31,7 @@ def _offends(categories: set[Category] | None, spared: Sequence[str]) -> bool:
 
 
 def left(text: str, spans: Sequence[Stretch] | None) -> set[Category] | None:
-    """The classes of what was found outside of masks; None where the text could not be read."""
+    """Return the classes of the finds outside of placeholders; None if the text could not be read to its end."""
     if spans is None:
         return None
     masks = [Stretch(mask.start(), mask.end(), mask[1]) for mask in PLACEHOLDER.finditer(text)]  # type: ignore[arg-type]

@@ -1,7 +1,8 @@
-"""Targets with a placeholder that their prompt lacks: nothing that the model is shown says what to write there.
+"""Targets with a placeholder that their prompt lacks, so that the model cannot tell from the prompt what to write.
 
-Protection puts one token for one value into all turns of a record (`tasks.stages.data.protect.agree`). What is left is
-a target that names somebody whom its prompt does not name, or another spelling of a value.
+Protection replaces equal values in all turns of a record by the same token (`tasks.stages.data.protect.agree`). A
+placeholder is in the target only if the target names a person whom the prompt does not name, or spells a value
+differently.
 """
 
 import heapq
@@ -18,24 +19,22 @@ from tasks.stages.data.protect.placeholders import PLACEHOLDER
 
 FACT = "placeholders_only_in_target"
 EXAMPLES = 5
-"""Records that are named."""
+"""Maximum number of records listed as examples."""
 BATCH = 5_000
-"""Records read together."""
 
 
 class OnlyInTarget(Frozen):
-    """How many targets cannot be told from their prompt."""
+    """Counts of the targets with a placeholder that their prompt lacks."""
 
     records: int
     with_placeholder: int
-    """Records whose target has a placeholder."""
     lacking: int
-    """Of these, records whose prompt lacks one of them."""
+    """Number of records whose target has a placeholder that their prompt lacks."""
     examples: list[str]
-    """Ids of a few of those that lack one, the smallest."""
+    """Smallest ids of the lacking records, at most EXAMPLES."""
 
     def fact(self) -> Fact:
-        """As the data gate judges it: a share of all records."""
+        """Return the share of lacking records among all records, which the data gate judges."""
         said = f"{self.lacking:,} of {self.with_placeholder:,} targets with a placeholder"
         named = f": records {', '.join(self.examples)}" if self.examples else ""
         more = ", …" if self.lacking > len(self.examples) else ""
@@ -43,7 +42,7 @@ class OnlyInTarget(Frozen):
 
 
 def count(path: Path) -> OnlyInTarget:
-    """Of a table of records. A target without a prompt (a plain text) is asked nothing, and lacks nothing."""
+    """Count the targets in a table of records. A record without a prompt is never counted as lacking."""
     records = with_placeholder = lacking = 0
     examples: list[str] = []
     for batch in batches(path, ["record_id", "messages"], BATCH):
@@ -58,7 +57,7 @@ def count(path: Path) -> OnlyInTarget:
 
 
 def _masked(batch: pa.RecordBatch) -> list[tuple[str, str, str]]:
-    """Id, prompt and target of the records whose target may hold a placeholder."""
+    """Return id, prompt and target of the records whose target may have a placeholder."""
     messages = batch["messages"]
     table = pa.table([batch["record_id"], prompts(messages), targets(messages)], ["id", "prompt", "target"])
     chosen = table.filter(pc.match_substring(table["target"], "["))

@@ -1,4 +1,4 @@
-"""What became of every row of the sources on its way to the records: one word a row, for expectations to count."""
+"""Outcome of every row of the sources: `kept`, or the rule that quarantined the row, for expectations to count."""
 
 from collections import Counter
 from typing import TYPE_CHECKING, get_args
@@ -13,27 +13,31 @@ if TYPE_CHECKING:
     import pandas as pd
 
 COLUMN = "outcome"
-"""The only column of this table."""
 KEPT = "kept"
 UNFIT = tuple(
     [f"holds_{category}" for category in CATEGORIES]
     + [f"unknown_{label}" for label in get_args(Label) if label != "labelled_by"]
 )
-"""Why `ingest` puts a row aside by a protected class or by a label, beside the rules that its line states."""
+"""Rules by which `ingest` quarantines rows for a protected class or a label, in addition to those in
+`tasks.core.steps.data`.
+"""
 BY_STAGE = {stage.name: (*stage.rules, *(UNFIT if stage.name == "ingest" else ())) for stage in DATA}
 NEAR = tuple(rule for rule in BY_STAGE["deduplicate"] if rule != "exact_duplicate")
-"""The rules of `deduplicate` where params.yaml: data.near_duplicates is set."""
+"""Rules of `deduplicate` that apply only if params.yaml: data.near_duplicates is set."""
 RULES = tuple(rule for name in FILTERED for rule in BY_STAGE[name] if rule not in NEAR)
-"""Why else a row may have been put aside, by stage."""
+"""All other rules of the stages before `validate`."""
 SPLIT = BY_STAGE["split"]
-"""The same, by `split`: too late for an expectation to ask about."""
+"""Rules of `split`, which runs after `validate`, so that no expectation can be about them."""
 
 
 def frame(layout: Layout, source: str | None) -> "pd.DataFrame":
-    """One row a row of the source, or of all sources, in column `outcome`; its categories are what could have come.
+    """Return a data frame with column `outcome` and one row for each row of a source, or of all if `source` is None.
 
-    Raises AssertionError for a rule that no stage's line in `tasks.core.steps.data` states: its rows would be missing
-    from every share.
+    The categories of the column are all outcomes that a row can have.
+
+    Raises:
+        AssertionError: A stage used a rule that is not in `tasks.core.steps.data`; the rows of that rule would be
+            missing from every share.
     """
     import numpy as np
     import pandas as pd
@@ -50,7 +54,6 @@ def frame(layout: Layout, source: str | None) -> "pd.DataFrame":
 
 
 def _counts(layout: Layout, source: str | None) -> Counter[str]:
-    """How many rows had each outcome."""
     ingested = read_json(layout.stage("ingest") / "result.json")["sources"]
     passages = {"ingest": {item["id"]: item["counts"] for item in ingested}}
     for stage in FILTERED[1:]:

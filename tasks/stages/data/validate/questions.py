@@ -1,4 +1,4 @@
-"""What a suite asks, in Great Expectations' classes: of which table, of which columns, and what cannot be asked."""
+"""Expectations of a suite as Great Expectations' objects, with the table and the columns that each is about."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -13,21 +13,21 @@ if TYPE_CHECKING:
     import pandas as pd
 
 UNSTORABLE = "expect_column_quantile_values_to_be_between"
-"""GE 1.24 fails to write its own result of this one over pandas: numpy's booleans are not JSON."""
+"""Expectation that is refused, since GE 1.24 cannot write its result over pandas: numpy's booleans are not JSON."""
 TEXTS = "expect_texts_to_hold_nothing_protected"
 ABOUT_COLUMNS = "expect_table_column"
-"""How the names of expectations begin that are about which columns there are."""
+"""Prefix of the types of expectations about the set of columns of a table."""
 Spared = Mapping[str, list[str]]
-"""By source, the protected classes that its texts may hold."""
+"""Protected classes that texts may contain, by source."""
 
 
 def about_source_rows(expectation: Expectation) -> bool:
-    """Whether it is about what became of the rows of the sources, not about the records that are left."""
+    """Return whether an expectation is about the outcomes of the sources' rows, not about the remaining records."""
     return expectation.kwargs.get("column") == outcomes.COLUMN
 
 
 def columns_asked(expectations: Iterable[Expectation]) -> set[str] | None:
-    """The columns of the records that are asked about; None for all of them."""
+    """Return the columns of the records that expectations use; None for all columns."""
     asked = list(expectations)
     if any(expectation.type.startswith(ABOUT_COLUMNS) for expectation in asked):
         return None
@@ -35,7 +35,6 @@ def columns_asked(expectations: Iterable[Expectation]) -> set[str] | None:
 
 
 def columns_of(expectation: Expectation) -> Iterator[str]:
-    """The columns that an expectation is about."""
     if expectation.type == TEXTS:
         from tasks.stages.data.validate.own_expectations.texts_hold_nothing_protected import COLUMNS, NEEDED
 
@@ -48,7 +47,11 @@ def columns_of(expectation: Expectation) -> Iterator[str]:
 
 
 def to_ge(expectation: Expectation, position: int, where: str, frame: "pd.DataFrame", spared: Spared) -> Any:
-    """GE's own object. Raises InputError for an unknown type, column, argument or outcome."""
+    """Create Great Expectations' object of an expectation.
+
+    Raises:
+        InputError: Its type, a column, an argument or an outcome is unknown.
+    """
     kind = _class(expectation, where)
     missing = sorted(set(columns_of(expectation)) - set(frame.columns))
     if missing:
@@ -85,7 +88,7 @@ def _class(expectation: Expectation, where: str) -> Any:
 
 
 def _refuse_unknown_outcomes(expectation: Expectation, where: str, frame: "pd.DataFrame") -> None:
-    """A misspelt rule would hold of every row, and so would one that nobody looked for."""
+    """Refuse an outcome that no row can have, since an expectation that no row has it would always be met."""
     possible = list(frame[outcomes.COLUMN].cat.categories)
     unknown = sorted(set(map(str, expectation.kwargs.get("value_set") or [])) - set(possible))
     if unknown:
@@ -98,7 +101,7 @@ def _refuse_unknown_outcomes(expectation: Expectation, where: str, frame: "pd.Da
 
 
 def _conditions_of(expectation: Expectation) -> Iterator[str]:
-    """Columns that a row condition may name."""
+    """Yield the columns that a row condition may name."""
     condition = str(expectation.kwargs.get("row_condition", ""))
     words = re.findall(r"[\w.-]+", condition) + re.findall(r"""[`"']([^`"']+)[`"']""", condition)
     yield from (word for word in words if word in KNOWN or word.startswith(FIELD))

@@ -1,10 +1,11 @@
-"""Stage `validate`: ask the data owners' Great Expectations suites of each source and of the dataset, and whether
-targets can be told from their prompts.
+"""Stage `validate`: evaluate the owners' Great Expectations suites on the records of each source and on all records.
+
+The stage also counts the targets with a placeholder that their prompt lacks (`only_in_target.py`).
 
     artefacts/validate/result.json   `Validated`
-    artefacts/validate/docs/         Data Docs; index.html first
+    artefacts/validate/docs/         Data Docs; index.html is the first page
 
-A failed expectation is a fact for the data gate to judge, never an error. Nothing written holds a value of a record.
+A failed expectation is a fact for the data gate to judge, never an error. No output holds a value of a record.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 LARGE = frozenset({"messages", "prompt", "target"})
-"""Columns that hold most of what a table of records holds."""
+"""Columns with most of the bytes of a table of records."""
 
 
 class Validated(Frozen):
@@ -42,13 +43,17 @@ class Validated(Frozen):
 
 
 class Params(Frozen):
-    """What it reads of params.yaml."""
+    """Sections of params.yaml that the stage reads."""
 
     evaluation: Evaluation
 
 
 def run(params: Params, layout: Layout) -> Validated:
-    """Check the records of the last stage that filters. Raises InputError for a suite that cannot be asked of them."""
+    """Validate the records of the last stage that filters.
+
+    Raises:
+        InputError: A suite cannot be evaluated on the records.
+    """
     suites = Suites.model_validate(read_json(layout.suites))
     resolved = load_resolved(layout.sources)
     path = layout.stage(LAST) / "records.parquet"
@@ -71,9 +76,9 @@ def run(params: Params, layout: Layout) -> Validated:
 
 
 def _suites(suites: Suites, rows: Mapping[str, int]) -> Iterator[tuple[Suite, str | None]]:
-    """Each suite with its source; the dataset's last."""
+    """Yield each suite with its source; the suite of the dataset comes last, without one."""
     for source, suite in sorted(suites.by_source.items()):
-        if source not in rows:  # every expectation would hold of nothing
+        if source not in rows:  # an empty table meets every expectation
             raise InputError(
                 f"suite {suite.name}: source {source} has no record left to check; there are {', '.join(rows)}"
             )
@@ -83,7 +88,7 @@ def _suites(suites: Suites, rows: Mapping[str, int]) -> Iterator[tuple[Suite, st
 
 
 def _asked(suite: Suite, source: str | None, records: Records, layout: Layout) -> Iterator[Asked]:
-    """The suite's expectations by the table that they are about."""
+    """Yield the expectations of a suite, grouped by the table that they are about."""
     numbered = list(enumerate(suite.expectations))
     if about_records := [(place, item) for place, item in numbered if not about_source_rows(item)]:
         frame = records.frame(source, columns_asked(item for _, item in about_records))
@@ -93,7 +98,7 @@ def _asked(suite: Suite, source: str | None, records: Records, layout: Layout) -
 
 
 def _by_texts(numbered: Iterable[tuple[int, Expectation]], frame: "pd.DataFrame") -> Iterator[Asked]:
-    """Those that ask about the same texts together, without the others: GE copies its table for each expectation."""
+    """Group expectations by the text columns that they use, since GE copies its whole table for each expectation."""
     parts: dict[frozenset[str], list[tuple[int, Expectation]]] = {}
     for place, item in numbered:
         asked = columns_asked([item])
@@ -105,7 +110,6 @@ def _by_texts(numbered: Iterable[tuple[int, Expectation]], frame: "pd.DataFrame"
 
 
 def _spared(resolved: ResolvedSources) -> dict[str, list[str]]:
-    """By source, the protected classes that it keeps as they are."""
     return {
         item.source.id: [name for name in CATEGORIES if item.source.protect.action(name) == "keep"]
         for item in resolved.sources
@@ -113,7 +117,6 @@ def _spared(resolved: ResolvedSources) -> dict[str, list[str]]:
 
 
 def _failed(validated: Validated) -> Iterator[str]:
-    """In words, each expectation that failed."""
     for suite in validated.suites:
         for each in suite.expectations:
             if not each.success:

@@ -1,25 +1,27 @@
-"""Near-identical texts: found by MinHash, proven by exact Jaccard; and which of them say the same.
+"""Near-identical texts: found by MinHash, proven by exact Jaccard, and compared word by word.
 
-    form.py         what of a text is measured
-    markers.py      version markers and dates, which revisions of a text differ in
-    shingles.py     a form as the set of its 5-byte windows
-    signatures.py   shingles as 32 band keys (rensa)
-    candidates.py   band keys to pairs worth a look
-    jaccard.py      which of those are really near
-    pairs.py        all of it: forms in, near pairs out
-    parts.py        … in parts that fit into memory
-    groups.py       what hangs together by pairs
+Similar texts are found with:
 
-and, of what is near, what says the same:
+    form.py         form of a text, on which similarity is measured
+    markers.py      patterns of version markers and dates, in which editions of a text differ
+    shingles.py     form as the set of its 5-byte windows
+    signatures.py   32 band keys of a set of shingles (rensa)
+    candidates.py   pairs of forms with a common band key
+    jaccard.py      exact Jaccard of candidate pairs
+    pairs.py        all of these steps, from forms to similar pairs
+    parts.py        division of the work into parts that fit into memory
+    groups.py       groups that pairs connect
 
-    editions.py     which edition a text says it is, and the rest of it
-    content.py      that word by word, without case, punctuation, courtesies
-    tells_apart.py  whether two contents say the same: nothing but slips of typing tells them apart
-    slips.py        what is a slip, and what another word
-    vocabulary.py   how often the texts at hand use a word
-    answers.py      what two targets have in common that say the same
-    lists/          courtesies, and the words that are never slips
+Similar texts are compared with:
 
-Nothing here knows what a record is. What finds pairs works on Arrow and NumPy columns, batch by batch; what compares
-the two texts of a pair works on strings.
+    editions.py     edition that a text states, and the rest of the text
+    content.py      words of a text, without case, punctuation and courtesy phrases
+    tells_apart.py  comparison of two contents, which say the same if they differ in nothing but typos
+    slips.py        recognition of typos
+    vocabulary.py   number of uses of each word in the texts at hand
+    answers.py      normal form of targets
+    lists/          courtesy phrases, and words that are never typos
+
+The package works on texts and not on records. The search for pairs works on Arrow and NumPy columns, batch by batch;
+the comparison of two texts works on strings.
 """

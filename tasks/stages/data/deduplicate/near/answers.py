@@ -1,25 +1,25 @@
-"""What two targets have in common that say the same: case, spacing, final punctuation and JSON layout tell nothing."""
+"""Normal form of targets: differences in case, spaces, final punctuation and the layout of JSON do not matter."""
 
 import json
 from typing import Any
 
 ENDS = " .!?…。;,:"
 DEEPEST = 50
-"""Levels of JSON that are looked into; what is deeper is compared as text."""
+"""Maximum depth of JSON that is normalised; deeper JSON is compared as text."""
 
 
 def answer(text: str) -> str:
-    """The same for targets that say the same."""
+    """Return the normal form of a target, which is equal for targets that say the same."""
     if text.lstrip().startswith(("{", "[")):
         try:
             return f"{_ordered(json.loads(text, object_pairs_hook=_pairs, parse_int=_number, parse_float=_number))}"
-        except (ValueError, RecursionError):  # not JSON, or one that names a field twice
+        except (ValueError, RecursionError):  # not JSON, or JSON with a repeated field
             pass
     return _plain(text)
 
 
 class _Number(str):
-    """As it is written: 1.0 may be another answer than 1."""
+    """Number as it is written, since 1.0 may be another answer than 1."""
 
 
 def _number(literal: str) -> _Number:
@@ -34,7 +34,7 @@ def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _ordered(value: Any, level: int = 0) -> Any:
-    """With fields by name, and their texts as targets are compared."""
+    """Return the value with fields sorted by name and texts in normal form."""
     if level > DEEPEST:
         raise ValueError("too deep")
     if isinstance(value, dict):

@@ -1,22 +1,25 @@
-"""Band keys to pairs worth a look."""
+"""Candidate pairs: rows with a common band key."""
 
 import numpy as np
 
 ANCHORS = 4
-"""A text is compared with the first so many that share a band with it. In a band of up to five that is everybody;
-where thousands share one, as the letters of a template do, every pair would be millions, and those ranked first are
-the ones to be kept anyway."""
+"""Number of texts at the beginning of a band with which every later text of the band is compared.
+
+In a band of up to five texts these are all pairs. If thousands of texts share a band, as letters made from one template
+do, there would be millions of pairs, and the texts ranked first are the ones to keep anyway.
+"""
 MOST = 32
-"""Texts that one is compared with over all bands, the first of them. It bounds memory: 256 bytes a text."""
+"""Maximum number of texts, over all bands, with which a text is compared. It limits memory to 256 bytes a text."""
 
 
 def candidates(keys: np.ndarray) -> np.ndarray:
-    """Pairs (int64, n by 2, the first below the second, sorted by the second, each once) of rows that share a band.
+    """Return the pairs of rows with a common band key: int64, n by 2, each pair once.
 
-    The rows of `keys` stand in order of preference.
+    The first row of a pair is smaller than the second, and pairs are sorted by the second. The rows of `keys` must be
+    in order of preference.
     """
     count = max(len(keys), 1)
-    pairs = np.zeros(0, np.int64)  # a pair as one number, the later row leading
+    pairs = np.zeros(0, np.int64)  # each pair is one number, with the later row in the high digits
     for band in range(keys.shape[1]):
         pairs = np.union1d(pairs, _in_band(keys[:, band]) @ np.array([1, count]))
         pairs = pairs[_place_in_run(pairs // count) < MOST]
@@ -24,7 +27,7 @@ def candidates(keys: np.ndarray) -> np.ndarray:
 
 
 def _in_band(keys: np.ndarray) -> np.ndarray:
-    """Pairs of an anchor and a later row with the same key."""
+    """Return the pairs of an anchor and a later row with the same key."""
     order = np.argsort(keys, kind="stable")
     place = _place_in_run(keys[order])
     begin = np.arange(len(keys)) - place
@@ -36,7 +39,7 @@ def _in_band(keys: np.ndarray) -> np.ndarray:
 
 
 def _place_in_run(values: np.ndarray) -> np.ndarray:
-    """How many equal values stand directly before each."""
+    """Return for each value the number of equal values that directly precede it."""
     places = np.arange(len(values))
     begins = np.append(True, values[1:] != values[:-1])[: len(values)]
     return places - np.maximum.accumulate(np.where(begins, places, 0)) if len(values) else places

@@ -1,8 +1,8 @@
-"""What a text says, word by word: what is left when writing it anew, with the same meaning, could change nothing more.
+"""Content of a text: its words, numbers and symbols, without differences that do not change the meaning.
 
-Gone are case, spacing, punctuation, emoji, umlauts written as one letter or two, marks of quoting and headings; on
-request the courtesies before and behind a message as well (lists/courtesy.txt). Numbers, symbols such as % and €, and
-what stands in place of personal data stay as they are.
+Case, spaces, punctuation, emoji, the spelling of umlauts with one letter or two, and the marks of quotations and
+headings do not matter. On request the courtesy phrases at both ends of a message are removed as well
+(lists/courtesy.txt). Numbers, symbols such as % and €, and placeholders of personal data stay as they are.
 """
 
 import re
@@ -17,42 +17,42 @@ WORD = r"[^\W\d_]+(?:['’`´][^\W\d_]+)*[+#]{0,2}"
 NUMBER = r"(?:(?<!\w)[-−+±])?(?:(?<!\w)\.)?[^\W_]*\d[^\W_]*(?:[.,:/'’_-][^\W_]*\d[^\W_]*)*"
 TOKEN = re.compile(rf"({PATTERN})|({NUMBER})|({WORD})|(\S)")
 MARKS = re.compile(r"(?m)^[\s>#*•–-]+(?!\d)")
-"""What a mail program or a heading puts before a line; a sign before a number is no such mark."""
+"""Marks of quotations, lists and headings at the beginning of a line; a sign before a number is not such a mark."""
 KEPT = frozenset("%‰§@&/\\°")
-"""Signs that Unicode calls punctuation or the like, and that say something; currencies and mathematics are kept too."""
+"""Signs that are kept although Unicode counts them as punctuation; currency and mathematical signs are kept as well."""
 LETTERS = {"ä": "ae", "ö": "oe", "ü": "ue", "'": "", "’": "", "`": "", "´": ""} | {"ß": "ss"}
 SPELLED = str.maketrans(LETTERS)
 ANYWHERE = frozenset({"please", "pls", "bitte"})
 OPENS = frozenset('.!?:;\n…"“„»>')
-"""Behind these a capital says nothing of its word."""
+"""Characters after which every word has a capital."""
 
 
 class Content(NamedTuple):
     text: str
-    """Its words with one blank between them, courtesies too. Capitals are kept, since they may tell a name."""
+    """Words, numbers and symbols, separated by one space. Capitals are kept, since they may distinguish a name."""
     masked: bool
-    """Whether something stands in it of which nothing tells what it was: `[address]`, but not `[name:k3v9x2ab7dqm]`."""
+    """Whether the text has a placeholder without a token: `[address]`, but not `[name:k3v9x2ab7dqm]`."""
 
     @property
     def key(self) -> str:
-        """The same for texts of the same words, however cased and whatever courtesies stand around them."""
+        """Text that is equal for contents with the same words, whatever their case and courtesy phrases."""
         return " ".join(without_courtesy(self.text.split())).lower()
 
     @property
     def signature(self) -> str:
-        """What is no word: numbers, symbols, whom it is about. Two texts say the same only where this is the same."""
+        """Numbers, symbols and placeholders. Two texts with different signatures never say the same."""
         return " ".join(word for word in self.text.lower().split() if not word.isalpha())
 
     @property
     def people(self) -> str:
-        """What stands in place of personal data."""
+        """Placeholders of personal data."""
         return " ".join(word for word in self.text.split() if word.startswith("["))
 
 
 def content(text: str) -> Content:
     words = list[str]()
     plain = MARKS.sub("\n", unicodedata.normalize("NFKC", text))
-    lower = plain.upper() == plain  # who writes in capitals alone names nobody by them
+    lower = plain.upper() == plain  # capitals do not distinguish names in a text of capitals only
     for match in TOKEN.finditer(plain):
         placeholder, _, number, word, sign = match.groups()
         if placeholder:
@@ -74,13 +74,13 @@ def _spelled(word: str, lower: bool) -> str:
 
 
 def _says(sign: str) -> bool:
-    """Whether a sign that is neither word nor number is one of what a text says."""
+    """Return whether a sign that is neither word nor number is part of the content."""
     kind = unicodedata.category(sign)
     return sign in KEPT or kind in ("Sc", "Sm") or (kind[0] in "MN" and not "\ufe00" <= sign <= "\ufe0f")
 
 
 def without_courtesy(words: list[str]) -> list[str]:
-    """The same words where nothing else is left."""
+    """Return the words without courtesy phrases, or all of them if nothing else is left."""
     lower = [word.lower() for word in words]
     begin, end = 0, len(words)
     while size := _phrase(lower[begin:end][:LONGEST], begins=True):
@@ -91,13 +91,13 @@ def without_courtesy(words: list[str]) -> list[str]:
 
 
 def _phrase(words: list[str], begins: bool) -> int:
-    """Words of the longest courtesy at this end; 0 for none."""
+    """Return the number of words of the longest courtesy phrase at this end; 0 if there is none."""
     sizes = range(len(words), 0, -1)
     return next((n for n in sizes if tuple(words[:n] if begins else words[-n:]) in _courtesies()), 0)
 
 
 LONGEST = 6
-"""Words of a courtesy."""
+"""Maximum number of words of a courtesy phrase."""
 
 
 @lru_cache(maxsize=1)

@@ -1,8 +1,8 @@
-"""Which edition of a text somebody has before them, where the text says so apart from its body.
+"""Edition of a text, if the text states it apart from its body.
 
-It says so on a line or in a sentence of its own, or in brackets: "Version 2.1", "Last updated: 1 March 2025", "(Stand:
-1.3.2025)"; or in a heading that ends with it: "# Fees v2". A date or version within a sentence is part of what the
-text says ("How do I install Java release 17?"), and so is every one that is asked about.
+A text states its edition on a line or in a sentence of its own, or in brackets: "Version 2.1", "Last updated: 1 March
+2025", "(Stand: 1.3.2025)"; or at the end of a heading: "# Fees v2". A date or version within a sentence or a question
+is part of the body ("How do I install Java release 17?").
 """
 
 import re
@@ -13,44 +13,48 @@ from typing import NamedTuple
 from tasks.stages.data.deduplicate.near.markers import DATE, DATED, MONTH, REPLACED, VERSION, said
 
 LONGEST = 200
-"""Characters of what says an edition and nothing else."""
+"""Maximum number of characters of a statement of the edition."""
 MOST = 3
-"""Of several the highest count: a text that tells what is new in version 2 is not older than that."""
+"""Number of dates and versions that are compared, from the highest on: a text that says what is new in version 2 is not
+older than version 2."""
 PARTS = 4
-"""2.8.8.1; what stands behind is left out."""
+"""Number of parts of a version that are compared, as in 2.8.8.1; further parts are ignored."""
 GONE = re.compile(REPLACED)
 NUMBER = re.compile(r"\d+")
 MONTHS = ("jan", "feb", "m[aä]r", "apr", "ma[yi]", "jun", "jul", "aug", "sep", "o[ck]t", "nov", "de[cz]")
-"""As they begin in English and German."""
+"""Beginnings of the names of months in English and German, as patterns."""
 DECORATION = " \t#>-–•"
 EMPHASIS = re.compile(r"[*_`|]")
 BRACKETS = re.compile(rf"[(\[]([^()\[\]\n]{{1,{LONGEST}}})[)\]]")
 ASKED = re.compile(r"[^.!?\n]*\?")
-"""What follows, up to the end of a sentence that is a question."""
+"""Rest of a sentence that is a question."""
 SENTENCE_END = re.compile(rf"(?<=[.!?;])\s+(?!{MONTH}|\d)", re.IGNORECASE)
-"""Not within "1. März" or "v. 2"."""
+"""End of a sentence, but not the full stop in "1. März" or "v. 2"."""
 
 
 class Edition(NamedTuple):
     body: str
-    """The text without what says its edition."""
+    """Text without the statement of its edition."""
     newness: str
-    """As a string that sorts: the larger, the newer; a year stands above the numbers of most versions. Empty where the
-    text says nothing of it."""
+    """Sort key of the edition: larger is newer, and a year is larger than the numbers of most versions. Empty if the
+    text states no edition."""
     said: bool
-    """Whether it says its edition, or what it replaces."""
+    """Whether the text states its edition, or what it replaces."""
 
 
 class _Patterns(NamedTuple):
     whole: re.Pattern[str]
-    """Says an edition and nothing else."""
+    """Pattern of a text that states an edition and nothing else."""
     ending: re.Pattern[str]
     number: re.Pattern[str]
-    """A version; or a date, as group `dated`."""
+    """Pattern of a version, or of a date, which is the group `dated`."""
 
 
 def edition(text: str, words: Sequence[str] = ()) -> Edition:
-    """`words` are an owner's own, before a date or a number."""
+    """Separate the edition that a text states from its body.
+
+    `words` are an owner's words that state an edition if a date or number follows.
+    """
     patterns, marks, body = _patterns(tuple(words)), list[str](), []
     lines = text.split("\n")
     begin = next((number for number, line in enumerate(lines) if line.strip()), len(lines))
@@ -65,7 +69,7 @@ def edition(text: str, words: Sequence[str] = ()) -> Edition:
 
 
 def _line(line: str, patterns: _Patterns) -> tuple[str, list[str]]:
-    """What is left of a line, and what it says of an edition."""
+    """Return the rest of a line, and its statements of an edition."""
     if _is_edition(line, patterns):
         return "", [line]
     marks: list[str] = []
@@ -88,13 +92,13 @@ def _is_edition(text: str, patterns: _Patterns) -> bool:
 
 
 def _heads(lines: list[str], number: int, begin: int) -> bool:
-    """Whether a line is a heading: marked as one, or the one where the text begins, with an empty line behind it."""
+    """Return whether a line is a heading: it begins with `#`, or is the first line and an empty line follows."""
     alone = number + 1 < len(lines) and not lines[number + 1].strip(DECORATION + "=~")
     return lines[number].startswith("#") or (number <= begin and alone)
 
 
 def _without_end(line: str, end: re.Match[str]) -> str:
-    """Casefolding may lengthen a line, so its end is counted from behind, where only digits stand."""
+    """Cut the match off a line. Its length counts from the end, since casefolding may lengthen the text before it."""
     return line[: len(line) - (len(end.string) - end.start())]
 
 
@@ -104,7 +108,7 @@ def _patterns(words: tuple[str, ...]) -> _Patterns:
     numbered = f"(?:{VERSION}{f'|{_numbered(words)}' if words else ''})"
     item = f"(?:{numbered}|{dated})"
     return _Patterns(
-        # Atomic: "v1.1 may 2025" can be read in two ways, and a line of such in twice as many for each.
+        # Atomic groups, since "v1.1 may 2025" matches in two ways, and a line with n of these in 2^n ways.
         whole=re.compile(rf"(?={item}|{REPLACED})(?>(?>{item}|{DATE})[ ,;.·–-]*)*+(?:{REPLACED}[\d.]*)?[ .]*"),
         ending=re.compile(rf"{item}[ .:]*$"),
         number=re.compile(f"(?P<dated>{dated})|{numbered}"),
@@ -116,7 +120,7 @@ def _numbered(words: Iterable[str]) -> str:
 
 
 def _newness(marks: str, patterns: _Patterns) -> str:
-    """Lines are kept apart: what "replaces" refers to ends with its own."""
+    """Return the sort key of the edition. Lines stay separate, since the object of "replaces" ends with its line."""
     plain = "\n".join(" ".join(line.split()) for line in EMPHASIS.sub("", marks.casefold()).split("\n"))
     numbers = sorted((_parts(match) for match in patterns.number.finditer(GONE.sub(" ", plain))), reverse=True)
     return "".join(f"{part:06}" for parts in numbers[:MOST] for part in parts)
@@ -130,7 +134,7 @@ def _parts(marker: re.Match[str]) -> list[int]:
 
 
 def _dated(marker: str, numbers: list[int]) -> list[int]:
-    """Year, month, day; 0 for a day that is not said. Of 3/1/25 the month comes first, of 3.1.25 the day."""
+    """Return year, month and day; 0 for a missing day. The month comes first in 3/1/25, the day in 3.1.25."""
     year = numbers[-1] + 2000 * (numbers[-1] < 100)
     named = [place for place, month in enumerate(MONTHS, start=1) if re.search(rf"\b{month}", marker)]
     if named:

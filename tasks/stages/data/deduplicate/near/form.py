@@ -1,9 +1,9 @@
-"""What of a text is measured: its letters and digits, caseless, without version markers, dates, what stands in place
-of personal data (`tasks.stages.data.protect`), and the courtesies before and behind a message.
+"""Form of a text, on which similarity is measured: its letters and digits, casefolded.
 
-A form finds what is alike, and keeps it on one side of the split; whether two texts of one form say the same is for
-`tells_apart` to say. Prompts with the same `conversations.prompt_keys` always have the same form, since both are of
-evenly spaced text.
+The form has no version markers, no dates, no placeholders of personal data (`tasks.stages.data.protect`), and no
+courtesy phrases at both ends of a message. Texts with similar forms are on one side of the split; whether they say the
+same is decided by `tells_apart`. Prompts with the same `conversations.prompt_keys` always have the same form, since
+both are derived from text with normalised spaces.
 """
 
 import re
@@ -19,20 +19,23 @@ from tasks.stages.data.protect.placeholders import PATTERN
 
 MASKED = f"{MARKER}|{DATE}|{PATTERN}"
 SALUTATION = r"^(?:hello|hi|hey|dear|good|to whom|hallo|guten|sehr|liebe[rs]?|moin)\b[^,!.?;:]{0,40}[,!]"
-"""Whom a text addresses, and how it is mistyped, makes it no less alike."""
+"""Pattern of a salutation with a name, also a mistyped one, which the form leaves out."""
 APART = r"[^\p{L}\p{M}\p{N}]"
 UMLAUTS = {"ae": "ä", "oe": "ö", "ue": "ü"}
 BETWEEN = rf"{APART}*[^\p{{L}}\p{{M}}\p{{N}} ]{APART}*|  +"
-"""What stands between words, but for a single space: putting one there for itself takes five times as long."""
+"""Characters between words other than a single space: to replace single spaces too takes five times as long."""
 
 
 def even(texts: Iterable[str]) -> pa.Array:
-    """Casefolded, with one blank between words. Arrow has lower case only; ß and SS must meet."""
+    """Casefold texts and normalise their spaces. Arrow can only convert to lower case, and ß must equal SS."""
     return pa.array([" ".join(text.casefold().split()) for text in texts], pa.large_string())
 
 
 def forms(texts: pa.Array) -> pa.Array:
-    """Of texts that `even` has made; empty where a text has neither letter nor digit, or nothing but markers."""
+    """Return the forms of texts that `even` has normalised.
+
+    The form of a text without letters and digits, or with nothing but markers, is empty.
+    """
     matter = _words(pc.replace_substring_regex(texts, SALUTATION, ""))
     for around in (rf"^(?:(?:{_courtesies()})(?: |$))+", rf"(?:(?:^| )(?:{_courtesies()}))+$"):
         matter = pc.replace_substring_regex(matter, around, "")
@@ -47,12 +50,15 @@ def _words(texts: pa.Array) -> pa.Array:
 
 @lru_cache(maxsize=1)
 def _courtesies() -> str:
-    """As a pattern; forms have umlauts, the list has not."""
+    """Return the courtesy phrases as a pattern. Forms have umlauts, which the list spells with two letters."""
     longest_first = sorted(read("courtesy"), key=lambda phrase: (-len(phrase), phrase))
     return "|".join(re.sub("[aou]e", lambda match: f"(?:{match[0]}|{UMLAUTS[match[0]]})", p) for p in longest_first)
 
 
 def may_say_edition(texts: pa.Array, words: Sequence[str] = ()) -> pa.Array:
-    """Whether it is worth asking `editions` of a text that `even` has made; `words` are an owner's own."""
+    """Return whether texts that `even` has normalised may state an edition, as a test that is faster than `editions`.
+
+    `words` are an owner's words that state an edition if a date or number follows.
+    """
     own = f"|{said(words, f'{DATE}|[0-9]')}" if words else ""
     return pc.match_substring_regex(texts, f"{MARKER}{own}")

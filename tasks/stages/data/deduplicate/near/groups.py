@@ -1,10 +1,10 @@
-"""What hangs together by pairs."""
+"""Groups of items that pairs connect."""
 
 import numpy as np
 
 
 def components(count: int, pairs: np.ndarray) -> np.ndarray:
-    """A number for each of `count` items; two have the same where pairs lead from one to the other."""
+    """Return the number of the connected component of each of `count` items."""
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 

@@ -1,6 +1,7 @@
-"""Versions, dates, and the words that say that a text is the edition of one, in English and German.
+"""Patterns of versions, of dates, and of the words that state an edition, in English and German.
 
-Patterns are RE2's, so no text can make them slow; in Arrow they are asked of text that is casefolded and evenly spaced.
+The patterns are in RE2's syntax, so that no text can make them slow. In Arrow they are applied to casefolded text with
+normalised spaces.
 """
 
 import re
@@ -25,11 +26,11 @@ WORDS = (
     "aktualisiert", "zuletzt aktualisiert", "zuletzt geändert", "stand", "neu ab", "gültig ab", "gilt ab",
     "in kraft seit", "in kraft ab", "wirksam ab",
 )  # fmt: skip
-"""Before a date they say which edition a text is. Owners add theirs in sources.yaml: edition_words."""
+"""Words that state an edition if a date follows. Owners add their own in sources.yaml: edition_words."""
 
 
 def said(words: Iterable[str], what: str) -> str:
-    """The pattern of such words and what follows them."""
+    """Return the pattern of any of the words followed by the pattern `what`."""
     plain = {" ".join(word.casefold().split()) for word in words}
     longest_first = sorted(plain, key=lambda word: (-len(word), word))
     either = "|".join(re.escape(word).replace("\\ ", " ") for word in longest_first)

@@ -1,4 +1,4 @@
-"""Forms in, near pairs out."""
+"""Pairs of similar forms."""
 
 from dataclasses import dataclass
 
@@ -13,22 +13,22 @@ from tasks.stages.data.deduplicate.near.shingles import shingles
 from tasks.stages.data.deduplicate.near.signatures import band_keys
 
 TOGETHER = 1 << 20
-"""Bytes of forms that are shingled at once, which takes some 40 bytes for each."""
+"""Maximum number of bytes of forms that are shingled together; each takes some 40 bytes of memory."""
 
 
 @dataclass(frozen=True)
 class NearPairs:
     pairs: np.ndarray
-    """int64, n by 2: positions among the forms, the first below the second, sorted."""
+    """Pairs of indices of forms: int64, n by 2, sorted; the first index of a pair is smaller than the second."""
     jaccards: np.ndarray
 
 
 def near_pairs(forms: pa.Array, order: np.ndarray, least: float) -> NearPairs:
-    """The pairs of distinct forms with a Jaccard of at least `least`.
+    """Return the pairs of distinct forms with a Jaccard of at least `least`.
 
-    `order` holds the positions of the forms that are to be compared, best first (see `candidates.ANCHORS`). The result
-    depends on which forms there are and on their order of preference alone. Beside the forms it takes 300 bytes of
-    memory a form, and 20 MB.
+    `order` has the indices of the forms to compare, best first (see `candidates.ANCHORS`). The result depends only on
+    the set of forms and their order of preference. In addition to the forms, 300 bytes of memory for each form and
+    20 MB are needed.
     """
     keys = np.zeros((len(forms), 0), np.uint32)
     if len(order) > 1:

@@ -1,4 +1,4 @@
-"""Much work in parts that fit into memory."""
+"""Division of work into parts that fit into memory."""
 
 from collections.abc import Iterator
 
@@ -6,7 +6,10 @@ import numpy as np
 
 
 def parts(sizes: np.ndarray, most: int) -> Iterator[tuple[int, int]]:
-    """Begin and end of consecutive items whose sizes together are at most `most`; a larger one stands alone."""
+    """Yield begin and end of parts of consecutive items, whose sizes add up to at most `most`.
+
+    An item larger than `most` is a part of its own.
+    """
     ends = np.cumsum(sizes)
     begin = 0
     while begin < len(sizes):

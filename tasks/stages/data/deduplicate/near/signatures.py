@@ -1,7 +1,7 @@
-"""Shingles as band keys: forms that are near-identical share at least one, others hardly ever.
+"""Band keys of sets of shingles: similar forms have at least one key in common, other forms hardly ever.
 
-Each form has 32 bands, each made of the same number of MinHash values. Two forms with Jaccard J share a band with
-probability 1 - (1 - J^rows)^32 (Leskovec, Rajaraman and Ullman, Mining of Massive Datasets, 3.4).
+Each form has 32 bands, each computed from the same number of MinHash values. Two forms with Jaccard J have a band in
+common with probability 1 - (1 - J^rows)^32 (Leskovec, Rajaraman and Ullman, Mining of Massive Datasets, 3.4).
 """
 
 from typing import Any
@@ -12,24 +12,29 @@ from tasks.stages.data.deduplicate.near.shingles import Shingles
 
 BANDS = 32
 MOST_ROWS = 8
-"""More would find too few of the pairs just above the threshold, and 256 values a form are quick enough."""
+"""Maximum number of MinHash values of a band. More would miss too many of the pairs just above the threshold, and 256
+values for each form are fast enough."""
 MISSED = 0.001
-"""Share of the pairs right at the threshold that may be missed. At .85 it is .00004."""
+"""Maximum share of the pairs at the threshold that may be missed. At a threshold of .85 the share is .00004."""
 SEED = 17
 MIX = np.uint64(0x9E3779B97F4A7C15)
-"""2^64 by the golden ratio: multiplying by it spreads a value over the upper bits (Knuth, TAOCP 6.4)."""
+"""2^64 divided by the golden ratio: multiplication by it spreads a value over the upper bits (Knuth, TAOCP 6.4)."""
 
 
 def rows(jaccard: float) -> int:
-    """MinHash values a band, as many as the threshold allows: the more, the fewer pairs are looked at in vain."""
+    """Return the number of MinHash values of a band, the largest that the threshold allows.
+
+    More values mean fewer candidate pairs whose forms turn out not to be similar.
+    """
     fitting = [rows for rows in range(1, MOST_ROWS + 1) if (1 - jaccard**rows) ** BANDS <= MISSED]
     return max(fitting, default=1)
 
 
 def band_keys(shingles: Shingles, jaccard: float) -> np.ndarray:
-    """uint32, one row a form and one column a band; of forms without shingles they mean nothing.
+    """Return the band keys as uint32, one row for each form and one column for each band.
 
-    The same forms give the same keys, whatever stands beside them and however many threads rensa takes.
+    Keys of forms without shingles have no meaning. The keys of a form depend neither on the other forms nor on the
+    number of rensa's threads.
     """
     import rensa
 

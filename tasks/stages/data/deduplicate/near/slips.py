@@ -1,8 +1,9 @@
-"""Slips of typing: a word for which a text has something else that is no word.
+"""Recognition of typos: two spellings of which one is a word and the other is not.
 
-"Account" and "accuont" are one word and a slip; "modified" and "codified" are two words, and "Hansen" and "Hanson" may
-be two people. What is a word say lists (English base forms, names, the short words of lists/short.txt) and the texts at
-hand: hardly anybody makes the same slip twice, so what is used far less often than its neighbour is the slip.
+"Account" and "accuont" are a word and a typo of it; "modified" and "codified" are two words, and "Hansen" and "Hanson"
+may be two people. A spelling is a word if a list has it (English base forms, names, the short words of
+lists/short.txt), or if the texts at hand use it often: the same typo is rare, so the spelling that is used far less
+often than a similar one is the typo.
 """
 
 from functools import lru_cache
@@ -13,29 +14,30 @@ from tasks.stages.data.deduplicate.near.vocabulary import NEVER, Use, Uses
 from tasks.stages.data.protect.recognise.names.lists import english, family, given, is_word, words
 
 LEAST = 4
-"""Letters of a word in which one may be wrong; two that changed places are seen from three on."""
+"""Minimum number of letters of a word with a typo; swapped letters are recognised in words of three letters too."""
 LONG = 9
-"""Letters from which on two slips in a word are believed."""
+"""Minimum number of letters of a word in which two wrong letters are still a typo."""
 LONGEST = 50
-"""Letters; what is longer nobody typed as a word, and to look for slips in it takes the square of its length."""
+"""Maximum number of letters of a word. Longer strings are not typed words, and the time to compare two words grows with
+the square of their length."""
 USED = 3
-"""As often as this a right word is used."""
+"""Minimum number of uses from which on a spelling is taken for a word."""
 LOWER = 10
-"""Of so many uses one is in lower case where a word is no name."""
+"""Number of uses of which at least one is in lower case if a word is not a name."""
 ENDINGS = ("s", "es", "ed", "ing", "ly")
 RARER = 5
-"""So many times more often a right word is used than a slip."""
+"""Minimum ratio of the uses of a word to those of its typo."""
 
 
 def is_short(word: str) -> bool:
-    """Whether it is one of the words that deny, count, join, …: of these one is never a slip for another."""
+    """Return whether a word is in lists/short.txt, whose words are never typos of each other."""
     return word.lower() in _short()
 
 
 def is_slip(first: str, second: str, uses: Uses, german: bool) -> bool:
-    """Whether one word is the other, mistyped. Words are as in `Content.text`: a capital may tell a name.
+    """Return whether one word is a typo of the other. Words are spelled as in `Content.text`, with capitals of names.
 
-    In a German text English words are none: "Kid" is there a slip for "Kind".
+    In a German text English words do not count as words, so that "Kid" is a typo of "Kind".
     """
     if max(len(first), len(second)) > LONGEST:
         return False
@@ -44,7 +46,7 @@ def is_slip(first: str, second: str, uses: Uses, german: bool) -> bool:
     if not (a.isalpha() and b.isalpha()) or _abbreviates(first) or _abbreviates(second) or _known(wrong, german):
         return False
     if _use(wrong, uses).times > max(USED - 1, used // RARER):
-        return False  # used too often to be a slip
+        return False  # used too often to be a typo
     if _swapped(a, b) or _doubled(a, b) or _doubled(b, a):
         return len(a) >= LEAST or (len(a) == len(b) == LEAST - 1)
     if not right.islower() and not wrong.islower() and not _is_ordinary(right, uses) and not _is_noun(wrong, uses):
@@ -55,7 +57,10 @@ def is_slip(first: str, second: str, uses: Uses, german: bool) -> bool:
 
 
 def changes(word: str, other: str) -> int:
-    """Letters to change, add, leave out or swap with their neighbour (optimal string alignment); 3 for more than 2."""
+    """Return the optimal string alignment distance of two words: changed, added, removed and swapped letters.
+
+    A distance of more than 2 is returned as 3.
+    """
     if abs(len(word) - len(other)) > 2:
         return 3
     before, last = list[int](), list(range(len(other) + 1))
@@ -71,14 +76,16 @@ def changes(word: str, other: str) -> int:
 
 @lru_cache(maxsize=65_536)
 def _known(word: str, german: bool) -> bool:
-    """Whether lists have it."""
     low = word.lower()
     names = low in given() or (low in family() and not word.islower())
     return low in _short() or low in _nouns() or low in words() or names or (not german and _is_english(low))
 
 
 def _is_english(low: str) -> bool:
-    """WordNet has base forms; what is left of a shorter word without its ending is a word too often by chance."""
+    """Return whether WordNet, which has base forms only, has the word or its stem.
+
+    Stems of fewer than LEAST letters do not count, since they are words too often by chance.
+    """
     stems = (low.removesuffix(ending) for ending in ENDINGS if low.endswith(ending))
     return low in english() or any(len(stem) >= LEAST and {stem, stem + "e"} & english() for stem in stems)
 
@@ -88,13 +95,13 @@ def _use(word: str, uses: Uses) -> Use:
 
 
 def _is_ordinary(word: str, uses: Uses) -> bool:
-    """Whether a word with a capital is no name: it is used without one, too, or it is a noun."""
+    """Return whether a word with a capital is not a name: it is also used in lower case, or it is a noun."""
     use = _use(word, uses)
     return is_short(word) or use.lower >= max(USED, use.times // LOWER) or _is_noun(word, uses)
 
 
 def _is_noun(word: str, uses: Uses) -> bool:
-    """Whether a word with a capital is a noun, as in German, and no name."""
+    """Return whether a word with a capital is a noun, as in German, and not a name."""
     low = word.lower()
     used = len(low) >= LONG and _use(word, uses).times >= USED
     return used or low in _nouns() or (is_word(low) and not _is_english(low))
@@ -105,13 +112,12 @@ def _abbreviates(word: str) -> bool:
 
 
 def _swapped(word: str, other: str) -> bool:
-    """Two letters that changed places."""
     places = [i for i, (a, b) in enumerate(zip(word, other, strict=False)) if a != b]
     return len(places) == 2 and places[1] == places[0] + 1 and changes(word, other) == 1
 
 
 def _doubled(word: str, other: str) -> bool:
-    """Whether `other` has a letter twice that `word` has once."""
+    """Return whether `other` is `word` with one letter doubled."""
     return len(other) == len(word) + 1 and any(
         a == b and other[:i] + other[i + 1 :] == word for i, (a, b) in enumerate(pairwise(other))
     )

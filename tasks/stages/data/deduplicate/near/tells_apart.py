@@ -1,8 +1,8 @@
-"""Whether two near-identical texts say the same: whether nothing but slips of typing tells them apart.
+"""Comparison of two similar texts, which say the same if they differ in nothing but typos.
 
-No list can name all that changes what a text says: a number, a unit, a "not", a name, one ordinary word. So it is the
-other way round: two texts say the same only where all their words are the same but for slips (`slips`), and blanks
-within words. Whatever else differs tells them apart.
+No list can name everything that changes the meaning of a text: a number, a unit, a "not", a name, one ordinary word.
+So two texts say the same only if all of their words are equal except for typos (`slips`) and spaces within words. Any
+other difference distinguishes them.
 """
 
 from tasks.stages.data.deduplicate.near.content import without_courtesy
@@ -12,7 +12,7 @@ from tasks.stages.data.protect.recognise.names.language import is_german
 
 
 def says_the_same(text: str, other: str, uses: Uses) -> bool:
-    """Of the `text` of two contents. `uses` is of the texts at hand."""
+    """Return whether two texts, spelled as `Content.text`, say the same. `uses` is counted on all texts at hand."""
     first, second = sorted((text, other))
     ours, theirs, german = first.split(), second.split(), is_german(first)
     return _but_for_slips(ours, theirs, uses, german) or _but_for_slips(
@@ -35,5 +35,5 @@ def _but_for_slips(ours: list[str], theirs: list[str], uses: Uses, german: bool)
 
 
 def _parted(two: list[str], word: str) -> bool:
-    """Whether two words are one, with a blank in it: "super market", but neither "in valid" nor "may be"."""
+    """Return whether two words are `word` with a space in it: "super market", but neither "in valid" nor "may be"."""
     return word.isalpha() and "".join(two).lower() == word.lower() and not any(map(is_short, two))

@@ -1,4 +1,4 @@
-"""How often texts use a word, and how often in lower case: a name hardly ever."""
+"""Number of uses of each word in texts, and of those in lower case, in which names are hardly ever used."""
 
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
@@ -10,10 +10,10 @@ import pyarrow.compute as pc
 from tasks.stages.data.deduplicate.near.content import LETTERS
 
 LEAST = 3
-"""Uses from which on a word is listed."""
+"""Minimum number of uses of a word in the result."""
 AROUND = '.,;:!?()[]"“”„«»'
 TOGETHER = 1 << 18
-"""Words that are counted at once."""
+"""Number of words that are counted together."""
 SCHEMA = pa.schema([("word", pa.large_string()), ("times", pa.int64()), ("lower", pa.int64())])
 
 
@@ -23,12 +23,12 @@ class Use(NamedTuple):
 
 
 Uses = Mapping[str, Use]
-"""By word, spelled as in contents, in lower case."""
+"""Uses by word, which is spelled as in contents, in lower case."""
 NEVER = Use(0, 0)
 
 
 def count(texts: Iterable[pa.Array]) -> Uses:
-    """Of texts as they were written, batch by batch."""
+    """Count the uses of words in batches of texts. The texts must have their capitals."""
     counted, waiting, words = SCHEMA.empty_table(), list[pa.Table](), 0
     for batch in texts:
         waiting.append(_words(batch))

@@ -1,5 +1,5 @@
-"""Data Docs.
+"""Data Docs: pages with the results of the suites.
 
-pages.py      writes them from Great Expectations' scrubbed results
-suite.j2      the page of a suite; index.j2 lists the pages; style.css is part of both
+pages.py      rendering of Great Expectations' scrubbed results
+suite.j2      page of a suite; index.j2 is the list of pages, and style.css the style of both
 """

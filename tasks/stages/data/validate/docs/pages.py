@@ -1,5 +1,8 @@
-"""Data Docs: Great Expectations' rendering of its results, on pages that need no network and change with nothing but
-the results. GE's own site links eighteen files of four other hosts and holds the time and random ids."""
+"""Data Docs: pages with Great Expectations' rendering of its results.
+
+The pages need no network and depend on the results alone. GE's own site links eighteen files on four other hosts, and
+contains the time and random ids.
+"""
 
 from pathlib import Path
 from typing import Any
@@ -12,7 +15,7 @@ TEMPLATES = Path(__file__).parent
 
 
 def write(folder: Path, checked: list[tuple[CheckedSuite, Any]]) -> None:
-    """Write index.html and a page for each suite. Takes each suite's summary and GE's scrubbed result."""
+    """Write index.html and a page for each suite, of which `checked` has the results and GE's scrubbed result."""
     view = _view()
     for suite, result in checked:
         write_bytes(folder / suite.page, view.render(_document(result), template="suite.j2", suite=suite).encode())
@@ -21,7 +24,7 @@ def write(folder: Path, checked: list[tuple[CheckedSuite, Any]]) -> None:
 
 
 def _document(result: Any) -> Any:
-    """What GE would put on the page, without the sections on the run and the batch."""
+    """Return GE's content of a page without the sections on the run and the batch."""
     from great_expectations.render.renderer.page_renderer import ValidationResultsPageRenderer
 
     document = ValidationResultsPageRenderer(run_info_at_end=True).render(result)

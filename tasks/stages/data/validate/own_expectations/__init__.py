@@ -1,7 +1,8 @@
-"""Expectations that Great Expectations has not, as classes of its own kind: importing a module registers what it has.
+"""Expectations that Great Expectations does not have. Importing a module registers its expectation with GE.
 
-texts_hold_nothing_protected.py   the recognisers find nothing in the protected texts that should have gone
+texts_hold_nothing_protected.py   the recognisers find no personal or secret text in protected records
 
-Most of what owners ask about protection, duplicates, conflicts and retention needs no class: GE's own expectations say
-it over columns made for that (`tasks.stages.data.validate.ages`, `tasks.stages.data.validate.outcomes`).
+Most expectations about protection, duplicates, contradictions and retention need no class of their own: they are GE's
+expectations about columns that Hallmark computes (`tasks.stages.data.validate.ages`,
+`tasks.stages.data.validate.outcomes`).
 """

@@ -1,4 +1,4 @@
-"""`expect_texts_to_hold_nothing_protected`: the recognisers, asked again about what protection left."""
+"""Expectation `expect_texts_to_hold_nothing_protected`: the recognisers find no more text to protect in the records."""
 
 from typing import Any, ClassVar, Literal
 
@@ -18,18 +18,18 @@ METRIC = "table.records_with_protected_text"
 TextColumn = Literal["prompt", "target", "policy_tags", "department", "geography", "labelled_by"]
 COLUMNS: list[TextColumn] = ["prompt", "target"]
 NEEDED = ("record_id", "source_id")
-"""Columns beside those with texts."""
+"""Columns that the expectation needs in addition to those with texts."""
 
 
 class RecordsWithProtectedText(TableMetricProvider):
-    """Records looked at, and how many of them hold what should have gone."""
+    """Number of records in the sample, and number of these with text that should have been replaced."""
 
     metric_name = METRIC
     value_keys = ("columns", "sample", "spared")
 
     @metric_value(engine=PandasExecutionEngine)
     def _pandas(
-        cls,  # noqa: N805  # GE makes a class method of it
+        cls,  # noqa: N805  # GE turns the method into a class method
         execution_engine: Any,
         metric_domain_kwargs: dict[str, Any],
         metric_value_kwargs: dict[str, Any],
@@ -43,15 +43,16 @@ class RecordsWithProtectedText(TableMetricProvider):
 
 
 class ExpectTextsToHoldNothingProtected(BatchExpectation):
-    """Expect that texts hold nothing personal or secret but what their source keeps."""
+    """Expect texts to contain nothing personal or secret except the classes that their source keeps."""
 
     columns: list[TextColumn] = pydantic.Field(COLUMNS, min_items=1)
     sample: int = pydantic.Field(2000, ge=1)
-    """Records looked at: the recognisers read about a thousand a second."""
+    """Number of records in the sample; the recognisers read about a thousand records a second."""
     at_most: float = pydantic.Field(0.0, ge=0, le=1)
-    """Share of them in which something may be found: what looks like a name to the recognisers need not be one."""
+    """Maximum share of records with finds, since a find that looks like a name need not be one."""
     spared: dict[str, list[str]]
-    """By source, the classes that stay. Not for suites: stage `validate` takes it from sources.yaml."""
+    """Classes that each source keeps, by source. Stage `validate` takes them from sources.yaml; suites cannot set them.
+    """
 
     metric_dependencies: ClassVar[tuple[str, ...]] = (METRIC,)
     success_keys: ClassVar[tuple[str, ...]] = ("columns", "sample", "at_most", "spared")

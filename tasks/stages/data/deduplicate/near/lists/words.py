@@ -1,4 +1,4 @@
-"""The lists of this folder."""
+"""Reading of the lists in this folder."""
 
 from functools import lru_cache
 from pathlib import Path
@@ -6,6 +6,6 @@ from pathlib import Path
 
 @lru_cache(maxsize=3)
 def read(name: str) -> tuple[str, ...]:
-    """The lines of `name`.txt that are neither empty nor comments."""
+    """Return the lines of `name`.txt that are neither empty nor comments."""
     text = (Path(__file__).parent / f"{name}.txt").read_text(encoding="utf-8")
     return tuple(line for line in text.splitlines() if line and not line.startswith("#"))
