@@ -14,7 +14,7 @@ FLOW = "retrain"
 
 
 def name(root: Path) -> str:
-    """Return the name of the runner's deployment, such as retrain-1f3a9c02; the checkout's flow runs have it."""
+    """Return the name of the runner's deployment, such as retrain-1f3a9c02, to which its flow runs belong."""
     return f"{FLOW}-{installation.of(root)}"
 
 
@@ -45,5 +45,5 @@ def in_pool(ledger: Ledger, called: str) -> str:
 
 
 def for_run(root: Path, ledger: Ledger, called: str | None) -> str:
-    """Return the full name of the deployment that executes a run, in work pool `called` or, for None, by the runner."""
+    """Return the full name of the deployment that executes a run: of pool `called`, or the runner's if it is None."""
     return f"{FLOW}/{in_pool(ledger, called)}" if called else full_name(root)

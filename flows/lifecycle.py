@@ -169,7 +169,6 @@ def resolve(request: RunRequest, envelope: Envelope | None) -> Run:
 
 
 def evaluated(run: Run) -> None:
-    """Record the evaluation on the ledger, whatever its result."""
     records.evaluation(run.ledger(), run.layout, run.id, run.params)
 
 

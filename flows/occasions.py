@@ -34,7 +34,7 @@ TRIGGER_SECONDS = 15.0
 
 
 class Occasions:
-    """Occasions of a checkout, which are handled at every look.
+    """Handler of a checkout's occasions; the watch calls `look` every few seconds.
 
     Of several machines one leads and requests the runs that are due. The others finish the runs that they requested
     before, and look at sources as well, so that the next leader knows the earlier content.

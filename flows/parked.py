@@ -58,7 +58,7 @@ class Parked:
     """Suspended runs of a checkout, and of work pools if this machine takes care of them."""
 
     def __init__(self, root: Path, pooled: Callable[[], list[str]] = list) -> None:
-        """Prepare for looks; `pooled` returns the deployments of work pools that this machine takes care of now."""
+        """Initialise; `pooled` returns the deployments of work pools that this machine takes care of now."""
         self._root = root
         self._pooled = pooled
         self._ledger: Ledger | None = None
@@ -149,8 +149,8 @@ class Parked:
     def _note_ended(self, absent: set[str]) -> None:
         """Remember which decided runs were not suspended.
 
-        Runs that were not suspended at the whole look before either have ended; until the ledger has a new entry about
-        them, only whole looks ask Prefect for them.
+        Runs that were not suspended at the previous whole look either have ended. Until the ledger has a new entry
+        about them, only whole looks ask Prefect for them.
         """
         self._ended, self._absent = absent & self._absent, absent
 

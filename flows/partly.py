@@ -6,7 +6,7 @@ from tasks.core.errors import HallmarkError
 
 
 class Partly(HallmarkError):
-    """Error of work of which some parts failed: it holds what was done, and the reason for each failure."""
+    """Failure of some parts of the work, with what was done and the reason for each failure."""
 
     def __init__(self, done: list[str], failed: list[str]) -> None:
         super().__init__("; ".join(failed))
@@ -15,7 +15,7 @@ class Partly(HallmarkError):
 
 
 class Parts:
-    """Parts that were done or failed so far."""
+    """Collector of what was done and of the reasons for failures."""
 
     def __init__(self) -> None:
         self._done: list[str] = []

@@ -76,10 +76,9 @@ def with_its_sources(run: Run) -> None:
 def _remembered(run: Run, name: str) -> bool:
     """Return whether this flow run has finished a stage and the ledger has its record.
 
-    The question arises because a resumed flow run starts from the top.
-
-    No proof depends on this: a gate digests what is in the worktree, whoever wrote it. Prefect could remember results
-    as well, but a result in its storage determines itself how it is read, and as a pickle it would execute code.
+    A resumed flow run starts from the top and skips such stages. Integrity does not depend on this: a gate digests what
+    is in the worktree, whoever wrote it. Prefect could remember results as well, but a result in its storage determines
+    itself how it is read, and as a pickle it would execute code.
     """
     flow_run, known = current(), journal.read(run.layout.state, run.id)
     if flow_run is None or known is None or known.flow_run != str(flow_run.id):

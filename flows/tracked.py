@@ -21,7 +21,7 @@ SHOWN = "tracked"
 
 
 class Tracked:
-    """Runs of one checkout, shown in MLflow at every look."""
+    """Runs of one checkout as MLflow shows them, updated at every look."""
 
     def __init__(self, root: Path) -> None:
         self._root = root

@@ -87,7 +87,6 @@ class Book:
         return next((each.time for each in reversed(self._taken.get(name, [])) if each.time <= now), None)
 
     def count(self, name: str) -> int:
-        """Return the number of occasions that were taken for a schedule or trigger."""
         return len(self._taken.get(name, []))
 
     def waiting(self, installation: str) -> list[Taken]:

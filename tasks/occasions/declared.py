@@ -261,7 +261,6 @@ class Deployments(Frozen):
 
     @property
     def named(self) -> dict[str, Schedule | Watches]:
-        """Schedules and triggers by name."""
         return {**self.schedules, **self.triggers}
 
     def timeout(self, stage: str) -> float | None:
@@ -271,9 +270,4 @@ class Deployments(Frozen):
 
 
 def load(path: Path) -> Deployments:
-    """Return the content of a deployments file.
-
-    Raises:
-        InputError: The file has mistakes; the message lists all with their lines.
-    """
     return config.load(path, Deployments)

@@ -36,8 +36,6 @@ from tasks.sources import sources
 
 @dataclass(frozen=True)
 class Place:
-    """Checkout, ledger, governance and known occasions by which events are found."""
-
     root: Path
     ledger: Ledger
     governance: Governance

@@ -16,11 +16,8 @@ RECENT = 50
 
 
 class Resolved(NamedTuple):
-    """Run that was resolved."""
-
     run: str
     entry: Entry
-    """Entry of the ledger about the resolution."""
     request: Request
     """Request for the run; its signature is not verified."""
 

@@ -30,8 +30,6 @@ from tasks.stages.data.readers.content import BLOCK
 
 
 class Seen(Frozen):
-    """Content of the file of one trigger."""
-
     key: str
     """Key of the hashes, in hexadecimal."""
     since: datetime

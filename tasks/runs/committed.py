@@ -21,8 +21,6 @@ from tasks.stages.data.readers import content
 
 @dataclass(frozen=True)
 class Committed:
-    """Commit of a checkout, with access to its files."""
-
     checkout: Repository
     commit: str
 

@@ -262,7 +262,6 @@ def pull(layout: Layout) -> None:
 
 
 def has_remote(root: Path) -> bool:
-    """Return whether DVC has a default remote in a checkout."""
     return "remote" in _config(root)["core"]
 
 

@@ -50,7 +50,6 @@ def release(root: Path) -> None:
 
 
 def stages(root: Path) -> list[str]:
-    """Return the stages whose outputs dvc.lock names."""
     lock = root / "dvc.lock"
     return list(config.read_plain(lock)["stages"]) if lock.exists() else []
 
@@ -64,7 +63,6 @@ def of_stage(root: Path, stage: str) -> dict[str, Any] | None:
 
 
 def put(root: Path, stage: str, said: Mapping[str, Any]) -> None:
-    """Replace the entry of a stage in dvc.lock."""
     keep(root)
     lock, text = root / "dvc.lock", StringIO()
     there = lock.exists() and lock.stat().st_size

@@ -16,8 +16,6 @@ from tasks.trust.gate_statement import GateName
 
 
 class Foreseen(NamedTuple):
-    """Check that will fail."""
-
     gate: GateName
     reasons: list[str]
     waived_by: str | None

@@ -223,7 +223,6 @@ def document(told: Foretold) -> dict[str, Any]:
 
 
 def lines(told: Foretold) -> Iterator[str]:
-    """Yield the estimate as sentences, one fact a line."""
     it = told.estimate
     device, free = it.room.device, it.room.disk
     needs, has = it.memory.device / GIB, "an unknown size" if device is None else f"{device / GIB:.1f} GiB"

@@ -30,7 +30,6 @@ class Paired(Frozen):
 
 
 def words(found: Paired) -> list[str]:
-    """Return the result as sentences."""
     it = found.comparison
     gain, interval = f"{it.gain.value:+.3f}", f"[{it.gain.low:+.3f}, {it.gain.high:+.3f}]"
     lines = [f"{it.rows:,} rows were answered by both; they were found by their {found.by}"]

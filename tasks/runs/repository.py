@@ -229,7 +229,6 @@ class Repository:
         self.git("fetch", "--quiet", "--no-tags", "--", remote, "+refs/heads/*:refs/hallmark/fetched/*", env=_access())
 
     def knows(self, commit: str) -> bool:
-        """Return whether a commit is in this clone."""
         try:
             return bool(self.commit_of(commit))
         except InputError:

@@ -73,11 +73,9 @@ class RunRequest(Frozen, WithAskers):
 
     @property
     def named(self) -> str:
-        """Id of the run, once it has one."""
         assert self.run_id is not None, "the flow names a run before anything of it is made"
         return self.run_id
 
     @staticmethod
     def of(request: Request) -> "RunRequest":
-        """Return the parameters of a signed request."""
         return RunRequest(**request.model_dump(include=set(RunRequest.model_fields)))

@@ -39,11 +39,9 @@ class Rules:
 
     @property
     def read(self) -> list[Governance]:
-        """Governance that was read so far."""
         return list(self._read.values())
 
     def installed(self) -> Governance:
-        """Return the governance in force in this checkout."""
         return self._named(None)
 
     def _named(self, name: str | None) -> Governance:

@@ -91,7 +91,6 @@ class Run:
         declarations.require(self.ledger(), self.governance(), self.declared())
 
     def declared(self) -> list[Declared]:
-        """Return the declarations of the sources and the card with which the run was resolved."""
         return declarations.of_run(self.layout, self.params, self.governance().policy)
 
     def require_agreed(self) -> None:
@@ -110,7 +109,6 @@ class Run:
         return withdrawals.held_back(self.ledger(), self.governance(), consent.resolved(self.layout))
 
     def commit(self, message: str) -> str:
-        """Commit what the run has made so far on its ref, and return the commit."""
         commit = self.checkout.commit_all(self.layout.root, COMMITTED, message, self.request.requested_by)
         self.checkout.git("update-ref", self.ref, commit)
         return commit
@@ -243,7 +241,6 @@ def _params_file(checkout: Repository, layout: Layout, request: Request) -> Path
 
 
 def ref_of(run_id: str) -> str:
-    """Return the git ref of what a run has made."""
     return f"refs/hallmark/runs/{checked_run_id(run_id)}"
 
 

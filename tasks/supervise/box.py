@@ -39,8 +39,6 @@ ACCELERATORS = ("dev/nvidia*", "dev/dri", "dev/kfd")
 
 @dataclass(frozen=True)
 class Box:
-    """Content of the sandbox of one stage."""
-
     root: Path
     """Root of the run's worktree."""
     tree: Path
@@ -167,7 +165,6 @@ def home() -> Path | None:
 
 
 def handles(handle: int | None, box: Box | None = None) -> tuple[int, ...]:
-    """Return the handles that the sandbox inherits besides its standard streams."""
     return tuple(each for each in (handle, *(box.reads.values() if box else ())) if each is not None)
 
 

@@ -94,7 +94,6 @@ def filtered() -> Iterator[int | None]:
 
 
 def program(machine: Machine) -> bytes:
-    """Return the filter in the format of the kernel."""
     steps: list[Step] = [
         (LOAD, 0, 0, ARCH),
         (EQUAL, 1, 0, machine.arch),

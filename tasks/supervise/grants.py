@@ -87,7 +87,6 @@ def of(stage: str) -> Grant:
 
 
 def variables(stage: str, layout: Layout, environment: Environment, online: bool) -> dict[str, str]:
-    """Return those variables of `environment` that a stage gets."""
     grant = of(stage)
     names = {*EVERY, *grant.names(layout), *(ONLINE if online else ())}
     begin = (*BEGIN, *grant.given, *(grant.given_online if online else ()))

@@ -25,7 +25,6 @@ MOST = 2**20
 
 
 def keep(layout: Layout, stage: str, envelope: Mapping[str, Any], inputs_sha256: str) -> None:
-    """Store a record that has just been signed."""
     for path in (_path(layout.world, inputs_sha256), _own(layout, stage)):
         files.write_bytes(path, files.canonical_json(envelope), mode=0o600)
 
@@ -57,7 +56,6 @@ def is_of(record: SignedRecord, layout: Layout, inputs_sha256: str, boxed: bool)
 
 
 def keep_lock(layout: Layout, record: SignedRecord, lock: Mapping[str, Any]) -> None:
-    """Store the entry of dvc.lock about a stage whose outputs are in the cache."""
     files.write_json(_lock(layout.world, record), lock)
 
 

@@ -31,7 +31,6 @@ def read(stage: str, layout: Layout) -> dict[str, str]:
 
 
 def parameters(stage: str, layout: Layout) -> Mapping[str, object]:
-    """Return the sections of params.yaml that belong to a stage, as far as they exist."""
     document = config.read_plain(layout.params)
     return {name: document[name] for name in RUNS[stage].params if name in document}
 

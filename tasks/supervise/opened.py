@@ -36,7 +36,6 @@ class Opened:
 
 @contextmanager
 def opened() -> Iterator[Opened]:
-    """Yield handles that are closed at the end of the block."""
     each = Opened()
     try:
         yield each
