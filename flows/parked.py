@@ -43,7 +43,7 @@ from tasks.runs.run import layout_of, open_run
 from tasks.runs.taking_up import is_elsewhere
 
 PAGE = 200
-"""Number of flow runs requested at once, the most that Prefect's server returns."""
+"""Number of flow runs read at once, the most that Prefect's server returns."""
 WHOLE_SECONDS = 60.0
 """Seconds between two looks at every suspended run."""
 TURNING = ("gate", "governance", "source")

@@ -37,7 +37,7 @@ class Tracked:
 
         Raises:
             Partly: Some runs could not be shown.
-            Unavailable: MLflow or the ledger cannot be reached; the next look continues from here.
+            Unavailable: MLflow or the ledger cannot be reached; the next look starts with the same run.
         """
         since, parts = self._since(), Parts()
         for time, run in sorted(self._changed(since)):

@@ -36,7 +36,7 @@ from tasks.runs.rules import Rules
 from tasks.runs.run import installed_governance
 
 ORPHANED = (StateType.RUNNING, StateType.PENDING, StateType.CRASHED)
-"""States of flow runs that possibly no process executes."""
+"""States of flow runs that may have lost their process."""
 
 
 def time_passes(root: Path) -> list[str]:

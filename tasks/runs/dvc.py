@@ -71,7 +71,7 @@ OURS: Mapping[str, bytes] = {
     ".dvc/config": b"[core]\n    analytics = false\n    check_update = false\n    autostage = false\n",
     ".dvcignore": b"# What DVC passes over in a run: nothing.\n",
 }
-"""Content of files in the worktree of a run that replaces the commit's own, by path."""
+"""Files, by path, whose content replaces that of the commit in a run's worktree."""
 
 ADVICE = ("To track the changes", "git add", "To enable auto staging", "dvc config core.autostage", "Use `dvc push`")
 """Beginnings of DVC's hints to a person after every stage; not logged, because a run takes these steps by itself."""

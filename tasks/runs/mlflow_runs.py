@@ -9,7 +9,7 @@ from tasks.core.layout import Layout
 from tasks.runs.curve import Point
 
 RUN = "hallmark.run"
-"""Name of the tag that holds the id of the run which an MLflow run shows."""
+"""MLflow tag with the id of the run."""
 TOGETHER = 80
 """Number of points of a curve that are sent at once, each with at most twelve figures."""
 

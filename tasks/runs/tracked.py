@@ -60,7 +60,7 @@ class Picture:
     points: Path | None
     """File of the curve: as it grows while the training is in progress, later as signed; None if there is none."""
     curve: list[Point]
-    """Curve of a training by an earlier version, which wrote no such file."""
+    """Curve of a training by an earlier version, which wrote no file of points."""
 
 
 @dataclass

@@ -137,10 +137,9 @@ def _at_home(grant: Grant) -> list[Path]:
 
 
 def _target(path: Path, real: Path, layout: Layout) -> Path:
-    """Return the target of a path, which must not be in a state folder.
+    """Return the target of a path, which must not be in a state folder unless the path itself names that place.
 
-    Exceptions are a path of this state itself, and the same path in the checkout's state for a folder that stands in
-    for the checkout (`tasks.reproduce`).
+    The same place in the checkout's state is allowed for a folder that stands in for the checkout (`tasks.reproduce`).
     """
     own = path.is_relative_to(layout.root) and real.is_relative_to(layout.root.resolve())
     if STATE in real.parts and not own:
