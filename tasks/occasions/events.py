@@ -79,7 +79,7 @@ def _governance(name: str, trigger: GovernanceChanged, since: datetime, place: P
 
 
 def _card(name: str, trigger: CardChanged, since: datetime, place: Place) -> Iterator[Occasion]:
-    """Yield the adoption of a card once HEAD has that card: with another one a run would be refused or useless."""
+    """Yield the adoption of a card once HEAD has that card: a run with another card would be refused."""
     declared = of_card(_params(trigger, place))
     in_force = declared_standing.read(place.ledger, place.governance).in_force
     known = in_force.get(declared.subject)

@@ -205,7 +205,7 @@ def _python() -> list[str]:
 
 
 def _prefixes() -> list[Path]:
-    """Return this environment and its base Python, by their real paths and by paths that lead there through links."""
+    """Return the folders of this environment and its base Python, by their real paths and by paths through links."""
     named = (Path(sys.base_prefix), Path(sys.prefix))
     return list(dict.fromkeys(place for path in named for place in (path.resolve(), path)))
 
