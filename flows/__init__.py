@@ -1,20 +1,20 @@
-"""The DAGs, one file a flow, read top-down.
+"""Prefect flows and their tasks, one topic a file, to be read from top to bottom.
 
-    retrain.py   data to release: stages, gates, promotion
-    stages.py    a DVC stage as a Prefect task
-    gates.py     a gate as a suspended flow run
-    lineage.py   which records a run's dataset has
-    promotion.py is this candidate new; let it in
-    lifecycle.py a run's beginning, journal and end
-    artifacts.py  what a run shows in Prefect's UI
-    deployed.py  the name that this checkout's flow has on a Prefect server
-    parked.py    parked runs whose gate has closed go on
-    pooled.py    runs of work pools whose machine is gone go on
-    watch.py     what keeps orphaned runs going, and what time brings
-    tracked.py   MLflow's runs, kept as runs stand
-    occasions.py runs that schedules and triggers ask for
-    partly.py    one part that fails keeps no other from being done
+    retrain.py    flow from data to release: stages, gates, promotion
+    stages.py     DVC stages as Prefect tasks
+    gates.py      gates as suspended flow runs
+    lineage.py    index of the records in a run's dataset
+    promotion.py  comparison of the candidate with the champion, and its promotion
+    lifecycle.py  beginning, journal and end of a run
+    artifacts.py  Prefect artifacts: what a run shows in Prefect's UI
+    deployed.py   names of this checkout's deployments and work pools
+    parked.py     resumption of suspended runs whose gate was decided
+    pooled.py     rescheduling of work pools' runs whose machine is gone
+    watch.py      periodic work: orphaned flow runs, reminders, incidents, published heads
+    tracked.py    MLflow runs, kept up to date
+    occasions.py  runs that schedules and triggers request
+    partly.py     work in parts that may fail one by one
 
-A flow decides when, where and how often something is tried, shows it, and lets it wait. What is done stands in
-`tasks/`, which knows nothing of Prefect.
+A flow decides when, where and how often something is tried, shows it, and lets it wait. The work itself is in `tasks/`,
+which does not depend on Prefect.
 """

@@ -1,6 +1,6 @@
-"""What a run shows in Prefect's own UI: tables of checks and figures, where it waits, what it made.
+"""Prefect artifacts of a run: tables of checks and figures, what it waits for, and what it made.
 
-Files are named by their path, to be copied: a browser opens no link from the UI's page to a file.
+Files are shown as paths to copy, because a browser opens no link from a page of the UI to a file.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,7 +19,7 @@ from tasks.runs.summary import summarise
 
 
 def checks(asked: Evidence) -> None:
-    """The automatic checks of a gate."""
+    """Show the automatic checks of a gate."""
     rows = [
         {"check": c.name, "verdict": c.verdict, "figure": c.fact, "value": c.value, "low": c.low, "high": c.high}
         for c in asked.checks
@@ -28,7 +28,7 @@ def checks(asked: Evidence) -> None:
 
 
 def sources(asked: Evidence) -> None:
-    """What the owners of the sources approve at the data gate."""
+    """Show the sources that their owners approve at the data gate."""
     if asked.dataset is None:
         return
     rows = [
@@ -48,9 +48,9 @@ def sources(asked: Evidence) -> None:
 
 @task(task_run_name="report", persist_result=False)
 def report(run: Run) -> None:
-    """Write the report for people, with measured figures, and show the candidate's figures and where to read on."""
+    """Write the report with measurements, and show the candidate's figures and the places of the pages."""
     from tasks.stages.evaluate.report.report import (
-        write_report,  # what is needed behind a gate alone keeps no resumed run waiting
+        write_report,  # imported here: a run that resumes at a gate need not wait for it
     )
 
     with doing(run.id, "writing the report"):
@@ -65,23 +65,23 @@ def report(run: Run) -> None:
 
 
 def drill(run: Run) -> None:
-    """Judge what was planted in the sources, where sources.yaml names a truth.
+    """Score how well values that were planted in the sources were found, if sources.yaml names a truth.
 
-    The data gate says what masking missed of it, and the report all of it. Sources and truth are read again for it, and
-    may have changed since the run read them: then the figures stay that were made before, or there are none.
+    The data gate shows which planted values masking missed, and the report shows all figures. Sources and truth are
+    read again for this. If they have changed since the run read them, earlier figures stay, or there are none.
     """
     from tasks.inquiry.planted import score
 
     try:
         score.write(run.layout)
     except Exception as error:
-        # Messages of errors that are not ours may quote a row.
+        # Other exceptions may quote a row in their message.
         message = str(error) if isinstance(error, HallmarkError) else type(error).__name__
         get_run_logger().warning(f"there are no new figures of what was planted: {message}")
 
 
 def pages(run: Run) -> None:
-    """Where the pages for people lie that the run has written so far: Data Docs, later the report too."""
+    """Show where the pages are that the run has written so far: Data Docs, and later the report."""
     summary = summarise(run.layout.state, run.id)
     written = [("Report", summary.report), ("Data Docs", summary.data_docs)] if summary else []
     lines = [f"{title}: {code(str(path))}" for title, path in written if path]
@@ -90,7 +90,7 @@ def pages(run: Run) -> None:
 
 
 def waits(run: Run, asked: Evidence, wanted: str) -> None:
-    """What a parked run waits for, and how to decide."""
+    """Show what a suspended run waits for, and how to decide."""
     _text(
         f"Run {code(run.id)} waits at its **{asked.gate} gate** for {markdown(wanted)}.\n\n"
         f"Look: {code(f'hallmark gates show {run.id} {asked.gate}')}\n\n"
@@ -100,7 +100,6 @@ def waits(run: Run, asked: Evidence, wanted: str) -> None:
 
 
 def show_promoted(release: Release) -> None:
-    """The release that a run made."""
     _text(
         f"**{markdown(release.label)}** is champion.\n\nBundle: {code(str(release.bundle))}\n\n"
         f"Digest: {code(release.sha256)}",
@@ -109,12 +108,12 @@ def show_promoted(release: Release) -> None:
 
 
 def _table(rows: Sequence[Mapping[str, object]], description: str) -> None:
-    """An artefact of rows. Prefect shows its description as Markdown, and cells as they are."""
+    """Create a table; Prefect renders its description as Markdown, and cells as plain text."""
     shown = [{visible(name): visible(str(cell)) if isinstance(cell, str) else cell for name, cell in row.items()}
              for row in rows]  # fmt: skip
     create_table_artifact(shown, description=markdown(description))
 
 
 def _text(text: str, description: str) -> None:
-    """An artefact of Markdown; whatever is not ours in it has gone through `markdown` or `code`."""
+    """Create a Markdown artifact; text from outside must have gone through `markdown` or `code`."""
     create_markdown_artifact(visible(text), description=markdown(description))

@@ -1,7 +1,7 @@
-"""Under which names this checkout's flow is deployed, so that many on one Prefect server keep apart.
+"""Names of this checkout's deployments and work pools, which keep many checkouts on one Prefect server apart.
 
-What a runner serves has the installation in its name. What a work pool serves has the ledger in it: machines that share
-a ledger share its pools, and no others do.
+The deployment that a runner serves has the id of the installation in its name. Work pools and the deployments that they
+serve have the id of the ledger: machines that share a ledger share its pools, and no others do.
 """
 
 from pathlib import Path
@@ -14,32 +14,36 @@ FLOW = "retrain"
 
 
 def name(root: Path) -> str:
-    """Of the deployment, for example retrain-1f3a9c02; work, schedules and parked runs are told by it."""
+    """Return the name of the runner's deployment, such as retrain-1f3a9c02, to which its flow runs belong."""
     return f"{FLOW}-{installation.of(root)}"
 
 
 def full_name(root: Path) -> str:
-    """As Prefect's own commands take it: FLOW/DEPLOYMENT."""
+    """Return the name of the runner's deployment as Prefect's commands take it: FLOW/DEPLOYMENT."""
     return f"{FLOW}/{name(root)}"
 
 
 def shared(ledger: Ledger) -> str:
-    """What a ledger is known by: eight hexadecimal digits of its first entry's hash, the same on each machine."""
+    """Return the id of a ledger: eight hexadecimal digits of its first entry's hash, the same on each machine.
+
+    Raises:
+        Unavailable: The ledger has no entry yet.
+    """
     for row in ledger.rows(after=0, upto=1):
         return row.leaf_hash().hex()[:8]
     raise Unavailable("the ledger has no entry yet, and nothing is known by it; `hallmark init` makes the first")
 
 
 def pool(ledger: Ledger, called: str) -> str:
-    """Of a work pool, for example hallmark-5d2e77a1-gpu."""
+    """Return the name of a work pool, such as hallmark-5d2e77a1-gpu."""
     return f"hallmark-{shared(ledger)}-{called}"
 
 
 def in_pool(ledger: Ledger, called: str) -> str:
-    """Of the deployment that a work pool serves, for example retrain-5d2e77a1-gpu."""
+    """Return the name of the deployment that a work pool serves, such as retrain-5d2e77a1-gpu."""
     return f"{FLOW}-{shared(ledger)}-{called}"
 
 
 def for_run(root: Path, ledger: Ledger, called: str | None) -> str:
-    """The full name of the deployment that executes a run of a pool, or of none."""
+    """Return the full name of the deployment that executes a run: of pool `called`, or the runner's if it is None."""
     return f"{FLOW}/{in_pool(ledger, called)}" if called else full_name(root)

@@ -1,7 +1,8 @@
-"""A gate as a suspended flow run.
+"""Gates as suspended flow runs.
 
-The flow writes the evidence, asks, and judges what the ledger holds. While people have not decided, the flow run is
-suspended: no process waits. Prefect only wakes it up; whether the gate is open is read from the ledger every time.
+The flow writes the evidence, asks at the gate, and judges it by what the ledger holds. While people have not decided,
+the flow run is suspended and no process waits. Prefect only resumes the flow run; whether the gate is open is read from
+the ledger every time.
 """
 
 from uuid import uuid4
@@ -26,14 +27,18 @@ from tasks.trust import gate_statement
 from tasks.trust.gate_statement import GateName
 
 FOR_DAYS = 400 * 24 * 3600
-"""Seconds that Prefect lets a run wait; the gate's own deadline, in the ledger's time, ends it before."""
+"""Seconds for which Prefect lets a flow run wait; the gate's own deadline, in the ledger's time, is earlier."""
 
 VOID = GateLine(state="void")
-"""A gate that was asked under a policy which has changed since."""
+"""State of a gate that asked under a policy which has changed since."""
 
 
 def gate(run: Run, name: GateName) -> None:
-    """Let the run pass, suspend it, or stop it. Raises Refused with the account of what stands against it."""
+    """Let the run pass a gate, suspend it, or stop it.
+
+    Raises:
+        Refused: The gate did not pass; the message gives the reasons.
+    """
     under_its_policy(run)
     judge.require(run.governance().policy)
     run.as_asked()
@@ -49,9 +54,13 @@ def gate(run: Run, name: GateName) -> None:
 
 
 def under_its_policy(run: Run) -> None:
-    """Raises Refused where policy changed since the run was resolved, and closes in the ledger what it had asked.
+    """Verify that policy has not changed since the run was resolved.
 
-    The stages accept gate statements under the policy in inputs/authority.json alone, so no decision could help.
+    If it has, the run's open gate is closed on the ledger. No decision could help then, because stages accept gate
+    statements only under the policy in inputs/authority.json.
+
+    Raises:
+        Refused: Policy has changed.
     """
     before, now = gate_statement.read_authority(run.layout).policy_sha256, run.governance().policy.digest()
     if before == now:
@@ -66,16 +75,17 @@ def under_its_policy(run: Run) -> None:
 
 
 def skip(run: Run, name: GateName) -> None:
-    """Tier `experiment` asks nobody; what it makes can never be promoted."""
+    """Write the gate statement of a run in tier `experiment`, where nobody decides and nothing can be promoted."""
     statement.write_experiment_gate(run.layout, name, run.governance())
     _line(run, name, GateLine(state="skipped"))
 
 
 @task(task_run_name="evidence for the {name} gate", persist_result=False)
 def ask(run: Run, name: GateName) -> Evidence:
-    """Write the evidence, put the question on the ledger, and, on a demo run, let the demo identities answer.
+    """Write the evidence, ask at the gate on the ledger, and on a demo run let the demo identities decide.
 
-    Returns the evidence on record, which decisions bind to; after a resume that is the one asked about before.
+    Returns:
+        Evidence on record, to which decisions bind; after a resume that is the earlier evidence.
     """
     demo, ledger, governed = run.request.demo_approvals, run.ledger(), run.governance()
     card = run.params.use_case
@@ -103,8 +113,13 @@ def ask(run: Run, name: GateName) -> Evidence:
 
 
 def agreed(run: Run) -> None:
-    """Raises Refused where policy asks for more machines that make the same of the run; what it made is where these
-    find it."""
+    """Verify that as many machines as policy demands have computed the same outputs.
+
+    If too few have, the run is pushed, so that other machines find it.
+
+    Raises:
+        Refused: Too few machines have computed the same outputs.
+    """
     try:
         run.require_agreed()
     except Refused:
@@ -114,12 +129,16 @@ def agreed(run: Run) -> None:
 
 
 def failing(standing: Standing) -> bool:
-    """Whether a check has failed that nobody has waived: the run stops then, rather than wait for a waiver."""
+    """Return whether a check has failed that nobody has waived; the run then stops instead of waiting for a waiver."""
     return not all(check.holds for check in standing.checks)
 
 
 def park(run: Run, asked: Evidence, standing: Standing) -> None:
-    """Commit, push, say what is waited for, and suspend the flow run; its process ends inside this call."""
+    """Commit and push the run, show what it waits for, and suspend the flow run, which ends this process.
+
+    Raises:
+        Unavailable: This is not a flow run of a deployment; no other can wait.
+    """
     context = FlowRunContext.get()
     wanted = "; ".join(standing.waiting_for)
     if context is None or context.flow_run is None or context.flow_run.deployment_id is None:
@@ -132,12 +151,16 @@ def park(run: Run, asked: Evidence, standing: Standing) -> None:
     _line(run, asked.gate, GateLine(state="waiting", waiting_for=standing.waiting_for))
     note(run.id, status="waiting")
     artifacts.waits(run, asked, wanted)
-    # A fresh key: with a fixed one a second suspension returns at once.
+    # A new key each time: with a fixed one the second suspension returns at once.
     suspend_flow_run(timeout=FOR_DAYS, key=str(uuid4()))
 
 
 def settle(run: Run, asked: Evidence, standing: Standing) -> None:
-    """Write the signed gate statement of a passed gate, or stop the run."""
+    """Write the signed gate statement of a passed gate, or stop the run.
+
+    Raises:
+        Refused: The gate did not pass.
+    """
     if standing.state != "passed":
         commit = run.commit(f"Stop at the {asked.gate} gate")
         _line(run, asked.gate, GateLine(state=standing.state, waiting_for=standing.waiting_for))
@@ -151,7 +174,7 @@ def settle(run: Run, asked: Evidence, standing: Standing) -> None:
 
 
 def account(asked: Evidence, standing: Standing) -> str:
-    """Why a gate did not pass, line by line, and where to look."""
+    """Return why a gate did not pass, one reason a line, and the command that shows it."""
     against = [f"  {missing}" for missing in standing.waiting_for]
     against += [f"  {d.person} rejected: {d.reason}" for d in standing.decisions if d.counted and d.verb == "reject"]
     look = f"look: hallmark gates show {asked.run} {asked.gate}"

@@ -1,4 +1,4 @@
-"""A run's beginning, its journal, and its end."""
+"""Beginning, journal and end of a run."""
 
 import os
 from collections.abc import Iterator
@@ -23,11 +23,11 @@ from tasks.runs.run import GIT_REMOTE, Run, create, is_here, layout_of, on_recor
 from tasks.runs.taking_up import is_elsewhere, take_up
 
 POOLED = "HALLMARK_POOLED"
-"""Environment variable that a worker sets for what it starts."""
+"""Environment variable that the worker of a work pool sets for processes that it starts."""
 
 
 def root() -> Path:
-    """The checkout that flows work for: HALLMARK_ROOT, else the current folder."""
+    """Return the checkout that flows work for: HALLMARK_ROOT, or else the current folder."""
     return Path(os.environ.get("HALLMARK_ROOT", ".")).resolve()
 
 
@@ -36,10 +36,13 @@ def state() -> Path:
 
 
 def run_id(flow_run: FlowRun) -> str:
-    """The id of the run that a flow run executes: the one asked for, else one that follows from the flow run.
+    """Return the id of the run that a flow run executes: the requested one, or else one derived from the flow run.
 
-    A run asked for in Prefect's form or by a schedule has none in its parameters, and has to keep its own over every
-    suspension. Raises InputError where whoever made the flow run gave it something else for an id.
+    A run that was requested in Prefect's form or by a schedule has no id in its parameters, and must keep the same id
+    over every suspension.
+
+    Raises:
+        InputError: The flow run's parameters hold an id that is not valid.
     """
     request = flow_run.parameters.get("request")
     if isinstance(request, dict) and request.get("run_id"):
@@ -49,23 +52,27 @@ def run_id(flow_run: FlowRun) -> str:
 
 
 def current() -> FlowRun | None:
-    """The flow run that this code is part of; None where a flow is called as a plain function."""
+    """Return the flow run that executes this code; None if a flow is called as a plain function."""
     context = FlowRunContext.get()
     return context.flow_run if context else None
 
 
 def name_of_flow_run() -> str:
-    """What Prefect's UI calls a flow run: the id of its run."""
+    """Return the name of the current flow run in Prefect's UI: the id of its run."""
     flow_run = current()
     return run_id(flow_run) if flow_run else ""
 
 
 @contextmanager
 def lifecycle(request: RunRequest, envelope: Envelope | None) -> Iterator[RunRequest]:
-    """Hold the run, and write down how this execution of it ends: parked, failed, or by `end`.
+    """Hold the run inside the block, and write into its journal how this execution of it ends.
 
-    Yields the request with the run's id in it. Raises Refused, and writes nothing down, where the run is there already
-    and was asked for otherwise; and InputError where its id is a part of another's.
+    Yields:
+        Request with the id of the run.
+
+    Raises:
+        Refused: The run exists and was requested otherwise; nothing is written then.
+        InputError: The id of the run is a part of another run's id.
     """
     guard_logs()
     flow_run = current()
@@ -94,7 +101,7 @@ def lifecycle(request: RunRequest, envelope: Envelope | None) -> Iterator[RunReq
 
 
 def _against_others(run: str) -> AbstractContextManager[None]:
-    """Other machines are kept from the run, unless it is theirs, which its next stage says."""
+    """Keep other machines from the run, unless it belongs to another machine, which the next stage will report."""
     with suppress(Unavailable):
         if not pooled() and is_elsewhere(open_ledger(state()), root(), run):
             return nullcontext()
@@ -102,13 +109,11 @@ def _against_others(run: str) -> AbstractContextManager[None]:
 
 
 def pooled() -> bool:
-    """Whether this process works for a pool, whose machines take each other's runs up."""
+    """Return whether this process works for a work pool, whose machines continue each other's runs."""
     return POOLED in os.environ
 
 
 def _bring(run: str, commit: str | None) -> None:
-    """Fetch a run that another machine of the pool has begun, or has had last; of a new one its commit, where this
-    clone is behind."""
     checkout, remote = Repository.open(root()), os.environ.get(GIT_REMOTE)
     if commit and remote and not checkout.knows(commit):
         checkout.fetch_branches(remote)
@@ -118,7 +123,7 @@ def _bring(run: str, commit: str | None) -> None:
 
 
 def _failed(run: str, error: str, exit_code: int) -> None:
-    """The ledger is told that a run failed, not why: an error may quote a row. Without it the run has ended as well."""
+    """Record that a run failed; the ledger does not get the error, which may quote a row."""
     known = note(run, status="failed", doing="", error=error, exit_code=exit_code)
     with suppress(HallmarkError):
         if on_record(root(), run) and not is_elsewhere(open_ledger(state()), root(), run):
@@ -126,8 +131,6 @@ def _failed(run: str, error: str, exit_code: int) -> None:
 
 
 def _as_before(request: RunRequest, envelope: Envelope | None) -> None:
-    """Raises Refused where the ledger has another request for the run, and InputError where it has none and people
-    would take its id for another's. Where it is away, the run says so later."""
     with suppress(Unavailable):
         if known := on_record(root(), request.named):
             require_same(known, request, envelope)
@@ -135,10 +138,10 @@ def _as_before(request: RunRequest, envelope: Envelope | None) -> None:
 
 
 def note(run: str | Journal, **changes: object) -> Journal:
-    """Write changes into a run's journal."""
+    """Write changes into a run's journal, and return it."""
     known = journal.read(state(), run) if isinstance(run, str) else run
     assert known is not None, "a run's journal is made before its first stage"
-    if known.status == "unreadable":  # somebody wrote into it while the run goes on
+    if known.status == "unreadable":  # another process has damaged it during the run
         changes = {"status": "running", "error": None} | changes
     changed = known.model_copy(update=changes)
     journal.write(state(), changed)
@@ -147,7 +150,7 @@ def note(run: str | Journal, **changes: object) -> Journal:
 
 @contextmanager
 def doing(run: str, words: str) -> Iterator[None]:
-    """Say in the run's journal what it does inside the block."""
+    """Name an activity in the run's journal during the block."""
     note(run, doing=words)
     yield
     note(run, doing="")
@@ -155,23 +158,22 @@ def doing(run: str, words: str) -> Iterator[None]:
 
 @task(task_run_name="resolve", persist_result=False)
 def resolve(request: RunRequest, envelope: Envelope | None) -> Run:
-    """Make the run's worktree and first commit, or open it where it is there already."""
+    """Make the run's worktree and first commit, or open the run if it exists."""
     with doing(request.named, "finding and digesting its sources"):
         run = create(root(), request, envelope)
         if pooled() and not run.ledger().entries(records.RESOLVED, run.id):
-            run.push(first=True)  # once it is on record as resolved, another machine of the pool can go on with it
+            run.push(first=True)  # before it is recorded as resolved: from then on, other machines may fetch it
     records.resolved(run.ledger(), run.layout, run.id)
     note(run.id, use_case=run.params.use_case.name, price_per_hour=run.params.evaluation.price_per_hour)
     return run
 
 
 def evaluated(run: Run) -> None:
-    """Record the evaluation, whatever comes of it."""
     records.evaluation(run.ledger(), run.layout, run.id, run.params)
 
 
 def end(run: Run, status: Status, release: str | None) -> str:
-    """Commit what the run made on its ref and close its journal."""
+    """Commit what the run made on its ref, close its journal, and return its status."""
     commit = run.commit(f"End run {run.id}: {status}")
     records.ended(run.ledger(), run.id, status, commit, release)
     note(run.id, status=status, release=release, commit=commit)

@@ -1,4 +1,4 @@
-"""Which records are in this run's dataset, for whoever asks later."""
+"""Index of the records in a run's dataset, for later questions."""
 
 from prefect import task
 
@@ -8,8 +8,8 @@ from tasks.runs.run import Run
 
 @task(task_run_name="lineage", persist_result=False)
 def index(run: Run) -> None:
-    """Index the dataset that passed the data gate; `hallmark data where` looks in there."""
-    from tasks.inquiry.lineage import build  # only behind the gate, so that a resumed run need not wait for it
+    """Index the dataset that passed the data gate, for `hallmark data where`."""
+    from tasks.inquiry.lineage import build  # imported here: a run that resumes at a gate need not wait for it
 
     with doing(run.id, "indexing its records"):
         build.add(run.layout, run.params.use_case.name)

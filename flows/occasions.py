@@ -1,8 +1,8 @@
-"""Runs that schedules and triggers ask for.
+"""Runs that schedules and triggers request.
 
-The watch looks every few seconds. What is due is written into the ledger with a request that the scheduler's key has
-signed; then Prefect is asked for the flow run, by the run's id. Prefect has no schedule of its own: whoever reaches it
-could write one, and outside environment `local` no such run begins.
+The watch looks every few seconds. An occasion that is due is written to the ledger with a request that the scheduler's
+key has signed; then Prefect is asked for the flow run, by the run's id. Prefect has no schedules of its own: anybody
+who can reach it could write one, and outside of environment `local` such a run does not begin.
 """
 
 import time
@@ -30,14 +30,14 @@ from tasks.runs.repository import Repository
 from tasks.runs.run import installed_governance
 
 TRIGGER_SECONDS = 15.0
-"""How often triggers look; those on sources as each says."""
+"""Seconds between two looks of a trigger; triggers on sources have intervals of their own."""
 
 
 class Occasions:
-    """What a checkout asks for by itself, from look to look.
+    """Handler of a checkout's occasions; the watch calls `look` every few seconds.
 
-    Of several machines one leads, and asks for what is due. The others see to the runs that they asked for before, and
-    look at sources all the same, so that whoever comes next knows what these were.
+    Of several machines one leads and requests the runs that are due. The others finish the runs that they requested
+    before, and look at sources as well, so that the next leader knows the earlier content.
     """
 
     def __init__(self, root: Path, leads: Callable[[], bool] = lambda: True) -> None:
@@ -49,8 +49,11 @@ class Occasions:
         self._next: dict[str, float] = {}
 
     def look(self, _: Path | None = None) -> list[str]:
-        """Ask for what is due. Returns in words what was asked for or passed over; raises Partly where something could
-        not be, all the rest was then."""
+        """Request the runs that are due, and return in words what was requested or passed over.
+
+        Raises:
+            Partly: Something failed; everything else was done.
+        """
         ledger, parts = self._reach(), Parts()
         if self._is_idle(ledger):
             return []
@@ -84,7 +87,7 @@ class Occasions:
         return [f"{occasion.reason}: {told}"]
 
     def _finish(self, ledger: Ledger) -> list[str]:
-        """Have Prefect make the flow runs of what was taken here, also by a command or a runner that was killed."""
+        """Create the flow runs of occasions that were taken here, also by a command or runner that was killed."""
         waiting = self._book.update(ledger).waiting(installation.of(self._root))
         if not waiting:
             return []
@@ -103,14 +106,13 @@ class Occasions:
         return [f"run {taken.run} was handed to Prefect"]
 
     def _is_idle(self, ledger: Ledger) -> bool:
-        """Whether nothing is in force, and the ledger has not grown since that was looked up."""
         if self._known is None or self._known[0] != ledger.last():
             return False
         now = self._known[2]
         return not (now.deployments.named or now.problem or self._book.waiting(installation.of(self._root)))
 
     def _is_time(self, name: str, trigger: Watches) -> bool:
-        """Whether a trigger looks now; the time of the next look is set then."""
+        """Return whether a trigger looks now; if so, set the time of its next look."""
         now = time.monotonic()
         if now < self._next.get(name, 0.0):
             return False
@@ -124,7 +126,7 @@ class Occasions:
         return self._ledger
 
     def _in_force(self, ledger: Ledger) -> tuple[Governance, Standing]:
-        """Read anew where the ledger has grown: nothing else changes what is in force."""
+        """Return what is in force, read again only if the ledger has grown: nothing else changes it."""
         last = ledger.last()
         if self._known is None or self._known[0] != last:
             governed = installed_governance(self._root, None)
@@ -133,7 +135,7 @@ class Occasions:
 
 
 def create(client: SyncPrefectClient, root: Path, taken: Taken) -> str:
-    """The flow run of an occasion; asked again it is the same one. Returns its id in Prefect."""
+    """Create the flow run of an occasion, and return its id in Prefect; a repeated call returns the same one."""
     asked = requests.of(taken)
     name = deployed.for_run(root, open_ledger(root / ".hallmark"), taken.pool)
     deployment = client.read_deployment_by_name(name)

@@ -1,9 +1,10 @@
-"""Parked runs whose gate has closed go on.
+"""Resumption of suspended runs whose gate was decided.
 
-The watch asks twice a second. Between two looks only what is new in the ledger is read, and Prefect is asked only
-about runs that may go on; so a thousand parked runs cost next to nothing. A decision may land just before its run
-parks, so it is remembered until that goes on. Once a minute all of them are looked at, for what no entry tells: a
-deadline, governance files of somebody's own, a flow run that Prefect was away for.
+The watch looks twice a second. Between two looks only new entries of the ledger are read, and Prefect is asked only
+about runs that may continue, so a thousand suspended runs cost next to nothing. A decision may come just before its run
+is suspended, so it is remembered until the run continues. Once a minute all suspended runs are examined, because some
+causes have no entry: a deadline, a change of governance files that only this machine uses, a time in which Prefect was
+unavailable.
 """
 
 import time
@@ -42,22 +43,22 @@ from tasks.runs.run import layout_of, open_run
 from tasks.runs.taking_up import is_elsewhere
 
 PAGE = 200
-"""Flow runs asked for at once; Prefect's server gives no more."""
+"""Number of flow runs read at once, the most that Prefect's server returns."""
 WHOLE_SECONDS = 60.0
-"""How often every parked run is looked at."""
+"""Seconds between two looks at every suspended run."""
 TURNING = ("gate", "governance", "source")
-"""What an entry must be about, by its kind up to the dot, for a gate to be answered by it."""
+"""Beginnings, up to the dot, of the kinds of entries that can decide a gate."""
 
 
 class _Elsewhere(HallmarkError):
-    """A run that is on another machine, which sees to it."""
+    """A run on another machine, which takes care of it."""
 
 
 class Parked:
-    """The parked runs of a checkout, from look to look, and those of work pools where it looks after them."""
+    """Suspended runs of a checkout, and of work pools if this machine takes care of them."""
 
     def __init__(self, root: Path, pooled: Callable[[], list[str]] = list) -> None:
-        """`pooled` gives the deployments that pools serve, as long as no other machine looks after them."""
+        """Initialise; `pooled` returns the deployments of work pools that this machine takes care of now."""
         self._root = root
         self._pooled = pooled
         self._ledger: Ledger | None = None
@@ -69,11 +70,14 @@ class Parked:
         self._ended: set[str] = set()
 
     def resume_decided(self, _: Path | None = None) -> list[str]:
-        """Resume every parked run whose gate no longer waits. Returns their ids; raises Partly, which has them too,
-        where one could not be resumed, which the next look tries again."""
+        """Resume every suspended run whose gate no longer waits, and return their ids.
+
+        Raises:
+            Partly: Some runs could not be resumed; the next look tries them again.
+        """
         whole = time.monotonic() >= self._next
         wanted = set(self.answered(whole)) - (set() if whole else self._ended)
-        if whole:  # counted from the look, not from when Prefect answers, which may be away
+        if whole:  # set before Prefect answers, which may be unavailable
             self._next = time.monotonic() + WHOLE_SECONDS
         if not (wanted or whole):
             return []
@@ -91,8 +95,11 @@ class Parked:
         return parts.done()
 
     def answered(self, whole: bool) -> set[str]:
-        """Runs whose gate is answered by the ledger and that have not been resumed since; the run of one may not have
-        parked yet. Reads every gate that stands open where `whole` or the ledger says something new about gates."""
+        """Return the runs whose gate is decided on the ledger and that have not been resumed since.
+
+        Such a run may not be suspended yet. All open gates are read if `whole` is set or the ledger has new entries
+        about gates.
+        """
         ledger = self._reach()
         last = ledger.last()
         news = ledger.news(self._last) if last > self._last and not whole else set()
@@ -102,7 +109,7 @@ class Parked:
         if not whole:
             self._ended -= {subject for _, subject in news}
             closed = {subject for kind, subject in news if kind == cases.CLOSED}
-            self._answered -= closed  # they have gone on, but for those whose time was over
+            self._answered -= closed  # their runs have continued, except at expired gates
             self._answered |= {run for run in closed if _is_expired(ledger, run)}
         self._last = last
         return self._answered
@@ -113,7 +120,6 @@ class Parked:
         return self._ledger
 
     def _look(self, ledger: Ledger) -> set[str]:
-        """Runs whose gate stands open in the ledger and is answered all the same."""
         rules, judged, pooled = Rules(self._root, ledger), dict[str, Governance](), self._pooled()
 
         def governed(summary: Summary) -> Governance:
@@ -134,7 +140,6 @@ class Parked:
         }
 
     def _is_held_back(self, run: str, taken: dict[str, list[Withdrawal]], governed: Governance) -> bool:
-        """Whether a source of a run is among those that were withdrawn."""
         try:
             used = consent.resolved(layout_of(self._root, run)) if taken else []
             return bool(withdrawals.reached(taken, used, governed))
@@ -142,12 +147,15 @@ class Parked:
             return False
 
     def _note_ended(self, absent: set[str]) -> None:
-        """Of runs that are answered, these are not parked: those that were not at the whole look before either have
-        ended, and until the ledger says something new of them only whole looks ask for them."""
+        """Remember which decided runs were not suspended.
+
+        Runs that were not suspended at the previous whole look either have ended. Until the ledger has a new entry
+        about them, only whole looks ask Prefect for them.
+        """
         self._ended, self._absent = absent & self._absent, absent
 
     def _resume(self, client: SyncPrefectClient, flow_run: FlowRun, wanted: Collection[str]) -> list[str]:
-        """The run, where it goes on; one that another machine has taken up wakes to say so and end."""
+        """Resume a run that may continue; a run that another machine has taken up is resumed so that it ends here."""
         run = run_id(flow_run)
         waits = run not in wanted and (run in self._open or not decided(self._root, run))
         if waits and not is_elsewhere(self._reach(), self._root, run):
@@ -166,18 +174,21 @@ def _is_expired(ledger: Ledger, run: str) -> bool:
 
 
 def _is_answered(glance: Glance, governed: Governance) -> bool:
-    """Whether people have decided, or nobody can decide any more since time is over or policy changed. Where it cannot
-    be judged otherwise, governance files are being edited, say, and the run stays parked."""
+    """Return whether people have decided a gate, or nobody can any more because of its deadline or a changed policy.
+
+    If it cannot be judged for another reason, for example while governance files are being edited, the run stays
+    suspended.
+    """
     if glance.summary and glance.summary.policy_sha256 != governed.policy_sha256:
         return True
     return not isinstance(glance.stands, HallmarkError) and glance.stands.state != "waiting"
 
 
 def decided(root: Path, run: str) -> bool:
-    """Whether the gate that a run is parked at is one that people have decided, or that nobody can decide any more.
+    """Return whether people have decided the gate at which a run is suspended, or nobody can decide it any more.
 
-    The latter is so where its time is over, policy changed or a source was withdrawn: the run is resumed then to say so
-    and end, rather than wait for ever.
+    Nobody can after the deadline, a change of policy or the withdrawal of a source. The run is then resumed to report
+    this and end.
     """
     ledger = open_ledger(root / ".hallmark")
     try:
@@ -186,7 +197,7 @@ def decided(root: Path, run: str) -> bool:
         governed = parked.governance()
         return bool(parked.held_back()) or any(_answered(case, ledger, governed) for case in asked)
     except HallmarkError:
-        return False  # governance files are being edited, say: the run stays parked
+        return False  # for example governance files that are being edited: the run stays suspended
 
 
 def _answered(case: Case, ledger: Ledger, governed: Governance) -> bool:
@@ -203,7 +214,7 @@ def named(
     runs: Collection[str],
     deployments: list[str] | None = None,
 ) -> list[FlowRun]:
-    """Flow runs of some of the checkout's runs, or of other deployments', in one state."""
+    """Return the flow runs, in one state, of some runs of the checkout or of other deployments."""
     if deployments == []:
         return []
     names = sorted(runs)
@@ -221,8 +232,10 @@ def in_state(
     name: FlowRunFilterName | None = None,
     deployments: list[str] | None = None,
 ) -> list[FlowRun]:
-    """Every flow run of the checkout, or of other deployments, in one of the states, page by page, but such as name no
-    run: these somebody made who reaches the server."""
+    """Return every flow run of the checkout, or of other deployments, in one of the states.
+
+    Flow runs whose parameters name no valid run are left out: anybody who can reach the server may have created them.
+    """
     flow_runs: list[FlowRun] = []
     ours = [deployed.name(root)] if deployments is None else deployments
     state = FlowRunFilterState(type=FlowRunFilterStateType(any_=list(states)))

@@ -1,4 +1,4 @@
-"""Work of several parts, of which one that fails keeps no other from being done."""
+"""Work in several parts: a part that fails does not keep the others from being done."""
 
 from collections.abc import Callable
 
@@ -6,7 +6,7 @@ from tasks.core.errors import HallmarkError
 
 
 class Partly(HallmarkError):
-    """Some of it could not be done: whoever called tells what was, and each reason once."""
+    """Failure of some parts of the work, with what was done and the reason for each failure."""
 
     def __init__(self, done: list[str], failed: list[str]) -> None:
         super().__init__("; ".join(failed))
@@ -15,14 +15,14 @@ class Partly(HallmarkError):
 
 
 class Parts:
-    """What was done, and what failed, so far."""
+    """Collector of what was done and of the reasons for failures."""
 
     def __init__(self) -> None:
         self._done: list[str] = []
         self._failed: list[str] = []
 
     def attempt(self, what: str, part: Callable[[], list[str]]) -> None:
-        """Do one of the parts; whatever it raises is a reason, of a defect too."""
+        """Do one part; any exception becomes a reason for failure, a defect too."""
         try:
             self._done += part()
         except Partly as error:
@@ -35,7 +35,11 @@ class Parts:
         self._failed += reasons
 
     def done(self) -> list[str]:
-        """What was done. Raises Partly where something was not."""
+        """Return what was done.
+
+        Raises:
+            Partly: A part failed.
+        """
         if self._failed:
             raise Partly(self._done, self._failed)
         return self._done

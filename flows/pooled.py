@@ -1,9 +1,9 @@
-"""Runs of work pools whose machine is gone go on on another.
+"""Rescheduling of work pools' runs whose machine is gone, so that they continue on another one.
 
-A machine that executes a run holds its lease in the ledger's database and renews it (tasks/runs/across.py). A flow run
-that Prefect believes to be executed, and whose run nobody holds, is scheduled again; then whichever machine of the pool
-is free takes it up. Where the first is not gone but out of reach, it stops at its next stage, since the ledger says
-then who has taken the run up.
+A machine that executes a run holds a lease in the ledger's database and renews it (tasks/runs/across.py). If Prefect
+believes that a flow run executes, but no machine holds the lease of its run, the flow run is scheduled again, and a
+free machine of the pool takes the run up. If the first machine is not gone but out of reach, it stops at its next
+stage, because the ledger then says which machine has taken the run up.
 """
 
 from datetime import timedelta
@@ -25,21 +25,26 @@ from tasks.runs.hold import held
 from tasks.runs.run import installed_governance
 
 BEGINNING = timedelta(seconds=60)
-"""How long a flow run has from when a worker takes it to when it holds its run: a new process, and what it imports."""
+"""Time that a flow run has from its start by a worker to the lease of its run: for a new process and its imports."""
 TRIES = 3
-"""How often a run whose machine was gone is scheduled again: one that takes each machine with it ends."""
+"""Maximum number of times that a run is scheduled again after its machine was gone; a run that crashes every machine
+ends."""
 GONE = "its machine was gone"
 
 
 def deployments(root: Path) -> list[str]:
-    """Names of the deployments that the pools in force serve."""
+    """Return the names of the deployments that the work pools in force serve."""
     ledger = open_ledger(root / ".hallmark")
     in_force = standing.read(ledger, installed_governance(root, None)).deployments
     return [deployed.in_pool(ledger, name) for name in in_force.pools]
 
 
 def revive(root: Path) -> list[str]:
-    """Schedule again what nobody executes. Returns the runs; raises Partly where one could not be."""
+    """Schedule flow runs again that no machine executes, and return the ids of their runs.
+
+    Raises:
+        Partly: Some flow runs could not be scheduled.
+    """
     ours, parts = deployments(root), Parts()
     if not ours:
         return []
@@ -62,6 +67,6 @@ def _revive(root: Path, client: SyncPrefectClient, flow_run: FlowRun, ledger: Le
     if ledger.entries("run.ended", run):
         return []
     if sum(each.message == GONE for each in client.read_flow_run_states(flow_run.id)) >= TRIES:
-        return []  # it stays as it is; a person looks into it, and `hallmark run --resume` takes it up
+        return []  # left to a person, who can use `hallmark run --resume`
     client.set_flow_run_state(flow_run.id, Scheduled(message=GONE), force=True)
     return [run]

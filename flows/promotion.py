@@ -1,4 +1,4 @@
-"""The registry as a flow sees it: is this candidate new, and let it in."""
+"""Tasks about the registry: whether a candidate equals the champion, and its promotion."""
 
 from prefect import task
 from prefect.logging import get_run_logger
@@ -13,9 +13,9 @@ from tasks.runs.run import Run
 
 @task(task_run_name="unchanged?", persist_result=False)
 def unchanged(run: Run) -> str | None:
-    """The champion's name where everything that decides this candidate equals what decided the champion.
+    """Return the champion's name if everything that decides this candidate is the same for the champion; else None.
 
-    A champion that demo identities let through does not stop a governed run.
+    A champion that demo identities approved does not stop a governed run.
     """
     governed = run.governance()
     reigning = champion.current(run.ledger(), governed, run.params.use_case.name)
@@ -28,7 +28,7 @@ def unchanged(run: Run) -> str | None:
 
 @task(task_run_name="promote", persist_result=False)
 def promote(run: Run) -> str | None:
-    """Verify everything again and make the candidate the champion; None where the risk tier never promotes."""
+    """Verify everything again and make the candidate the champion; return its name, or None in a tier without gates."""
     if not run.governance().policy.tier(run.params.use_case.risk_tier).gates:
         return None
     run.as_asked()
@@ -37,6 +37,6 @@ def promote(run: Run) -> str | None:
     with doing(run.id, "verifying everything again and promoting"):
         release = promotion.promote(run.layout, run.id, commit, ledger, governed)
     artifacts.show_promoted(release)
-    for warning in publish.publish_grown(ledger, governed):  # the promotion stands whatever becomes of the head
+    for warning in publish.publish_grown(ledger, governed):  # the promotion holds even if no head is published
         get_run_logger().warning(warning)
     return release.label

@@ -1,4 +1,4 @@
-"""Retraining: from sources to a release in production, or to the reason why not."""
+"""Flow `retrain`: from sources to a release in production, or to the reason why there is none."""
 
 from prefect import flow
 
@@ -14,19 +14,20 @@ from tasks.runs.asking import Envelope
 from tasks.runs.request import RunRequest
 
 UNSAID = RunRequest()
-"""What a flow run asks for that is given no parameters."""
+"""Request of a flow run that is given no parameters."""
 
 
 @flow(name=FLOW, flow_run_name=name_of_flow_run, persist_result=False)
 def retrain(request: RunRequest = UNSAID, envelope: Envelope | None = None) -> str:
-    """One governed run. Returns how it ended: promoted, unchanged or experiment.
+    """Execute one governed run, and return how it ended: promoted, unchanged or experiment.
 
-    At a gate that people have not decided the flow run is suspended and its process ends. When it is resumed it
-    starts here again: finished stages are remembered, gates are judged anew from the ledger.
+    At a gate that people have not decided, the flow run is suspended and its process ends. When the flow run is
+    resumed, it starts from the top: finished stages are skipped, and gates are judged again from the ledger.
 
     Args:
-        request: What to run. A schedule may leave it out: params.yaml at the checkout's HEAD, asked for as `scheduler`.
-        envelope: The request as a person signed it with `hallmark run`. Without one the scheduler asks.
+        request: Run to execute. A schedule may omit it; the default is params.yaml at the checkout's HEAD, requested by
+            `scheduler`.
+        envelope: Request as a person signed it with `hallmark run`. Without it, the scheduler is the requester.
     """
     with lifecycle(request, envelope) as asked:
         run = resolve(asked, envelope)

@@ -1,4 +1,4 @@
-"""A DVC stage as a Prefect task."""
+"""DVC stages as Prefect tasks."""
 
 import time
 from typing import Any
@@ -24,7 +24,7 @@ from tasks.runs.taking_up import ELSEWHERE, where
 def stages(run: Run, *names: str) -> None:
     """Bring stages up to date, one after the other, as long as no owner withdraws a source of the run.
 
-    One that was finished before is recorded as well: where it ended just before a kill, nobody had done so.
+    A stage that had finished before is recorded as well, since it may have ended just before a kill.
     """
     for name in names:
         with_its_sources(run)
@@ -34,12 +34,17 @@ def stages(run: Run, *names: str) -> None:
 
 
 KINDS: tuple[tuple[type[HallmarkError], str], ...] = ((Late, "late"), (Died, "died"), (Unavailable, "away"))
-"""Failures that `retries` of deployments.yaml knows, the narrower before the wider."""
+"""Failures that `retries` of deployments.yaml names; subclasses come before their base class."""
 
 
 def patiently(run: Run, name: str) -> StageOutcome:
-    """A stage, tried again after failures that may pass, as often as what is in force says. Each try is a task run of
-    its own in Prefect. Raises the last failure."""
+    """Execute a stage, and repeat it after failures as often as the deployments in force allow.
+
+    Each try is a Prefect task run of its own.
+
+    Raises:
+        HallmarkError: The last failure.
+    """
     in_force = standing.read(run.ledger(), run.governance()).deployments
     waits = {kind: iter(retry.waits()) for kind, retry in in_force.retries if retry}
     while True:
@@ -57,8 +62,11 @@ def patiently(run: Run, name: str) -> StageOutcome:
 
 
 def with_its_sources(run: Run) -> None:
-    """Raises Refused where an owner has withdrawn a source since the run was resolved, with who did it and why, and for
-    a run that has been taken up on another machine."""
+    """Verify that no source was withdrawn since the run was resolved, and that no other machine has taken the run up.
+
+    Raises:
+        Refused: A source was withdrawn, or the run continues on another machine.
+    """
     if other := where(run.ledger(), run.checkout.root, run.id):
         raise Refused(ELSEWHERE.format(run.id, other))
     if held := run.held_back():
@@ -66,10 +74,11 @@ def with_its_sources(run: Run) -> None:
 
 
 def _remembered(run: Run, name: str) -> bool:
-    """Whether this flow run has finished a stage, and it is on record: one that was suspended starts from its top.
+    """Return whether this flow run has finished a stage and the ledger has its record.
 
-    Nothing rests on this: a gate digests what lies in the worktree, whoever put it there. Prefect could remember it as
-    well, but a result in its storage says itself how it is to be read, and as a pickle it would run code.
+    A resumed flow run starts from the top and skips such stages. Integrity does not depend on this: a gate digests what
+    is in the worktree, whoever wrote it. Prefect could remember results as well, but a result in its storage determines
+    itself how it is read, and as a pickle it would execute code.
     """
     flow_run, known = current(), journal.read(run.layout.state, run.id)
     if flow_run is None or known is None or known.flow_run != str(flow_run.id):
@@ -81,10 +90,10 @@ def _remembered(run: Run, name: str) -> bool:
 
 @task(task_run_name="{name}", persist_result=False)
 def stage(run: Run, name: str, most: float | None = None) -> StageOutcome:
-    """One stage in the run's worktree; its log and progress show in Prefect. It has `most` seconds, None: any number.
+    """Execute one stage in the run's worktree; its log and progress show in Prefect.
 
-    The signed record of the same work decides whether anything has to be computed, so a rerun or a resume skips what is
-    unchanged.
+    It is computed only if there is no signed record of the same work, so a rerun or a resumed run skips what is
+    unchanged. `most` is the maximum number of seconds; None for no limit.
     """
     listener, ledger, governed = _Listener(run, name), run.ledger(), run.governance()
     by = made.worker(governed, ledger)
@@ -104,7 +113,7 @@ def stage(run: Run, name: str, most: float | None = None) -> StageOutcome:
 
 
 def _unknown_tokens(run: Run) -> int:
-    from tasks.inquiry.vaulted import unknown_tokens  # only before the gate, so that a resumed run need not wait for it
+    from tasks.inquiry.vaulted import unknown_tokens  # imported here: a run that resumes at a gate need not wait for it
 
     return unknown_tokens(run.layout)
 
@@ -119,11 +128,11 @@ def _line(run: Run, name: str, line: StageLine) -> None:
 
 
 LOG_SECONDS = 30.0
-"""Progress comes every few seconds and would bury what else the log says."""
+"""Seconds between two progress lines in the log; without this limit they would bury other lines."""
 
 
 class _Listener:
-    """Passes a stage's output on: to the log, and its progress to the journal and a progress artefact as well."""
+    """Receiver of a stage's output: all lines go to the log, progress also to the journal and a progress artifact."""
 
     def __init__(self, run: Run, name: str) -> None:
         self.run, self.name = run, name
@@ -150,7 +159,6 @@ class _Listener:
         return round(time.monotonic() - self.started, 1)
 
     def _show(self, percent: float, progress: str) -> None:
-        """The bar in Prefect's UI; `progress` tells the time remaining."""
         description = markdown(f"{self.name} in run {self.run.id}: {progress}")
         if self.artifact is None:
             self.artifact = create_progress_artifact(percent, description=description)

@@ -1,7 +1,7 @@
-"""MLflow's runs, kept as runs stand: one MLflow run a run, told by the watch.
+"""MLflow runs that the watch keeps up to date, one for each run.
 
-A flow's process has no time for it: MLflow takes seconds to import, and a run goes on within a second of its decision.
-The watch imports it once. What it has shown is known by the time of the last journal, in `.hallmark/tracked`.
+A flow's process does not do this: importing MLflow takes seconds, and a run continues within a second of its decision.
+The watch imports it once. `.hallmark/tracked` holds the time of the last journal that was shown.
 """
 
 from collections.abc import Iterator
@@ -21,26 +21,31 @@ SHOWN = "tracked"
 
 
 class Tracked:
-    """The runs of one checkout, from look to look."""
+    """Runs of one checkout as MLflow shows them, updated at every look."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
         self._state = root / ".hallmark"
         self._shown: dict[str, str] = {}
-        """What was shown of runs that go on. Their processes may be killed, which writes nothing."""
+        """Content that was shown of runs in progress. These are examined at every look, since a killed process writes
+        no journal."""
         self._sent: dict[str, Sent] = {}
-        """How far MLflow has the curves of these."""
+        """Part of the curve that MLflow has, for each run in progress."""
 
     def look(self, _: Path | None = None) -> list[str]:
-        """Show what changed since the last look. Returns nothing to tell; raises Partly where a run could not be shown,
-        and Unavailable where MLflow or the ledger is away: the next look begins there."""
+        """Show what has changed since the last look, and return an empty list: there is nothing to report.
+
+        Raises:
+            Partly: Some runs could not be shown.
+            Unavailable: MLflow or the ledger cannot be reached; the next look starts with the same run.
+        """
         since, parts = self._since(), Parts()
         for time, run in sorted(self._changed(since)):
             try:
                 self._one(run)
             except Unavailable:
                 raise
-            except Exception as error:  # one that cannot be read keeps no other from being shown
+            except Exception as error:  # an unreadable run does not keep others from being shown
                 parts.failed([f"run {run} is not shown in MLflow: {error or type(error).__name__}"])
             if time > since:
                 files.write_bytes(self._state / SHOWN, str(since := time).encode())
@@ -54,7 +59,7 @@ class Tracked:
             return
         known = journal.as_it_stands(self._state, written)
         if self._shown.get(run) == (outline := self._outline(known)):
-            return  # progress alone is nothing to show
+            return  # only progress has changed, which is not shown
         sent = _show(self._root, known, self._sent.get(run))
         for kept in (self._shown, self._sent):
             kept.pop(run, None)
@@ -62,7 +67,7 @@ class Tracked:
             self._shown[run], self._sent[run] = outline, sent
 
     def _outline(self, known: Journal) -> str:
-        """A journal without what changes every few seconds, and how much there is of its curve."""
+        """Return the journal without values that change every few seconds, and the size of the curve's file."""
         stages = {name: line.model_copy(update={"seconds": 0.0, "progress": ""}) for name, line in known.stages.items()}
         points = self._state / "runs" / known.run / curve.NAME
         size = points.lstat().st_size if points.exists() else 0
@@ -82,7 +87,7 @@ class Tracked:
 
 
 def _show(root: Path, known: Journal, sent: "Sent | None") -> "Sent":
-    from tasks.runs import tracked  # loads MLflow, for a run that trains and for no other
+    from tasks.runs import tracked  # imports MLflow, only once a run trains
 
     sent = sent or tracked.Sent()
     if found := tracked.picture(root, known):

@@ -1,13 +1,13 @@
-"""What keeps going that nothing else would: orphans of a crash, what time brings; parked.py has the parked runs.
+"""Periodic work: orphaned flow runs, reminders, deadlines, incidents, and published heads of the ledger.
 
-Beside that, it takes a signed head of the ledger to where its owner cannot rewrite it, whenever the ledger grew.
+The watch (infra/prefect/watch.py) calls all of this, because nothing else would do it: a person who decides signs an
+entry of the ledger and need not reach Prefect; a killed process tells nobody; and nobody is there when a deadline
+passes or a waiver expires. parked.py resumes the suspended runs. A signed head of the ledger is taken, whenever the
+ledger grew, to a place where the ledger's owner cannot rewrite it.
 
-The watch calls all of it (infra/prefect/watch.py). Who decides has signed an entry of the ledger and need not reach
-Prefect; a process that was killed tells nobody; and nobody is there when a deadline passes or a waiver expires.
-
-Of several machines that share a ledger one does what is done for all of them (`time_passes`); each does what lies on it
-alone (`own_time_passes`). Two that do the former at once record each thing once: every step looks at the ledger inside
-of the transaction that it writes in.
+Of several machines that share a ledger, one does what is done for all of them (`time_passes`); each does what concerns
+that machine alone (`own_time_passes`). If two machines do the former at once, everything is still recorded once,
+because every step reads the ledger inside the transaction in which it writes.
 """
 
 from collections.abc import Callable
@@ -36,14 +36,20 @@ from tasks.runs.rules import Rules
 from tasks.runs.run import installed_governance
 
 ORPHANED = (StateType.RUNNING, StateType.PENDING, StateType.CRASHED)
-"""States in which a flow run may be that nobody executes."""
+"""States of flow runs that may have lost their process."""
 
 
 def time_passes(root: Path) -> list[str]:
-    """Remind of gates, escalate and close them; raise incidents over waivers that expired, ledgers that were rolled
-    back and what nobody confirmed.
+    """Remind people of gates, escalate and close gates, and raise incidents.
 
-    Returns in words what was recorded. Raises Partly where something could not be looked at; all the rest was then.
+    Incidents are raised about expired waivers and about ledgers that were rolled back. Incidents that nobody closed in
+    time are escalated.
+
+    Returns:
+        Entries that were recorded, in words.
+
+    Raises:
+        Partly: Some of it failed; everything else was done.
     """
     ledger, parts = open_ledger(root / ".hallmark"), Parts()
     rules = Rules(root, ledger)
@@ -60,10 +66,17 @@ def time_passes(root: Path) -> list[str]:
 
 
 def own_time_passes(root: Path) -> list[str]:
-    """What no other machine can do: deliver what was kept of admissions, remind of gates whose governance files are
-    here alone, finish or undo promotions that were interrupted here, set back aliases that somebody moved.
+    """Do what no other machine can do.
 
-    Returns and raises as `time_passes`.
+    Records of admissions that were kept here are delivered, people are reminded of gates whose governance files are
+    here alone, promotions that were interrupted here are finished or undone, and aliases that somebody moved are set
+    back.
+
+    Returns:
+        Actions that were taken, in words.
+
+    Raises:
+        Partly: Some of it failed; everything else was done.
     """
     ledger, state, parts = open_ledger(root / ".hallmark"), root / ".hallmark", Parts()
     rules = Rules(root, ledger)
@@ -81,11 +94,11 @@ def _deliver(ledger: Ledger, state: Path) -> list[str]:
 
 
 Judging = Callable[[str], Governance | None]
-"""Takes a run; what its gates are judged by, None where another machine sees to it."""
+"""Function that returns the governance by which a run's gates are judged; None if another machine takes care of the
+run."""
 
 
 def _remind(ledger: Ledger, judging: Judging, tell: bool = True) -> list[str]:
-    """`tell`: also of gates that cannot be read, whoever's they are."""
     parts = Parts()
     asked = ledger.questions()
     for entry, case in zip(asked, cases.read_open(asked, ledger), strict=True):
@@ -104,7 +117,7 @@ def _remind_of(case: Case, ledger: Ledger, judging: Judging) -> list[str]:
             return []
         recorded = reminders.remind(ledger, governed, case)
     except (InputError, Refused):
-        return []  # its run is resumed and says so
+        return []  # the run is resumed and reports this
     return [f"{entry.kind}: {case.evidence.gate} gate of run {case.evidence.run}" for entry in recorded]
 
 
@@ -119,19 +132,19 @@ def _failing(reasons: list[str], done: list[str] | None = None) -> list[str]:
 
 
 def publish_heads(root: Path) -> list[str]:
-    """Publish a head of the ledger where it grew. Returns what somebody should be told."""
+    """Publish a head of the ledger if the ledger grew, and return warnings for people."""
     return publish.publish_grown(open_ledger(root / ".hallmark"), installed_governance(root, None))
 
 
 def revive_orphans(root: Path) -> list[str]:
-    """Schedule again every flow run that nothing executes and that has not ended. Returns the ids of their runs."""
+    """Schedule every unfinished flow run again that no process executes, and return the ids of their runs."""
     with get_client(sync_client=True) as client:
         orphans = in_state(root, client, *ORPHANED)
         return [run_id(flow_run) for flow_run in orphans if revive(root, client, flow_run)]
 
 
 def revive(root: Path, client: SyncPrefectClient, flow_run: FlowRun) -> bool:
-    """Schedule one flow run again; False where a process executes it, it has ended, or somebody else was faster."""
+    """Schedule one flow run again; return False if a process executes it, it has ended, or another call was faster."""
     run = run_id(flow_run)
     try:
         with only_one(root / ".hallmark", run):
@@ -143,10 +156,9 @@ def revive(root: Path, client: SyncPrefectClient, flow_run: FlowRun) -> bool:
             client.set_flow_run_state(flow_run.id, Scheduled(message="its process was gone"), force=True)
             return True
     except Refused:
-        return False  # a process holds it
+        return False  # a process executes the run
 
 
 def _unfinished(root: Path, run: str, flow_run: FlowRun) -> bool:
-    """Whether a run was in the middle of this flow run, and no later one has taken it up."""
     known = journal.read(root / ".hallmark", run)
     return known is not None and known.status == "running" and known.flow_run == str(flow_run.id)

@@ -1,22 +1,22 @@
-"""Occasions: why and when a run is asked for without anybody typing it, and that each makes one run.
+"""Occasions: times of schedules and events of triggers, each of which leads to at most one run.
 
 declared.py      deployments.yaml: schedules, triggers, retries, timeouts
 pools.py         work pools
-durations.py     lengths of time and moments as people write them
-times.py         when a schedule is due, over daylight saving
-checked.py       whether a file can do what it says here
-signed_deed.py   what a person signs: a file in force, a pause, its end
-deciding.py      putting in force, pausing, resuming; what a file changes
-standing.py      what is in force, since when, and what rests
-book.py          what became of occasions, as the ledger has it
-due.py           which times have come, and which were missed
-events.py        what has happened that a trigger answers to
-watched.py       what a trigger on sources saw last
-prompted.py      whether a params file's prompts are others than its last run had
-recent.py        the last runs, and what they were asked for with
-sketch.py        how much of a content changed
-taking.py        an occasion is taken, passed over, or on record already
-requests.py      the signed request for its run
+durations.py     durations and local times as people write them
+times.py         times at which schedules are due, with daylight saving
+checked.py       checks of a deployments file before it is put in force
+signed_deed.py   signed statements: declaration of a file, pause, resumption
+deciding.py      declaration, pause and resumption by people
+standing.py      schedules and triggers in force, since when, and which of them are paused
+book.py          occasions that the ledger has
+due.py           occasions of schedules: times that are due, and times that were missed
+events.py        occasions of triggers: events that have happened
+watched.py       changes of sources that a trigger watches
+prompted.py      changes of the prompts in a params file since its last run
+recent.py        newest runs, with their requests
+sketch.py        sketches of contents, which show the share of lines that changed
+taking.py        the one run of an occasion, or the reason why it has none
+requests.py      signed request for the run of an occasion
 
-Nothing here knows Prefect; flows/occasions.py looks every few seconds and has Prefect make the flow runs.
+Nothing here depends on Prefect; flows/occasions.py looks every few seconds and has Prefect create the flow runs.
 """

@@ -1,6 +1,6 @@
-"""What became of occasions, as the ledger has it: taken, passed over, or taken and not asked for yet.
+"""Occasions that the ledger has: taken, passed over, or taken but not handed to Prefect yet.
 
-A runner looks every few seconds, so a book reads what is new alone.
+The watch looks every few seconds, so only new entries are read.
 """
 
 from bisect import bisect_right, insort
@@ -17,21 +17,21 @@ TAKEN, STARTED, PASSED_OVER = "occasion.taken", "occasion.started", "occasion.pa
 
 @dataclass(frozen=True)
 class Taken:
-    """An occasion for which one run is asked."""
+    """Occasion for which one run is requested."""
 
     key: str
     name: str
     run: str
     reason: str
     time: datetime
-    """Of the ledger."""
+    """Time of the ledger's entry."""
     installation: str
-    """Where it is asked for."""
+    """Id of the installation that requests the run."""
     body: dict[str, Any]
 
     @property
     def pool(self) -> str | None:
-        """Which executes it; None: the runner of the installation."""
+        """Work pool that executes the run; None for the runner of the installation."""
         pool = self.body.get("pool")
         return pool if isinstance(pool, str) else None
 
@@ -49,9 +49,9 @@ class Book:
         self._by_key: dict[str, Taken] = {}
 
     def update(self, ledger: Ledger) -> "Book":
-        """Read what the ledger says since the last time. What no Hallmark wrote is no occasion."""
+        """Read the entries that the ledger has gained since the last call; malformed ones are ignored."""
         last = ledger.last()
-        if last < self._last:  # another ledger, or an earlier state of it
+        if last < self._last:  # it is another ledger, or an earlier state of this one
             self._forget()
         if last > self._last:
             entries = [
@@ -63,33 +63,34 @@ class Book:
         return self
 
     def knows(self, key: str) -> bool:
-        """Whether an occasion was taken or passed over."""
+        """Return whether an occasion was taken or passed over."""
         return key in self._keys
 
     def last_due(self, name: str, now: datetime) -> datetime | None:
-        """The last time of a schedule that was taken or passed over and is not in the future: clocks go back."""
+        """Return the last time of a schedule that was taken or passed over; later times than `now` are ignored.
+
+        Clocks go back, so the ledger may hold such times.
+        """
         dues = self._dues.get(name, [])
         place = bisect_right(dues, now)
         return dues[place - 1] if place else None
 
     def find(self, key: str) -> Taken | None:
-        """The occasion of a key, where it was taken."""
         return self._by_key.get(key)
 
     def taken(self, name: str) -> Taken | None:
-        """The last occasion of a name that was taken."""
+        """Return the last occasion that was taken for a schedule or trigger."""
         return self._taken[name][-1] if self._taken.get(name) else None
 
     def taken_by(self, name: str, now: datetime) -> datetime | None:
-        """When one of a name was taken last, by a clock that may have gone back."""
+        """Return when an occasion of a schedule or trigger was last taken; later times than `now` are ignored."""
         return next((each.time for each in reversed(self._taken.get(name, [])) if each.time <= now), None)
 
     def count(self, name: str) -> int:
-        """How many of a name were taken."""
         return len(self._taken.get(name, []))
 
     def waiting(self, installation: str) -> list[Taken]:
-        """Those that this installation took, and whose run it has not asked Prefect for yet."""
+        """Return the occasions that this installation took and has not handed to Prefect yet."""
         return [taken for taken in self._waiting.values() if taken.installation == installation]
 
     def _take(self, entry: Entry) -> None:
@@ -107,7 +108,7 @@ class Book:
                 self._taken.setdefault(name, []).append(taken)
                 self._waiting[entry.subject] = self._by_key[entry.subject] = taken
         except (KeyError, TypeError, ValueError):
-            return  # whoever can append wrote it: it is no occasion, and keeps no other back
+            return  # malformed, written by something else than Hallmark; other entries still count
         if moment is not None:
             insort(self._dues.setdefault(name, []), moment)
         self._keys.add(entry.subject)

@@ -1,5 +1,4 @@
-"""Whether a deployments file can do what it says here: everything that can be known before it is in force, and which
-edits keep its runs from reading what the checkout has."""
+"""Checks of a deployments file before it is put in force, and of uncommitted edits that its runs would not see."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,15 +16,15 @@ from tasks.sources import sources
 from tasks.sources.sources import Sources
 
 Problem = tuple[tuple[str, ...], str]
-"""Where in the file, and what is wrong there."""
+"""Keys that lead to a place in the file, and the problem there."""
 
 
 UNCOMMITTED = "has edits that are not committed: runs read the committed file, and no trigger answers to the edits"
-"""What to say of `edited`."""
+"""Message about a file that `edited` returns."""
 
 
 def edited(deployments: Deployments, checkout: Repository, named: Sources) -> dict[str, list[str]]:
-    """By params file, what runs of schedules and triggers read and the checkout has otherwise than its HEAD."""
+    """Return, by params file, the files read by runs of schedules and triggers that differ from the checkout's HEAD."""
     head = Committed.head(checkout)
     return {
         params: head.edited(params, named.sources) for params in {asks.params for asks in deployments.named.values()}
@@ -33,8 +32,13 @@ def edited(deployments: Deployments, checkout: Repository, named: Sources) -> di
 
 
 def check(path: Path, checkout: Repository, ledger: Ledger, governance: Governance) -> tuple[Deployments, str]:
-    """The file and its text. Raises InputError with every mistake and its line: of the file itself, of a params file
-    that is not committed or cannot be used, of a source that is not there, of a tier that takes no scheduler."""
+    """Return a deployments file and its text.
+
+    Raises:
+        InputError: The file has mistakes; the message lists all with their lines. Mistakes are also: a params file that
+            is not committed or cannot be used, an unknown source, and a risk tier in which the scheduler may not
+            request runs.
+    """
     deployments = config.load(path, Deployments)
     text = path.read_text(encoding="utf-8")
     document = yaml_text.load(text, str(path))

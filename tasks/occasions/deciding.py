@@ -1,4 +1,4 @@
-"""People put schedules in force, let one rest, and let it go on: each signed, each once."""
+"""Declaration, pause and resumption of schedules and triggers by people, each signed and recorded once."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -28,9 +28,14 @@ KINDS = {"pause": PAUSED, "resume": RESUMED}
 
 
 def declare(ledger: Ledger, governance: Governance, person_id: str, text: str) -> Entry | None:
-    """Put a file in force; None where it is in force already, and who did so holds a role.
+    """Put a deployments file in force.
 
-    Raises InputError and Refused as `Governance.actor` and `signer`, and InputError for a text that is none.
+    Returns:
+        Entry of the ledger; None if the file is in force already and the people who declared it still hold a role.
+
+    Raises:
+        InputError: The file is wrong, or the person's key is not at hand.
+        Refused: The person may not act here.
     """
     standing.parse(text)
     person = governance.actor(person_id, ledger.now())
@@ -55,9 +60,11 @@ def declare(ledger: Ledger, governance: Governance, person_id: str, text: str) -
 def switch(
     ledger: Ledger, governance: Governance, deed: Deed, name: str, person_id: str, reason: str
 ) -> Entry:  # fmt: skip
-    """Let a schedule or trigger rest, or go on.
+    """Pause or resume a schedule or trigger.
 
-    Raises InputError for a name that is not in force and without a reason, Refused where it rests or goes on already.
+    Raises:
+        InputError: There is no schedule or trigger of that name in force, or no reason is given.
+        Refused: It is paused already, or there is no pause to end.
     """
     return signed_entry.record(ledger, governance, *to_switch(ledger, governance, deed, name, person_id, reason))
 
@@ -65,7 +72,12 @@ def switch(
 def to_switch(
     ledger: Ledger, governance: Governance, deed: Deed, name: str, person_id: str, reason: str
 ) -> tuple[Person, Drafts]:
-    """Who switches a schedule or trigger, and what they sign. Raises as `switch`."""
+    """Return the person who pauses or resumes a schedule or trigger, and a function that drafts what they sign.
+
+    Raises:
+        InputError: No reason is given, or the person is unknown; the function raises it for an unknown name.
+        Refused: The person may not act here; the function raises it if the pause or resumption would change nothing.
+    """
     reason = checked_reason(reason, "say with --reason why, so that others can follow it later")
     person = governance.actor(person_id, ledger.now())
 
@@ -90,7 +102,7 @@ def _require_other(paused: Switch | None, deed: str, name: str) -> None:
 
 
 def differences(before: Deployments, now: Deployments) -> list[str]:
-    """What a file changes against the one in force, a line each."""
+    """Return what a file changes against the file in force, one change a line."""
     was, becomes = _flat(before.model_dump(mode="json")), _flat(now.model_dump(mode="json"))
     gone = {name for name in before.named if name not in now.named}
     new = {name for name in now.named if name not in before.named}

@@ -1,4 +1,4 @@
-"""deployments.yaml: when runs are asked for by themselves, how many at once, and what happens where a stage fails."""
+"""deployments.yaml: schedules and triggers that request runs, work pools, and retries and timeouts of stages."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -20,13 +20,13 @@ from tasks.occasions.pools import Named, Pool, missing
 DEFAULT = "infra/prefect/deployments.yaml"
 SOON = timedelta(minutes=1)
 ANCHOR = datetime(2024, 1, 1)
-"""From when an interval counts that names no anchor."""
+"""Local time from which the intervals of a schedule count if it names no anchor."""
 Called = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,39}$")]
-"""A schedule's or trigger's name: lower-case letters, digits and `-`, at most 40."""
+"""Name of a schedule or trigger: lower-case letters, digits and `-`, at most 40 characters."""
 
 
 def _spelled(changes: Any) -> Any:
-    """Values of changes as their YAML text: `epochs: 2` and `epochs: "2"` are the same."""
+    """Return changes with their values as YAML text, so that `epochs: 2` and `epochs: "2"` are the same."""
     if not isinstance(changes, Mapping):
         return changes
     return {key: value if isinstance(value, str) else json.dumps(value) for key, value in changes.items()}
@@ -49,31 +49,33 @@ def _no_shorter(length: timedelta) -> timedelta:
 
 
 class Asks(Frozen):
-    """What a run is asked for with."""
+    """Settings of the runs that a schedule or trigger requests."""
 
     params: str = "params.yaml"
-    """Params file of the use case, committed; a relative path starts at the checkout."""
+    """Params file of the use case, which must be committed; a relative path starts at the checkout."""
     changes: Annotated[dict[str, str], BeforeValidator(_spelled)] = {}
     """Overrides of single parameters by dotted key, as `--set` takes them."""
     pool: Named | None = None
-    """Which of `pools` executes it; null: the runner of the machine that asks."""
+    """Name of the work pool in `pools` that executes the runs; null: the runner of the machine that requests them."""
     cool_down: Duration | None = None
-    """How long after a run of this name no other is asked for; what comes meanwhile is passed over."""
+    """Time after a run of this schedule or trigger during which no other run is requested; occasions in this time are
+    passed over."""
 
 
 class Schedule(Asks):
-    """When a run is asked for by the clock: `cron` or `every`."""
+    """Rule by which runs are requested at certain times: either `cron` or `every`."""
 
     cron: Annotated[str, AfterValidator(_cron)] | None = None
     """Five fields: minute, hour, day of month, month, day of week."""
     every: Annotated[Duration, AfterValidator(_no_shorter)] | None = None
-    """An interval of time as it passes, at least a minute; a day has 24 hours."""
+    """Interval of elapsed time, at least a minute; a day has 24 hours."""
     anchor: LocalMoment | None = None
-    """From when `every` counts, by the clock of `timezone`; null: 2024-01-01 00:00."""
+    """Local time in `timezone` from which the intervals of `every` count; null: 2024-01-01 00:00."""
     timezone: Annotated[str, AfterValidator(_zone)] = "UTC"
-    """Name in the IANA database, as in Europe/Berlin."""
+    """Name of the time zone in the IANA database, such as Europe/Berlin."""
     missed: Literal["skip", "latest"] = "skip"
-    """What becomes of the times that passed while nothing ran: none is made up for, or the last one is."""
+    """Handling of times that passed while nothing ran: `skip` requests no run for them, `latest` requests one run for
+    the last of them."""
 
     @model_validator(mode="after")
     def _one_of_both(self) -> Self:
@@ -87,7 +89,7 @@ class Schedule(Asks):
 
     @property
     def timing(self) -> dict[str, Any]:
-        """What decides when it is due. Where that changes, nothing before the change is due by it."""
+        """Settings that decide when the schedule is due; if they change, no earlier time is due."""
         return self.model_dump(mode="json", include={"cron", "every", "anchor", "timezone"})
 
     @property
@@ -98,14 +100,14 @@ class Schedule(Asks):
         return f"every {spell(self.every)}"
 
     def after(self, moment: datetime) -> Iterator[datetime]:
-        """Every time later than `moment` at which it is due, in UTC."""
+        """Yield every time later than `moment` at which the schedule is due, in UTC."""
         if self.cron:
             return times.cron_after(self.cron, times.zone(self.timezone), moment)
         assert self.every is not None
         return times.every_after(self.every, self._anchor(), moment)
 
     def newest(self, since: datetime, upto: datetime) -> datetime | None:
-        """The last time later than `since` and not later than `upto` at which it is due."""
+        """Return the last time later than `since` and not later than `upto` at which the schedule is due."""
         if self.cron:
             return times.newest(self.cron, times.zone(self.timezone), since, upto)
         assert self.every is not None
@@ -114,80 +116,81 @@ class Schedule(Asks):
         return last if number >= 0 and since < last else None
 
     def local(self, moment: datetime) -> str:
-        """A time as the clock on the wall shows it there."""
+        """Return a time as local time of the schedule's time zone."""
         return f"{moment.astimezone(times.zone(self.timezone)):%Y-%m-%d %H:%M:%S}".removesuffix(":00")
 
     def _anchor(self) -> datetime:
-        """In UTC: between moments of one zone Python counts by the clock on the wall."""
+        """Return the anchor in UTC: Python subtracts two times of the same zone by their local clock."""
         return (self.anchor or ANCHOR).replace(tzinfo=times.zone(self.timezone)).astimezone(UTC)
 
 
 class Watches(Asks):
     @property
     def timing(self) -> dict[str, Any]:
-        """What decides what it answers to. Where that changes, nothing before the change counts."""
+        """Settings that decide which events the trigger reacts to; if they change, no earlier event counts."""
         return self.model_dump(mode="json", exclude=set(Asks.model_fields))
 
 
 class SourceChanged(Watches):
-    """The content of sources differs from what it was when a run was last asked for."""
+    """Trigger that reacts if the content of sources differs from what it was when a run was last requested."""
 
     on: Literal["source_changed"]
-    """`source_changed`"""
+    """Kind of trigger: `source_changed`."""
     sources: list[Name] | None = None
-    """Ids in sources.yaml; null: all of them."""
+    """Ids of sources in sources.yaml; null: all sources."""
     beyond: Share = 0.0
-    """Share of a source's distinct lines that have to be new or gone, of all that are in either; 0: any change. Exact
-    up to 4,096 lines, and an estimate from 4,096 of them beyond (standard error 0.008 at most). What is packed or
-    binary changes as a whole."""
+    """Threshold for the share of changed lines; 0: any change counts. The share is the number of distinct lines that
+    only one of the two contents has, divided by the number of distinct lines in both together. It is exact up to 4,096
+    lines; above, it is an estimate from 4,096 of them (standard error 0.008 at most). A compressed or binary file
+    changes as a whole."""
     look: Annotated[Duration, AfterValidator(_no_shorter)] = timedelta(minutes=10)
-    """How often the sources are read for that."""
+    """Time between two readings of the sources."""
 
 
 class GovernanceChanged(Watches):
-    """Policy or people were adopted."""
+    """Trigger that reacts if policy or people are adopted."""
 
     on: Literal["governance_changed"]
-    """`governance_changed`"""
+    """Kind of trigger: `governance_changed`."""
 
 
 class CardChanged(Watches):
-    """The use-case card of `params` was adopted anew."""
+    """Trigger that reacts if the use-case card of `params` is adopted again."""
 
     on: Literal["card_changed"]
-    """`card_changed`"""
+    """Kind of trigger: `card_changed`."""
 
 
 class PromptsChanged(Watches):
-    """The prompts of `params`, as the checkout's HEAD has them, differ from those of its last run."""
+    """Trigger that reacts if the prompts of `params` at HEAD differ from those of the last run of `params`."""
 
     on: Literal["prompts_changed"]
-    """`prompts_changed`"""
+    """Kind of trigger: `prompts_changed`."""
 
 
 class WaiverExpiring(Watches):
-    """A waiver that the champion of `params` relies on is about to expire."""
+    """Trigger that reacts if a waiver on which the champion of `params` relies is about to expire."""
 
     on: Literal["waiver_expiring"]
-    """`waiver_expiring`"""
+    """Kind of trigger: `waiver_expiring`."""
     days_before: Annotated[int, Field(ge=0, le=366)] = 14
-    """Days before its end."""
+    """Number of days before the end of the waiver."""
 
 
 class IncidentOpened(Watches):
-    """An incident was opened."""
+    """Trigger that reacts if an incident is opened."""
 
     on: Literal["incident"]
-    """`incident`"""
+    """Kind of trigger: `incident`."""
     what: list[What] = []
-    """Kinds of incidents; empty: any."""
+    """Kinds of incidents; empty: all kinds."""
 
 
 class Event(Watches):
-    """Somebody reports it with `hallmark trigger`, or a machine does."""
+    """Trigger that reacts to events which people or machines report with `hallmark trigger`."""
 
     on: Literal["event"]
-    """`event`"""
+    """Kind of trigger: `event`."""
 
 
 Trigger = Annotated[
@@ -197,32 +200,32 @@ Trigger = Annotated[
 
 
 class Retry(Frozen):
-    """How often a stage is tried again after a failure of one kind, and how long is waited before."""
+    """Retries of a stage after failures of one kind."""
 
     times: Annotated[int, Field(ge=1, le=20)]
-    """Tries after the first."""
+    """Number of tries after the first."""
     wait: Duration = timedelta(seconds=30)
-    """Before the first of them."""
+    """Time before the first retry."""
     factor: Annotated[float, Field(ge=1, le=10)] = 2.0
-    """By which each wait is longer than the one before."""
+    """Factor by which each wait is longer than the wait before."""
     at_most: Duration = timedelta(minutes=30)
-    """The longest wait."""
+    """Maximum time between two tries."""
 
     def waits(self) -> list[float]:
-        """Seconds before each try after the first."""
+        """Return the seconds to wait before each retry."""
         longest = self.at_most.total_seconds()
         return [min(longest, self.wait.total_seconds() * self.factor**number) for number in range(self.times)]
 
 
 class Retries(Frozen):
-    """By kind of failure. What a person has to mend is never tried again: a wrong input, a check that says no."""
+    """Retries by kind of failure. Failures that a person has to correct, such as a wrong input, are never retried."""
 
     away: Retry | None = None
-    """Something needed is away: a store, a disk without space, a cluster."""
+    """Retries if something is unavailable, such as a store, disk space or a cluster."""
     died: Retry | None = None
-    """The stage ended without a word: killed, out of memory, a defect."""
+    """Retries if the stage ended without an error message: killed, out of memory, a defect."""
     late: Retry | None = None
-    """It took longer than `timeouts` says."""
+    """Retries if the stage took longer than `timeouts` allows."""
 
 
 def _stage(name: str) -> str:
@@ -232,20 +235,21 @@ def _stage(name: str) -> str:
 
 
 class Deployments(Frozen):
-    """deployments.yaml"""
+    """Content of deployments.yaml."""
 
     schedules: dict[Called, Schedule] = {}
-    """Runs by the clock, by name."""
+    """Schedules by name."""
     triggers: dict[Called, Trigger] = {}
-    """Runs for a reason, by name."""
+    """Triggers by name."""
     pools: dict[Named, Pool] = {}
-    """Machines that take runs from one queue, by name."""
+    """Work pools by name: machines that take runs from one queue."""
     concurrency: Annotated[int, Field(ge=1, le=64)] | None = None
-    """Runs that a runner executes at once, from its next start on; a parked run is none. Null: 5."""
+    """Maximum number of runs that a runner executes at once, from its next start on; suspended runs do not count. Null:
+    5."""
     retries: Retries = Retries()
-    """What is tried again, and how often."""
+    """Retries of stages that failed."""
     timeouts: dict[Annotated[str, AfterValidator(_stage)], Duration] = {}
-    """The longest that a stage may take, by stage; without one it takes as long as it takes."""
+    """Maximum time for each stage, by stage; a stage without an entry has no limit."""
 
     @model_validator(mode="after")
     def _names_are_of_one(self) -> Self:
@@ -257,15 +261,13 @@ class Deployments(Frozen):
 
     @property
     def named(self) -> dict[str, Schedule | Watches]:
-        """Schedules and triggers by name."""
         return {**self.schedules, **self.triggers}
 
     def timeout(self, stage: str) -> float | None:
-        """Seconds that a stage may take, by the name that DVC knows; None: any number."""
+        """Return the maximum number of seconds for a stage, by its name in DVC; None for no limit."""
         given = self.timeouts.get(stage.partition("@")[0])
         return given.total_seconds() if given else None
 
 
 def load(path: Path) -> Deployments:
-    """Raises InputError with every mistake and its line."""
     return config.load(path, Deployments)

@@ -1,4 +1,4 @@
-"""Which times of schedules have come, and what becomes of those that passed while nothing ran."""
+"""Occasions of schedules: times that are due, and times that passed while nothing ran."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -11,20 +11,23 @@ from tasks.occasions.standing import Standing
 from tasks.occasions.taking import Occasion
 
 GRACE = timedelta(minutes=10)
-"""How late a run may be asked for and still be on time: a runner that starts anew misses nothing."""
+"""Maximum delay with which a run is still on time, so that a runner that restarts misses nothing."""
 COUNTED = 1000
-"""Missed times are counted up to here."""
+"""Maximum number of missed times that are counted."""
 
 
 class Due(NamedTuple):
     occasion: Occasion
     passed_over: str
-    """Why no run is made of it; empty: one is."""
+    """Reason why no run is requested; empty if one is."""
 
 
 def due(standing: Standing, book: Book, now: datetime) -> Iterator[Due]:
-    """What schedules ask for now. Of several times that passed the last is looked at, and the others are counted there:
-    two runs of one schedule at once have the same inputs."""
+    """Yield the occasions of schedules that are due now.
+
+    If several times of a schedule have passed, the last one is the occasion, and the others are only counted in it: two
+    runs of one schedule at once would have the same inputs.
+    """
     for name, schedule in standing.deployments.schedules.items():
         if name not in standing.paused and (found := _of(name, schedule, standing.since[name], book, now)):
             yield found
@@ -50,7 +53,10 @@ def _of(name: str, schedule: Schedule, since: datetime, book: Book, now: datetim
 
 
 def coming(standing: Standing, now: datetime, count: int) -> list[tuple[datetime, str]]:
-    """The next times at which schedules are due, and whose, at most `count`, in order. Those that rest have none."""
+    """Return the next times at which schedules are due, at most `count`, in order, with the schedules' names.
+
+    Paused schedules are left out.
+    """
     found = [
         (moment, name)
         for name, schedule in standing.deployments.schedules.items()
@@ -66,5 +72,5 @@ def _first(schedule: Schedule, now: datetime, count: int) -> Iterator[datetime]:
 
 
 def spelled(moment: datetime) -> str:
-    """As keys have it: UTC."""
+    """Return a time in UTC as the keys of occasions have it."""
     return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"

@@ -1,4 +1,4 @@
-"""Lengths of time and moments as people write them in a file: `30m`, `6h`, `7d`; `2026-03-02 03:00`."""
+"""Durations and local times as people write them in a file: `30m`, `6h`, `7d`; `2026-03-02 03:00`."""
 
 import re
 from datetime import date, datetime, timedelta
@@ -11,7 +11,11 @@ LONGEST = timedelta(days=366)
 
 
 def parse(given: Any) -> timedelta:
-    """`90s`, `30m`, `6h`, `7d` or `2w` as a length of time. Raises ValueError for anything else."""
+    """Return `90s`, `30m`, `6h`, `7d` or `2w` as a timedelta.
+
+    Raises:
+        ValueError: The text is not a duration, or is out of range.
+    """
     if isinstance(given, timedelta):
         return given
     match = re.fullmatch(r"([0-9]{1,9})\s*([smhdw])", str(given).strip())
@@ -24,14 +28,18 @@ def parse(given: Any) -> timedelta:
 
 
 def spell(length: timedelta) -> str:
-    """The shortest text that `parse` reads as this length, in whole seconds."""
+    """Return the shortest text that `parse` reads as this duration, in whole seconds."""
     seconds = int(length.total_seconds())
     unit = next((name for name in reversed(SECONDS) if seconds >= SECONDS[name] and seconds % SECONDS[name] == 0), "s")
     return f"{seconds // SECONDS[unit]}{unit}"
 
 
 def local_moment(given: Any) -> datetime:
-    """A moment by the clock on the wall, without a zone. Raises ValueError for anything else."""
+    """Return a local time, without a time zone.
+
+    Raises:
+        ValueError: `given` is no time, or has a time zone.
+    """
     if zone := getattr(given, "_yaml", {}).get("tz"):
         raise ValueError(f"it is by the clock of `timezone`, so it takes no zone of its own; leave {zone} out")
     if isinstance(given, date) and not isinstance(given, datetime):

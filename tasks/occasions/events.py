@@ -1,4 +1,4 @@
-"""What has happened that a trigger answers to, each with the key by which it is answered once."""
+"""Occasions of triggers: events that have happened, each with a key, so that it leads to one run only."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -36,8 +36,6 @@ from tasks.sources import sources
 
 @dataclass(frozen=True)
 class Place:
-    """Where triggers look."""
-
     root: Path
     ledger: Ledger
     governance: Governance
@@ -45,16 +43,17 @@ class Place:
 
 
 def happened(name: str, trigger: Watches, since: datetime, place: Place) -> Iterator[Occasion]:
-    """Every occasion of a trigger after `since`, oldest first, also those that were taken.
+    """Yield every occasion of a trigger after `since`, oldest first, including those that were taken.
 
-    Raises what the sources, the params file or the ledger raise.
+    Raises:
+        HallmarkError: The sources, the params file or the ledger cannot be read.
     """
     look = LOOKS.get(type(trigger))
     yield from look(name, trigger, since, place) if look else ()
 
 
 def occasion(name: str, trigger: Watches, what: str, words: str, **facts: Any) -> Occasion:
-    """`what` tells it from the other occasions of the trigger."""
+    """Return an occasion of a trigger; `what` tells it apart from the trigger's other occasions."""
     reason = fitting(f"trigger {name}: {words}")
     return Occasion(
         f"{name}/{what}", name, reason, trigger.params, trigger.changes, trigger.cool_down, None, facts, trigger.pool
@@ -62,7 +61,7 @@ def occasion(name: str, trigger: Watches, what: str, words: str, **facts: Any) -
 
 
 def fitting(reason: str) -> str:
-    """A reason that begins with our words, as long as a request may have it."""
+    """Return a reason, shortened to the length that requests allow."""
     return reason if len(reason) <= MOST_REASON else f"{reason[: MOST_REASON - 2]} …"
 
 
@@ -73,14 +72,14 @@ def _source(name: str, trigger: SourceChanged, since: datetime, place: Place) ->
 
 
 def _governance(name: str, trigger: GovernanceChanged, since: datetime, place: Place) -> Iterator[Occasion]:
-    """Of the adoptions that led to what is in force, so that one that does not verify starts nothing."""
+    """Yield the adoptions that led to the governance in force, so that one that does not verify starts no run."""
     for entry in place.ledger.entries(adopting.ADOPTED):
         if entry.time > since and entry.body.get("envelope") in place.governance.chain:
             yield occasion(name, trigger, entry.subject[:16], "policy or people were adopted")
 
 
 def _card(name: str, trigger: CardChanged, since: datetime, place: Place) -> Iterator[Occasion]:
-    """An adopted card waits until HEAD has it: a run of another would be refused, or know nothing of it."""
+    """Yield the adoption of a card once HEAD has that card: a run with another card would be refused."""
     declared = of_card(_params(trigger, place))
     in_force = declared_standing.read(place.ledger, place.governance).in_force
     known = in_force.get(declared.subject)
@@ -89,13 +88,13 @@ def _card(name: str, trigger: CardChanged, since: datetime, place: Place) -> Ite
 
 
 def _prompts(name: str, trigger: PromptsChanged, _: datetime, place: Place) -> Iterator[Occasion]:
-    """Also of those that differed before the trigger was there: no run has had them yet."""
+    """Yield changed prompts, even from before the trigger was declared: no run has used them yet."""
     if change := prompted.look(trigger, place.ledger, place.root):
         yield occasion(name, trigger, change.id, change.words)
 
 
 def _waiver(name: str, trigger: WaiverExpiring, _: datetime, place: Place) -> Iterator[Occasion]:
-    """One for each waiver, however many checks it waives."""
+    """Yield one occasion for each waiver, however many checks it waives."""
     newest = promotions.read(place.ledger, place.governance, _use_case(trigger, place)).newest
     if newest is None:
         return
@@ -120,7 +119,6 @@ def _use_case(trigger: Watches, place: Place) -> str:
 
 
 def _params(trigger: Watches, place: Place) -> Params:
-    """Of a params file that HEAD holds, as a run would have them. Raises InputError for one that it does not hold."""
     head = _head(place)
     head.require_text(trigger.params)
     return head.params(trigger.params, trigger.changes)
@@ -138,4 +136,4 @@ LOOKS: dict[type[Watches], Callable[[str, Any, datetime, Place], Iterator[Occasi
     WaiverExpiring: _waiver,
     IncidentOpened: _incident,
 }
-"""`Event` is not looked for: somebody says it."""
+"""Functions that find the events of each kind of trigger; `Event` has none, because its events are reported."""

@@ -1,4 +1,4 @@
-"""Work pools: where runs of schedules and triggers are executed, if not by the runner of the machine that asks."""
+"""Work pools, which execute runs of schedules and triggers in place of the runner of the requesting machine."""
 
 from typing import Annotated, Any, Literal, Self
 
@@ -7,20 +7,22 @@ from pydantic import Field, model_validator
 from tasks.core.config import Frozen
 
 Named = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,39}$")]
-"""As a schedule's: lower-case letters, digits and `-`, at most 40."""
+"""Name of a work pool: lower-case letters, digits and `-`, at most 40 characters."""
 
 
 class Pool(Frozen):
     """Machines, or a cluster, that take runs from one queue."""
 
     type: Literal["process", "kubernetes"] = "process"
-    """`process`: machines on which `hallmark work NAME` runs. `kubernetes`: a job for each flow run."""
+    """Kind of pool. `process`: machines on which `hallmark work NAME` runs. `kubernetes`: a job for each flow run."""
     concurrency: Annotated[int, Field(ge=1, le=64)] | None = None
-    """Runs at once in the whole pool; a parked one is none. Null: as many as its workers take."""
+    """Maximum number of runs that the whole pool executes at once; suspended runs do not count. Null: as many as its
+    workers take."""
     image: Annotated[str, Field(pattern=r"^[^\s@]+@sha256:[0-9a-f]{64}$")] | None = None
-    """Of `kubernetes`, by its digest: Hallmark, and a clone of the project in /srv/hallmark."""
+    """Container image for `kubernetes`, by its digest; it has to contain Hallmark, and a clone of the project in
+    /srv/hallmark."""
     namespace: Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")] = "hallmark"
-    """Of `kubernetes`."""
+    """Namespace for `kubernetes`."""
 
     @model_validator(mode="after")
     def _image_is_for_kubernetes(self) -> Self:
@@ -35,5 +37,5 @@ class Pool(Frozen):
 
 
 def missing(asks: dict[str, Any], pools: dict[str, Pool]) -> list[str]:
-    """Names of schedules and triggers whose pool is not declared, in words."""
+    """Return a message for each schedule or trigger whose pool is not declared."""
     return [f"{name}: there is no pool {each.pool!r}" for name, each in asks.items() if each.pool not in (None, *pools)]

@@ -1,7 +1,7 @@
-"""Whether the prompts of a params file, as the checkout's HEAD has them, are others than its last run had.
+"""Changes of the prompts in a params file: the checkout's HEAD compared with the last run of the file.
 
-Both are read from git, so what lies uncommitted in the checkout asks for nothing. Only the section `prompts` counts, as
-a YAML file says it: comments and the order of keys change nothing.
+Both are read from git, so uncommitted edits request no run. Only the content of section `prompts` counts; comments and
+the order of keys do not.
 """
 
 from collections.abc import Mapping
@@ -22,18 +22,21 @@ SECTION = "prompts"
 
 
 class Change(NamedTuple):
-    """That HEAD has prompts which the last run had not."""
+    """Difference between the prompts at HEAD and those of the last run."""
 
     id: str
-    """The digest that tells it from others."""
+    """Digest that tells the change apart from others."""
     words: str
 
 
 def look(trigger: PromptsChanged, ledger: Ledger, root: Path) -> Change | None:
-    """The change, if there is one. Without a run of the params file there is nothing to compare with.
+    """Return the change of the prompts; None if there is none.
 
-    Raises InputError where HEAD does not hold the params file, or it is no YAML. A last run whose commit this clone
-    lacks, or cannot read, is nothing to compare with either.
+    There is nothing to compare with if the params file has no earlier run, or if the commit of the last run is not in
+    this clone or unreadable.
+
+    Raises:
+        InputError: HEAD does not hold the params file, or the file is not YAML.
     """
     checkout = Repository.open(root)
     now = prompts(Committed.head(checkout), trigger.params)
@@ -47,15 +50,21 @@ def look(trigger: PromptsChanged, ledger: Ledger, root: Path) -> Change | None:
 
 
 def prompts(commit: Committed, params: str) -> dict[str, Any]:
-    """The prompts that a commit has in a params file, by name. Raises InputError where it has no such file."""
+    """Return the prompts of a params file in a commit, by name.
+
+    Raises:
+        InputError: The commit does not hold the file.
+    """
     document = config.plain(yaml_text.load(commit.require_text(params), params))
     section = document.get(SECTION) if isinstance(document, Mapping) else None
     return dict(section) if isinstance(section, Mapping) else {}
 
 
 def _last(trigger: PromptsChanged, ledger: Ledger) -> Resolved | None:
-    """The last run of the params file that changed its prompts as the trigger's would: who tries another prompt with
-    `--set` does not make those of the file new."""
+    """Return the last run that overrode prompts exactly as the trigger does.
+
+    A person's trial of another prompt with `--set` does not count.
+    """
     wanted = _own(trigger.changes)
     return next((each for each in recent.runs_of(ledger, trigger) if _own(each.request.changes) == wanted), None)
 
@@ -65,7 +74,6 @@ def _own(changes: Mapping[str, str]) -> dict[str, str]:
 
 
 def _had(checkout: Repository, run: Resolved) -> dict[str, Any] | None:
-    """None where it cannot be known here: another machine's commit, or a params file that no commit has."""
     try:
         return prompts(Committed(checkout, run.request.commit), run.request.params)
     except (InputError, Unavailable):

@@ -1,4 +1,4 @@
-"""The runs that were resolved last, and what they were asked for with."""
+"""Newest resolved runs, with their requests."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -12,22 +12,21 @@ from tasks.runs.records import RESOLVED
 
 TIER = "use_case.risk_tier"
 RECENT = 50
-"""Runs that are looked through."""
+"""Maximum number of runs that are searched."""
 
 
 class Resolved(NamedTuple):
-    """A run that has begun."""
-
     run: str
     entry: Entry
-    """That it was resolved."""
     request: Request
-    """Nothing rests on who signed it."""
+    """Request for the run; its signature is not verified."""
 
 
 def runs_of(ledger: Ledger, asks: Asks) -> Iterator[Resolved]:
-    """Of the last runs those of the same params file and risk tier, newest first: an experiment that somebody tried
-    with `--set` is no run in place of one that a trigger asks for."""
+    """Yield the last runs of the same params file and risk tier, newest first.
+
+    An experiment that somebody tried with `--set` has another tier, and does not replace a run that a trigger requests.
+    """
     for _, entry in zip(range(RECENT), ledger.newest_first(RESOLVED), strict=False):
         for request in _requests(ledger, entry.subject):
             if request.params == asks.params and request.changes.get(TIER) == asks.changes.get(TIER):

@@ -1,4 +1,4 @@
-"""Asking for the run of an occasion, in the name of the scheduler or of the person who wants it now."""
+"""Signed request for the run of an occasion, by the scheduler or by a person who wants the run now."""
 
 from tasks.core.errors import InputError, Refused
 from tasks.gates.signed_request import REQUEST
@@ -15,8 +15,11 @@ from tasks.runs.run import check_request
 
 
 def asks(checkout: Repository, ledger: Ledger, governance: Governance, occasion: Occasion, who: str = SCHEDULER) -> Ask:
-    """What signs a request for the run of an occasion, at the checkout's HEAD. It raises InputError or Refused with
-    everything that can be known to be wrong with the run, and where the key of `who` is not at hand."""
+    """Return a function that signs a request for the run of an occasion, at the checkout's HEAD.
+
+    The function raises InputError or Refused if anything about the run is known to be wrong, or the key of `who` is not
+    at hand.
+    """
 
     def ask(run: str) -> Asked:
         commit = checkout.commit_of("HEAD")
@@ -34,7 +37,11 @@ def asks(checkout: Repository, ledger: Ledger, governance: Governance, occasion:
 
 
 def of(taken: Taken) -> Asked:
-    """The request of an occasion that was taken. Raises Refused where what the ledger has is none."""
+    """Return the request of an occasion that was taken.
+
+    Raises:
+        Refused: The ledger's entry holds no request for this run.
+    """
     envelope = taken.body.get("envelope")
     envelope = envelope if isinstance(envelope, dict) else {}
     request = RunRequest.of(REQUEST.said(envelope))

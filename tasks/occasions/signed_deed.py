@@ -1,4 +1,4 @@
-"""What a person signs about schedules and triggers: that a file is in force, that one of them rests or goes on."""
+"""Statements that people sign about schedules and triggers: declarations, pauses and resumptions."""
 
 from datetime import datetime
 from typing import Any, Literal
@@ -9,37 +9,38 @@ from tasks.policy.read_signed import Dated, Kind
 from tasks.trust import dsse
 
 DECLARED, PAUSED, RESUMED = "deployment.declared", "schedule.paused", "schedule.resumed"
-"""Kinds of ledger entries; the subject of the first is the file's digest, of the others a name."""
+"""Kinds of ledger entries; the subject of the first is the file's digest, of the others the schedule's or trigger's
+name."""
 TYPE = "urn:hallmark:deployment:v1"
 SWITCH_TYPE = "urn:hallmark:schedule-switch:v1"
 Deed = Literal["pause", "resume"]
 
 
 class Declaration(Dated):
-    """The predicate of a declaration."""
+    """Predicate of a declaration of schedules and triggers."""
 
     person: Name
     file_sha256: Sha256
-    """Of the file."""
+    """SHA-256 of the file."""
     text: str
-    """The file."""
+    """Content of the file."""
     follows: Sha256 | None
-    """Of the file that was in force before; null: none was."""
+    """SHA-256 of the file that was in force before; null: there was none."""
     environment: Name
     time: datetime
 
 
 class Switch(Dated):
-    """The predicate of a pause or of its end."""
+    """Predicate of a pause or resumption."""
 
     deed: Deed
     name: Name
-    """Of a schedule or trigger."""
+    """Name of the schedule or trigger."""
     person: Name
     reason: str
     follows: Sha256 | None = None
-    """`dsse.digest` of the switch of that name before, or of the file in force where there was none: nobody records it
-    again later. Null: signed by a version that did not say."""
+    """`dsse.digest` of the last pause or resumption of that name, or SHA-256 of the file in force if there was none, so
+    that this statement cannot be recorded again later. Null: signed by a version that did not state it."""
     environment: Name
     time: datetime
 

@@ -1,9 +1,9 @@
-"""How much of a text changed: a sketch of its distinct lines, small enough to keep, that two versions are compared by.
+"""Sketch of the distinct lines of a text, small enough to keep, which shows what share of the lines has changed.
 
-A sketch holds the least of the lines' keyed hashes (bottom-k MinHash, Broder 1997): of a text of up to LINES distinct
-lines all of them, and the comparison is exact; of a longer one it estimates, with a standard error of at most
-0.5 / sqrt(LINES) = 0.008. The key is drawn once a trigger and stays in `.hallmark`: a bare hash of a short line would
-say what stands there.
+A sketch holds the smallest keyed hashes of the lines (bottom-k MinHash, Broder 1997). Of a text with up to LINES
+distinct lines it holds all, and the comparison is exact; of a longer text it gives an estimate with a standard error of
+at most 0.5 / sqrt(LINES) = 0.008. The key is drawn once for each trigger and stays in `.hallmark`, because a bare hash
+of a short line would reveal the line.
 """
 
 import hashlib
@@ -15,18 +15,18 @@ from tasks.core.params.values import Sha256
 
 LINES = 4096
 LONGEST = 1 << 20
-"""Bytes of a line that are hashed as one; a file without line ends is hashed in pieces of that."""
+"""Maximum number of bytes that are hashed as one line; a file without line ends is hashed in pieces of this size."""
 
 
 class Sketch(Frozen):
     sha256: Sha256
-    """Of the whole content."""
+    """SHA-256 of the whole content."""
     least: list[int]
-    """The least hashes of its distinct lines, sorted, at most LINES of them."""
+    """Smallest hashes of the distinct lines, sorted, at most LINES."""
 
 
 def of(blocks: Iterable[bytes], key: bytes) -> Sketch:
-    """The sketch of a content that comes in blocks of any size."""
+    """Return the sketch of a content, which is given in blocks of any size."""
     digest, kept, held = hashlib.sha256(), list[int](), set[int]()
     for line in _lines(blocks, digest.update):
         value = int.from_bytes(hashlib.blake2b(line, digest_size=8, key=key).digest())
@@ -41,8 +41,7 @@ def of(blocks: Iterable[bytes], key: bytes) -> Sketch:
 
 
 def changed(before: Sketch, now: Sketch) -> float:
-    """Share of the distinct lines of either that are in one of the two alone, 0 to 1; 0 only where both are the same
-    bytes."""
+    """Return the share (0 to 1) of all distinct lines that only one of two contents has; 0 for identical bytes only."""
     if before.sha256 == now.sha256:
         return 0.0
     first, second = set(before.least), set(now.least)

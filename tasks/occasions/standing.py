@@ -1,4 +1,4 @@
-"""Which schedules and triggers are in force, since when, and which rest: what the ledger's signatures add up to."""
+"""Schedules and triggers in force, since when, and which are paused, derived from the ledger's signed entries."""
 
 from collections.abc import Mapping
 from contextlib import suppress
@@ -22,22 +22,25 @@ from tasks.policy.read_signed import read_signed
 class Standing:
     deployments: Deployments = field(default_factory=Deployments)
     declaration: Declaration | None = None
-    """Who put them in force, and when; None: nobody has."""
+    """Declaration that put the file in force; None if there is none."""
     since: Mapping[str, datetime] = field(default_factory=dict)
-    """By name, from when on it counts as it stands: its declaration, the change of its times, or the end of a pause."""
+    """Time from which each schedule or trigger counts, by name: its declaration, the change of its timing, or the end
+    of a pause."""
     paused: Mapping[str, Switch] = field(default_factory=dict)
-    """By name, who paused it and why."""
+    """Pauses in force, by name."""
     problem: str = ""
-    """Why this version cannot read what is in force; empty where it can."""
+    """Reason why this version cannot read the file in force; empty if it can."""
     declared_by: Mapping[str, str] = field(default_factory=dict)
-    """By name, who put it in force as it stands. Who puts the file in force anew and changes nothing of it does not."""
+    """Person who put each schedule or trigger in force as it is, by name; another person who declares it again
+    unchanged is not meant."""
     orphaned: tuple[str, ...] = ()
-    """Names of those whose declarer holds no role any more. Who declares the file again takes them over."""
+    """Names of schedules and triggers whose declarer holds no role any more; a person who declares the file again takes
+    them over."""
     switched: Mapping[str, str] = field(default_factory=dict)
-    """By name, `dsse.digest` of its last pause or the end of that."""
+    """`dsse.digest` of the last pause or resumption, by name."""
 
     def follows(self, name: str) -> str | None:
-        """What the next switch of a name follows."""
+        """Return the digest that the next pause or resumption of a name must refer to."""
         return self.switched.get(name, self.sha256)
 
     @property
@@ -45,14 +48,18 @@ class Standing:
         return self.declaration.file_sha256 if self.declaration else None
 
     def require(self, name: str) -> None:
-        """Raises InputError where nothing of that name is in force."""
+        """Verify that a schedule or trigger of this name is in force.
+
+        Raises:
+            InputError: There is none of this name.
+        """
         if name not in self.deployments.named:
             known = ", ".join(self.deployments.named) or "none is in force; `hallmark deploy` puts some in force"
             raise InputError(f"there is no schedule or trigger {name!r}: {known}")
 
 
 def read(ledger: Ledger, governance: Governance) -> Standing:
-    """As of now. What does not verify under the people in force counts for nothing."""
+    """Return what is in force now; entries that do not verify under the people in force are ignored."""
     newest: Declaration | None = None
     problem, deployments = "", Deployments()
     since: dict[str, datetime] = {}
@@ -96,7 +103,7 @@ def _is_here(person_id: str, governance: Governance, at: datetime) -> bool:
 def _switched(
     ledger: Ledger, governance: Governance, since: dict[str, datetime], files: set[str]
 ) -> tuple[dict[str, Switch], dict[str, str]]:
-    """Who paused what, and the digest of the last switch of each name; `since` is moved to the end of a pause."""
+    """Return the pauses in force and the digest of each name's last switch; `since` is moved to the end of a pause."""
     paused: dict[str, Switch] = {}
     last: dict[str, str] = {}
     known: set[str] = set()
@@ -108,9 +115,9 @@ def _switched(
             if said.environment != governance.policy.environment or entry.subject != said.name:
                 continue
             if said.follows is None and said.name in told:
-                continue  # its name has switches by now that say what they follow
+                continue  # later versions, which state it, have switched this name
             if signed.sha256 in known or not _in_turn(said, last.get(said.name), files):
-                continue  # whoever can append wrote an old one again
+                continue  # an old statement that was appended again
             known.add(signed.sha256)
             told |= {said.name} if said.follows else set()
             last[said.name] = signed.sha256
@@ -122,7 +129,7 @@ def _switched(
 
 
 def _in_turn(said: Switch, before: str | None, files: set[str]) -> bool:
-    """Whether a switch was signed after the one before it. Those of a version that did not say count in their place."""
+    """Return whether a switch follows the one before it; switches of versions that did not state it always count."""
     if said.follows is None:
         return True
     return said.follows == before if before else said.follows in files
@@ -130,6 +137,10 @@ def _in_turn(said: Switch, before: str | None, files: set[str]) -> bool:
 
 @cache
 def parse(text: str) -> Deployments:
-    """The file with this text. Raises InputError with every mistake and its line."""
+    """Return the content of a deployments file from its text.
+
+    Raises:
+        InputError: The text has mistakes; the message lists all with their lines.
+    """
     document = yaml_text.load(text, DEFAULT)
     return config.validate({} if document is None else document, Deployments, Path(DEFAULT))

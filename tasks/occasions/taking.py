@@ -1,12 +1,12 @@
-"""An occasion and what is made of it: one run, or none with the reason why.
+"""The one run of an occasion, or the reason why it has none.
 
-    occasion.taken        the ledger has the run's id and its signed request: from here on there is one run of it
-    the flow run          Prefect is asked for it, by the run's id, so that asking twice makes one
+    occasion.taken        the ledger has the run's id and its signed request; from here on the occasion has one run
+    the flow run          Prefect creates it by the run's id, so that repeated calls create one
     occasion.started      nothing is left to do
 
-Whoever comes second finds the first entry, and a crash between the two is finished from what stands there. A key
-names an occasion: of a schedule its name and time, of a trigger its name and what happened. Two machines that share a
-ledger find the same key.
+A second process finds the first entry, and after a crash between the steps the rest is done from that entry. The key of
+an occasion is the name of its schedule and the time, or the name of its trigger and the event. So two machines that
+share a ledger derive the same key.
 """
 
 from collections.abc import Callable
@@ -26,36 +26,38 @@ from tasks.runs.request import RunRequest
 class Occasion:
     key: str
     name: str
-    """Of the schedule or trigger."""
+    """Name of the schedule or trigger."""
     reason: str
-    """Why a run is asked for, in words; it stands in the signed request."""
+    """Reason for the run in words, which becomes part of the signed request."""
     params: str
     changes: dict[str, str]
     cool_down: timedelta | None = None
     due: datetime | None = None
-    """Of a schedule's."""
+    """Time at which the schedule is due; None for a trigger."""
     facts: dict[str, Any] = field(default_factory=dict)
-    """What the ledger keeps of it besides."""
+    """Further facts for the ledger's entry."""
     pool: str | None = None
-    """Which executes the run."""
+    """Work pool that executes the run; None for the runner of this installation."""
 
 
 class Asked(NamedTuple):
-    """What becomes of an occasion: a signed request, which names the run."""
+    """Signed request for the run of an occasion."""
 
     request: RunRequest
     envelope: Envelope
 
 
 Ask = Callable[[str], Asked]
-"""Takes the run's id; signs. May raise what asking for a run raises."""
+"""Function that signs a request for the run with the given id; raises whatever requesting a run raises."""
 
 
 def take(ledger: Ledger, book: Book, occasion: Occasion, installation: str, ask: Ask) -> Entry | None:
-    """Record that a run is asked for, or why none is; None where the ledger has the occasion already.
+    """Record that a run is requested for an occasion, or why none is.
 
-    Raises what `ask` raises, and nothing is recorded then. It is called outside of the transaction: who signs may take
-    their time.
+    `ask` is called outside of the transaction, because signing may take time. If it raises, nothing is recorded.
+
+    Returns:
+        Entry of the ledger; None if the ledger had the occasion already.
     """
     if book.update(ledger).knows(occasion.key):
         return None
@@ -77,7 +79,7 @@ def take(ledger: Ledger, book: Book, occasion: Occasion, installation: str, ask:
 
 
 def pass_over(ledger: Ledger, book: Book, occasion: Occasion, why: str) -> Entry | None:
-    """Record, once, that no run is made of an occasion."""
+    """Record, once, that no run is requested for an occasion."""
     with ledger.transaction():
         return None if book.update(ledger).knows(occasion.key) else _pass_over(ledger, occasion, why)
 
@@ -103,7 +105,6 @@ def _body(occasion: Occasion) -> dict[str, Any]:
 
 
 def _cooling(book: Book, occasion: Occasion, now: datetime) -> str:
-    """Why an occasion comes too soon after the last one of its name; empty where it does not."""
     before = book.taken_by(occasion.name, now)
     if before is None or occasion.cool_down is None or now - before >= occasion.cool_down:
         return ""

@@ -1,10 +1,10 @@
-"""When a schedule is due: by cron in a time zone, or every so often from an anchor.
+"""Times at which a schedule is due: by a cron expression in a time zone, or at intervals from an anchor.
 
-A cron expression with hours of its own is by the clock on the wall. When clocks go forward, what falls into the hour
-that is left out is due at the moment after it, once. When they go back, what falls into the hour that comes twice is
-due in the first of the two. An expression for every hour counts hours as they pass, so that it is due in both.
+A cron expression that names hours follows local time. When clocks go forward, times in the skipped hour are due once,
+at the moment after it. When clocks go back, times in the repeated hour are due in the first of the two. An expression
+for every hour follows elapsed time, so it is due in both.
 
-An interval counts time as it passes; a day is 24 hours, whatever the clock on the wall does.
+An interval follows elapsed time; a day is 24 hours, whatever local time does.
 """
 
 import zoneinfo
@@ -20,15 +20,19 @@ from cronsim import CronSim, CronSimError
 
 EVERY_HOUR = "*"
 A_DAY = datetime(2024, 1, 1)
-"""Any, of a leap year: from when to look whether an expression comes at all."""
+"""Day in a leap year from which an expression is searched for a time at which it is due."""
 MARGIN = timedelta(days=2)
-"""How far before a moment to begin by the clock on the wall: no zone ever skipped more."""
+"""Time by which the search in local time starts before the moment in question; no time zone has ever skipped more."""
 LOOKS_BACK = (timedelta(days=2), timedelta(days=70), timedelta(days=800), timedelta(days=365 * 30))
 
 
 @cache
 def zone(name: str) -> ZoneInfo:
-    """Raises ValueError for what is no zone of the IANA database, with those that are spelled alike."""
+    """Return a time zone of the IANA database.
+
+    Raises:
+        ValueError: There is no such zone; the message names similar ones.
+    """
     known = zoneinfo.available_timezones()
     if name in known:
         return ZoneInfo(name)
@@ -38,7 +42,11 @@ def zone(name: str) -> ZoneInfo:
 
 
 def require_cron(expression: str) -> None:
-    """Raises ValueError for what is no cron expression of five fields, and for one that never comes."""
+    """Verify that an expression has the five fields of cron and is due at some time.
+
+    Raises:
+        ValueError: The expression is malformed or never due.
+    """
     if len(expression.split()) != 5:
         raise ValueError(
             f"expected the five fields of cron (minute, hour, day of month, month, day of week), got {expression!r}"
@@ -59,7 +67,7 @@ def require_cron(expression: str) -> None:
 
 
 def cron_after(expression: str, tz: ZoneInfo, after: datetime) -> Iterator[datetime]:
-    """Every moment later than `after` (aware) at which an expression is due, in UTC, in order."""
+    """Yield every moment later than `after` (aware) at which an expression is due, in UTC, in order."""
     minute, _, *rest = expression.split()
     every_hour = CronSim(expression, A_DAY).hours == set(range(24))
     local = after.astimezone(tz)
@@ -76,7 +84,7 @@ def cron_after(expression: str, tz: ZoneInfo, after: datetime) -> Iterator[datet
 
 
 def _on_the_clock(wall: datetime, tz: ZoneInfo) -> datetime:
-    """The first moment at which the clock on the wall shows `wall`; where it never does, the moment after the gap."""
+    """Return the first moment at which local time is `wall`; if local time skips it, the moment after the gap."""
     while (moment := wall.replace(tzinfo=tz, fold=0)) != _there_and_back(moment, tz):
         wall += timedelta(minutes=1)
     return moment
@@ -87,7 +95,7 @@ def _there_and_back(moment: datetime, tz: ZoneInfo) -> datetime:
 
 
 def every_after(length: timedelta, anchor: datetime, after: datetime) -> Iterator[datetime]:
-    """Every moment later than `after` (aware) that is a number of lengths from `anchor` (in UTC), not before it."""
+    """Yield `anchor` (in UTC) and every moment a whole number of lengths after it, if later than `after` (aware)."""
     number = max(0, (after - anchor) // length + 1)
     while True:
         yield anchor + number * length
@@ -95,7 +103,7 @@ def every_after(length: timedelta, anchor: datetime, after: datetime) -> Iterato
 
 
 def newest(expression: str, tz: ZoneInfo, since: datetime, upto: datetime) -> datetime | None:
-    """The last moment later than `since` and not later than `upto` at which an expression is due."""
+    """Return the last moment later than `since` and not later than `upto` at which an expression is due."""
     for back in LOOKS_BACK:
         begin = max(since, upto - back)
         found = deque(_until(cron_after(expression, tz, begin), upto), maxlen=1)
@@ -112,5 +120,5 @@ def _until(moments: Iterator[datetime], upto: datetime) -> Iterator[datetime]:
 
 
 def up_to(moments: Iterator[datetime], upto: datetime, most: int) -> list[datetime]:
-    """At most `most` of the moments that are not later than `upto`."""
+    """Return at most `most` of the moments that are not later than `upto`."""
     return list(islice(_until(moments, upto), most))

@@ -1,9 +1,11 @@
-"""What a trigger on sources saw last, in `.hallmark/occasions/NAME.json`: a sketch of each source.
+"""Changes of the sources that a trigger watches.
 
-It sees what a run would read: of a file that the commit holds the committed content, so that an edit asks for a run
-once it is committed. The sketch moves on once a run has been asked for, or the last run of the same params file, which
-somebody may have asked for, has read the same content. Where it is lost, the next look begins anew, and compares with
-nothing.
+`.hallmark/occasions/NAME.json` holds a sketch of each source as the trigger last saw it.
+
+A trigger sees what a run would read: of a file that the commit holds the committed content, so that an edit counts once
+it is committed. The sketches are replaced when a run has been requested for them, or when the last run of the same
+params file, which a person may have requested, has read the same content. If the file is lost, the next look stores the
+current content and compares it with nothing.
 """
 
 import secrets
@@ -28,33 +30,34 @@ from tasks.stages.data.readers.content import BLOCK
 
 
 class Seen(Frozen):
-    """The file of one trigger."""
-
     key: str
-    """Of the hashes, in hex."""
+    """Key of the hashes, in hexadecimal."""
     since: datetime
-    """From when the trigger counted then: after a pause, and where it watches something else, it begins anew."""
+    """Time from which the trigger counted; if it changes, after a pause or with other settings, the sketches are made
+    anew."""
     sources: dict[str, Sketch]
 
 
 class Change(Frozen):
-    """That sources differ from what was seen last by more than the trigger says."""
+    """Change of sources that exceeds the trigger's share."""
 
     id: str
-    """The digest that tells it from others."""
+    """Digest that tells the change apart from others."""
     words: str
     contents: dict[str, str]
-    """SHA-256 of every source that is watched, by id."""
+    """SHA-256 of every watched source, by id."""
 
 
 def look(
     name: str, trigger: SourceChanged, since: datetime, named: Sources, ledger: Ledger, book: Book, commit: Committed
 ) -> Change | None:
-    """The change of a trigger's sources, if it is one. The first look sees nothing to compare with.
+    """Return the change of a trigger's sources if it exceeds the trigger's share; the first look only stores sketches.
 
-    `commit`: of which a run would be made.
+    `commit` is the commit of which a run would be made.
 
-    Raises InputError for a source that sources.yaml has not, or that cannot be read, Unavailable where one is away.
+    Raises:
+        InputError: A source is not in sources.yaml or cannot be read.
+        Unavailable: A store or file cannot be reached.
     """
     path = commit.checkout.root / ".hallmark" / "occasions" / f"{name}.json"
     before = _read(path)
@@ -93,8 +96,10 @@ def _sketch(source: Source, commit: Committed, key: bytes) -> Sketch:
 
 
 def _was_read(contents: dict[str, str], trigger: SourceChanged, ledger: Ledger) -> bool:
-    """Whether the last run of a trigger's params file has read these very contents. Earlier ones do not count: what was
-    made since is of other contents."""
+    """Return whether the last run of a trigger's params file has read exactly these contents.
+
+    Earlier runs do not count, because the runs after them had other contents.
+    """
     last = next(recent.runs_of(ledger, trigger), None)
     return last is not None and contents.items() <= last.entry.body.get("sources", {}).items()
 

@@ -1,8 +1,9 @@
-"""One machine at a time executes or fetches a run, where several share a ledger: a lease that is renewed meanwhile.
+"""Lease that lets one machine at a time execute or fetch a run, if several machines share a ledger.
 
-It tells a second machine at once who has the run, and frees the run of a machine that died. What keeps two from going
-on with one run is the ledger's entry `run.taken_up`, which every stage looks at (taking_up.py); so a lease that was
-lost while a machine slept does no harm.
+The lease is renewed while the run executes. It tells other machines at once which machine executes the run, and it
+expires if that machine dies. It does not have to be reliable: the ledger's entry `run.taken_up`, which is read before
+every stage (taking_up.py), keeps two machines from continuing the same run. So a lease that expired while a machine
+slept does no harm.
 """
 
 import os
@@ -24,10 +25,14 @@ RENEW_SECONDS = TERM.total_seconds() / 3
 
 @contextmanager
 def only_here(root: Path, run_id: str) -> Iterator[None]:
-    """Hold a run against other machines inside the block; `hold.only_one` is held already, against other processes.
+    """Hold the lease of a run inside the block, so that no other machine executes the run.
 
-    Raises Refused, with who has it, where another machine has it and renews that. One that is gone is waited for, until
-    its term is over. A ledger that nobody shares needs none of it, and one that is away is told by whatever needs it.
+    The caller holds `hold.only_one` already, which excludes other processes of this machine. If the machine that holds
+    the lease has died, the call waits until the lease expires. If the ledger is not shared, there is no lease. If the
+    ledger is unavailable, the block runs without a lease, and the run's next use of the ledger reports that.
+
+    Raises:
+        Refused: Another machine holds the lease and renews it; the message names that machine.
     """
     if not os.environ.get(ledger.VARIABLE):
         yield

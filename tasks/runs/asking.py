@@ -1,8 +1,8 @@
-"""Asking for a run: a person signs on their own machine, and the run takes nothing that was not signed.
+"""Signed run requests: a person signs on their own machine, and a run uses nothing that was not signed.
 
-A flow run's parameters can be written by whoever reaches Prefect, so they count only where a signed request says the
-same. The scheduler, which is no person, signs with its own key too. In environment `local` alone the installation signs
-as `scheduler` what nobody signed, so that a schedule of Prefect's can start a run.
+Anybody who can reach Prefect can write the parameters of a flow run, so these count only if a signed request has the
+same values. The scheduler, which is not a person, signs with its own key. In environment `local` only, the installation
+signs unsigned requests as `scheduler`, so that one of Prefect's own schedules can start a run.
 """
 
 from datetime import datetime
@@ -24,9 +24,11 @@ Envelope = dict[str, Any]
 
 
 def sign(checkout: Repository, ledger: Ledger, governance: Governance, request: RunRequest) -> Envelope:
-    """The request, signed with the key of the person who asks, or the scheduler's.
+    """Return the completed request, signed with the key of the requester or of the scheduler.
 
-    Raises InputError or Refused as `Governance.signer`.
+    Raises:
+        InputError: The requester is not in people.yaml, or their key is not at hand.
+        Refused: The requester may not act here, or the key is not valid for them.
     """
     now, who = ledger.now(), request.requested_by
     signer = governance.signer(SCHEDULER if who == SCHEDULER else governance.actor(who, now), now)
@@ -34,8 +36,14 @@ def sign(checkout: Repository, ledger: Ledger, governance: Governance, request: 
 
 
 def complete(checkout: Repository, request: RunRequest, governance: Governance, time: datetime) -> Request:
-    """The request with everything in it that decides what will run: its commit, the digest of all that it holds, and
-    that of a params file that it does not hold. Raises InputError for a commit that no run is made of."""
+    """Return the request with everything that decides what will run.
+
+    These are the commit, the digest of its whole tree, and the digest of the params file if the commit does not hold
+    it.
+
+    Raises:
+        InputError: No run can be made from the commit, or the params file cannot be read.
+    """
     commit = checkout.commit_of(request.commit or "HEAD")
     tree_sha256 = tree.read(checkout, commit).sha256
     params_sha256 = None if checkout.holds(commit, request.params) else _digest(checkout, request.params)
@@ -49,9 +57,10 @@ def complete(checkout: Repository, request: RunRequest, governance: Governance, 
 def take(
     checkout: Repository, ledger: Ledger, governance: Governance, request: RunRequest, envelope: Envelope | None
 ) -> SignedRequest:
-    """Verify that `request` is what was signed and put that on the ledger; what is on it already stays.
+    """Verify that `request` is what was signed, and record the signed request on the ledger unless it is there already.
 
-    Raises Refused where nobody signed it, or something else.
+    Raises:
+        Refused: Nobody signed the request, or something else was signed.
     """
     known = signed_request.recorded(ledger, governance, request.named)
     if known is None and envelope is None:
@@ -72,13 +81,17 @@ def take(
 
 
 def require_same(signed: SignedRequest, request: RunRequest, envelope: Envelope | None) -> None:
-    """Raises Refused where a flow run asks for a run otherwise than was signed for it."""
+    """Verify that a flow run asks for exactly the run that was signed.
+
+    Raises:
+        Refused: The flow run brings another envelope or other parameters.
+    """
     if envelope is None:
         _require_scheduler(request)
     elif dsse.digest(envelope) != signed.sha256:
         raise Refused(f"run {request.named} was asked for already, by {signed.request.requested_by}, and not with this")
     asked = RunRequest.of(signed.request)
-    # The scheduler names no commit; what HEAD was then was written into what it signed.
+    # A request of the scheduler names no commit; the signed one holds the HEAD of its time.
     given = request if request.commit else request.model_copy(update={"commit": asked.commit})
     if differ := [name for name in RunRequest.model_fields if getattr(given, name) != getattr(asked, name)]:
         raise Refused(

@@ -1,7 +1,7 @@
-"""Everything about a request that can be known before it starts, and all that is wrong with it at once.
+"""Checks of a request that are possible before its run starts; all mistakes are reported together.
 
-A file is looked at whatever is wrong in another. What only follows from a mistake already found is left out: who may
-ask for a run is a question to a policy that could be read.
+Every file is checked, even if another one is wrong. Checks that would only repeat a known mistake are skipped: for
+example, whether somebody may ask for a run can only be decided if the policy could be read.
 """
 
 from collections.abc import Callable, Iterator
@@ -34,7 +34,7 @@ from tasks.versions import versions
 
 
 class Files(NamedTuple):
-    """What could be read of a use case; None where it is wrong."""
+    """Files of a use case; those that could not be read are None."""
 
     params: Params | None
     governed: Governance | None
@@ -46,11 +46,13 @@ def request(
     checkout: Repository, asked: RunRequest, governance: Callable[[], Governance], mistakes: Mistakes,
     elsewhere: bool = False,
 ) -> Files:  # fmt: skip
-    """Note all that is wrong with a request. `governance` gives what it is judged by, or raises HallmarkError.
-    `elsewhere`: another machine will execute the run, and looks at its own equipment.
+    """Add all mistakes in a request to `mistakes`.
 
-    Where nobody said who asks, whether they may is not looked at. Where no commit is asked for, the files of the
-    checkout are looked at as they lie there.
+    `governance` returns the governance to judge by, or raises HallmarkError. `elsewhere` means that another machine
+    will execute the run and check its own equipment.
+
+    The requester's permission is not checked if no requester was given and other mistakes are known already. If no
+    commit was asked for, the current files of the checkout are checked.
     """
     known = "requested_by" in asked.model_fields_set or not mistakes.found
     folder = checkout.root / (asked.governance or Path("infra") / "governance")
@@ -76,9 +78,9 @@ def files(
     root: Path, params: str, changes: dict[str, str], folder: Path, governance: Callable[[], Governance],
     mistakes: Mistakes, elsewhere: bool = True, committed: Committed | None = None,
 ) -> Files:  # fmt: skip
-    """Note all that is wrong in a params file, in governance files and in the sources that these name.
+    """Add all mistakes in a params file, in governance files and in the sources that these name to `mistakes`.
 
-    `committed`: the commit whose files count; None: the files count as they lie in the checkout.
+    The files are read from `committed` if it is given, else from the checkout.
     """
     asked = governed = named = suites = None
     with mistakes.noted():
@@ -104,13 +106,12 @@ def files(
 
 
 def _impossible(asked: Params, root: Path, elsewhere: bool) -> Iterator[str]:
-    from tasks.runs import foretold  # numpy, which looking at a run does without
+    from tasks.runs import foretold  # imports numpy, which most commands do not need
 
     yield from foretold.at_once(asked, Layout(root), elsewhere)
 
 
 def _who(asked: RunRequest, read: Files, now: datetime, mistakes: Mistakes) -> None:
-    """Whether who asks may."""
     assert read.governed
     governed = read.governed
     with mistakes.noted():
@@ -126,7 +127,6 @@ def _who(asked: RunRequest, read: Files, now: datetime, mistakes: Mistakes) -> N
 
 
 def _may_pass(asked: RunRequest, tier: str, named: Sources, governed: Governance, now: datetime) -> None:
-    """Raises InputError or Refused where the run could pass its gates with nobody's doing."""
     gates, demo = governed.policy.tier(tier).gates, asked.demo_approvals
     own = [source.id for source in named.sources if source.owner in asked.askers]
     who = " and ".join(sorted({source.owner for source in named.sources} & asked.askers))
@@ -141,7 +141,6 @@ def _may_pass(asked: RunRequest, tier: str, named: Sources, governed: Governance
 
 
 def _what(checkout: Repository, asked: RunRequest, read: Files, ledger: Ledger, mistakes: Mistakes) -> None:
-    """Whether what it asks for could pass, as far as that can be told: of files without a mistake."""
     params, governed, named, suites = read
     assert params and governed and named and suites
     gates = governed.policy.tier(params.use_case.risk_tier).gates

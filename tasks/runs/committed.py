@@ -1,7 +1,7 @@
-"""What a run of a commit reads where the checkout has something else: committed files count, uncommitted edits do not.
+"""Files as a commit holds them: what a run of that commit reads, without the checkout's uncommitted edits.
 
-Whatever asks for a run, checks one before it starts, or answers to a change looks through here, so that it sees what
-the run will see.
+Commands that ask for a run, checks before a run starts, and triggers read files through this module, so that they see
+what the run will see.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -21,8 +21,6 @@ from tasks.stages.data.readers import content
 
 @dataclass(frozen=True)
 class Committed:
-    """A commit of a checkout."""
-
     checkout: Repository
     commit: str
 
@@ -32,9 +30,11 @@ class Committed:
 
     @contextmanager
     def opened(self, source: Source) -> Iterator[IO[bytes]]:
-        """A source's content: of a file that the commit holds the committed one, else what lies there now.
+        """Open the content of a source: the committed file if the commit holds one, else the file that exists now.
 
-        Raises as `content.opened`.
+        Raises:
+            InputError: The source cannot be opened as it is declared.
+            Unavailable: Its store cannot be reached.
         """
         blob = self._blob(source)
         if blob is None:
@@ -45,19 +45,33 @@ class Committed:
             yield file
 
     def params(self, path: str, changes: Mapping[str, str]) -> Params:
-        """The parameters with `changes` applied. Raises InputError as `read_params`."""
+        """Return the validated parameters with `changes` applied.
+
+        A params file that the commit does not hold is read from the checkout.
+
+        Raises:
+            InputError: The file cannot be read, or the parameters are wrong.
+        """
         text = self.text(path)
         return read_params(self.checkout.root / path, changes, text)[0]
 
     def require_text(self, path: str) -> str:
-        """As `text`. Raises InputError if the commit does not hold the file, too."""
+        """Return a committed text file.
+
+        Raises:
+            InputError: The commit does not hold the file, or the file is not UTF-8.
+        """
         text = self.text(path)
         if text is None:
             raise InputError(f"{path}: no such file in commit {self.commit[:12]}; commit it, or name another one")
         return text
 
     def text(self, path: str) -> str | None:
-        """A committed text file; None if the commit does not hold it. Raises InputError if it is no UTF-8."""
+        """Return a committed text file; None if the commit does not hold it.
+
+        Raises:
+            InputError: The file is not UTF-8.
+        """
         blob = self.checkout.blob(self.commit, path)
         if blob is None:
             return None
@@ -67,7 +81,7 @@ class Committed:
             raise InputError(f"{path} in commit {self.commit[:12]}: cannot be read as UTF-8 text ({error})") from None
 
     def edited(self, params: str, sources: Iterable[Source]) -> list[str]:
-        """The params file and each source that the checkout has otherwise than the commit, as people know them."""
+        """Return the params file and those sources that differ between checkout and commit, in words."""
         files = {params: params} | {_path(each): f"source {each.id} ({each.location})" for each in sources}
         return [what for path, what in files.items() if path and self.checkout.differs_on_disk(self.commit, path)]
 
@@ -82,7 +96,6 @@ class Committed:
 
 
 def _path(source: Source) -> str:
-    """Where a source lies; empty in a store, and if a variable of its location is not set, which opening it tells."""
     with suppress(InputError):
         location = expand(source.location)
         return "" if "://" in location else location

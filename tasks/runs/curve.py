@@ -1,4 +1,7 @@
-"""The curve of a training, as its stage wrote it: data of somebody else, which is shown and decides nothing."""
+"""Curve of a training, as the stage wrote it.
+
+The file is written by the run's own code and is not trusted: it is shown to people and decides nothing.
+"""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,17 +12,18 @@ from tasks.core.files import open_plain
 from tasks.stages.train.points import FILE
 
 NAME = f"measured/train/{FILE}"
-"""Where it lies below the root of a run's worktree, also while the training goes on (`supervise/handed_on.py`)."""
+"""Path of the curve relative to the root of the run's worktree, also while the training is in progress
+(`supervise/handed_on.py`)."""
 MOST = 2**26
-"""Bytes of it that are read: some 250,000 steps."""
+"""Maximum number of bytes that are read from the file: some 250,000 steps."""
 TOGETHER = 2**20
-"""Bytes that are read at once."""
+"""Maximum number of bytes that are read at once."""
 LONGEST = 2**12
-"""Bytes of a line."""
+"""Maximum number of bytes in a line."""
 
 
 class Point(BaseModel):
-    """A step: the loss, and what is known of it besides. Steps that a checkpoint held have no `seconds`."""
+    """One step of a training, with its loss and further figures; steps restored from a checkpoint lack `seconds`."""
 
     step: int = Field(ge=1, le=2**40)
     loss: float
@@ -34,7 +38,7 @@ class Point(BaseModel):
     seconds_lost: float | None = None
 
     def figures(self) -> Iterator[tuple[str, float]]:
-        """Names and values as MLflow shows them."""
+        """Yield the names and values that MLflow shows."""
         yield "loss", self.loss
         yield "learning_rate", self.lr
         if self.seconds:
@@ -52,10 +56,13 @@ class Point(BaseModel):
 
 
 def read(path: Path, offset: int) -> tuple[list[Point], int]:
-    """Read up to a mebibyte of points from byte `offset` on. Returns them, and the offset to go on at.
+    """Read up to one mebibyte of points from byte `offset` on; return them and the offset of the next call.
 
-    Lines that are no points are skipped. A file that is shorter than `offset` is a new one, which is read from its
-    start. Raises OSError for what is no plain file.
+    Lines that are not valid points are skipped. A file shorter than `offset` has been replaced and is read from its
+    start.
+
+    Raises:
+        OSError: The path is not a plain file.
     """
     with open_plain(path) as file:
         size = file.seek(0, 2)

@@ -1,7 +1,7 @@
-"""What differs between two runs, also such as were never released: from their worktrees on this machine.
+"""Differences between two runs, released or not, read from their worktrees on this machine.
 
-Everything is read as it lies there and nothing is verified: it is for whoever works on a model, and no gate asks for
-it. Two releases are compared by `tasks.registry.history.difference`, from what was signed.
+The files are read as they are and nothing is verified: the comparison is for people who work on a model, and no gate
+uses it. `tasks.registry.history.difference` compares two releases, from signed documents.
 """
 
 from collections.abc import Iterator
@@ -31,16 +31,14 @@ from tasks.runs.summary import facts_in
 from tasks.sources.dataset import Dataset, Value
 
 CODE = ["tasks", "dvc.yaml", "constraints.txt"]
-"""What decides the bytes of a release, beside its parameters and inputs."""
+"""Paths that decide the bytes of a release, besides its parameters and inputs."""
 APART = ("params.yaml", "inputs/request.json")
-"""Compared by what they say, and never the same."""
+"""Files whose digests are not compared: parameters are compared by value, and requests always differ."""
 STATED = {"train": "train", "evaluate": "evaluate"}
-"""Prefix of the figures that a stage states, by its folder."""
+"""Prefix of the names of a stage's figures, by the stage's folder."""
 
 
 class Side(Frozen):
-    """One of the two."""
-
     run: str
     use_case: str
     status: str
@@ -48,36 +46,38 @@ class Side(Frozen):
 
 
 class RunDifference(Frozen):
-    """From one run to another."""
-
     before: Side
     now: Side
     lacks: list[str]
-    """In words what could not be compared, and why."""
+    """Parts that could not be compared, each with the reason."""
     outcome: dict[str, Moved]
-    """How they ended, who asked, where each gate stands."""
+    """Differences in status, release, requester and states of gates, by name."""
     parameters: dict[str, Moved]
-    """By dotted key of params.yaml."""
+    """Differences in parameters, by dotted key of params.yaml."""
     data: Change | None
-    """Null where one of them has no dataset."""
+    """Changes of the dataset; null if one of the runs has no dataset."""
     digests: dict[str, Moved]
-    """Of the content of sources and of each side of the dataset, where they differ."""
+    """Differences in the SHA-256 of each source and of the training and test records, by name."""
     records: RecordsChanged | None
     made_with: dict[str, Moved]
-    """Digests of code, inputs and library versions that differ."""
+    """Differences in the digests of code, inputs and library versions, by name."""
     code: list[str] | None
-    """Files that differ between their commits, as `git diff --name-status` has them; null where it is not known."""
+    """Files of code that differ between the two commits, as `git diff --name-status` lists them; null if a commit is
+    not on this machine."""
     figures: dict[str, Figure]
-    """Every figure of either candidate, with its interval."""
+    """Figures of both candidates with their intervals, by name."""
     same_test: bool
-    """Both have a dataset, with the very same test rows."""
+    """Whether both runs have a dataset and their test records are identical."""
     paired: Paired | None
-    """On the rows that both answered; null where there are none, or one has no evaluation."""
+    """Comparison on the rows that both candidates answered; null if there are none, or a run has no evaluation."""
 
 
 def compare(root: Path, before: str, now: str) -> tuple[RunDifference, Dataset | None]:
-    """From one run to the other, and the dataset of the later one. Raises InputError for one that is not here, or whose
-    files cannot be read."""
+    """Compare two runs; return the differences, and the dataset of the later run.
+
+    Raises:
+        InputError: A run is not on this machine, or its files cannot be read.
+    """
     first, second = _Read(root, before), _Read(root, now)
     code, why = code_between(root, ref_of(before), ref_of(now))
     lacks = [*first.lacks(), *second.lacks(), *([f"files of code: {why}"] if why else [])]
@@ -104,7 +104,7 @@ def compare(root: Path, before: str, now: str) -> tuple[RunDifference, Dataset |
 
 
 def code_between(root: Path, before: str, now: str) -> tuple[list[str] | None, str]:
-    """Which files of code differ between two commits or refs, or why that is not known here."""
+    """Return the files of code that differ between two commits or refs; None and the reason if one is not here."""
     try:
         return Repository.open(root).changed_between(before, now, CODE), ""
     except InputError as error:
@@ -112,8 +112,6 @@ def code_between(root: Path, before: str, now: str) -> tuple[list[str] | None, s
 
 
 class _Read:
-    """A run, as it lies here."""
-
     def __init__(self, root: Path, run: str) -> None:
         state = root / ".hallmark"
         known, self.layout = journal.read(state, run), layout_of(root, run)
@@ -166,7 +164,6 @@ class _Read:
 
 
 def _figures(layout: Layout) -> Facts:
-    """Every figure of the candidate, by the names that gates use."""
     stated = {f"{name}.{fact}": value for stage, name in STATED.items()
               for fact, value in facts_in(layout.stage(stage) / "result.json").items()}  # fmt: skip
     measured = facts_in(layout.measured("predict") / "candidate" / "facts.json")

@@ -1,4 +1,4 @@
-"""A stage through `dvc repro`, in the run's worktree, with the cache that all worktrees share."""
+"""Stages executed by `dvc repro` in the worktree of a run, with the cache that all worktrees share."""
 
 import io
 import os
@@ -32,16 +32,17 @@ from tasks.supervise.box import BOXED
 from tasks.trust.stage_record import SignedRecord
 
 PROGRESS = re.compile(r"^progress \S+ (?P<how>(?:(?P<done>\d+)/(?P<total>\d+))?.*)$")
-"""What a stage prints while it works (`core.progress`): `progress train 120/480 loss 0.412 330 tok/s eta 4m10s`, or
-words alone."""
+"""Pattern of a progress line of a stage (`core.progress`), such as `progress train 120/480 loss 0.412 330 tok/s eta
+4m10s`; the counts may be missing."""
 
 VAULTED = "ingest"
-"""The stage that fills the vault, and the one that reads the sources."""
+"""Stage that reads the sources and fills the vault."""
 PUSH = "push"
-"""No stage: DVC as a run calls it itself, to push what its stages made, or to pull it elsewhere."""
+"""Name, among those of stages, for DVC itself as it pushes or pulls outputs."""
 
 ON_A_CLUSTER = ("train", *(name for name, stage in graph.RUNS.items() if stage.name == "predict"))
-"""Stages whose workers may be on one. Their grants (tasks/supervise/grants.py) say whether those of a run are."""
+"""Stages whose workers may be on a cluster; the grants of a stage (tasks/supervise/grants.py) decide it for each
+run."""
 
 GIVEN_TO: Mapping[str, tuple[str, ...]] = {
     "PREFECT": (),
@@ -49,50 +50,52 @@ GIVEN_TO: Mapping[str, tuple[str, ...]] = {
     "HALLMARK_LEDGER": (),
     "HALLMARK_GIT_REMOTE": (),
     "HALLMARK_VAULT": (VAULTED,),
-    "PGPASS": (VAULTED,),  # its own vault's, where the URL has none
+    "PGPASS": (VAULTED,),  # the password of the vault's database, if its URL has none
     "AWS_": (VAULTED, PUSH),
     "SSH_": (PUSH,),
     "MLFLOW_": (),
     "RAY_AUTH": ON_A_CLUSTER,
     "HALLMARK_TRAINING": ON_A_CLUSTER,
 }
-"""Beginnings of the names of variables that not every stage gets, with the stages that do. They are passwords or the
-way to what a stage has no business with, and a stage is the run's own code."""
+"""Stages that receive an environment variable, by the beginning of its name; other stages do not get it. These
+variables hold passwords or lead to services that stages must not use, because a stage is the run's own code."""
 
 DVC = (sys.executable, "-I", "-m", "dvc")
-"""Isolated: it starts in the worktree, and would import whatever has the name of a module there."""
+"""Command that starts DVC, isolated: DVC starts in the worktree and would otherwise import modules from there."""
 
 APART = ("HALLMARK_VAULT_URL",)
-"""Beginnings of the names of variables that lead to what is shared: a stage that is to leave nothing there has none."""
+"""Beginnings of the names of variables that lead to shared services, withheld from a stage that must not change
+them."""
 
 OURS: Mapping[str, bytes] = {
     ".dvc/config": b"[core]\n    analytics = false\n    check_update = false\n    autostage = false\n",
     ".dvcignore": b"# What DVC passes over in a run: nothing.\n",
 }
-"""What stands in a run's worktree in place of what its commit has there."""
+"""Files, by path, whose content replaces that of the commit in a run's worktree."""
 
 ADVICE = ("To track the changes", "git add", "To enable auto staging", "dvc config core.autostage", "Use `dvc push`")
-"""What DVC tells a person after every stage, and a run does by itself."""
+"""Beginnings of DVC's hints to a person after every stage; not logged, because a run takes these steps by itself."""
 
 
 class StageOutcome(Frozen):
     stage: str
     seconds: float
-    """Wall-clock seconds of the whole `dvc repro`."""
+    """Wall-clock seconds that the stage took, also if its outputs came from the cache."""
     cached: bool
-    """True where nothing was computed: unchanged, or restored from the cache."""
+    """Whether nothing was computed, because the outputs were there already or came from the cache."""
     record: SignedRecord | None = None
-    """What it read and left; null for work by hand."""
+    """Signed record of what the stage read and wrote; null for work by hand."""
 
 
 def configure(layout: Layout) -> None:
-    """Point a worktree's DVC at the cache of its checkout. Kept out of git by DVC's own ignore file.
+    """Configure DVC in a worktree: the checkout's cache, and nothing that the commit says about DVC.
 
-    Of what a commit says of DVC itself nothing counts: a remote, a place for DVC's own database or a file to pass over
-    would be the commit's, and DVC works for whoever judges it.
+    DVC works for the process that judges the run, so a commit must not choose a remote, the place of DVC's own
+    database, or files that DVC ignores.
 
-    Everything else in that file stays, comments too: a developer's remotes and their credentials stand there. The path
-    is relative, as DVC reads it from the folder of that file, so that a copy of the checkout has a cache of its own.
+    Other settings in `.dvc/config.local`, comments included, are kept: a developer's remotes and credentials are there.
+    The path of the cache is relative to the folder of that file, so that a copied checkout has a cache of its own.
+    DVC's own ignore file keeps the settings out of git.
     """
     _put_ours(layout)
     path = layout.root / ".dvc" / "config.local"
@@ -116,13 +119,25 @@ def repro(
     boxed: bool = True,
     most: float | None = None,
 ) -> StageOutcome:
-    """Run one stage and nothing before it; with `force` even where nothing changed. `say` gets every line of output.
-    With `apart`, the vault is that of the worktree's own state, wherever the environment has another. With
-    `supervised`, `tasks.supervise` runs the stage and signs what it left, as it does for every stage of a run; with
-    `boxed` in the sandbox or not at all. After `most` seconds it is ended, which raises Late.
+    """Run one stage without the stages before it.
 
-    Raises the stage's own error with its own message: InputError, Refused or Unavailable. An interruption ends the
-    stage's whole process group before it is passed on.
+    An interruption ends the stage's whole process group before it is raised again.
+
+    Args:
+        layout: Worktree in which the stage runs.
+        stage: Name of the stage as DVC knows it, such as `predict@base`.
+        say: Called with each line of output.
+        force: Whether the stage runs even if nothing has changed.
+        apart: Whether the stage uses the vault in the worktree's own state even if the environment names another.
+        supervised: Whether `tasks.supervise` runs the stage and signs its record, as it does for every stage of a run.
+        boxed: Whether a supervised stage must run in a sandbox or fail.
+        most: Maximum number of seconds; None for no limit.
+
+    Raises:
+        InputError: The stage's own error, with its message.
+        Refused: The stage's own error, with its message.
+        Unavailable: The stage's own error, with its message.
+        Late: The stage took longer than `most` seconds and was ended.
     """
     started = time.monotonic()
     environment = environment_of(stage)
@@ -138,7 +153,11 @@ def repro(
 
 
 def commit(layout: Layout, stage: str) -> None:
-    """Have the cache, and dvc.lock, hold a stage's outputs as they lie there. Raises Unavailable with DVC's message."""
+    """Store the outputs of a stage, as they are now, in the cache and in dvc.lock.
+
+    Raises:
+        Unavailable: DVC failed; its message is included.
+    """
     told, code = _dvc(layout, ["commit", "--force", "--", stage], environment_of(PUSH), lambda _: None)
     if code:
         raise Unavailable(f"dvc commit of stage {stage} failed:\n{told.end()}")
@@ -151,8 +170,6 @@ def _dvc(
     say: Callable[[str], None],
     most: float | None = None,
 ) -> tuple[Told, int]:
-    """What DVC printed, and its exit code. An interruption ends its whole process group before it is passed on, and so
-    does the end of the time that it has, after which Late is raised."""
     told = Told()
     _put_ours(layout)
     dvc_lock.keep(layout.root)
@@ -177,7 +194,6 @@ def _dvc(
 
 @contextmanager
 def _within(most: float | None, process: "subprocess.Popen[bytes]") -> Iterator[threading.Event]:
-    """End the process where the block takes longer than `most` seconds; the event tells that it was."""
     late = threading.Event()
 
     def too_late() -> None:
@@ -203,7 +219,11 @@ def _put_ours(layout: Layout) -> None:
 
 
 def require_our_graph(layout: Layout) -> None:
-    """Raises InputError where a run brings another dvc.yaml: DVC, which keeps the cache, would do what that says."""
+    """Verify that the run's dvc.yaml is the one of this version of Hallmark, because DVC executes what the file says.
+
+    Raises:
+        InputError: The file differs.
+    """
     if (layout.root / "dvc.yaml").read_bytes() != graph.dvc_yaml().encode():
         raise InputError(
             "dvc.yaml of the commit is not that of this Hallmark, which decides what stages read and leave; write it "
@@ -212,25 +232,28 @@ def require_our_graph(layout: Layout) -> None:
 
 
 def _shell(layout: Layout) -> str:
-    from tasks.supervise import shell  # loads a database, which most commands need not wait for
+    from tasks.supervise import shell  # imports a database, which most commands do not need
 
     require_our_graph(layout)
     return str(shell.installed())
 
 
 def push(layout: Layout) -> None:
-    """Push the outputs in a run's dvc.lock to its checkout's default remote; nothing where it has none.
+    """Push the outputs in a run's dvc.lock to the checkout's default remote, if it has one.
 
-    Raises Unavailable with DVC's own message.
+    Raises:
+        Unavailable: DVC failed; its message is included.
     """
     if _has_remote(layout) and (stages := dvc_lock.stages(layout.root)):
         _carry(layout, "push", *stages)
 
 
 def pull(layout: Layout) -> None:
-    """Fetch the outputs in a run's dvc.lock from its checkout's default remote.
+    """Fetch the outputs in a run's dvc.lock from the checkout's default remote.
 
-    Raises InputError where it has none, Unavailable with DVC's own message.
+    Raises:
+        InputError: The checkout has no default remote.
+        Unavailable: DVC failed; its message is included.
     """
     if not _has_remote(layout):
         raise InputError(f"{layout.state.parent}: DVC has no default remote here; `dvc remote add --default NAME URL`")
@@ -239,7 +262,6 @@ def pull(layout: Layout) -> None:
 
 
 def has_remote(root: Path) -> bool:
-    """Whether a checkout has a default remote."""
     return "remote" in _config(root)["core"]
 
 
@@ -259,9 +281,9 @@ def _carry(layout: Layout, *words: str) -> None:
 
 
 def _take_remotes(layout: Layout) -> None:
-    """Copy the checkout's remotes, of .dvc/config and config.local, to the worktree's config.local, as they are now.
+    """Copy the checkout's remotes, as they are now, to the worktree's config.local.
 
-    What comes from one is compared with its digest, since all runs share the cache.
+    DVC is told to verify the digests of fetched files, because all runs share the cache.
     """
     checkout = _config(layout.state.parent)
     with _config(layout.root).edit("local") as local:
@@ -276,23 +298,25 @@ def _take_remotes(layout: Layout) -> None:
 
 
 def _compared(url: str) -> dict[str, bool]:
-    """The setting by which DVC compares what it fetches with its digest; hdfs has none."""
+    """Return the setting by which DVC verifies the digests of fetched files; it has none for hdfs."""
     from dvc.config_schema import REMOTE_SCHEMAS
 
     return {"verify": True} if "verify" in REMOTE_SCHEMAS.get(urlsplit(url).scheme, {}) else {}
 
 
 def _config(root: Path) -> Any:
-    """DVC's own configuration of a folder; paths in it come back absolute and are written relative to where they go."""
+    """Return DVC's configuration of a folder, whose paths are absolute when read and become relative when written."""
     from dvc.config import Config
 
     return Config(str(root / ".dvc"))
 
 
 def environment_of(stage: str) -> dict[str, str]:
-    """What a stage is started with. Its `python` is this one; of what `GIVEN_TO` names it holds its own.
+    """Return the environment in which a stage is started.
 
-    Libraries draw no progress bars into the log, where every frame would be a line; a stage tells its own progress.
+    Its PATH begins with the folder of this Python. It has no variable that `GIVEN_TO` reserves for other stages.
+    Progress bars of libraries are switched off, because each frame would be a line of the log; stages report their own
+    progress.
     """
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
     withheld = _withheld(stage)
@@ -305,19 +329,21 @@ def environment_of(stage: str) -> dict[str, str]:
 
 
 def _withheld(stage: str) -> tuple[str, ...]:
-    """Beginnings of the names of variables that a stage does not get."""
     return (*INTO_A_PROCESS, *(beginning for beginning, given in GIVEN_TO.items() if stage not in given))
 
 
 PATIENCE = 28.0
-"""Seconds that DVC and the supervisor of its stage have to end in, of the 30 that Prefect gives a flow run. The
-supervisor gives the stage a little less (`supervise/process.py`)."""
+"""Seconds that DVC and the supervisor of its stage have to end, of the 30 that Prefect gives a flow run. The supervisor
+gives the stage a little less (`supervise/process.py`)."""
 SILENT = 3.0
-"""Seconds after which a person is told what is waited for."""
+"""Seconds before a person is told that the stage is still ending."""
 
 
 def end(process: "subprocess.Popen[bytes]") -> None:
-    """Ask the process group to stop, then make it, and wait for all of it: DVC ends at once, its stage later."""
+    """End a process group and wait for all of its processes: SIGTERM first, SIGKILL when `PATIENCE` is over.
+
+    DVC ends at once, its stage later.
+    """
     for sign, patience in ((signal.SIGTERM, SILENT), (None, PATIENCE - SILENT), (signal.SIGKILL, 10.0)):
         if not _goes_on(process):
             return
@@ -332,7 +358,6 @@ def end(process: "subprocess.Popen[bytes]") -> None:
 
 
 def _goes_on(leader: "subprocess.Popen[bytes]") -> bool:
-    """Whether a process of its group has not ended."""
     if leader.poll() is None:
         return True
     for process in psutil.process_iter():

@@ -1,7 +1,8 @@
-"""DVC's cache as files: an object lies under the MD5 of its bytes, a folder's under that of the list of its files.
+"""Outputs in DVC's cache, compared with a signed record before a run uses them.
 
-DVC itself takes such a list as it finds it, with whatever paths, and an object by its name. So what comes out of the
-cache is taken here: the names are those of a signed record, and so are the bytes.
+The cache stores a file under the MD5 of its bytes, and a folder under the MD5 of the list of its files. DVC trusts such
+a list, whatever paths it names, and trusts an object by its name. So outputs are copied from the cache here instead,
+under the file names and with the SHA-256 digests of a signed record.
 """
 
 import json
@@ -20,13 +21,18 @@ from tasks.core.layout import Layout
 from tasks.trust.stage_record import Digests
 
 MOST = 256 * 2**20
-"""Bytes of the list of a folder's files, a hundred or so for each."""
+"""Maximum number of bytes of the list of a folder's files, which has about a hundred bytes for each file."""
 MD5 = re.compile(r"[0-9a-f]{32}")
 
 
 def restore(layout: Layout, stage: str, lock: Mapping[str, Any], left: Digests) -> bool:
-    """Put the outputs of a record in place, as files of their own. False where the cache has not all of
-    them as they were; what it has under a wrong name is removed."""
+    """Copy the outputs of a record from the cache to the worktree.
+
+    Objects in the cache that have a wrong name are removed.
+
+    Returns:
+        False, with nothing copied, if the cache does not hold all outputs as they were signed.
+    """
     found = _objects(layout, stage, lock, left)
     if found is None or drop_wrong(layout, stage, lock, left) or not all(map(_is_plain, found.values())):
         return False
@@ -40,8 +46,10 @@ def restore(layout: Layout, stage: str, lock: Mapping[str, Any], left: Digests) 
 
 
 def drop_wrong(layout: Layout, stage: str, lock: Mapping[str, Any], left: Digests) -> int:
-    """Remove what lies in place of a stage's outputs in the cache and is something else; of a list that cannot be read,
-    or names others, the list. Returns how many these are."""
+    """Remove cached objects whose content is not the stage's output that their name promises, and return their number.
+
+    A list of a folder's files that cannot be read, or that names other files, is removed as well.
+    """
     found = _objects(layout, stage, lock, left)
     if found is None:
         return sum(map(_drop, _listings(layout, lock)))
@@ -50,21 +58,20 @@ def drop_wrong(layout: Layout, stage: str, lock: Mapping[str, Any], left: Digest
 
 
 def drop_odd(layout: Layout) -> None:
-    """Remove what is neither a file nor a folder: DVC would wait for a pipe for ever."""
+    """Remove from the cache everything that is neither a file nor a folder: DVC would wait for a pipe forever."""
     for folder, _, names in os.walk(_place(layout.world)):
         for path in (Path(folder, name) for name in names):
-            with suppress(FileNotFoundError):  # DVC may be at work there for another run
+            with suppress(FileNotFoundError):  # DVC may be working in the cache for another run
                 if not stat.S_ISREG(path.lstat().st_mode):
                     path.unlink()
 
 
 def _objects(layout: Layout, stage: str, lock: Mapping[str, Any], left: Digests) -> dict[str, Path] | None:
-    """Where the cache has each output of a record; None where what lock and cache say is not about these."""
     found: dict[str, Path] = {}
     places = {path.relative_to(layout.root).as_posix() for path in layout.outputs(stage, RUNS[stage].measures)}
     try:
         for out in lock["outs"]:
-            if out["path"] not in places:  # it is about something else as well
+            if out["path"] not in places:  # the entry also names another output
                 return None
             listing = json.loads(read_at_most(_object(layout, out["md5"]), MOST))
             found |= {f"{out['path']}/{item['relpath']}": _object(layout, item["md5"]) for item in listing}
@@ -82,7 +89,6 @@ def _listings(layout: Layout, lock: Mapping[str, Any]) -> Iterator[Path]:
 
 
 def _object(layout: Layout, md5: str) -> Path:
-    """Raises ValueError for what is no name of one."""
     bare = md5.removesuffix(".dir")
     if not MD5.fullmatch(bare):
         raise ValueError(f"{md5!r} is no MD5")

@@ -1,8 +1,8 @@
-"""dvc.lock, whole whatever happens to DVC.
+"""dvc.lock, which stays whole even if DVC is killed.
 
 DVC 3.67 writes dvc.lock and its own .dvc/tmp/rwlock in place, so a kill may leave half of either, and half a YAML file
-can be valid. So the lock is kept aside while DVC runs. Where the copy is still there at the next start, DVC did not end
-by itself: what was whole is put back, and what the stage that had just run left counts by its signed record.
+can be valid. So a copy of dvc.lock is kept while DVC runs. If the copy still exists at the next start, DVC was killed:
+the copy is restored, and the outputs of the stage that ran last count by their signed record.
 """
 
 from collections.abc import Mapping
@@ -20,16 +20,19 @@ EMPTY = b"schema: '2.0'\nstages: {}\n"
 
 
 def begin(root: Path) -> None:
-    """Before anything of a run is made: nothing of it is known to DVC, whatever dvc.lock its commit holds.
+    """Empty the dvc.lock that a run's commit holds, so that DVC knows of no outputs before the first stage.
 
-    By that of a commit DVC would take a stage for done and check out of the shared cache whatever outputs it names.
+    With that file DVC would take stages for done, and would restore whatever outputs it names from the shared cache.
     """
     if (root / "dvc.lock").exists():
         write_bytes(root / "dvc.lock", EMPTY)
 
 
 def keep(root: Path) -> None:
-    """Before DVC starts in `root`, where no other DVC runs."""
+    """Copy dvc.lock before DVC starts in `root`, or restore the copy that a killed DVC left.
+
+    No other DVC may be running in `root`.
+    """
     lock, copy, rwlock = root / "dvc.lock", _copy(root), root / ".dvc" / "tmp" / "rwlock"
     if not copy.exists():
         write_bytes(copy, lock.read_bytes() if lock.exists() else b"")
@@ -42,18 +45,17 @@ def keep(root: Path) -> None:
 
 
 def release(root: Path) -> None:
-    """Once DVC has ended by itself, well or not."""
+    """Remove the copy of dvc.lock after DVC has ended by itself, successfully or not."""
     _copy(root).unlink(missing_ok=True)
 
 
 def stages(root: Path) -> list[str]:
-    """The stages whose outputs a dvc.lock names."""
     lock = root / "dvc.lock"
     return list(config.read_plain(lock)["stages"]) if lock.exists() else []
 
 
 def of_stage(root: Path, stage: str) -> dict[str, Any] | None:
-    """What dvc.lock says of a stage; None where it says nothing, or cannot be read."""
+    """Return the entry of a stage in dvc.lock; None if there is none or the file cannot be read."""
     try:
         return dict(config.read_plain(root / "dvc.lock")["stages"][stage])
     except (InputError, KeyError, TypeError, ValueError):
@@ -61,7 +63,6 @@ def of_stage(root: Path, stage: str) -> dict[str, Any] | None:
 
 
 def put(root: Path, stage: str, said: Mapping[str, Any]) -> None:
-    """Have dvc.lock say this of a stage."""
     keep(root)
     lock, text = root / "dvc.lock", StringIO()
     there = lock.exists() and lock.stat().st_size

@@ -1,4 +1,4 @@
-"""What DVC and a stage printed, and what it says of a stage that failed."""
+"""Output of DVC and the stage that it runs, and the error of a stage that failed."""
 
 import codecs
 import errno
@@ -18,19 +18,19 @@ from tasks.stages.runner import error_file
 
 _ERRORS: Mapping[int, type[HallmarkError]] = {1: Refused, 2: InputError, 3: Unavailable}
 EXITED = re.compile(r"ERROR: failed to reproduce '.*exited with (-?\d+)$")
-"""What DVC prints where a stage ended badly."""
+"""Pattern of the line that DVC prints if a stage failed; it holds the exit code."""
 KEPT = 200
 """Number of last lines that are kept."""
 LONGEST = 2**14
-"""Characters that are taken for one line."""
+"""Maximum number of characters in a line; longer ones are split. Also the number of bytes that are read at once."""
 MOST_LEFT = 2**20
-"""Bytes that are still read of a pipe once its process has ended: more than one holds."""
+"""Maximum number of bytes that are read from a pipe after its process has ended; more than a pipe holds."""
 LOOK_SECONDS = 0.5
-"""How often it is looked whether the process has ended, while it prints nothing."""
+"""Seconds between two checks of whether a silent process has ended."""
 
 
 class Told:
-    """The end of what DVC and its stage printed."""
+    """Last lines that DVC and its stage printed."""
 
     def __init__(self) -> None:
         self.lines = deque[str](maxlen=KEPT)
@@ -38,7 +38,10 @@ class Told:
         """Whether DVC started the stage."""
 
     def follow(self, process: "subprocess.Popen[bytes]") -> Iterator[str]:
-        """Yield each line that a process prints, as visible text, a long one in parts, and keep the last ones."""
+        """Yield each line that a process prints, with control characters made visible, and keep the last ones.
+
+        Long lines are yielded in parts.
+        """
         for part in _lines(_printed(process)):
             line = visible(part.rstrip())
             self.add(line)
@@ -49,7 +52,7 @@ class Told:
         self.lines.append(line)
 
     def exited(self) -> int | None:
-        """The stage's exit code as DVC says it, in an error of its own after the stage's last word."""
+        """Return the stage's exit code, which DVC prints after the stage's last line; None if DVC printed none."""
         found = (EXITED.match(line) for line in reversed(self.lines))
         return next((int(match[1]) for match in found if match), None)
 
@@ -58,8 +61,10 @@ class Told:
 
 
 def _printed(process: "subprocess.Popen[bytes]") -> Iterator[bytes]:
-    """What a process prints until its end. Others may have its output as well, and hold it open: the code of a stage
-    can hand it on to whatever it reaches."""
+    """Yield what a process prints until the process ends.
+
+    The pipe may stay open longer: the code of a stage can pass it on to any process that it reaches.
+    """
     assert process.stdout
     handle, look, left = process.stdout.fileno(), select.poll(), MOST_LEFT
     look.register(handle, select.POLLIN)
@@ -75,7 +80,6 @@ def _printed(process: "subprocess.Popen[bytes]") -> Iterator[bytes]:
 
 
 def _lines(printed: Iterable[bytes]) -> Iterator[str]:
-    """The text in lines without their ends, of which each is one newline, and a long line in parts."""
     decoder = io.IncrementalNewlineDecoder(codecs.getincrementaldecoder("utf-8")("replace"), translate=True)
     rest = ""
     for part in printed:
@@ -90,7 +94,11 @@ def _lines(printed: Iterable[bytes]) -> Iterator[str]:
 
 
 def failure(root: Path, stage: str, code: int, told: Told) -> HallmarkError:
-    """Return the error of a stage that ended with `code`: its own, of a full disk, of a gate, or the last lines."""
+    """Return the error of a stage that ended with exit code `code`.
+
+    This is the error that the stage left, an error about a full disk or a gate that has not passed, or else `Died` with
+    the last lines of output.
+    """
     error_path = error_file(root, stage)
     if error_path.exists():
         said = visible(error_path.read_text(errors="replace"))

@@ -1,4 +1,4 @@
-"""What a run would find in its files minutes after its start, and a look at their beginnings finds at once."""
+"""Quick checks of a run's files that find, at once, mistakes on which the run would fail minutes after its start."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
@@ -14,17 +14,18 @@ from tasks.sources.sources import Source, Sources, Suites
 from tasks.stages.data.readers import gzipped
 
 Opener = Callable[[Source], AbstractContextManager[IO[bytes]]]
-"""Opens the content of a source that a run would read."""
+"""Function that opens the content of a source as a run would read it."""
 SMALL = 8 << 20
-"""Bytes of a file that is read before a run reads it; a second for the largest. A store's are not, which takes longer,
-and of larger ones no part tells for sure how they are encoded."""
+"""Maximum number of bytes of a file that is parsed before a run reads it; the largest takes about a second. Files in a
+store are not parsed, because that takes longer, and no part of a larger file shows for certain how it is encoded."""
 
 
 def source(declared: Source, opened: Opener) -> None:
-    """Open a source as a run will, and read a small one's header and first row.
+    """Open a source as a run will, and parse the first row of a small file, or all rows if it is JSONL.
 
-    Raises InputError where its form is not as declared, its columns are not those mapped or it is no file at all,
-    Unavailable where a store is away.
+    Raises:
+        InputError: Its format or columns are not as declared, or it is not a file.
+        Unavailable: Its store cannot be reached.
     """
     with opened(declared) as file:
         if "://" in declared.location or "${" in declared.location:
@@ -35,7 +36,7 @@ def source(declared: Source, opened: Opener) -> None:
 
 
 def _first_row(packed: BytesIO, declared: Source) -> None:
-    from tasks.stages.data.readers.kinds import READERS  # pyarrow: half a second
+    from tasks.stages.data.readers.kinds import READERS  # imports pyarrow, which takes half a second
 
     plain = packed
     if declared.kind != "parquet" and gzipped.is_gzip(packed):
@@ -44,15 +45,15 @@ def _first_row(packed: BytesIO, declared: Source) -> None:
         try:
             gzipped.unpack(packed, plain, bounded)
         except InputError:
-            return  # it is larger than what is looked at here, or the run tells what it is
+            return  # too large to parse here, or damaged, which the run reports
     plain.seek(0)
     rows = READERS[declared.kind](plain, declared)
-    for _ in rows if declared.kind == "jsonl" else [next(rows, None)]:  # a field may first come in the last line
+    for _ in rows if declared.kind == "jsonl" else [next(rows, None)]:  # a field may occur in the last line only
         pass
 
 
 def tasks(params: Params, named: Sources) -> Iterator[str]:
-    """Sources whose records nothing says how to put to a model, in words."""
+    """Yield a message for each source whose task has no prompt in the parameters."""
     for each in named.sources:
         if each.constants.task not in params.prompts:
             yield (
@@ -62,7 +63,7 @@ def tasks(params: Params, named: Sources) -> Iterator[str]:
 
 
 def expectations(suites: Suites) -> Iterator[str]:
-    """Expectations that there are none of, in words."""
+    """Yield a message for each expectation of a type that does not exist."""
     whole = {"dataset": suites.dataset} if suites.dataset else {}
     for where, suite in {**suites.by_source, **whole}.items():
         for number, each in enumerate(suite.expectations):
@@ -73,9 +74,12 @@ def expectations(suites: Suites) -> Iterator[str]:
 
 @cache
 def known() -> frozenset[str]:
-    """The expectations of Great Expectations and of our own, by the names of their files: to import the library takes
-    three seconds. None where it lies in no files; then the run tells."""
-    from tasks.stages.data.validate.questions import TEXTS  # pyarrow again
+    """Return the types of the expectations of Great Expectations and of Hallmark.
+
+    They are taken from file names, because importing the library takes three seconds. If the library is not installed
+    as files, the result is empty, and the run itself reports unknown types.
+    """
+    from tasks.stages.data.validate.questions import TEXTS  # imports pyarrow
 
     spec = find_spec("great_expectations")
     core = Path(spec.origin or "").parent / "expectations" / "core" if spec else Path()

@@ -1,4 +1,4 @@
-"""What a gate or promotion will say of a run whatever it makes, told before anything is made."""
+"""Checks of a run's gates that will fail whatever the run makes, found before it starts."""
 
 from typing import NamedTuple
 
@@ -16,13 +16,10 @@ from tasks.trust.gate_statement import GateName
 
 
 class Foreseen(NamedTuple):
-    """A check that will fail."""
-
     gate: GateName
     reasons: list[str]
-    """In words."""
     waived_by: str | None
-    """The role that may waive it; None where policy lets nobody."""
+    """Role that may waive the check; None if policy lets nobody waive it."""
 
     def __str__(self) -> str:
         headline = f"the check that {STANDING[self.gate]} will fail at the {self.gate} gate:"
@@ -31,10 +28,11 @@ class Foreseen(NamedTuple):
 
 
 def foreseen(params: Params, named: Sources, ledger: Ledger, governance: Governance, demo: bool) -> list[Foreseen]:
-    """The checks that will fail and may be waived.
+    """Return the checks that will fail and that a role may waive.
 
-    Raises Refused where one may not, and where the champion is of a higher risk tier; InputError for success metrics
-    that share a name with a check.
+    Raises:
+        Refused: A check will fail that nobody may waive, or the champion is of a higher risk tier.
+        InputError: A success metric has the name of a check.
     """
     card, policy = params.use_case, governance.policy
     gates = policy.tier(card.risk_tier).gates

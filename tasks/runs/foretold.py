@@ -1,4 +1,8 @@
-"""What a training will need, before it is asked for: from the parameters, and from the last run that came as far."""
+"""Estimate of what a training needs (memory, disk, time, cost), made before its run is asked for.
+
+It is computed from the parameters, the headers of the base model, and the newest earlier runs that have the same
+prompts and base model.
+"""
 
 import os
 import sys
@@ -30,34 +34,38 @@ from tasks.stages.train.proof import modules
 from tasks.stages.train.rows import examples
 
 LOOKED_AT = 20
-"""Runs, the newest first."""
+"""Maximum number of earlier runs that are searched, newest first."""
 PARTS = ("weights", "gradients", "optimizer", "activations", "buffers", "host")
 
 
 @dataclass(frozen=True)
 class Foretold:
     model: str
-    """The base model in words."""
+    """Base model in words."""
     estimate: Estimate
     rows_of: str
-    """Where the rows were counted; empty where nobody has tokenised any yet."""
+    """Run whose tokenised rows were counted; empty if no run has tokenised rows yet."""
     here: bool
-    """This machine is the one that trains."""
+    """Whether this machine is the one that trains."""
 
 
 def notice(text: str) -> None:
-    """Beside what was asked for, which may be JSON."""
+    """Print a message to stderr, because stdout may hold the JSON that was asked for."""
     print(text, file=sys.stderr, flush=True)
 
 
 def look(root: Path, file: Path | None, changes: Mapping[str, str], calibrating: bool = False) -> Foretold:
-    """`calibrating`: train for some seconds, to know how fast it is; not where it would not fit.
+    """Estimate the training of a params file (default: params.yaml) with `changes` applied.
 
-    Raises InputError for wrong parameters, Unavailable where the base model has to be fetched and cannot be, or where
-    the calibration got nowhere."""
+    With `calibrating`, some seconds of real training measure its speed, unless the training would not fit.
+
+    Raises:
+        InputError: The parameters are wrong.
+        Unavailable: The base model cannot be fetched, or the calibration did not finish a step.
+    """
     params, _ = resolve.read_params(file or root / "params.yaml", changes)
     layout = Layout(root)
-    layout.state.mkdir(exist_ok=True)  # nobody may have said `hallmark init` yet
+    layout.state.mkdir(exist_ok=True)  # `hallmark init` may not have run yet
     with model_folder(params, layout) as folder:
         model = shape.read(folder)
         parts.require(params.training, model)
@@ -78,14 +86,18 @@ def look(root: Path, file: Path | None, changes: Mapping[str, str], calibrating:
 
 
 def require_equipment(training: Training) -> None:
-    """Raises InputError where this machine lacks a GPU, a compiler or a library for the training."""
+    """Verify that this machine has the GPUs, the compiler and the libraries that a training needs.
+
+    Raises:
+        InputError: Something is missing.
+    """
     equipment.require_gpus(training)
     equipment.require(training)
 
 
 @contextmanager
 def model_folder(params: Params, layout: Layout) -> Iterator[Path]:
-    """The base model, which is fetched where it is not here yet, and brought into form where that takes it."""
+    """Yield the folder of the base model, which is fetched and converted first if necessary."""
     base = params.base_model
     for _, other in _alike(params, layout):
         if (other.stage("base_model") / "result.json").is_file():
@@ -100,7 +112,7 @@ def model_folder(params: Params, layout: Layout) -> Iterator[Path]:
         return
     os.environ.setdefault(
         "DS_ACCELERATOR", "cpu"
-    )  # or DeepSpeed, which transformers imports, warns that there is no GPU
+    )  # otherwise DeepSpeed, which transformers imports, warns that there is no GPU
     from tasks.stages.train.base import convert  # loads the model
 
     notice("reading the base model")
@@ -110,18 +122,19 @@ def model_folder(params: Params, layout: Layout) -> Iterator[Path]:
 
 
 def _here(base: BaseModelParams, layout: Layout) -> Path | None:
-    """The folder of a base model that is on this disk. Its headers alone are read: stage base_model sees whether it is
-    the one that the parameters name."""
+    """Return the folder of a base model if it is on this disk.
+
+    Its digest is not verified: only its headers are read here, and stage base_model verifies the digest.
+    """
     folder = layout.locate(str(base.folder)) if base.folder else layout.state / "models" / base.sha256
     return folder if (folder / "config.json").is_file() else None
 
 
 def _earlier(params: Params, layout: Layout) -> tuple[Path | None, str, Measured | None]:
-    """Tokens of the newest run with the same prompts and base model, and how fast the newest training of it was."""
     rows, run, measured = None, "", None
     for name, other in _alike(params, layout):
         folder = other.stage("tokenise")
-        if rows is None and all((folder / file).is_file() for file in examples.FILES):  # else of an earlier version
+        if rows is None and all((folder / file).is_file() for file in examples.FILES):  # else of an old version
             rows, run = folder, name
         facts = other.measured("train") / "facts.json"
         if measured is None and facts.is_file() and not other.is_apart:
@@ -131,13 +144,13 @@ def _earlier(params: Params, layout: Layout) -> tuple[Path | None, str, Measured
 
 
 def earlier(layout: Layout) -> Iterator[tuple[str, Layout, Params]]:
-    """The newest runs of a checkout with their parameters, as far as this version reads them."""
+    """Yield the newest runs of a checkout with their parameters, except those that this version cannot read."""
     for known in journal.newest(layout.state, LOOKED_AT):
         other = Layout(layout.state / "runs" / known.run)
         try:
             yield known.run, other, params_file.load(other.params)
         except (HallmarkError, OSError):
-            continue  # of another version, or gone
+            continue  # the run is of another version or was removed
 
 
 def _alike(params: Params, layout: Layout) -> Iterator[tuple[str, Layout]]:
@@ -147,8 +160,11 @@ def _alike(params: Params, layout: Layout) -> Iterator[tuple[str, Layout]]:
 
 
 def at_once(params: Params, layout: Layout, elsewhere: bool = False) -> Iterator[str]:
-    """Why training or answers cannot be, as far as this machine and headers of a base model that is here tell without
-    reading it. `elsewhere`: another machine will execute the run."""
+    """Yield reasons why training or prediction is impossible, as far as they show before the base model is read.
+
+    These come from this machine's equipment and from the headers of a base model that is here. `elsewhere` means that
+    another machine will execute the run, so this machine's equipment does not matter.
+    """
     here = not elsewhere and room.is_here(params.resources)
     try:
         if here:
@@ -157,7 +173,7 @@ def at_once(params: Params, layout: Layout, elsewhere: bool = False) -> Iterator
     except HallmarkError as error:
         yield f"{error} (hallmark preflight shows more)"
     try:
-        if here:  # answers come after the training, which would be paid for in vain
+        if here:  # prediction follows the training, which would be wasted
             models.require_device(params.evaluation)
             vllm_engine.require_installed(params.evaluation)
     except HallmarkError as error:
@@ -176,7 +192,7 @@ def _require_room(params: Params, layout: Layout) -> None:
 
 
 def document(told: Foretold) -> dict[str, Any]:
-    """For `--json`: bytes, USD, hours; null where nobody knows."""
+    """Return the estimate as `hallmark preflight --json` prints it: in bytes, USD and hours; null if unknown."""
     it = told.estimate
     work = it.workload
     return {
@@ -207,7 +223,6 @@ def document(told: Foretold) -> dict[str, Any]:
 
 
 def lines(told: Foretold) -> Iterator[str]:
-    """In words, one thought a line."""
     it = told.estimate
     device, free = it.room.device, it.room.disk
     needs, has = it.memory.device / GIB, "an unknown size" if device is None else f"{device / GIB:.1f} GiB"
@@ -254,7 +269,7 @@ def _duration(hours: float) -> str:
 
 
 def advice(it: Estimate) -> str:
-    """What change would make it fit."""
+    """Return the changes of parameters with which the training would fit, as a sentence."""
     if it.fits is not False:
         return estimate.disk_words(it)
     changes = estimate.remedies(it)

@@ -1,4 +1,4 @@
-"""Who executes a run: one process at a time, and whoever wants to know whether one does."""
+"""Lock that lets one process at a time execute a run."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,12 +9,16 @@ from tasks.core.errors import Refused
 from tasks.runs.request import checked_run_id
 
 PATIENCE_SECONDS = 2.0
-"""How long to ask for a run that is held: whoever only looks whether it is holds it for a moment too."""
+"""Seconds to wait for a lock that is held: a process that only checks a lock holds it for a moment too."""
 
 
 @contextmanager
 def only_one(state: Path, run_id: str, patience: float = PATIENCE_SECONDS) -> Iterator[None]:
-    """Hold the run while it executes. Raises Refused where another process holds it; ends with the process."""
+    """Hold the lock of a run inside the block; the lock ends with the process.
+
+    Raises:
+        Refused: Another process executes the run.
+    """
     with locks.attempt(_path(state, run_id), patience) as mine:
         if not mine:
             raise Refused(f"run {run_id} is being executed by another process; `hallmark status {run_id}`")
@@ -22,7 +26,7 @@ def only_one(state: Path, run_id: str, patience: float = PATIENCE_SECONDS) -> It
 
 
 def held(state: Path, run_id: str) -> bool:
-    """Whether a process executes the run now."""
+    """Return whether a process is executing the run."""
     return locks.is_held(_path(state, run_id))
 
 

@@ -1,7 +1,7 @@
-"""Which checkout this is, where several share a Prefect server or a ledger. A copied checkout is another one.
+"""Id of a checkout, needed if several checkouts share a Prefect server or a ledger.
 
-`.hallmark/installation.json` names it, and says where it was when it was named: a copy lies in another place. One that
-was moved is still itself, as the folder is.
+`.hallmark/installation.json` holds the id and the place where it was given. A copied checkout is in another place and
+gets an id of its own. A moved checkout keeps its id, because its folder is the same.
 """
 
 import secrets
@@ -14,33 +14,38 @@ from tasks.core.config import Frozen
 from tasks.core.errors import InputError
 
 MACHINE_ID = Path("/etc/machine-id")
-"""What systemd and D-Bus know a machine by: a copy on another machine may lie under the same path."""
+"""File with the id that systemd and D-Bus give a machine. It tells apart two copies that have the same path on two
+machines."""
 
 
 class Installation(Frozen):
-    """.hallmark/installation.json"""
+    """Content of .hallmark/installation.json."""
 
     id: str
-    """Eight hexadecimal digits, made once."""
+    """Eight hexadecimal digits, drawn once."""
     machine: str
-    """MACHINE_ID; empty where there is none."""
+    """Content of MACHINE_ID; empty if the file does not exist."""
     root: str
     device: int
     inode: int
-    """Of the checkout's folder; a move keeps both, a copy has others."""
+    """Inode of the checkout's folder. A moved folder keeps device and inode, a copy has others."""
 
     def is_at(self, here: "Installation") -> bool:
-        """Whether the checkout that `here` describes is this one."""
+        """Return whether the checkout that `here` describes is this one."""
         same = self.root == here.root or (self.device, self.inode) == (here.device, here.inode)
         return same and self.machine == here.machine
 
 
 def of(root: Path) -> str:
-    """The id of a checkout; of a new or copied one, it is made now. Raises InputError where its file is damaged."""
+    """Return the id of a checkout; a new or copied checkout gets its id now.
+
+    Raises:
+        InputError: The file that holds the id is damaged.
+    """
     path, here = root / ".hallmark" / "installation.json", _here(root)
     known = _read(path) if path.exists() else None
     if known is None:
-        files.write_new(path, _text(here))  # of two commands at once one makes it
+        files.write_new(path, _text(here))  # of two simultaneous commands one succeeds
         return of(root)
     if not known.is_at(here):
         files.write_bytes(path, _text(here), mode=0o600)

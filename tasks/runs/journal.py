@@ -1,7 +1,7 @@
-"""What happened so far in a run, for whoever watches: `hallmark run`, `hallmark status`, the run's last summary.
+"""State of a run, stage by stage, for people who watch it: `hallmark run`, `hallmark status` and the run's summary.
 
-One JSON file a run, replaced whole at every change by the one process that executes the run. It is a view: nothing
-is decided by it.
+Each run has one JSON file, which the process that executes the run replaces as a whole at every change. It is a view:
+no decision depends on it.
 """
 
 from collections.abc import Mapping
@@ -15,8 +15,8 @@ from tasks.runs.hold import held
 from tasks.runs.request import checked_run_id, is_run_id
 
 Status = Literal["running", "waiting", "promoted", "unchanged", "experiment", "failed", "interrupted", "unreadable"]
-"""`interrupted` is never written, here and of a stage: a killed process writes nothing. `as_it_stands` finds it. So
-is `unreadable`, which `read` says of a journal that is none."""
+"""State of a run. `interrupted` is never written, for runs or stages, because a killed process writes nothing;
+`as_it_stands` derives it. `unreadable` is never written either; `read` returns it for a file that is not a journal."""
 
 FINISHED: tuple[Status, ...] = ("promoted", "unchanged", "experiment", "failed")
 
@@ -24,22 +24,23 @@ FINISHED: tuple[Status, ...] = ("promoted", "unchanged", "experiment", "failed")
 class StageLine(Frozen):
     state: Literal["running", "done", "cached", "failed", "interrupted"]
     seconds: float = 0.0
-    """Wall-clock seconds, start of `dvc repro` to its end."""
+    """Wall-clock seconds from the start of the stage to its end."""
     progress: str = ""
-    """The stage's last progress line."""
+    """Last progress line of the stage."""
     tries: int = 1
-    """How often this flow run began it; more than once after failures that may pass."""
+    """Number of times that this flow run started the stage; more than one after retries."""
 
 
 class GateLine(Frozen):
     state: str
-    """passed, failed, rejected, expired, waiting, void (policy changed), or skipped for tier experiment."""
+    """State of the gate: passed, failed, rejected, expired, waiting, void (policy changed), or skipped in tier
+    experiment."""
     waiting_for: list[str] = []
     decided_by: list[str] = []
 
 
 def in_words(status: Status | str, gates: Mapping[str, GateLine]) -> str:
-    """Where a run stands: one that stopped at a gate which still waits, for a waiver, has not failed for good."""
+    """Return the status in words, such as `stopped, the data gate waits` for a run that can continue after a waiver."""
     waits = [name for name, line in gates.items() if line.state == "waiting"]
     return f"stopped, the {waits[-1]} gate waits" if status == "failed" and waits else status
 
@@ -48,26 +49,28 @@ class Journal(Frozen):
     run: str
     requested_by: str
     reason: str | None = None
-    """Why it was asked for, where that was said."""
+    """Reason for the run, if the request gives one."""
     use_case: str = ""
     price_per_hour: float | None = None
-    """USD for an hour of the machine, as the run's parameters have it; null before it was resolved."""
+    """USD for an hour of the machine, from the run's parameters; null before the run is resolved."""
     demo: bool = False
     status: Status = "running"
     flow_run: str | None = None
-    """Id in Prefect of the flow run that executes it."""
+    """Prefect's id of the flow run that executes the run."""
     commit: str | None = None
     """Last commit under refs/hallmark/runs/ID."""
     stages: dict[str, StageLine] = {}
-    """Of the flow run above: one that takes the run up goes through all of them again."""
+    """Stages by name, as the flow run above has executed them; a flow run that resumes the run goes through all of them
+    again."""
     doing: str = ""
-    """What the run does between stages and gates, in words; empty while one of those is at work."""
+    """Activity of the run between stages and gates, in words; empty during a stage or gate."""
     gates: dict[str, GateLine] = {}
     release: str | None = None
-    """Name and version of the release it made, or that it equals."""
+    """Name and version of the release that the run made, or that its candidate equals."""
     error: str | None = None
     exit_code: int = 0
-    """Of a failed run: 1 a gate said no, 2 an input is wrong, 3 something needed is away (tasks/core/errors.py)."""
+    """Exit code of a failed run: 1 if a gate or verification failed, 2 if an input is wrong, 3 if something is
+    unavailable (tasks/core/errors.py)."""
 
     @property
     def finished(self) -> bool:
@@ -83,9 +86,12 @@ def path(state: Path, run_id: str) -> Path:
 
 
 def read(state: Path, run_id: str) -> Journal | None:
-    """What is known of a run; None where there is none of that id. Raises InputError for what is no run's id.
+    """Return the journal of a run; None if there is none.
 
-    Of a journal that cannot be read no more than that, so that it takes no other run away.
+    A journal that cannot be parsed is returned with status `unreadable`, so that it does not hide the other runs.
+
+    Raises:
+        InputError: `run_id` is not a valid run id.
     """
     file = path(state, run_id)
     if not file.is_file():
@@ -105,18 +111,20 @@ def _unreadable(run_id: str, problem: str) -> Journal:
 
 
 def names(state: Path) -> list[str]:
-    """The runs that have a journal here. A file that has no run's name is nobody's journal."""
+    """Return the ids of the runs that have a journal here; files not named after a run id are ignored."""
     return [file.stem for file in (state / "runs").glob("*.json") if is_run_id(file.stem)]
 
 
 def read_all(state: Path) -> list[Journal]:
-    """Every run of this checkout as it stands, oldest first."""
+    """Return the journals of all runs of this checkout, oldest first, each with its current status."""
     return _standing(state, sorted(names(state), key=lambda name: (_made(path(state, name)), name)))
 
 
 def newest(state: Path, most: int, below: str = "") -> list[Journal]:
-    """The runs with the last ids, newest first, as they stand; of those with ids before one where it is given. An id
-    begins with the time at which it was given out."""
+    """Return the journals of the runs with the last ids, newest first, each with its current status.
+
+    An id begins with the time at which it was made. If `below` is given, only runs with smaller ids are returned.
+    """
     known = sorted(names(state), reverse=True)
     return _standing(state, [name for name in known if not below or name < below][:most])
 
@@ -126,15 +134,14 @@ def _standing(state: Path, wanted: list[str]) -> list[Journal]:
 
 
 def _made(file: Path) -> float:
-    """When the run of a journal was made; of one that was never resolved, when its journal was written last."""
     return Layout(file.with_suffix("")).made or file.lstat().st_mtime
 
 
 def as_it_stands(state: Path, known: Journal) -> Journal:
-    """What is known of a run, `interrupted` where it was left as running and no process executes it."""
+    """Return the journal, with status `interrupted` if it says `running` and no process executes the run."""
     if known.status != "running" or held(state, known.run):
         return known
-    latest = read(state, known.run) or known  # it may have ended since
+    latest = read(state, known.run) or known  # the run may have ended meanwhile
     return _interrupted(latest) if latest.status == "running" else latest
 
 

@@ -1,4 +1,4 @@
-"""How runs are shown in MLflow: where it is, the experiment of a use case, and the points of a curve."""
+"""MLflow as runs need it: its address, the experiment of a use case, and the points of a training curve."""
 
 import os
 import time
@@ -9,32 +9,32 @@ from tasks.core.layout import Layout
 from tasks.runs.curve import Point
 
 RUN = "hallmark.run"
-"""Tag: the id of the run that an MLflow run shows."""
+"""MLflow tag with the id of the run."""
 TOGETHER = 80
-"""Points of a curve, of at most twelve figures each."""
+"""Number of points of a curve that are sent at once, each with at most twelve figures."""
 
 
 def give_up_soon() -> None:
-    """A server that is away is given up after seconds; by default MLflow tries for four minutes."""
+    """Make MLflow's client give up on an unavailable server after seconds; its default is four minutes."""
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
 
 
 def experiment(client: Any, name: str, layout: Layout) -> str:
-    """MLflow's key of the experiment of a use case, which is made where there is none."""
+    """Return MLflow's id of the experiment of a use case, which is created if necessary."""
     known = client.get_experiment_by_name(name)
     place = (layout.state / "mlflow" / "artifacts").as_uri()
     return str(known.experiment_id if known else client.create_experiment(name, place))
 
 
 def find(client: Any, key: str, run: str) -> Any:
-    """The MLflow run that shows a run; None where there is none."""
+    """Return the MLflow run that shows a run; None if there is none."""
     order, wanted = ["attributes.start_time ASC"], f"tags.`{RUN}` = '{run}'"
     return next(iter(client.search_runs([key], wanted, max_results=1, order_by=order)), None)
 
 
 def tracking_uri(layout: Layout) -> str:
-    """MLFLOW_TRACKING_URI, else a SQLite file in the checkout's state."""
+    """Return MLFLOW_TRACKING_URI, or else the URI of a SQLite file in the checkout's state."""
     folder = layout.state / "mlflow"
     given = os.environ.get("MLFLOW_TRACKING_URI")
     if not given:
@@ -43,7 +43,6 @@ def tracking_uri(layout: Layout) -> str:
 
 
 def metrics(points: Iterable[Point]) -> list[Any]:
-    """The points of a curve as MLflow's metrics."""
     from mlflow.entities import Metric
 
     now = int(time.time() * 1000)
@@ -51,6 +50,6 @@ def metrics(points: Iterable[Point]) -> list[Any]:
 
 
 def log(client: Any, run_id: str, points: Sequence[Point]) -> None:
-    """Add points to the curve of an MLflow run, which takes a thousand figures at once."""
+    """Add points to the curve of an MLflow run, in batches: MLflow accepts a thousand figures at once."""
     for begin in range(0, len(points), TOGETHER):
         client.log_batch(run_id, metrics=metrics(points[begin : begin + TOGETHER]))

@@ -1,4 +1,4 @@
-"""The run that somebody means by a part of its id, as git takes a part of a commit's."""
+"""Lookup of a run by the beginning or end of its id, as git accepts the beginning of a commit id."""
 
 import re
 from pathlib import Path
@@ -9,21 +9,26 @@ from tasks.ledger.ledger import is_there, open_ledger
 from tasks.runs import journal
 
 PART = re.compile(r"[a-z0-9-]{4,62}")
-"""What can be a part of an id. Fewer than four characters fit too many of next year's runs."""
+"""Pattern of a part of an id. Fewer than four characters would match too many runs of a year."""
 GIVEN_OUT = re.compile(r"\d{8}-\d{6}-[0-9a-f]{4}([0-9a-f]{4})?")
-"""Ids that `request` draws or derives. No run may be called as a part of one, so whatever names people choose, these
-are free."""
+"""Pattern of ids that `request` draws or derives. A name that is a part of such an id is refused, so that these ids
+stay free."""
 PART_GIVEN_OUT = re.compile(
     r"\d{4,8}|\d{8}-\d{0,6}|\d{8}-\d{6}-[0-9a-f]{0,7}|[0-9a-f]{4,8}|\d{0,6}-[0-9a-f]{4,8}|\d{0,8}-\d{6}-[0-9a-f]{4,8}"
 )
-"""What they begin or end with."""
+"""Pattern of the beginnings and ends of ids that `request` draws or derives."""
 MOST_TOLD = 10
-"""Candidates that are told one by one."""
+"""Maximum number of candidates that an error lists."""
 
 
 def meant(state: Path, given: str) -> str:
-    """The id of the one run that begins or ends with `given`; `given` itself where that is an id, or fits none, which
-    whoever looks the run up says in their own words. Raises InputError, with the candidates, where it fits several."""
+    """Return the id of the one run that begins or ends with `given`.
+
+    `given` itself is returned if it is a whole id or fits no run; the caller then reports the unknown run.
+
+    Raises:
+        InputError: Several runs fit; the message lists them.
+    """
     if not PART.fullmatch(given):
         return given
     known = _known(state)
@@ -36,8 +41,14 @@ def meant(state: Path, given: str) -> str:
 
 
 def require_apart(state: Path, run_id: str) -> None:
-    """Raises InputError for the id of a new run by which another's would be taken for it, or it for another: one begins
-    or ends with the other. Nor may it be what an id that is given out later begins or ends with."""
+    """Verify that nobody can confuse the id of a new run with that of another run.
+
+    Neither id may begin or end with the other. A name that a person chose must not be part of an id that may be
+    generated later.
+
+    Raises:
+        InputError: The id could be confused with another.
+    """
     if run_id in (asked := _asked_for(state)):
         return
     given_out = GIVEN_OUT.fullmatch(run_id)
@@ -55,12 +66,10 @@ def require_apart(state: Path, run_id: str) -> None:
 
 
 def _is_part(part: str, run_id: str) -> bool:
-    """Whether somebody who types one may mean the other."""
     return bool(PART.fullmatch(part)) and (run_id.startswith(part) or run_id.endswith(part))
 
 
 def _known(state: Path) -> set[str]:
-    """The runs of this checkout, and those of others that the ledger has."""
     return {*journal.names(state), *_asked_for(state)}
 
 

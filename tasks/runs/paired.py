@@ -1,7 +1,7 @@
-"""The candidates of two runs on the test rows that both answered, with the test that an evaluation uses.
+"""Comparison of two runs' candidates on the test rows that both answered, with the paired test that evaluations use.
 
-A row that stands on the test side of both was trained on by neither. Whether an answer is right each run has said
-itself, so both must judge answers the same way.
+A row in the test set of both runs was used in the training of neither. Each run has judged by itself whether an answer
+is right, so both runs must judge answers by the same rules.
 """
 
 from collections import Counter
@@ -19,17 +19,17 @@ SIDE = "test"
 
 class Paired(Frozen):
     by: Literal["id", "text"]
-    """How rows were found again: by their ids, which the very same test rows keep, or by what they say."""
+    """Key by which rows were matched: `id` if both runs have the same test rows, else `text`."""
     only_before: int
-    """Test rows of the one run that the other was not tested with …"""
+    """Number of test rows of the first run that were not compared."""
     only_now: int
-    """… and the other way round. Two rows of one run that say the same are in neither, and not compared."""
+    """Number of test rows of the second run that were not compared. Rows whose text occurs twice in a run are never
+    compared, and counted in neither number."""
     comparison: Comparison
-    """The later run against the earlier: `gained` rows it alone has right."""
+    """Comparison of the second run with the first; `gained` counts the rows that only the second has right."""
 
 
 def words(found: Paired) -> list[str]:
-    """The test in sentences."""
     it = found.comparison
     gain, interval = f"{it.gain.value:+.3f}", f"[{it.gain.low:+.3f}, {it.gain.high:+.3f}]"
     lines = [f"{it.rows:,} rows were answered by both; they were found by their {found.by}"]
@@ -43,15 +43,20 @@ def words(found: Paired) -> list[str]:
 
 
 class Judged(NamedTuple):
-    """How a run judges answers."""
+    """Rules by which a run judges answers."""
 
     target: str
     label_field: str | None
 
 
 def compare(before: Layout, now: Layout, same_test: bool) -> tuple[Paired | None, str]:
-    """The comparison, or why there is none. Both runs have an evaluation here. Raises OSError, ValueError or KeyError
-    where what it left cannot be read."""
+    """Compare the evaluations of two runs; return None and the reason if they are not comparable.
+
+    Raises:
+        OSError: A file of an evaluation cannot be read.
+        ValueError: A file of an evaluation is malformed.
+        KeyError: A file of an evaluation lacks a value.
+    """
     rules = [_judged(layout) for layout in (before, now)]
     if rules[0] != rules[1]:
         return None, f"they judge answers by other rules: {_words(rules[0])}, and {_words(rules[1])}"
@@ -70,7 +75,6 @@ def compare(before: Layout, now: Layout, same_test: bool) -> tuple[Paired | None
 
 
 def _answers(before: Layout, now: Layout, same_test: bool) -> tuple[dict[bytes, bool], dict[bytes, bool]]:
-    """Of each run whether the candidate was right, by what tells a row from others."""
     if same_test:
         first, second = ({name.encode(): right for name, right in _right(each).items()} for each in (before, now))
         return first, second

@@ -1,4 +1,4 @@
-"""Pinning sources: what a run will read and by which rules, fixed before its first stage."""
+"""Resolution of sources: the digests and rules of what a run will read, fixed before its first stage."""
 
 import hashlib
 from contextlib import suppress
@@ -24,11 +24,15 @@ from tasks.supervise import grants
 
 
 def resolve_sources(inventory: Sources, root: Path, today: date, vault: str) -> ResolvedSources:
-    """Every source pinned. `root` is where relative locations start, `vault` the fingerprint of the vault's key.
+    """Resolve every source to the digest of its current content.
 
-    Days count from the first of the month, so that the runs of a month have the same inputs, and a record leaves at
-    the beginning of the month in which its time ends, never late. Raises InputError where there is nothing to read,
-    Unavailable where a store is out of reach.
+    Relative locations start at `root`; `vault` is the fingerprint of the vault's key. Days are counted from the first
+    of the month, so that all runs of a month have the same inputs; a record is left out from the beginning of the month
+    in which its retention ends, never later.
+
+    Raises:
+        InputError: A source has no content that can be read.
+        Unavailable: A store cannot be reached.
     """
     first = today.replace(day=1)
     after = (first + timedelta(days=32)).replace(day=1)
@@ -47,9 +51,11 @@ def resolve_sources(inventory: Sources, root: Path, today: date, vault: str) -> 
 
 
 def check_sources(inventory: Sources, root: Path, opened: Opener) -> None:
-    """Open every source as a run will, so that one that is away, or not as declared, is told before the run is started.
+    """Open every source as a run will, so that a missing or malformed source is reported before the run starts.
 
-    Raises InputError with all that cannot be opened as they are declared, Unavailable where only stores are away.
+    Raises:
+        InputError: Sources cannot be opened as declared; the message names all of them.
+        Unavailable: Stores cannot be reached, and nothing else is wrong.
     """
     wrong, away = [], []
     for source in inventory.sources:
@@ -70,7 +76,7 @@ def check_sources(inventory: Sources, root: Path, opened: Opener) -> None:
 
 
 def resolve_source(source: Source, root: Path) -> ResolvedSource:
-    """The source with the SHA-256 and the size in bytes of its content now, a local file or an S3 object."""
+    """Return a source with the SHA-256 and the size in bytes of its current content."""
     digest, size = hashlib.sha256(), 0
     require_data(source, root)
     with opened(source, root) as file:
@@ -81,11 +87,15 @@ def resolve_source(source: Source, root: Path) -> ResolvedSource:
 
 
 def require_data(source: Source, root: Path) -> None:
-    """Raises InputError where a source lies where no data is, or a variable of its location is not set."""
+    """Verify that the location of a source may hold data and that its variables are set.
+
+    Raises:
+        InputError: The location is not allowed, or a variable is not set.
+    """
     location, layout = expand(source.location), Layout(root)
     if "://" in location:
         return
-    with suppress(OSError, ValueError, RuntimeError):  # it is no path, which whoever opens it tells
+    with suppress(OSError, ValueError, RuntimeError):  # not a path; opening the source reports that
         grants.require_data(source.id, layout.locate(str(Path(location).expanduser())), layout)
 
 

@@ -1,8 +1,8 @@
-"""What a run does, on the ledger: what it was resolved with, each stage with what it read and left, evaluation, end.
+"""Ledger entries of a run: its resolution, each stage with inputs and outputs, its evaluation, and its end.
 
-The flow writes it, which runs the installed code; stages reach no ledger. Said again after a kill or a resume, each is
-the entry on record. What cannot be recorded does not happen: the ledger raises Unavailable, and the run stops there
-until `hallmark run --resume`.
+The flow writes them, with the installed code; stages cannot reach the ledger. A call that is repeated after a kill or a
+resume returns the existing entry. If the ledger is unavailable, it raises Unavailable, and the run stops until
+`hallmark run --resume`.
 """
 
 from collections.abc import Mapping
@@ -22,14 +22,14 @@ from tasks.trust import stage_record
 RESOLVED, STAGE, EVALUATED, ENDED = "run.resolved", stage_record.KIND, "evaluation.made", "run.ended"
 """Kinds of ledger entries; their subject is the run's id."""
 DATA = ("artefacts/", "inputs/", "gates/")
-"""Where what a stage reads besides code and parameters lies."""
+"""Folders of everything that a stage reads besides code and parameters."""
 
 
 def resolved(ledger: Ledger, layout: Layout, run: str) -> Entry:
-    """That a run was resolved: the digests of its tree, parameters and inputs, and the content of the sources that it
-    opened.
+    """Record that a run was resolved: the digests of its tree, parameters, inputs and sources.
 
-    Raises Refused where they are not what they were: stages read them, so nobody changes them afterwards.
+    Raises:
+        Refused: Parameters or inputs have changed since they were recorded, or this version cannot continue the run.
     """
     now = {"params.yaml": files.sha256_file(layout.params)}
     now |= {f"inputs/{name}": sha256 for name, sha256 in files.tree_manifest(layout.inputs).items()}
@@ -49,7 +49,11 @@ def resolved(ledger: Ledger, layout: Layout, run: str) -> Entry:
 
 
 def require_goes_on(ledger: Ledger, run: str) -> None:
-    """Raises Refused for a run that another version of Hallmark began, if this one cannot go on with it."""
+    """Verify that this version of Hallmark can continue a run that another version began.
+
+    Raises:
+        Refused: The run was begun by a newer version, or by one that is too old.
+    """
     for entry in ledger.entries(RESOLVED, run)[:1]:
         _require_goes_on(entry)
 
@@ -67,10 +71,10 @@ def _require_goes_on(resolved: Entry) -> None:
 
 
 def stage(ledger: Ledger, layout: Layout, run: str, outcome: StageOutcome) -> Entry:
-    """That a stage ended well: by digest what it left, and what it read besides code and parameters.
+    """Record that a stage succeeded, with the digests of what it read (besides code and parameters) and wrote.
 
-    Digests of files and folders are DVC's own (MD5), as in dvc.lock; those of sources SHA-256. The record that its
-    supervisor signed is the `envelope` of the entry.
+    Digests of files and folders are DVC's own (MD5), as in dvc.lock; those of sources are SHA-256. The stage record
+    that the supervisor signed is the `envelope` of the entry.
     """
     locked = _locked(layout, outcome.stage)
     read = {item["path"]: item["md5"] for item in locked.get("deps", []) if item["path"].startswith(DATA)}
@@ -83,15 +87,18 @@ def stage(ledger: Ledger, layout: Layout, run: str, outcome: StageOutcome) -> En
 
 
 def is_recorded(ledger: Ledger, layout: Layout, run: str, stage: str) -> bool:
-    """Whether the newest entry about a stage has the signed record of what dvc.lock says that it left."""
+    """Return whether the newest entry about a stage has a signed record and the outputs that dvc.lock names."""
     of_stage = [entry.body for entry in ledger.entries(STAGE, run) if entry.body.get("stage") == stage]
     locked = dvc_lock.of_stage(layout.root, stage)
     return bool(of_stage and locked and "envelope" in of_stage[-1] and of_stage[-1]["outputs"] == _outputs(locked))
 
 
 def as_left(ledger: Ledger, layout: Layout, run: str) -> None:
-    """Raises Refused where dvc.lock, which came from elsewhere, names outputs that no stage of the run is known to have
-    left."""
+    """Verify that a dvc.lock from another machine names only outputs that the ledger has for the stages of the run.
+
+    Raises:
+        Refused: The ledger has other outputs of a stage.
+    """
     for name in dvc_lock.stages(layout.root):
         known = [entry.body.get("outputs") for entry in ledger.entries(STAGE, run) if entry.body.get("stage") == name]
         if _outputs(_locked(layout, name)) not in known:
@@ -102,7 +109,7 @@ def as_left(ledger: Ledger, layout: Layout, run: str) -> None:
 
 
 def evaluation(ledger: Ledger, layout: Layout, run: str, params: Params) -> Entry:
-    """That a candidate was evaluated: the digest of all figures, and those that the use case is judged by."""
+    """Record the evaluation of a candidate: the digest of all figures, and the figures of the success metrics."""
     measured = facts.parse(files.read_json(layout.stage("evaluate") / "result.json")["facts"])
     judged = {metric.fact.removeprefix("evaluate.") for metric in params.use_case.success_metrics}
     figures = {
@@ -112,14 +119,14 @@ def evaluation(ledger: Ledger, layout: Layout, run: str, params: Params) -> Entr
 
 
 def ended(ledger: Ledger, run: str, status: str, commit: str | None, release: str | None) -> Entry:
-    """How a run ended; one that failed may go on and end again."""
+    """Record how a run ended; a failed run may continue and end again."""
     return _once(ledger, ENDED, run, {"status": status, "commit": commit, "release": release})
 
 
 def _once(
     ledger: Ledger, kind: str, run: str, said: Mapping[str, Any], how: Mapping[str, Any] | None = None, of: str = ""
 ) -> Entry:
-    """Append, unless the newest entry of its kind, `of` the same thing, says the same; how it came about is no news."""
+    """Append an entry, unless the newest comparable one has the same content; `how` is stored but not compared."""
     with ledger.transaction():
         known = [entry for entry in ledger.entries(kind, run) if not of or entry.body.get(of) == said[of]]
         if known and {name: known[-1].body.get(name) for name in said} == said:
@@ -132,13 +139,11 @@ def _sources(layout: Layout) -> dict[str, str]:
 
 
 def _outputs(locked: dict[str, Any]) -> str:
-    """One digest of all that a stage left, by what dvc.lock says of it."""
     left = {item["path"]: item["md5"] for item in locked.get("outs", [])}
     return files.sha256_bytes(files.canonical_json(left))
 
 
 def _locked(layout: Layout, stage: str) -> dict[str, Any]:
-    """What dvc.lock says of a stage."""
     if (locked := dvc_lock.of_stage(layout.root, stage)) is None:
         raise Refused(f"{layout.root / 'dvc.lock'} says nothing of stage {stage}, which has just ended")
     return locked

@@ -1,9 +1,9 @@
-"""Git, as a run needs it: commits, worktrees and refs that leave the user's checkout and branch alone.
+"""Git commands that runs need: commits, worktrees and refs, without touching the user's branch, index and files.
 
-The checkout's git knows nothing of a run's worktree: `ID/.git` names `ID.git` beside it, which has a HEAD and an index,
-and leads to the checkout's objects and refs by a relative path. So a copy of the checkout has runs of its own, and
-nothing prunes them. `git worktree add` leaves absolute paths, by which git in a copy changes and deletes the original's
-worktrees, and git before 2.48 cannot read relative ones.
+The checkout's git does not know of a run's worktree. `ID/.git` names the folder `ID.git` beside it, which has a HEAD
+and an index of its own and refers to the checkout's objects and refs by a relative path. So a copied checkout has runs
+of its own, and git never prunes them. `git worktree add` would write absolute paths, by which git in a copied checkout
+changes and deletes the worktrees of the original; and git before 2.48 cannot read relative ones.
 """
 
 import hashlib
@@ -22,11 +22,11 @@ from tasks.core.errors import InputError, Unavailable
 from tasks.core.shown import one_line, visible
 
 OWN = ("dvc.lock",)
-"""Files that work by hand leaves in a checkout and that do not make it dirty."""
+"""Files that work by hand leaves in a checkout, and that do not count as changes."""
 
 
 ACCESS = ("GIT_SSH", "GIT_SSH_COMMAND", "GIT_ASKPASS")
-"""How git gets to a remote; every other GIT_* of the caller is kept from it."""
+"""Environment variables by which git reaches a remote; it gets no other GIT_* variable of the caller."""
 
 GIT = ("git", "--no-replace-objects", "-c", "core.hooksPath=/dev/null", "-c", "commit.gpgsign=false")
 BLOCK = 1024**2
@@ -36,7 +36,7 @@ BLOCK = 1024**2
 class Content:
     sha256: str
     start: bytes
-    """As much as is read at once; of a link all of it."""
+    """First mebibyte of the content, which holds the whole target of a link."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,11 @@ class Repository:
 
     @staticmethod
     def open(root: Path) -> "Repository":
-        """Raises InputError where `root` is not the top of a git clone with at least one commit."""
+        """Open the git clone at `root`.
+
+        Raises:
+            InputError: `root` is not the top folder of a git clone with at least one commit.
+        """
         repository = Repository(root.resolve())
         try:
             top = repository.git("rev-parse", "--show-toplevel")
@@ -61,14 +65,21 @@ class Repository:
         return repository
 
     def git(self, *args: str, cwd: Path | None = None, env: Mapping[str, str] | None = None) -> str:
-        """Run git and return its output, stripped. Raises Unavailable with git's own message."""
+        """Run git and return its output without surrounding white space.
+
+        Raises:
+            Unavailable: Git failed; its message is included.
+        """
         return self.read(*args, cwd=cwd, env=env).decode(errors="surrogateescape").strip()
 
     def read(
         self, *args: str, cwd: Path | None = None, env: Mapping[str, str] | None = None, given: bytes = b""
     ) -> bytes:
-        """Run git with `given` on its standard input and return its output as it is. Raises Unavailable with git's own
-        message."""
+        """Run git with `given` on its standard input and return its output unchanged.
+
+        Raises:
+            Unavailable: Git failed; its message is included.
+        """
         try:
             done = subprocess.run(
                 [*GIT, *args], cwd=cwd or self.root, env=_environment() | dict(env or {}), capture_output=True,
@@ -82,9 +93,10 @@ class Repository:
         return done.stdout
 
     def contents(self, names: Iterable[str]) -> dict[str, Content]:
-        """SHA-256 and beginning of what git keeps under each name (`git cat-file`), read in blocks.
+        """Return the SHA-256 and the beginning of each git object by its name, read in blocks (`git cat-file`).
 
-        Raises Unavailable where the clone does not hold one.
+        Raises:
+            Unavailable: The clone lacks one of the objects.
         """
         contents = {}
         with subprocess.Popen(
@@ -103,30 +115,37 @@ class Repository:
         return contents
 
     def commit_of(self, revision: str) -> str:
-        """The full commit id of a revision. Raises InputError for one that is not there."""
+        """Return the full commit id of a revision.
+
+        Raises:
+            InputError: There is no such commit.
+        """
         try:
             return self.git("rev-parse", "--verify", "--end-of-options", f"{revision}^{{commit}}")
         except Unavailable:
             raise InputError(f"{revision!r} is not a commit of {self.root}") from None
 
     def changed_between(self, before: str, now: str, paths: list[str]) -> list[str]:
-        """Files that differ between two commits, as `git diff --name-status` has them. Raises InputError for a commit
-        that is not here."""
+        """Return the files that differ between two commits, as `git diff --name-status` lists them.
+
+        Raises:
+            InputError: A commit is not in this clone.
+        """
         commits = [self.commit_of(before), self.commit_of(now)]
         changes = self.git("diff", "--name-status", "--no-renames", *commits, "--", *paths)
         return [line.replace("\t", " ") for line in changes.splitlines()]
 
     def holds(self, commit: str, path: str) -> bool:
-        """Whether a commit holds a file at `path`, which starts at the top folder."""
+        """Return whether a commit holds a file at `path`, relative to the top folder."""
         try:
             return self.git("cat-file", "-t", f"{commit}:{path}") == "blob"
         except Unavailable:
             return False
 
     def blob(self, commit: str, path: str) -> str | None:
-        """The name under which git keeps the content of a file of a commit; None if the commit holds no such file.
+        """Return git's object name of the content of a file in a commit; None if the commit holds no such file.
 
-        Links in the commit are followed, as they are on disk. `path` starts at the top folder.
+        Symbolic links in the commit are followed, as they are on disk. `path` is relative to the top folder.
         """
         inside = posixpath.normpath(path)
         if posixpath.isabs(inside) or inside.split("/")[0] in ("", ".", "..") or {"\n", "\0"} & set(inside):
@@ -137,9 +156,10 @@ class Repository:
 
     @contextmanager
     def opened(self, blob: str, aside: Path) -> Iterator[IO[bytes]]:
-        """The content that git keeps under a name, as a file without a name in the folder `aside`.
+        """Yield the content of a git object as a file without a name in the folder `aside`.
 
-        Raises Unavailable if the clone does not hold it.
+        Raises:
+            Unavailable: The clone lacks the object.
         """
         with tempfile.TemporaryFile(dir=aside) as file:
             done = subprocess.run(
@@ -152,22 +172,21 @@ class Repository:
             yield file
 
     def differs_on_disk(self, commit: str, path: str) -> bool:
-        """Whether a commit holds a file at `path`, and the checkout has another one there, or none."""
+        """Return whether a commit holds a file at `path` that the checkout lacks or has with another content."""
         blob = self.blob(commit, path)
         file = self.root / path
         return blob is not None and not (file.is_file() and self._name_of(file) == blob)
 
     def _name_of(self, file: Path) -> str:
-        """The name under which git would keep what a file holds."""
         return self.git("hash-object", "--no-filters", "--", str(file))
 
     def changes(self) -> list[str]:
-        """Paths that differ from HEAD or that git does not track, as `git status` shows them."""
+        """Return the paths that differ from HEAD or are untracked, as `git status` lists them."""
         lines = self.git("status", "--porcelain", "--untracked-files=all").splitlines()
         return [line for line in lines if line[2:].strip() not in OWN]
 
     def snapshot(self) -> str:
-        """Commit the checkout as it stands, uncommitted changes included, without touching index, branch or files."""
+        """Commit the checkout with its uncommitted changes and return the commit; index, branch and files stay."""
         with tempfile.TemporaryDirectory() as folder:
             index = {"GIT_INDEX_FILE": str(Path(folder) / "index")}
             self.git("read-tree", "HEAD", env=index)
@@ -176,7 +195,7 @@ class Repository:
         return self.git("commit-tree", tree, "-p", "HEAD", "-m", "The checkout with its uncommitted changes")
 
     def add_worktree(self, path: Path, commit: str) -> None:
-        """A detached worktree at `path`, in place of what an interruption left there."""
+        """Create a detached worktree at `path`, in place of what an interrupted call left there."""
         apart = worktree_git(path)
         for left in (path, apart):
             if left.exists():
@@ -190,32 +209,48 @@ class Repository:
         self.git("reset", "--quiet", "--hard", cwd=path)
 
     def push(self, remote: str, ref: str, over: bool = False) -> None:
-        """Push a ref to the same name at a remote, `over` in place of whatever is there. Raises Unavailable with git's
-        own message, rather than ask."""
+        """Push a ref to the same name at a remote; with `over` it replaces whatever is there.
+
+        Git does not ask for passwords.
+
+        Raises:
+            Unavailable: Git failed; its message is included.
+        """
         self.git("push", "--quiet", "--", remote, f"{'+' * over}{ref}:{ref}", env=_access())
 
     def fetch_branches(self, remote: str) -> None:
-        """Have every commit of a remote's branches here; no branch or ref of this clone moves. Raises as `fetch`."""
+        """Fetch every commit of a remote's branches; no branch or ref of this clone moves.
+
+        Git does not ask for passwords.
+
+        Raises:
+            Unavailable: Git failed; its message is included.
+        """
         self.git("fetch", "--quiet", "--no-tags", "--", remote, "+refs/heads/*:refs/hallmark/fetched/*", env=_access())
 
     def knows(self, commit: str) -> bool:
-        """Whether a commit is here."""
         try:
             return bool(self.commit_of(commit))
         except InputError:
             return False
 
     def fetch(self, remote: str, ref: str) -> str:
-        """The commit of a ref at a remote, which is here then; the ref here stays. Raises Unavailable with git's own
-        message, rather than ask."""
+        """Fetch a ref from a remote and return its commit; the ref of that name in this clone does not move.
+
+        Git does not ask for passwords.
+
+        Raises:
+            Unavailable: Git failed; its message is included.
+        """
         fetched = f"refs/hallmark/fetched/{ref.rpartition('/')[2]}"
         self.git("fetch", "--quiet", "--no-tags", "--", remote, f"+{ref}:{fetched}", env=_access())
         return self.commit_of(fetched)
 
     def commit_all(self, worktree: Path, paths: list[str], message: str, author: str) -> str:
-        """Commit `paths` of a worktree, ignored or not, and return the commit; HEAD where nothing changed.
+        """Commit `paths` of a worktree, ignored by git or not, and return the commit; HEAD if nothing changed.
 
-        One process at a time works in a worktree, so a lock that lies there was left by one that was killed.
+        Only one process at a time works in a worktree, so an existing lock of the index was left by a killed process;
+        it is removed.
         """
         Path(worktree, self.git("rev-parse", "--git-path", "index.lock", cwd=worktree)).unlink(missing_ok=True)
         present = [path for path in paths if (worktree / path).exists()]
@@ -239,17 +274,16 @@ def _content(stream: IO[bytes], size: int) -> Content:
 
 
 def _access() -> dict[str, str]:
-    """How git gets to a remote, without a question to anybody."""
     return {name: value for name, value in os.environ.items() if name in ACCESS} | {"GIT_TERMINAL_PROMPT": "0"}
 
 
 def worktree_git(worktree: Path) -> Path:
-    """Where git keeps HEAD and index of a run's worktree."""
+    """Return the folder with HEAD and index of a run's worktree."""
     return worktree.with_name(f"{worktree.name}.git")
 
 
 def _environment() -> dict[str, str]:
-    """The caller's environment without what would redirect git, with a committer for machines that have none."""
+    """Return the caller's environment without variables that redirect git, with a committer for users who lack one."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     return kept | {
         "GIT_COMMITTER_NAME": "Hallmark",

@@ -1,4 +1,4 @@
-"""What somebody asks for, before it is signed (tasks/gates/signed_request.py)."""
+"""Parameters of a run request, before it is completed and signed (tasks/gates/signed_request.py)."""
 
 import re
 import secrets
@@ -17,7 +17,11 @@ NO_RUN = "there is no run {!r} here; `hallmark status` lists the runs"
 
 
 def checked_run_id(given: str) -> str:
-    """`given`, where it is a run's id; paths are made of it. Raises InputError for anything else."""
+    """Return `given` if it is a valid run id; ids become parts of paths.
+
+    Raises:
+        InputError: `given` is not a valid run id.
+    """
     if not is_run_id(given):
         raise InputError(NO_RUN.format(given))
     return given
@@ -28,51 +32,50 @@ def is_run_id(given: str) -> bool:
 
 
 def new_run_id() -> str:
-    """For example 20260303-120000-a1b2: sorts by time, unique enough for one checkout."""
+    """Return a new run id such as 20260303-120000-a1b2, which sorts by time and is unique enough for one checkout."""
     return f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
 
 
 def derived_run_id(created: datetime, unique: str) -> str:
-    """The id of a run that nobody named: the same each time it is derived, whoever derives it.
+    """Return the id of a run that was requested without one; equal arguments give equal ids.
 
-    `unique` is the hexadecimal id of what executes it. Ids made by time begin alike, so its end is taken; and more of
-    it than a person's run has, because a schedule creates many at once.
+    `unique` is the hexadecimal id of the flow run. Its end is used, because ids made from the time begin alike, and
+    more of it than the four digits of a person's run, because a schedule creates many runs at once.
     """
     return f"{created.astimezone(UTC):%Y%m%d-%H%M%S}-{unique[-8:]}"
 
 
 class RunRequest(Frozen, WithAskers):
-    """The parameters of the retrain flow; Prefect draws its form from this schema."""
+    """Parameters of the flow `retrain`; Prefect makes its form from this schema."""
 
     requested_by: Name = SCHEDULER
-    """Leave it as it is. A person asks with `hallmark run --as ID`, which signs; they may not decide on the run's
-    gates."""
+    """Leave this unchanged. A person requests a run with `hallmark run --as ID`, which signs the request; the requester
+    may not decide at the run's gates."""
     run_id: RunId | None = None
-    """Names the worktree and the ref refs/hallmark/runs/ID; asking again with the same id goes on where it was. None:
-    the flow run that executes it names it. No default is drawn here, because Prefect reads the parameters anew each
-    time a flow run starts, and a run that was parked would wake up as another."""
+    """Name of the run's worktree and of its ref refs/hallmark/runs/ID; a second request with the same id continues the
+    run. Null: the id is derived from the flow run. No id is generated as default, because Prefect evaluates the
+    parameters at every start of a flow run, and a suspended run would continue under another id."""
     commit: str | None = None
-    """Git commit whose code runs; none: the checkout's HEAD."""
+    """Git commit whose code runs; null: HEAD of the checkout."""
     params: str = "params.yaml"
-    """Params file of the use case; a relative path starts at the run's commit."""
+    """Params file of the use case; a relative path starts at the top folder of the run's commit."""
     governance: str | None = None
-    """Other governance files than the checkout's infra/governance; counts in environment `local` only."""
+    """Governance files to use in place of infra/governance; allowed in environment `local` only."""
     changes: dict[str, str] = {}
-    """Overrides of single parameters: dotted key to YAML value, e.g. {"training.lora_rank": "32"}."""
+    """Overrides of single parameters: dotted key to YAML value, for example {"training.lora_rank": "32"}."""
     demo_approvals: bool = False
-    """Demo identities decide at once; written on everything the run makes."""
+    """Whether demo identities decide at once; everything that the run makes says so."""
     reason: Annotated[str, Field(max_length=MOST_REASON)] | None = None
-    """Why the run is asked for, in words. Schedules and triggers give theirs."""
+    """Reason for the run, in words; schedules and triggers fill it in."""
     initiated_by: list[Name] = []
-    """Leave it as it is. Schedules and triggers say who declared them; they may not decide on the run's gates."""
+    """Leave this unchanged. Schedules and triggers name the people who declared them, who may not decide at the run's
+    gates."""
 
     @property
     def named(self) -> str:
-        """The run's id, once it has one."""
         assert self.run_id is not None, "the flow names a run before anything of it is made"
         return self.run_id
 
     @staticmethod
     def of(request: Request) -> "RunRequest":
-        """What was asked for, of a request that was signed."""
         return RunRequest(**request.model_dump(include=set(RunRequest.model_fields)))

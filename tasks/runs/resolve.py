@@ -1,7 +1,7 @@
-"""Look up everything a stage will read that is not code or parameters, and write it to inputs/.
+"""Resolution of a run: everything that a stage reads besides code and parameters is looked up and written to inputs/.
 
-Stages read the clock, the registry and the network never: what they may use is fixed here, committed with the run,
-and digested like any other input.
+Stages read neither the clock nor the registry. What they may use is fixed here, committed with the run, and digested
+like any other input.
 """
 
 from collections.abc import Mapping
@@ -28,9 +28,12 @@ from tasks.trust.gate_statement import Authority
 
 
 def read_params(path: Path, changes: Mapping[str, str], text: str | None = None) -> tuple[Params, str]:
-    """The parameters of `path` with `changes` applied, checked, and their YAML text with its comments kept.
+    """Return the validated parameters of `path` with `changes` applied, and their YAML text with its comments.
 
-    `text`: what counts in place of what the file holds now.
+    `text`, if given, replaces the current content of the file.
+
+    Raises:
+        InputError: The file cannot be read, or the parameters are wrong.
     """
     document = config.read_yaml(path) if text is None else config.parse_yaml(text, path)
     for key, value in changes.items():
@@ -42,11 +45,12 @@ def read_params(path: Path, changes: Mapping[str, str], text: str | None = None)
 
 
 def resolve(params: Params, ledger: Ledger, governance: Governance, layout: Layout, tree_sha256: str) -> None:
-    """Write inputs/*.json below `layout`, whose code is that of the tree with this digest.
+    """Write inputs/*.json below `layout`, for a run whose tree has this digest.
 
-    Raises InputError for a source that is not there and for an unknown tier, Refused for a source that its owner has
-    withdrawn, for a base model whose licence or place policy does not list, and for a policy with other gates than a
-    run of this version has.
+    Raises:
+        InputError: A source does not exist, or the risk tier is unknown.
+        Refused: A source was withdrawn, a declaration is not adopted, policy does not list the licence or the location
+            of the base model, or policy has other gates than this version of Hallmark.
     """
     policy = governance.policy
     if why_not := policy.tier(params.use_case.risk_tier).other_gates():
@@ -62,7 +66,7 @@ def resolve(params: Params, ledger: Ledger, governance: Governance, layout: Layo
         environment=policy.environment,
         tier=params.use_case.risk_tier,
     )
-    files.write_json(layout.authority, authority.model_dump(mode="json"))  # which says whose vault it is
+    files.write_json(layout.authority, authority.model_dump(mode="json"))  # `is_apart` reads it
     if layout.is_apart:
         vault_keys.create(layout.world)
     resolved = resolve_sources(named, layout.root, ledger.now().date(), vault_keys.load(layout.world).fingerprint)
@@ -74,7 +78,11 @@ def resolve(params: Params, ledger: Ledger, governance: Governance, layout: Layo
 
 
 def require_adopted(named: Sources, suites: Suites, params: Params, ledger: Ledger, governance: Governance) -> None:
-    """Raises Refused where an owner has withdrawn one of the sources, or has not adopted what is declared."""
+    """Verify that no source was withdrawn, and that owners have adopted what the files declare.
+
+    Raises:
+        Refused: A source was withdrawn, or a declaration is not adopted.
+    """
     uses = [Use(each.id, location=each.location) for each in named.sources]
     if held := withdrawals.held_back(ledger, governance, uses):
         raise Refused(held)
@@ -83,7 +91,11 @@ def require_adopted(named: Sources, suites: Suites, params: Params, ledger: Ledg
 
 
 def known_owners(params: Params, governance: Governance) -> None:
-    """Raises InputError where the card names somebody who is nobody."""
+    """Verify that the owners on the use-case card are in people.yaml.
+
+    Raises:
+        InputError: An owner is not in people.yaml.
+    """
     named = params.use_case.owners.model_dump()
     missing = [f"use_case.owners.{role}: {who}" for role, who in named.items() if governance.people.get(who) is None]
     if missing:
@@ -91,11 +103,10 @@ def known_owners(params: Params, governance: Governance) -> None:
 
 
 def _set(document: Any, key: str, value: str) -> None:
-    """Set a dotted key in place. Raises InputError for a key that params.yaml could not hold."""
     *parents, last = key.split(".")
     place = document
     if parents and parents[0] not in document and parents[0] in Params.model_fields:
-        document[parents[0]] = {}  # a section that may be left out
+        document[parents[0]] = {}  # an optional section
     for part in parents:
         place = place.get(part) if isinstance(place, Mapping) else None
         if not isinstance(place, Mapping):

@@ -1,6 +1,6 @@
-"""What the gates of many runs are judged by, with governance files read once for all the runs asked for under them.
+"""Governance that applies to each of many runs; files are read once for all runs that name them.
 
-For one look at all of them, since what was read is what counts until it is over.
+An object serves one pass over the runs: what it has read counts until the pass ends.
 """
 
 from pathlib import Path
@@ -20,30 +20,28 @@ class Rules:
         self._read: dict[str | None, Governance] = {}
 
     def of(self, run: str) -> Governance | None:
-        """What the gates of a run that is here are judged by; None of one that is not.
+        """Return the governance by which the gates of a run are judged; None if the run is not on this machine.
 
-        Whether its request is signed, `gates.judge` looks at.
+        The signature of the run's request is verified by `gates.judge`, not here.
         """
         if not is_here(Layout(self._runs / checked_run_id(run))):
             return None
         return self._named(signed_request.named_governance(self._ledger, run))
 
     def anywhere(self, run: str) -> Governance | None:
-        """The same also of a run on another machine; None of one that has governance files of its own there."""
+        """Return the governance of a run on any machine; None if it uses governance files of another machine."""
         named = signed_request.named_governance(self._ledger, run)
         return self._named(None) if named is None else self.of(run)
 
     def only_here(self, run: str) -> Governance | None:
-        """The same of a run that no other machine can judge: it is here, with governance files of its own."""
+        """Return the governance of a run that uses governance files of this machine alone; None for other runs."""
         return None if signed_request.named_governance(self._ledger, run) is None else self.of(run)
 
     @property
     def read(self) -> list[Governance]:
-        """What was read so far."""
         return list(self._read.values())
 
     def installed(self) -> Governance:
-        """What is in force here."""
         return self._named(None)
 
     def _named(self, name: str | None) -> Governance:

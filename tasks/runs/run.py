@@ -1,4 +1,4 @@
-"""Create, open and finish a run."""
+"""Runs: creating one, opening one, and the checks and commits of an open run."""
 
 import os
 from dataclasses import dataclass
@@ -29,19 +29,19 @@ from tasks.trust import dsse
 from tasks.versions import versions
 
 MADE = ("artefacts", "measured", ".git", ".dvc/tmp", ".dvc/config.local", *dvc.OURS)
-"""What a run has in its worktree besides its commit: outputs, which gates and packages digest, and what git and DVC
-need. All else there is the tree that was asked for."""
+"""Paths in a worktree besides the requested tree and `COMMITTED`: outputs, which gates and packages digest, and files
+that git and DVC need."""
 
 COMMITTED = ["params.yaml", "inputs", "dvc.lock", "gates", "evidence", *dvc.OURS]
-"""What a run adds to its commit; everything else it makes is DVC's or measured."""
+"""Paths that a run adds to its commits; its other files are kept by DVC or are measurements."""
 
 GIT_REMOTE = "HALLMARK_GIT_REMOTE"
-"""Environment variable: name or URL of the git remote that runs are pushed to before they park."""
+"""Environment variable: name or URL of the git remote to which runs are pushed before they are suspended."""
 
 
 @dataclass(frozen=True)
 class Run:
-    """A run that can be worked on. All paths of `layout` are in its own worktree."""
+    """Run with its signed request and its worktree; all paths of `layout` are in that worktree."""
 
     asked: SignedRequest
     layout: Layout
@@ -61,19 +61,22 @@ class Run:
         return ref_of(self.id)
 
     def governance(self) -> Governance:
-        """The governance in force: the installed one, never what the run's own commit brings along."""
+        """Return the installed governance, never what the run's own commit holds."""
         return installed_governance(self.checkout.root, self.request.governance)
 
     def ledger(self) -> Ledger:
         return open_ledger(self.layout.state)
 
     def as_asked(self) -> None:
-        """Raises Refused where the worktree no longer holds the tree that was asked for, or other parameters or inputs,
-        and where that tree, its sources or its card have to be adopted and are not any more; InputError for a commit
-        that no run is made of.
+        """Verify that the worktree still holds what was requested and resolved, and that it is still adopted.
 
-        A stage is the run's own code and may write there, and in the worktree of any other run; what it changed or
-        left would run, and nobody asked for it. What git ignores counts too.
+        A stage is the run's own code and might write into this worktree or that of another run. Whatever it changed or
+        left would then be executed although nobody requested it, so files that git ignores are compared too.
+
+        Raises:
+            Refused: The tree, the parameters or the inputs have changed, or the tree, a source or the card has to be
+                adopted and is not.
+            InputError: No run can be made from the commit.
         """
         asked = tree_of(self.checkout, self.request)
         if changed := asked.differs(self.layout.root, (*COMMITTED, *MADE)):
@@ -88,31 +91,36 @@ class Run:
         declarations.require(self.ledger(), self.governance(), self.declared())
 
     def declared(self) -> list[Declared]:
-        """What it reads and asks of itself, as it was resolved."""
         return declarations.of_run(self.layout, self.params, self.governance().policy)
 
     def require_agreed(self) -> None:
-        """Raises Refused where policy asks for more machines that make the same of a run than did."""
+        """Verify that as many machines as policy demands have computed the same outputs.
+
+        Raises:
+            Refused: Too few machines have.
+        """
         ledger, governed = self.ledger(), self.governance()
         records = chain.of_run(ledger, governed, self.id)
         machines = governed.policy.tier(self.params.use_case.risk_tier).machines
         agreed.require(machines, records, agreed.of_run(ledger, governed, self.id, records), self.id)
 
     def held_back(self) -> str | None:
-        """Why the run may not go on, where an owner has withdrawn a source of it; None where none has."""
+        """Return why the run may not continue, if an owner has withdrawn one of its sources; else None."""
         return withdrawals.held_back(self.ledger(), self.governance(), consent.resolved(self.layout))
 
     def commit(self, message: str) -> str:
-        """Commit what the run has made so far on its ref, and return the commit."""
         commit = self.checkout.commit_all(self.layout.root, COMMITTED, message, self.request.requested_by)
         self.checkout.git("update-ref", self.ref, commit)
         return commit
 
     def push(self, first: bool = False) -> None:
-        """Push what the run has made so far to where remotes are set, so that another machine can go on with it.
+        """Push what the run has made so far to the remotes that are set, so that another machine can continue the run.
 
-        `first`: in place of what a machine left that was killed as it began the run. The ref goes last: where it is,
-        what it names is too. Raises Unavailable where a remote is away.
+        The ref is pushed last, so that everything it names is at the remote before. `first` replaces the ref of a
+        machine that was killed at the beginning of the run.
+
+        Raises:
+            Unavailable: A remote cannot be reached.
         """
         try:
             dvc.push(self.layout)
@@ -126,7 +134,11 @@ class Run:
 
 
 def installed_governance(checkout: Path, proposed: str | None) -> Governance:
-    """What was adopted last, whatever lies in infra/governance; `proposed` files count in environment `local` only."""
+    """Return the governance that was adopted last, whatever is in infra/governance.
+
+    Raises:
+        Refused: Files are `proposed` in its place outside of environment `local`.
+    """
     state = checkout / ".hallmark"
     ours = in_force.load(checkout / "infra" / "governance", state, open_ledger(state))
     if proposed is None:
@@ -144,10 +156,14 @@ def installed_governance(checkout: Path, proposed: str | None) -> Governance:
 def check_request(
     checkout: Repository, request: RunRequest, mistakes: Mistakes | None = None, elsewhere: bool = False
 ) -> tuple[Params, Governance]:
-    """Everything about a request that can be known before it starts. Raises InputError or Refused with all that is
-    wrong, and with the `mistakes` that whoever asks has found. `elsewhere`: another machine will execute the run.
+    """Verify everything about a request that can be known before its run starts.
 
-    Called by whoever asks, so that a mistake shows at once, and again by the run itself.
+    Commands call this so that a mistake shows at once, and the run calls it again. `mistakes` that the caller has found
+    are reported with the others. `elsewhere` means that another machine will execute the run.
+
+    Raises:
+        InputError: Something is wrong; the message lists all mistakes.
+        Refused: The run is not allowed; the message lists all reasons.
     """
     wrong = mistakes or Mistakes()
     judged_by = partial(installed_governance, checkout.root, request.governance)
@@ -158,9 +174,13 @@ def check_request(
 
 
 def create(root: Path, request: RunRequest, envelope: asking.Envelope | None = None) -> Run:
-    """Make the run's worktree and its first commit, or open it where it is there already.
+    """Make the worktree and the first commit of a run, or open the run if it exists.
 
-    Before anything is made, who asks is proven by the envelope and put on the ledger. Raises Refused where that fails.
+    The request is verified and recorded on the ledger before anything is made.
+
+    Raises:
+        InputError: The request is wrong.
+        Refused: The envelope does not prove the request, or the run is not allowed.
     """
     checkout = Repository.open(root)
     layout = layout_of(root, request.named)
@@ -183,13 +203,13 @@ def create(root: Path, request: RunRequest, envelope: asking.Envelope | None = N
     dvc.require_our_graph(layout)
     params, text = read_params(_params_file(checkout, layout, asked.request), request.changes)
     read = sources.load(governed.folder).sources
-    if versions.are_asked(governed, params.use_case.risk_tier, read):  # of the commit that was signed for
+    if versions.are_asked(governed, params.use_case.risk_tier, read):  # again, for the commit that was signed
         versions.require(ledger, governed, code.sha256, asked.request.commit)
     files.write_bytes(layout.params, text.encode())
     dvc_lock.begin(layout.root)
     resolve(params, ledger, governed, layout, code.sha256)
     dvc.configure(layout)
-    # Written last, so without it what lies there was interrupted and holds nothing finished.
+    # Written last: a worktree without it is an interrupted one.
     dsse.write(layout.request, asked.envelope)
     run = Run(asked, layout, params, checkout)
     run.commit(f"Resolve run {run.id}: {params.use_case.name}")
@@ -197,7 +217,11 @@ def create(root: Path, request: RunRequest, envelope: asking.Envelope | None = N
 
 
 def tree_of(checkout: Repository, request: Request) -> Tree:
-    """All that the commit of a request holds. Raises Refused where that is not what was signed."""
+    """Return the whole tree of a request's commit.
+
+    Raises:
+        Refused: The tree is not the one that was signed.
+    """
     committed = tree.read(checkout, request.commit)
     if committed.sha256 != request.tree_sha256:
         raise Refused(
@@ -208,7 +232,6 @@ def tree_of(checkout: Repository, request: Request) -> Tree:
 
 
 def _params_file(checkout: Repository, layout: Layout, request: Request) -> Path:
-    """The params file that was signed: the commit's, else the checkout's where that still is what it was."""
     if request.params_sha256 is None:
         return layout.root / request.params
     path = checkout.root / request.params
@@ -218,18 +241,26 @@ def _params_file(checkout: Repository, layout: Layout, request: Request) -> Path
 
 
 def ref_of(run_id: str) -> str:
-    """Where git has what a run made."""
     return f"refs/hallmark/runs/{checked_run_id(run_id)}"
 
 
 def layout_of(root: Path, run_id: str) -> Layout:
-    """Where a run lies, if there is one. Raises InputError for what is no run's id: a path would lead to records under
-    rules that nobody signed, and what those say of access would be believed."""
+    """Return the layout of a run's worktree, which need not exist.
+
+    Raises:
+        InputError: `run_id` is not a valid run id. A path could lead to records under governance that nobody signed,
+            whose rules of data access would then be believed.
+    """
     return Layout(root.resolve() / ".hallmark" / "runs" / checked_run_id(run_id))
 
 
 def open_run(root: Path, run_id: str) -> Run:
-    """A run that was created before. Raises InputError for an unknown id, Refused as `asked_for`."""
+    """Open an existing run.
+
+    Raises:
+        InputError: There is no such run here.
+        Refused: The ledger has no request for the run, or the worktree holds another one.
+    """
     layout = layout_of(root, run_id)
     if not is_here(layout):
         raise InputError(NO_RUN.format(run_id))
@@ -237,17 +268,21 @@ def open_run(root: Path, run_id: str) -> Run:
 
 
 def is_here(layout: Layout) -> bool:
-    """Whether a run is on this machine; the ledger may be one that several share."""
+    """Return whether a run is on this machine; a ledger that machines share has runs of others too."""
     return layout.request.exists()
 
 
 def governance_of(root: Path, layout: Layout) -> Governance:
-    """The governance in force for what lies in a run's worktree, also of a run that was broken off as it began."""
+    """Return the governance for a run's worktree, also for a run that was interrupted as it began."""
     return installed_governance(root, asked_for(root, layout).request.governance if is_here(layout) else None)
 
 
 def asked_for(root: Path, layout: Layout) -> SignedRequest:
-    """The request on record for a run that is here. Raises Refused where there is none, or the run holds another."""
+    """Return the recorded request of a run that is here.
+
+    Raises:
+        Refused: The ledger has no request for the run, or the worktree holds another one.
+    """
     signed = on_record(root, layout.root.name)
     if signed is None or dsse.read(layout.request) != signed.envelope:
         raise Refused(f"{layout.request} is not the request that the ledger has; restore it from the run's commit")
@@ -255,7 +290,7 @@ def asked_for(root: Path, layout: Layout) -> SignedRequest:
 
 
 def on_record(root: Path, run_id: str) -> SignedRequest | None:
-    """The request that the ledger has for a run, verified by the governance that counts for it; None where none is."""
+    """Return the ledger's request for a run, verified under the governance that it names; None if there is none."""
     ledger = open_ledger(root.resolve() / ".hallmark")
     named = signed_request.named_governance(ledger, run_id)
     return signed_request.recorded(ledger, installed_governance(root, named), run_id)

@@ -1,6 +1,6 @@
-"""One stage of a run: taken by the signed record of the same work, or computed.
+"""One stage of a run: its outputs are taken from the cache by a signed record of the same work, or computed.
 
-DVC keeps outputs and does not judge: its own run cache is written by anybody's `dvc repro`, and is never asked.
+DVC stores outputs and decides nothing: anybody's `dvc repro` writes to DVC's own run cache, so that is never used.
 """
 
 import shutil
@@ -26,16 +26,21 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Worker:
-    """Who signs records here, and whose count."""
+    """Key that signs stage records on this machine, and the keys whose records count."""
 
     signer: Signer
     lines: Sequence[str]
     boxed: bool
-    """Whether a record counts only if it was made in a sandbox."""
+    """Whether a record counts only if its stage ran in a sandbox."""
 
 
 def worker(governance: Governance, ledger: Ledger) -> Worker:
-    """Raises InputError where the worker has no key here, Unavailable where stages need a sandbox and there is none."""
+    """Return the worker of this machine.
+
+    Raises:
+        InputError: The worker has no key here.
+        Unavailable: Stages need a sandbox, and this machine has none.
+    """
     boxed = box.wanted(governance.policy.environment)
     lines = validity.lines_by(governance.keys_of("worker"), ledger.now())
     return Worker(governance.signer("worker"), lines, boxed)
@@ -50,12 +55,20 @@ def bring(
     force: bool = False,
     most: float | None = None,
 ) -> StageOutcome:
-    """Have the outputs of a stage lie in the run's worktree, in the cache and in dvc.lock, with their signed record.
+    """Bring the outputs of a stage into the run's worktree, the cache and dvc.lock, with their signed record.
 
-    `known` is the record that the ledger has of the stage in this run. With `force` it is computed whatever is known.
-    What is computed has `most` seconds, None: any number.
+    Args:
+        layout: Worktree of the run.
+        stage: Name of the stage as DVC knows it.
+        by: Worker that signs the record.
+        say: Called with each line of output.
+        known: Record that the ledger has of this stage in this run.
+        force: Whether the stage is computed even if there is a record of the same work.
+        most: Maximum number of seconds for a computation; None for no limit.
 
-    Raises the stage's own error, Refused where DVC hands out other bytes than the stage left.
+    Raises:
+        HallmarkError: The stage's own error.
+        Refused: DVC's cache holds other bytes than the stage wrote.
     """
     started = time.monotonic()
     read = materials.read(stage, layout)
@@ -78,7 +91,6 @@ def bring(
 def _known(
     layout: Layout, stage: str, read: stage_record.Digests, by: Worker, known: SignedRecord | None
 ) -> list[SignedRecord]:
-    """The records of this very work, that of this run first."""
     inputs = stage_record.inputs_digest(stage, read)
     own = (
         known
@@ -97,24 +109,22 @@ def _tree(layout: Layout) -> str:
 
 
 def _taken(layout: Layout, record: SignedRecord) -> bool:
-    """Whether the very outputs of a record lie in place now, from before or out of the cache."""
     stage, lock = record.said.name, kept.lock_of(layout, record)
     if materials.left(stage, layout) == record.left:
         if lock is None or dvc_lock.of_stage(layout.root, stage) != lock:
-            dvc.commit(layout, stage)  # it ended just before a kill
+            dvc.commit(layout, stage)  # the stage ended just before a kill
             _cached(layout, record)
         return True
     if lock is None or not dvc_cache.restore(layout, stage, lock, record.left):
         return False
     dvc_lock.put(layout.root, stage, lock)
     if layout.is_apart:
-        dvc.commit(layout, stage)  # a copy of its own of what another run may have made
+        dvc.commit(layout, stage)  # copies what another run may have made to the cache of experiments
         kept.keep_lock(layout, record, lock)
     return True
 
 
 def _computed(layout: Layout, stage: str, read: stage_record.Digests, by: Worker) -> SignedRecord:
-    """The record that the supervisor has just signed, once what it signed is what lies there and in the cache."""
     record = kept.of_run(layout, stage, read, by.lines, by.boxed)
     if record is None:
         raise Refused(
@@ -126,8 +136,7 @@ def _computed(layout: Layout, stage: str, read: stage_record.Digests, by: Worker
 
 
 def _cached(layout: Layout, record: SignedRecord) -> None:
-    """DVC has put the outputs into the cache, and links to the cache in their place. Raises Refused where it had other
-    bytes under their name."""
+    """Verify the outputs after DVC has replaced them by links to its cache, which may hold other bytes."""
     stage = record.said.name
     lock = dvc_lock.of_stage(layout.root, stage) or {}
     if materials.left(stage, layout) != record.left:

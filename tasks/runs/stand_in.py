@@ -1,4 +1,4 @@
-"""A folder that stands in for a checkout, with a state of its own: stages find nothing there that was made before."""
+"""Folder that stands in for a checkout and has a state of its own, so that stages find no earlier results."""
 
 import os
 from collections.abc import Iterator
@@ -7,12 +7,14 @@ from pathlib import Path
 from tasks.core.files import copy, copy_tree, whole_folder
 
 OWN = (".hallmark", ".git")
-"""What at the top of the checkout is not linked."""
+"""Names at the top of the checkout that are not linked."""
 
 
 def fill(stand_in: Path, checkout: Path) -> None:
-    """Link to everything at the top of the checkout, as `base_model.folder` may name it, and have the models that it
-    has fetched. What is there already stays; a link that leads nowhere any more goes."""
+    """Link to everything at the top of the checkout, and add the models that it has fetched.
+
+    `base_model.folder` may name anything there. Existing entries stay; links that lead nowhere are removed.
+    """
     for path in stand_in.iterdir():
         if path.is_symlink() and not path.exists():
             path.unlink()
@@ -32,7 +34,7 @@ def _fetched(checkout: Path) -> Iterator[Path]:
 
 
 def _give(model: Path, place: Path) -> None:
-    """The same files under another name, whole or not at all. Stages only read them, and compare the digest."""
+    """Add a model by hard links, or else copies, whole or not at all; stages only read it and compare its digest."""
     if model.is_dir():
         with whole_folder(place) as folder:
             copy_tree(model, folder, copy=_link)
@@ -43,5 +45,5 @@ def _give(model: Path, place: Path) -> None:
 def _link(source: Path, target: Path) -> None:
     try:
         os.link(source, target)
-    except OSError:  # another disk, or one without links
+    except OSError:  # the target is on another disk, or on one without hard links
         copy(source, target)

@@ -1,4 +1,4 @@
-"""A run as one document: what `hallmark run --json` and `hallmark status --json` print."""
+"""A run as one document, which `hallmark run --json` and `hallmark status --json` print."""
 
 from pathlib import Path
 
@@ -20,16 +20,16 @@ class Summary(Frozen):
     error: str | None
     exit_code: int
     flow_run: str | None
-    """Id in Prefect of the flow run that executes it."""
+    """Prefect's id of the flow run that executes the run."""
     commit: str | None
     """Last commit under refs/hallmark/runs/RUN."""
     release: str | None
     stages: dict[str, StageLine]
     gates: dict[str, GateLine]
     scores: dict[str, dict[str, Fact]]
-    """By model (candidate, base, champion): every metric on the held-out rows, in the order of the report."""
+    """Metrics on the held-out rows, by model (candidate, base, champion), in the order of the report."""
     metrics: dict[str, Fact]
-    """Every figure of `evaluate`, and `measured.predict.…` of the candidate."""
+    """Figures of `evaluate`, and the candidate's measurements as `measured.predict.…`."""
     report: str | None
     data_docs: str | None
 
@@ -39,7 +39,7 @@ class Summary(Frozen):
 
 
 def summarise(state: Path, run_id: str) -> Summary | None:
-    """What is known of a run now; None where there is no such run."""
+    """Return the summary of a run as it is now; None if there is no such run."""
     known = journal.read(state, run_id)
     if known is None:
         return None
@@ -78,7 +78,7 @@ def _metrics(layout: Layout) -> dict[str, Fact]:
 
 
 def facts_in(path: Path) -> facts.Facts:
-    """The figures that a stage stated; none where it has not."""
+    """Return the figures in a stage's result file; empty if the file does not exist."""
     return facts.parse(files.read_json(path)["facts"]) if path.exists() else {}
 
 

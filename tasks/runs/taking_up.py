@@ -1,6 +1,7 @@
-"""A run that another machine began goes on here: from its ref and its outputs, which were pushed before it parked.
+"""Continuation of a run that another machine began, from the ref and outputs that were pushed before it was suspended.
 
-The ledger says which installation has taken a run up last. Everywhere else it stops, so that no two execute it.
+The ledger records which installation took the run up last. On all other machines the run stops, so that no two of them
+execute it.
 """
 
 import os
@@ -20,19 +21,19 @@ from tasks.runs.repository import Repository, worktree_git
 from tasks.runs.request import NO_RUN
 
 TAKEN_UP = "run.taken_up"
-"""Kind of ledger entries; their subject is the run's id, their body names the installation and its machine."""
+"""Kind of the ledger entries; their subject is the run's id, their body names the installation and its machine."""
 ELSEWHERE = "run {0} was taken up on another machine ({1}) and goes on there; `hallmark run --resume {0}` takes it back"
 PREDICTED = "predict@champion"
-"""The stage that needs the champion's release."""
+"""Stage that needs the champion's release."""
 
 
 def is_elsewhere(ledger: Ledger, root: Path, run_id: str) -> bool:
-    """Whether another installation has taken the run up since this one began or took it up."""
+    """Return whether another installation has taken the run up since this one began it or took it up."""
     return where(ledger, root, run_id) is not None
 
 
 def where(ledger: Ledger, root: Path, run_id: str) -> str | None:
-    """Which other machine has taken the run up; None where it goes on here."""
+    """Return the other machine that has taken the run up, in words; None if the run continues here."""
     taken = ledger.entries(TAKEN_UP, run_id)
     if not taken or taken[-1].body.get("installation") == installation.of(root):
         return None
@@ -40,13 +41,18 @@ def where(ledger: Ledger, root: Path, run_id: str) -> str | None:
 
 
 def take_up(root: Path, run_id: str) -> float:
-    """Fetch a run with its outputs, in place of what is here of it, and put on the ledger that it is here now. Returns
-    the seconds of the download.
+    """Fetch a run with its outputs in place of what is here of it, and record on the ledger that it continues here.
 
-    Raises InputError for a run that the ledger does not know as resolved or where no remote is named, Unavailable where
-    a remote is away or the champion's release is, Refused where the ref holds other code, parameters or inputs than
-    were asked for, or outputs that no stage of it left, and where another machine was faster. What was here of it is
-    here as before then.
+    If this fails, what was here before is restored.
+
+    Returns:
+        Seconds that the download took.
+
+    Raises:
+        InputError: The ledger has no resolved run of this id, or no remote is set.
+        Unavailable: A remote cannot be reached, or the champion's release is not on this machine.
+        Refused: The ref holds other code, parameters, inputs or outputs than the ledger has for the run, or another
+            machine took the run up meanwhile.
     """
     remote, ledger = os.environ.get(run.GIT_REMOTE), open_ledger(root / ".hallmark")
     before = _taken_up(ledger, run_id)
@@ -69,7 +75,7 @@ def take_up(root: Path, run_id: str) -> float:
         run.open_run(root, run_id).as_asked()
         records.as_left(ledger, layout, run_id)
         _require_champion(layout)
-        layout.request.rename(aside)  # put back last, as `create` writes it
+        layout.request.rename(aside)  # renamed back last, as `create` writes it last
         dvc.configure(layout)
         started = time.monotonic()
         dvc.pull(layout)
@@ -81,7 +87,6 @@ def take_up(root: Path, run_id: str) -> float:
 
 
 def _record(ledger: Ledger, root: Path, run_id: str, before: int) -> None:
-    """Put on the ledger that the run is here now. Raises Refused where another machine did so since `before`."""
     with ledger.transaction():
         if _taken_up(ledger, run_id) > before and (other := where(ledger, root, run_id)):
             raise Refused(f"run {run_id} was taken up on another machine meanwhile ({other}); it goes on there")
@@ -89,7 +94,6 @@ def _record(ledger: Ledger, root: Path, run_id: str, before: int) -> None:
 
 
 def _taken_up(ledger: Ledger, run_id: str) -> int:
-    """Number of the last entry that says so; 0 where none does."""
     taken = ledger.entries(TAKEN_UP, run_id)
     return taken[-1].seq if taken else 0
 
@@ -101,8 +105,10 @@ def _words(entry: Entry) -> str:
 
 
 def _require_champion(layout: Layout) -> None:
-    """Raises Unavailable where a run has yet to be compared with a champion whose release is on another machine alone:
-    releases lie where they were made, and go by no remote."""
+    """Verify that the champion's release is here, if the run has yet to be compared with it.
+
+    Releases stay on the machine that made them; no remote has them.
+    """
     champion = files.read_json(layout.champion)
     if champion is None or PREDICTED in dvc_lock.stages(layout.root):
         return
@@ -115,8 +121,7 @@ def _require_champion(layout: Layout) -> None:
 
 @contextmanager
 def _set_aside(layout: Layout) -> Iterator[None]:
-    """What is here of a run makes room for the block. It comes back where the block fails; after a kill, at the next
-    try."""
+    """Move away what is here of a run; restore it if the block fails, or after a kill at the next call."""
     kept = layout.state / "replaced" / layout.root.name
     places = (layout.root, worktree_git(layout.root))
     if kept.exists():
@@ -135,7 +140,7 @@ def _set_aside(layout: Layout) -> Iterator[None]:
 
 
 def _put_back(kept: Path, places: tuple[Path, ...]) -> None:
-    """The worktree last: with it the run is here."""
+    """Restore the folders, the worktree last: with it the run counts as being here."""
     for place in reversed(places):
         if (kept / place.name).exists():
             shutil.rmtree(place, ignore_errors=True)
@@ -144,8 +149,8 @@ def _put_back(kept: Path, places: tuple[Path, ...]) -> None:
 
 
 def _discard(kept: Path) -> None:
-    """Under another name first, which nobody looks for: what is half removed is never put back."""
+    """Remove a folder under another name, so that it is never restored when half of it is gone."""
     gone = kept.with_name(f"{kept.name}.gone")
-    shutil.rmtree(gone, ignore_errors=True)  # of somebody who was killed within the next two lines
+    shutil.rmtree(gone, ignore_errors=True)  # left by a process that was killed within the next two lines
     kept.rename(gone)
     shutil.rmtree(gone)

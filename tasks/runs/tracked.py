@@ -1,7 +1,8 @@
-"""A run as MLflow shows it: one MLflow run of the same name, with where it stands, its parameters, curve and figures.
+"""A run as MLflow shows it: one MLflow run of the same name, with status, parameters, curve and figures.
 
-It is told from the journal, from the records that supervisors signed, and from what these say that stages left: a file
-with another digest shows nothing. MLflow only shows it; nobody reads it back. A run is there from its training on.
+The content comes from the journal, from signed stage records, and from files whose digests are in these records; a file
+with another digest is not shown. MLflow only shows it, and nothing reads it back. A run appears when its training
+begins.
 """
 
 import re
@@ -29,50 +30,56 @@ STATED = (
     ("evaluate", "artefacts/evaluate/result.json", "evaluate."),
     ("predict@candidate", "measured/predict/candidate/facts.json", "measured.predict."),
 )
-"""Which files of a stage state figures, and how their names begin, as gates name them."""
+"""Files in which stages state figures: stage, file, and the beginning of the figures' names, as gates name them."""
 SECTIONS = ("training", "data", "evaluation", "base_model", "prompts")
 MOST = 500
-"""Characters of a value that is shown; MLflow takes no more of a parameter everywhere."""
+"""Maximum number of characters of a value; not every version of MLflow accepts longer parameters."""
 MOST_POINTS = 250_000
-"""Of a curve, in one look."""
+"""Maximum number of points of a curve that are sent in one call."""
 STRANGE = re.compile(r"[^\w\-.: ]")
-"""What MLflow takes in no name, brackets of items of a list, say, or a slash that makes it a path."""
+"""Characters that MLflow does not accept in a name, such as the brackets of list items, or a slash that makes it a
+path."""
 LONGEST = 200
-"""Characters of a name; MLflow takes some more."""
+"""Maximum number of characters of a name; MLflow accepts a few more."""
 STATUS = {"promoted": "FINISHED", "unchanged": "FINISHED", "experiment": "FINISHED", "failed": "FAILED",
           "interrupted": "KILLED"}  # fmt: skip
-"""MLflow's word for how a run stands; of one that goes on or waits, RUNNING."""
+"""MLflow's status of a run, by the status in its journal; RUNNING for a run that executes or waits."""
 
 
 @dataclass(frozen=True)
 class Picture:
-    """All that MLflow is told of a run."""
+    """Content of the MLflow run that shows a run."""
 
     run: str
     use_case: str
     status: str
-    """In MLflow's words."""
+    """Status in MLflow's terms."""
     tags: Mapping[str, str]
     params: Mapping[str, str]
     figures: Mapping[str, float]
     points: Path | None
-    """The file of its curve: of a training that goes on, or as it was signed."""
+    """File of the curve: as it grows while the training is in progress, later as signed; None if there is none."""
     curve: list[Point]
-    """Of a training that an earlier version made, which left no such file."""
+    """Curve of a training by an earlier version, which wrote no file of points."""
 
 
 @dataclass
 class Sent:
-    """How far MLflow has a run's curve."""
+    """Part of a run's curve that MLflow has."""
 
     step: int | None = None
-    """The last step; None until MLflow was asked."""
+    """Last step that MLflow has; None before MLflow was asked."""
     offset: int = 0
-    """Bytes of the file."""
+    """Number of bytes of the curve's file that were read."""
 
 
 def picture(root: Path, known: Journal) -> Picture | None:
-    """What there is to show of a run, by its journal; None before its training. Raises as `open_run`."""
+    """Return what MLflow is to show of a run, according to its journal; None before the run's training.
+
+    Raises:
+        InputError: There is no such run here.
+        Refused: The ledger has no request for the run, or the worktree holds another one.
+    """
     line = known.stages.get(TRAIN)
     if line is None:
         return None
@@ -94,7 +101,7 @@ def picture(root: Path, known: Journal) -> Picture | None:
 
 
 def _name(name: str) -> str:
-    """A name that MLflow takes: what it refuses would keep the runs behind this one from being shown."""
+    """Return the name with characters that MLflow accepts: a refused name would keep later runs from being shown."""
     return STRANGE.sub("_", name)[:LONGEST]
 
 
@@ -119,7 +126,6 @@ def _tags(known: Journal, tier: str, commit: str, records: Mapping[str, SignedRe
 
 
 def _figures(layout: Layout, records: Mapping[str, SignedRecord]) -> Iterator[tuple[str, float]]:
-    """Every figure, and the ends of its interval."""
     for stage, name, prefix in STATED:
         if (said := _signed(layout, records.get(stage), name)) is None:
             continue
@@ -141,7 +147,6 @@ def _curve(layout: Layout, records: Mapping[str, SignedRecord]) -> list[Point]:
 
 
 def _signed(layout: Layout, record: SignedRecord | None, name: str) -> Any:
-    """What a file says, where its digest is the one that was signed; else None."""
     path = layout.root / name
     return files.read_json(path) if _is_signed(path, record, name) else None
 
@@ -151,7 +156,11 @@ def _is_signed(path: Path, record: SignedRecord | None, name: str) -> bool:
 
 
 def show(root: Path, it: Picture, sent: Sent) -> None:
-    """Make MLflow's run say so. Raises Unavailable where MLflow is away."""
+    """Update the MLflow run that shows a run, or create it.
+
+    Raises:
+        Unavailable: MLflow cannot be reached.
+    """
     layout = Layout(root)
     with mirror.Registry(layout.state, mlflow_runs.tracking_uri(layout)) as client:
         key = mlflow_runs.experiment(client, it.use_case, layout)
@@ -163,7 +172,7 @@ def show(root: Path, it: Picture, sent: Sent) -> None:
 
 
 def _say(client: Any, known: Any, it: Picture) -> None:
-    """Tags, parameters and figures that it has not, or has otherwise; MLflow takes a parameter once."""
+    """Log tags, parameters and figures that are new or have changed; MLflow accepts a parameter only once."""
     from mlflow.entities import Metric, Param, RunTag
 
     had, now = known.data, int(known.info.start_time)
@@ -175,12 +184,12 @@ def _say(client: Any, known: Any, it: Picture) -> None:
 
 
 def _hundreds(items: list[Any]) -> Iterator[list[Any]]:
-    """MLflow takes no more parameters at once."""
+    """Yield batches of 100, the most parameters that MLflow accepts at once."""
     yield from (items[start : start + 100] for start in range(0, len(items), 100))
 
 
 def _curve_of(client: Any, run_id: str, it: Picture, sent: Sent) -> None:
-    """The points that MLflow does not have. A training that goes on from a checkpoint writes its steps again."""
+    """Log the points that MLflow lacks; a training that resumes from a checkpoint writes its last steps again."""
     if sent.step is None:
         sent.step = max((point.step for point in client.get_metric_history(run_id, "loss")), default=0)
     logged, more = 0, True

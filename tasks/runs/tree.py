@@ -1,8 +1,8 @@
-"""The whole tree of a commit: what may be in it, one digest of all of it, and whether a worktree still is that tree.
+"""Whole tree of a commit: what it may hold, one digest of all of it, and the comparison of a worktree with it.
 
-Git names contents by SHA-1 in most repositories, which can be made to collide, and takes what lies on the disk through
-filters that anybody's configuration may set. So a tree is read from git once, by the SHA-256 of every content, and the
-disk is compared with that, without git and with what git ignores.
+Git names contents by SHA-1 in most repositories, for which collisions can be made, and it passes files on disk through
+filters that anybody's configuration may set. So the tree is read from git once, by the SHA-256 of every content, and
+the files on disk, including those that git ignores, are compared with that without git.
 """
 
 import os
@@ -21,33 +21,33 @@ from tasks.core.files import aside_of, sha256_bytes, sha256_file
 from tasks.runs.repository import Repository
 
 FILE, PROGRAM, LINK, REPOSITORY = "100644", "100755", "120000", "160000"
-"""What git knows of a path, by its mode: a file, one that can be executed, a symbolic link, another repository."""
+"""Git's modes of a path: file, executable file, symbolic link, other repository (submodule)."""
 
 OURS = ("benchmarks", "docs", "examples", "flows", "infra", "tasks", "tests")
-"""Folders at the top that may hold Python, whatever is installed under the same name."""
+"""Top-level folders that may hold Python modules even if an installed package has the same name."""
 STATE = ".hallmark"
-"""Of the checkout: keys, ledger, the folder that Prefect's processes start in."""
+"""Folder of the checkout's state: keys, ledger, and the folder in which Prefect's processes start."""
 AT_START = ("sitecustomize", "usercustomize")
 """Modules that Python imports by itself as it starts."""
 OF_A_RUN = ("artefacts", "measured", "inputs", "gates", "evidence", ".dvc/tmp", ".dvc/config.local")
-"""What a run makes itself; what a commit brought along there would be taken for that."""
+"""Paths that a run writes itself; a file in a commit could be mistaken for the run's own."""
 COMPILED = (*BYTECODE_SUFFIXES, *EXTENSION_SUFFIXES, ".pyo", ".pyd")
 SHOWN = 10
-"""Paths that a message names."""
+"""Maximum number of paths that a message lists."""
 
 
 @dataclass(frozen=True)
 class Entry:
     path: str
-    """From the top, with `/`."""
+    """Path from the top folder, with `/`."""
     mode: str
     sha256: str
-    """Of a file's content, or of a link's target."""
+    """SHA-256 of a file's content or of a link's target."""
 
 
 @dataclass(frozen=True)
 class Tree:
-    """What a commit holds; `read` alone makes one, and refuses what is in none."""
+    """Tree of a commit; only `read` creates it, and refuses contents that a run must not have."""
 
     entries: tuple[Entry, ...]
 
@@ -58,15 +58,21 @@ class Tree:
         return sha256_bytes(b"".join(lines))
 
     def differs(self, worktree: Path, but: Sequence[str]) -> list[str]:
-        """Paths of a worktree that are not as they are here, sorted, besides those below the paths `but`, and what a
-        killed writer of one of them left beside it: nothing reads it."""
+        """Return the sorted paths of a worktree that differ from this tree, except those below the paths in `but`.
+
+        Temporary files beside a path in `but`, left by a killed writer, are excepted too: nothing reads them.
+        """
         here = {entry.path: entry for entry in self.entries if not _below(entry.path, but)}
         there = {path: _on_disk(worktree, path) for path in _paths(worktree, but)}
         return sorted(path for path in here.keys() | there.keys() if here.get(path) != there.get(path))
 
 
 def read(checkout: Repository, commit: str) -> Tree:
-    """The tree of a commit. Raises InputError, with every path, where it holds what a run is not made of."""
+    """Return the tree of a commit.
+
+    Raises:
+        InputError: The tree holds something that a run must not have; the message lists the paths.
+    """
     lines = checkout.read("ls-tree", "-r", "-z", "--full-tree", commit).split(b"\0")
     listed = [_listed(line) for line in lines if line]
     contents = checkout.contents([name for _, mode, name in listed if mode != REPOSITORY])
@@ -82,7 +88,6 @@ def read(checkout: Repository, commit: str) -> Tree:
 
 
 def _listed(line: bytes) -> tuple[str, str, str]:
-    """Path, mode and name of the content, of a line of `git ls-tree`."""
     about, _, path = line.partition(b"\t")
     mode, _, name = about.decode().split()
     return os.fsdecode(path), mode, name
@@ -111,14 +116,16 @@ def _problems(listed: Sequence[tuple[str, str]], targets: dict[str, str], root: 
 
 
 def _leads_out(path: str, target: str) -> bool:
-    """A target is told by its text alone where it climbs only at its beginning, from folders, not through links."""
+    """Return whether a link may lead out of the tree.
+
+    A target with `..` behind the name of a folder counts too, because that folder may itself be a link.
+    """
     whole = posixpath.normpath(posixpath.join(posixpath.dirname(path), target))
     plain = posixpath.normpath(target) == target.rstrip("/")
     return target.startswith("/") or whole == ".." or whole.startswith("../") or not plain
 
 
 def _shadows(name: str, root: Path) -> str:
-    """What a module of this name at the top would stand in for; empty where for nothing."""
     if name in AT_START:
         return "what Python runs as it starts"
     if name in sys.stdlib_module_names:
@@ -134,7 +141,6 @@ def _below(path: str, folders: Sequence[str]) -> bool:
 
 
 def _paths(worktree: Path, but: Sequence[str]) -> Iterator[str]:
-    """Everything below a worktree but folders."""
     for folder, names, files in os.walk(worktree):
         place = Path(folder).relative_to(worktree)
         links = [name for name in names if Path(folder, name).is_symlink()]
@@ -149,6 +155,6 @@ def _on_disk(worktree: Path, path: str) -> Entry:
     mode = place.lstat().st_mode
     if stat.S_ISLNK(mode):
         return Entry(path, LINK, sha256_bytes(os.fsencode(place.readlink())))
-    if not stat.S_ISREG(mode):  # a pipe, a device: git could not hold it
+    if not stat.S_ISREG(mode):  # a pipe or a device, which git cannot hold
         return Entry(path, oct(mode), "")
     return Entry(path, PROGRAM if mode & stat.S_IXUSR else FILE, sha256_file(place))

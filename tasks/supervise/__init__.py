@@ -1,19 +1,21 @@
-"""A stage is the run's own code. It runs in a sandbox, where it reaches its inputs, one folder for its outputs, and
-nothing else. What it leaves counts once it has been looked through, and is signed with what it read.
+"""Supervision of stages, which are a run's own code: sandbox, check of the outputs, and signed record.
 
-grants.py         what a stage gets beside code, parameters and inputs: a network, a folder that it keeps between runs
-opened.py         what of that lies outside its run, so that what is mounted is what was checked
-shown.py          the files that it sees of the run's worktree
-box.py            the sandbox, as arguments of bubblewrap
-network.py        the ports that it reaches, where it has a network
-calls.py          the system calls that it cannot make
-process.py        its process, and its end
-limits.py         what it may take of the machine
-handed_on.py      files that it writes while it works, for whoever watches
+In the sandbox a stage reaches its inputs, a folder for its outputs, and nothing else. Its outputs count once they have
+been checked, and are signed together with what the stage read.
+
+grants.py         grants of each stage: network, files and variables besides its code, parameters and inputs
+opened.py         handles of files outside the run, so that what was checked is what is mounted
+shown.py          files of the run's worktree that a stage sees
+box.py            sandbox, as arguments of bubblewrap
+network.py        TCP ports that a stage with a network reaches
+calls.py          system calls that a stage cannot make
+process.py        process of a stage, and its end
+limits.py         limits of what a stage takes of its machine
+handed_on.py      files that a stage is still writing, copied for people who watch
 fetched.py        base models that stages have fetched
-vault_service.py  the vault, to which stage `ingest` adds values
-taken.py          what it leaves: plain files and folders alone
-materials.py      what it reads and leaves, by digest
-kept.py           the signed records of that, by which a result comes out of the cache
-shell.py          the shell by which DVC starts a stage of a run
+vault_service.py  access of stage `ingest` to the vault
+taken.py          outputs of a stage: plain files and folders only
+materials.py      digests of what a stage reads and writes
+kept.py           stage records of this machine, by which outputs may come from the cache
+shell.py          shell with which DVC starts a stage of a run
 """

@@ -1,7 +1,7 @@
-"""The sandbox of a stage, as arguments of bubblewrap.
+"""Sandbox of a stage, as arguments of bubblewrap.
 
-A file system of its own that holds what is mounted, a /proc, /tmp and /dev of its own, no other processes, a loopback
-of its own where no network is granted, no capabilities, and the variables that are named.
+Inside there is a file system that holds only what is mounted; a /proc, /tmp and /dev of its own; no other process; a
+loopback of its own unless a network is granted; no capability; and no other environment variable than those named.
 https://github.com/containers/bubblewrap
 """
 
@@ -20,49 +20,51 @@ from tasks.supervise import calls
 
 BUBBLEWRAP = "bwrap"
 OLDEST = (0, 8)
-"""The first that keeps a process inside from making name spaces of its own (`--disable-userns`)."""
+"""First version of bubblewrap that keeps processes inside from making namespaces of their own (`--disable-userns`)."""
 BY_HANDLE = (0, 10)
-"""The first that mounts what is open (`--ro-bind-fd`)."""
+"""First version of bubblewrap that can mount an open file (`--ro-bind-fd`)."""
 BOXED = "HALLMARK_BOXED"
-"""Environment variable: not empty where a stage runs in the sandbox or not at all."""
+"""Environment variable: not empty if a stage must run in the sandbox or fail."""
 LOCAL = "local"
-"""The environment in which stages may run without a sandbox."""
+"""Environment in which stages may run without a sandbox."""
 SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/opt", "/sys/fs/cgroup")
 SETTINGS = (
     "/etc/ld.so.cache", "/etc/ssl/certs", "/etc/ssl/openssl.cnf", "/etc/ca-certificates", "/etc/pki/tls/certs",
     "/etc/pki/ca-trust", "/etc/nsswitch.conf", "/etc/hosts", "/etc/host.conf", "/etc/resolv.conf", "/etc/services",
     "/etc/protocols", "/etc/localtime", "/etc/timezone", "/etc/mime.types",
 )  # fmt: skip
-"""Of /etc, what libraries ask for. No accounts and no keys."""
+"""Files and folders of /etc that libraries need; they hold no accounts and no keys."""
 ACCELERATORS = ("dev/nvidia*", "dev/dri", "dev/kfd")
 
 
 @dataclass(frozen=True)
 class Box:
-    """What a stage finds inside, each thing at its own place."""
-
     root: Path
-    """Of the run's worktree."""
+    """Root of the run's worktree."""
     tree: Path
-    """The files that stand there."""
+    """Folder with the files that are mounted at `root`."""
     outputs: Path
-    """Folder that artefacts/ is written to."""
+    """Folder that is mounted as artefacts/, writable."""
     measured: Path
-    """Folder that measured/ is written to."""
+    """Folder that is mounted as measured/, writable."""
     fetched: tuple[Path, Path] | None = None
-    """Folder that is written to, and the place where the stage finds it: what it fetches from elsewhere."""
+    """Folder for what the stage fetches from elsewhere, and the path where the stage finds it, writable."""
     reads: Mapping[Path, int | None] = field(default_factory=dict)
-    """What is mounted for reading alone, by its place; its handle, or None: whatever lies at that place."""
+    """Read-only mounts by path: the handle of an open file, or None to mount what is at the path."""
     writes: tuple[Path, ...] = ()
     network: bool = False
     ports: Collection[int] | None = None
-    """TCP ports that a stage with a network may connect to; None: all."""
+    """TCP ports to which a stage with a network may connect; None for all."""
     devices: bool = False
     variables: Mapping[str, str] = field(default_factory=dict)
 
 
 def wanted(environment: str) -> bool:
-    """Whether stages run in a sandbox. Raises Unavailable where they have to and this machine has none."""
+    """Return whether stages run in a sandbox.
+
+    Raises:
+        Unavailable: The environment demands a sandbox, and this machine has none.
+    """
     why = why_not()
     if why and environment != LOCAL:
         raise Unavailable(f"stages run in a sandbox in environment {environment}, and {why}")
@@ -71,7 +73,7 @@ def wanted(environment: str) -> bool:
 
 @cache
 def why_not() -> str | None:
-    """Why this machine has no sandbox; None where it has one."""
+    """Return why this machine has no sandbox; None if it has one."""
     if sys.platform != "linux":
         return "bubblewrap needs Linux"
     if (program := _program()) is None:
@@ -91,29 +93,32 @@ def why_not() -> str | None:
 
 @cache
 def name() -> str:
-    """The sandbox of this machine, as records name it: `bubblewrap 0.11.0`."""
+    """Return name and version of the sandbox as in stage records: `bubblewrap 0.11.0`."""
     return subprocess.run([_program() or BUBBLEWRAP, "--version"], capture_output=True, text=True).stdout.strip()
 
 
 @cache
 def _version() -> tuple[int, ...]:
-    """Its first two numbers; empty where it says something else."""
     return tuple(int(part) for part in name().rpartition(" ")[2].split(".")[:2] if part.isdigit())
 
 
 def machine() -> str:
-    """Its kind, for whoever looks for the reason of a difference."""
+    """Return a description of the machine, for people who look for the cause of a difference."""
     return f"{platform.machine()}, {platform.system()}, Python {platform.python_version()}"
 
 
 def _program() -> str | None:
-    """Never one that lies in the folder that a command is started in."""
+    """Return the absolute path of bubblewrap; a program in the current folder is never used."""
     found = shutil.which(BUBBLEWRAP)
     return found if found and Path(found).is_absolute() else None
 
 
 def require_hidden(path: Path) -> None:
-    """Raises Unavailable where every stage would see `path`, since it lies in what is mounted for all of them."""
+    """Verify that `path` is not in one of the folders that are mounted for every stage.
+
+    Raises:
+        Unavailable: Every stage would see the path.
+    """
     for place in (*map(Path, SYSTEM), *_prefixes()):
         if path.resolve().is_relative_to(place.resolve()):
             raise Unavailable(
@@ -122,8 +127,12 @@ def require_hidden(path: Path) -> None:
 
 
 def command(box: Box, words: Iterable[str], handle: int | None = None) -> list[str]:
-    """`words` inside the box. To be started with `environment` and no other: the first process inside is bubblewrap
-    itself, and /proc tells with what it was started. `handle`: of a filter of system calls, which it inherits."""
+    """Return the command that executes `words` in the sandbox.
+
+    It must be started with the variables of `environment` and no others: the first process inside is bubblewrap itself,
+    and /proc shows the variables with which it was started. `handle` is that of a filter of system calls, which the
+    command inherits.
+    """
     return [
         *(_program() or BUBBLEWRAP, *_separated(box.network, handle), *_system(), *_home(), *_python()),
         *_devices(box.devices),
@@ -138,13 +147,16 @@ def command(box: Box, words: Iterable[str], handle: int | None = None) -> list[s
 
 
 def environment(box: Box) -> dict[str, str]:
-    """The variables inside. They are no arguments, since everybody can read those of every process."""
-    alone = {} if box.network else {"GLOO_SOCKET_IFNAME": "lo"}  # workers look for an address that others can reach
+    """Return the variables inside the sandbox.
+
+    They are not passed as arguments, because everybody can read the arguments of every process.
+    """
+    alone = {} if box.network else {"GLOO_SOCKET_IFNAME": "lo"}  # workers choose an address outside the loopback
     return {"PATH": os.environ["PATH"], "HOME": str(home() or "/tmp"), "TMPDIR": "/tmp", **alone, **box.variables}
 
 
 def home() -> Path | None:
-    """The home of whoever runs the stage, which is empty inside; None for who has none, or has the root."""
+    """Return the current user's home folder, which is empty inside; None if there is none or it is the root folder."""
     try:
         path = Path.home()
     except RuntimeError:
@@ -153,12 +165,10 @@ def home() -> Path | None:
 
 
 def handles(handle: int | None, box: Box | None = None) -> tuple[int, ...]:
-    """What a process inherits besides its standard streams."""
     return tuple(each for each in (handle, *(box.reads.values() if box else ())) if each is not None)
 
 
 def _separated(network: bool, handle: int | None) -> list[str]:
-    """From the machine: everything that bubblewrap can take away."""
     filtered = [] if handle is None else ["--seccomp", str(handle)]
     alone = ["user", "ipc", "pid", "uts", *([] if network else ["net"])]
     return [
@@ -179,14 +189,13 @@ def _system() -> list[str]:
         if path.exists():
             mounts += _mounted("--ro-bind", path, path)
     mounts += ["--proc", "/proc", "--dev", "/dev"]
-    mounts += _mounted("--ro-bind", Path("/proc/sys"), Path("/proc/sys"))  # which root may write, capabilities or not
+    mounts += _mounted("--ro-bind", Path("/proc/sys"), Path("/proc/sys"))  # root may write it even without capabilities
     for name in ("/dev/shm", "/tmp"):
         mounts += ["--perms", "1777", "--tmpfs", name]
     return mounts
 
 
 def _home() -> list[str]:
-    """Empty. What a stage is granted of it is mounted into it."""
     path = home()
     return ["--tmpfs", str(path)] if path else []
 
@@ -196,7 +205,7 @@ def _python() -> list[str]:
 
 
 def _prefixes() -> list[Path]:
-    """This environment and the Python that it is made of, also where links lead through another place."""
+    """Return the folders of this environment and its base Python, by their real paths and by paths through links."""
     named = (Path(sys.base_prefix), Path(sys.prefix))
     return list(dict.fromkeys(place for path in named for place in (path.resolve(), path)))
 
@@ -214,7 +223,7 @@ def _mounted(how: str, source: Path, place: Path) -> list[str]:
 
 
 def _mounted_open(handle: int | None, place: Path) -> list[str]:
-    """For reading alone. bubblewrap closes the handle, which would lead out, before anything runs inside."""
+    """Mount an open file read-only; bubblewrap closes its handle, which leads outside, before anything runs inside."""
     if handle is None or _version() < BY_HANDLE:
         return _mounted("--ro-bind", place, place)
     return ["--ro-bind-fd", str(handle), str(place)]

@@ -1,9 +1,8 @@
-"""Which system calls a stage cannot make: such as reach past its sandbox, or into parts of the kernel that are seldom
-looked at.
+"""Filter of system calls that reach past the sandbox, or into parts of the kernel that are rarely examined.
 
-bubblewrap takes away what has a namespace. Keyrings and some families of sockets have none. The filter is a program of
-the kernel's own small machine (seccomp(2), BPF). libseccomp's Python would write it too, and takes longer to load than
-bubblewrap to start.
+bubblewrap isolates everything that has a namespace; keyrings and some families of sockets have none. The filter is a
+BPF program for seccomp(2). libseccomp's Python binding would write it too, but takes longer to load than bubblewrap to
+start.
 """
 
 import errno
@@ -17,27 +16,27 @@ from typing import NamedTuple
 
 class Machine(NamedTuple):
     arch: int
-    """AUDIT_ARCH_… of linux/audit.h."""
+    """AUDIT_ARCH_… constant of linux/audit.h."""
     sockets: tuple[int, ...]
-    """socket and socketpair."""
+    """Numbers of socket and socketpair."""
     ioctl: int
     fcntl: int
     setsockopt: int
     sends: tuple[tuple[int, int], ...]
-    """sendto, sendmsg and sendmmsg, each with the place of its flags."""
+    """Numbers of sendto, sendmsg and sendmmsg, each with the index of its argument for flags."""
     closed: tuple[int, ...]
-    """The numbers of `CLOSED`, in its order."""
+    """Numbers of the calls in `CLOSED`, in the same order."""
 
 
 CLOSED = (
-    "add_key", "request_key", "keyctl",  # the keyrings of whoever runs Hallmark
-    "bpf", "perf_event_open", "userfaultfd",  # of use to debuggers, and to attacks on the kernel
-    "io_uring_setup", "io_uring_enter", "io_uring_register",  # makes other calls, which no filter sees
-    "ptrace", "process_vm_readv", "process_vm_writev", "kcmp",  # the memory of other processes
-    "fanotify_init", "name_to_handle_at", "open_by_handle_at",  # a file without a path
-    "inotify_init", "inotify_init1",  # of which whoever runs Hallmark has 128
+    "add_key", "request_key", "keyctl",  # keyrings of the user who runs Hallmark
+    "bpf", "perf_event_open", "userfaultfd",  # useful to debuggers, and to attacks on the kernel
+    "io_uring_setup", "io_uring_enter", "io_uring_register",  # make other calls that no filter sees
+    "ptrace", "process_vm_readv", "process_vm_writev", "kcmp",  # memory of other processes
+    "fanotify_init", "name_to_handle_at", "open_by_handle_at",  # files without a path
+    "inotify_init", "inotify_init1",  # limited to 128 for the user who runs Hallmark
 )  # fmt: skip
-"""A stage that makes one of them is told that it may not (EPERM)."""
+"""System calls that fail with EPERM."""
 GENERIC = (217, 218, 219, 280, 241, 282, 425, 426, 427, 117, 270, 271, 272, 262, 264, 265, 26, 26)
 MACHINES = {
     "x86_64": Machine(
@@ -50,36 +49,37 @@ MACHINES = {
         sends=((206, 3), (211, 2), (269, 3)), closed=GENERIC,
     ),
 }  # fmt: skip
-"""Little-endian all; on another one there is no filter."""
+"""Numbers of system calls by machine, all of them little-endian; for other machines there is no filter."""
 OPEN = (1, 2, 10, 16)
-"""Families of sockets: Unix, IPv4, IPv6, and netlink, by which programs ask for the addresses of the machine. AF_VSOCK,
-which leads to the host of a virtual machine, is in no namespace."""
+"""Families of sockets that are allowed: Unix, IPv4, IPv6, and netlink, by which programs ask for the machine's
+addresses. AF_VSOCK, which leads to the host of a virtual machine, belongs to no namespace."""
 TYPED = (0x5412, 0x541C)
-"""TIOCSTI and TIOCLINUX of ioctl(2): text as if somebody had typed it."""
+"""TIOCSTI and TIOCLINUX of ioctl(2), which enter text as if somebody had typed it."""
 OTHER_TCP = (256, 262)
-"""Protocols of a socket that lead to TCP past Landlock's ports: IPPROTO_SMC and IPPROTO_MPTCP."""
+"""Protocols of sockets that lead to TCP past Landlock's rules for ports: IPPROTO_SMC and IPPROTO_MPTCP."""
 FASTOPEN = 0x20000000
-"""MSG_FASTOPEN of a send, which connects as well."""
+"""MSG_FASTOPEN, a flag with which a send also connects."""
 SOL_SOCKET, SO_REUSEPORT = 1, 15
-"""Of setsockopt(2): by this option two servers of one user listen on one port, and each gets a part of the calls."""
+"""Level and option of setsockopt(2) by which two servers of one user listen on one port and share its connections."""
 LEASED = (1024, 1026)
-"""F_SETLEASE and F_NOTIFY of fcntl(2): a lease on a file that a stage may only read keeps others from opening it."""
+"""F_SETLEASE and F_NOTIFY of fcntl(2); a lease on a file that a stage may only read keeps others from opening it."""
 OTHER_NUMBERS = 0x40000000
-"""From here on x86-64 has a second number for each call (x32)."""
+"""First of the second set of numbers that x86-64 has for system calls (x32)."""
 
 LOAD, EQUAL, AT_LEAST, HAS, RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
-"""BPF: load a word of what is asked, jump where it is, is at least or has a bit of a value, end."""
+"""BPF instructions: load a word; jump if it equals, is at least, or has a bit of the value; return."""
 NUMBER, ARCH, ARGUMENTS = 0, 4, 16
-"""Where a call's number, its machine and its arguments stand; of an argument the kernel looks at the lower word."""
+"""Offsets of a call's number, its machine and its arguments; only the lower word of an argument is read, as the kernel
+does."""
 ALLOW, KILL, ERROR = 0x7FFF0000, 0x80000000, 0x00050000
 
 Step = tuple[int, int, int, int]
-"""Code, steps to skip where it holds and where not, value."""
+"""BPF step: instruction, number of steps to skip if its condition holds, number to skip if not, value."""
 
 
 @contextmanager
 def filtered() -> Iterator[int | None]:
-    """A handle of the filter, which `bwrap --seccomp` reads once; None where this machine has none."""
+    """Yield a handle of the filter, which `bwrap --seccomp` reads once; None if there is no filter for this machine."""
     known = MACHINES.get(platform.machine())
     if known is None:
         yield None
@@ -94,7 +94,6 @@ def filtered() -> Iterator[int | None]:
 
 
 def program(machine: Machine) -> bytes:
-    """The filter, as the kernel reads it."""
     steps: list[Step] = [
         (LOAD, 0, 0, ARCH),
         (EQUAL, 1, 0, machine.arch),
@@ -114,12 +113,10 @@ def program(machine: Machine) -> bytes:
 
 
 def _where(number: int, then: list[Step]) -> list[Step]:
-    """What is done with a call of this number, and ends there."""
     return [(EQUAL, 0, len(then), number), *then]
 
 
 def _socket() -> list[Step]:
-    """The answer to a socket: of a family that is open, and of no other protocol for TCP."""
     denied = [step for it in OTHER_TCP for step in ((EQUAL, 0, 1, it), (RETURN, 0, 0, ERROR | errno.EPROTONOSUPPORT))]
     return [(LOAD, 0, 0, ARGUMENTS + 8 * 2), *denied, *_argument(0, OPEN, ALLOW, ERROR | errno.EAFNOSUPPORT)]
 
@@ -134,12 +131,10 @@ def _without_bit(place: int, bit: int) -> list[Step]:
 
 
 def _unshared_port() -> list[Step]:
-    """The answer to an option of a socket: none lets another server share its port."""
     shared = _argument(2, (SO_REUSEPORT,), ERROR | errno.ENOPROTOOPT, ALLOW)
     return [(LOAD, 0, 0, ARGUMENTS + 8), (EQUAL, 1, 0, SOL_SOCKET), (RETURN, 0, 0, ALLOW), *shared]
 
 
 def _argument(place: int, values: tuple[int, ...], those: int, others: int) -> list[Step]:
-    """The answer by an argument: one where it is among values, another where not."""
     known = [step for value in values for step in ((EQUAL, 0, 1, value), (RETURN, 0, 0, those))]
     return [(LOAD, 0, 0, ARGUMENTS + 8 * place), *known, (RETURN, 0, 0, others)]

@@ -1,6 +1,7 @@
-"""The base models that stages have fetched: `.hallmark/models/SHA256`, a folder or a GGUF file.
+"""Base models that stages have fetched: `.hallmark/models/SHA256`, a folder or a GGUF file each.
 
-A stage fetches one into a folder of its sandbox. Its supervisor copies it here if it is what the run's parameters say.
+A stage fetches a model into a folder of its sandbox. The supervisor copies it here if it has the digest that the run's
+parameters name.
 """
 
 from pathlib import Path
@@ -18,14 +19,17 @@ def place(layout: Layout, sha256: str) -> Path:
 
 
 def there(layout: Layout, sha256: str) -> bool:
-    """Whether a model was fetched. Whoever reads it compares its digest."""
+    """Return whether a model was fetched; its readers verify its digest."""
     path = place(layout, sha256)
     return path.is_file() or (path.is_dir() and any(path.iterdir()))
 
 
 def keep(layout: Layout, sha256: str, box: Path, stage: str) -> None:
-    """Keep the model that a stage left in `box`, unless there is one. Raises Refused as `taken.take`; something else
-    than the model is not kept."""
+    """Copy the model that a stage left in `box`, unless it is here already; content with another digest is dropped.
+
+    Raises:
+        Refused: The stage left something that is no plain file or folder.
+    """
     target = place(layout, sha256)
     aside = target.with_name(f".{sha256}.fetched")
     with turn(target.with_name(f".{sha256}.lock"), "another run keeps the same base model"):

@@ -1,4 +1,7 @@
-"""What a stage gets beside its code, its parameters and its inputs. One that is not named here gets nothing more."""
+"""Grants: what each stage gets besides its code, its parameters and its inputs.
+
+A stage that is not in `GRANTS` gets nothing more.
+"""
 
 import os
 import sys
@@ -20,14 +23,14 @@ from tasks.supervise.opened import Opened
 Environment = Mapping[str, str]
 
 EVERY = ("PATH", "LANG", "LANGUAGE", "TZ", "TQDM_DISABLE", "LD_LIBRARY_PATH", "HALLMARK_WORKERS")
-"""Names of the variables that every stage gets."""
+"""Names of the environment variables that every stage gets."""
 BEGIN = ("LC_", "OMP_", "GOMP_")
-"""Beginnings of such names."""
+"""Beginnings of the names of further variables that every stage gets."""
 OF_THE_VAULT = ("HALLMARK_VAULT_", "PGPASS")
-"""Beginnings of the names of those that lead to the vault, which a stage asks through its supervisor."""
+"""Beginnings of the names of variables that lead to the vault, which a stage reaches through its supervisor only."""
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
 ONLINE = (*PROXIES, *(name.lower() for name in PROXIES), "SSL_CERT_FILE", "SSL_CERT_DIR")
-"""Names of those that a stage with a network gets."""
+"""Names of further variables for a stage with a network."""
 
 
 def _nothing(_: Layout) -> Iterable[Path]:
@@ -53,38 +56,37 @@ def _never(_: Layout, __: Environment) -> bool:
 @dataclass(frozen=True)
 class Grant:
     keeps: Callable[[Layout], Iterable[Path]] = _nothing
-    """Folders below .hallmark/ that it writes, of its own code alone."""
+    """Folders below .hallmark/ that the stage writes; each belongs to one version of the stage's code."""
     fetches: Callable[[Layout], str | None] = _no_model
-    """The SHA-256 of the model that it may fetch, which is kept once it is what that says (`fetched.py`)."""
+    """SHA-256 of the model that the stage may fetch; the model is kept if it has this digest (`fetched.py`)."""
     reads: Callable[[Layout, Opened], Iterable[Path]] = _reads_nothing
-    """Files and folders outside its inputs that it reads."""
+    """Files and folders outside of its inputs that the stage reads."""
     settings: tuple[str, ...] = ()
-    """The same, below the home of a person, for a stage with a network."""
+    """Files below a person's home that the stage reads if it has a network."""
     network: Callable[[Layout, Environment], bool] = _never
-    """Whether it needs more than a loopback of its own."""
+    """Whether the stage needs more than a loopback of its own."""
     ports: Collection[int] = ()
-    """TCP ports that it may connect to with a network, besides those that its settings name."""
+    """TCP ports to which the stage may connect if it has a network, besides those that its settings name."""
     given: tuple[str, ...] = ()
-    """Beginnings of the names of further variables."""
+    """Beginnings of the names of further environment variables."""
     given_online: tuple[str, ...] = ()
-    """The same, for a stage with a network."""
+    """Beginnings of the names of further environment variables for a stage with a network."""
     names: Callable[[Layout], Iterable[str]] = _no_variables
-    """Names of further variables, in full."""
+    """Full names of further environment variables."""
     vault: bool = False
-    """It may add values to the vault, through its supervisor (`vault_service.py`)."""
+    """Whether the stage may add values to the vault, through its supervisor (`vault_service.py`)."""
     devices: bool = False
-    """It may use the accelerators of the machine."""
+    """Whether the stage may use the machine's accelerators."""
     tells: tuple[str, ...] = ()
-    """Files of its folder in measured/ that are handed on while it works."""
+    """Files of the stage's folder in measured/ that are copied to the worktree while the stage works."""
 
 
 def of(stage: str) -> Grant:
-    """By the name that DVC knows: `train`, `predict@base`, …"""
+    """Return the grant of a stage by its name in DVC, such as `train` or `predict@base`."""
     return GRANTS.get(stage.partition("@")[0], Grant())
 
 
 def variables(stage: str, layout: Layout, environment: Environment, online: bool) -> dict[str, str]:
-    """The variables that a stage is given, of those that there are."""
     grant = of(stage)
     names = {*EVERY, *grant.names(layout), *(ONLINE if online else ())}
     begin = (*BEGIN, *grant.given, *(grant.given_online if online else ()))
@@ -93,7 +95,10 @@ def variables(stage: str, layout: Layout, environment: Environment, online: bool
 
 
 def ports(stage: str, layout: Layout, environment: Environment) -> set[int] | None:
-    """The TCP ports that a stage with a network may connect to. None: all, on a machine that cannot close any."""
+    """Return the TCP ports to which a stage with a network may connect.
+
+    None means all, on a machine that cannot close ports.
+    """
     if network.why_not():
         return None
     grant, given = of(stage), variables(stage, layout, environment, online=True)
@@ -103,7 +108,7 @@ def ports(stage: str, layout: Layout, environment: Environment) -> set[int] | No
 
 
 def without_sandbox(layout: Layout, environment: Environment) -> dict[str, str]:
-    """Return the variables of a stage without a sandbox: all but those of the vault."""
+    """Return the variables of a stage that runs without a sandbox: all except those of the vault."""
     given = {name: value for name, value in environment.items() if not name.startswith(OF_THE_VAULT)}
     return given | _kept_at(layout)
 
@@ -113,9 +118,10 @@ def _kept_at(layout: Layout) -> dict[str, str]:
 
 
 def outside(stage: str, layout: Layout, online: bool, opened: Opened) -> dict[Path, int]:
-    """What a stage reads outside its inputs, as far as it is there, with handles; of a link also what it leads to.
+    """Return the existing paths that a stage reads outside of its inputs, with open handles; of a link also its target.
 
-    Raises Refused for a link to what Hallmark keeps on this machine: another stage may have left it.
+    Raises:
+        Refused: A link, which another stage may have left, leads to Hallmark's state on this machine.
     """
     grant, places = of(stage), dict[Path, int]()
     for path in (*grant.reads(layout, opened), *(_at_home(grant) if online else ())):
@@ -131,8 +137,10 @@ def _at_home(grant: Grant) -> list[Path]:
 
 
 def _target(path: Path, real: Path, layout: Layout) -> Path:
-    """What a path leads to. Inside the state that is the same thing, or, of what stands in for a checkout
-    (`tasks.reproduce`), the same in the checkout's."""
+    """Return the target of a path, which must not be in a state folder unless the path itself names that place.
+
+    The same place in the checkout's state is allowed for a folder that stands in for the checkout (`tasks.reproduce`).
+    """
     own = path.is_relative_to(layout.root) and real.is_relative_to(layout.root.resolve())
     if STATE in real.parts and not own:
         place = real.parts[len(real.parts) - real.parts[::-1].index(STATE) :]
@@ -142,7 +150,6 @@ def _target(path: Path, real: Path, layout: Layout) -> Path:
 
 
 def _sources(layout: Layout, opened: Opened) -> Iterator[Path]:
-    """The files of the sources that lie on this machine."""
     for item in sources.load_resolved(layout.sources).sources:
         location = sources.expand(item.source.location)
         if "://" not in location:
@@ -152,8 +159,13 @@ def _sources(layout: Layout, opened: Opened) -> Iterator[Path]:
 
 
 def require_data(source: str, path: Path, layout: Layout) -> None:
-    """Raises InputError where a source lies among what Hallmark keeps, here or in another checkout, what a person keeps
-    for programs, or what is the machine's: whoever writes sources.yaml would have `ingest` read keys."""
+    """Verify that a source is not in a state folder, a hidden folder or a folder of the machine itself.
+
+    The author of sources.yaml could otherwise have `ingest` read keys.
+
+    Raises:
+        InputError: The source is in such a folder.
+    """
     where = Path(os.path.realpath(path))
     machine = any(where.is_relative_to(place) for place in NO_DATA)
     places = [layout.root.resolve(), layout.state.parent.resolve(), *([home.resolve()] if (home := box.home()) else [])]
@@ -166,7 +178,6 @@ def require_data(source: str, path: Path, layout: Layout) -> None:
 
 
 def _is_hidden(where: Path) -> bool:
-    """Whether a model lies where a person keeps something for programs, keys among it."""
     home = box.home()
     within = where.relative_to(home.resolve()).parts[:1] if home and where.is_relative_to(home.resolve()) else ()
     return bool(within) and within[0].startswith(".") and within[0] not in DATA_AT_HOME
@@ -185,7 +196,6 @@ def _located_by(layout: Layout) -> Iterable[str]:
 
 
 def _models(layout: Layout, opened: Opened) -> Iterator[Path]:
-    """The folder that is named, a model that was fetched before, and how pip finds its index."""
     named = _base_model(layout)
     if folder := named.get("folder"):
         path = layout.state.parent / str(folder)
@@ -197,8 +207,11 @@ def _models(layout: Layout, opened: Opened) -> Iterator[Path]:
 
 
 def _require_the_model(folder: Path, sha256: str, layout: Layout, opened: Opened) -> None:
-    """A run's own parameters name the folder, and the stage is to see the model that they mean, not whatever folder it
-    likes. Raises InputError, which says nothing of what else is there. One that is not there the stage itself tells."""
+    """Verify that a folder named in the run's parameters holds the model that they mean, and nothing else.
+
+    Otherwise the parameters could name any folder for the stage to read. The error says nothing about other contents. A
+    folder that does not exist is reported by the stage itself.
+    """
     where, itself, state = opened.real(folder), opened.itself(folder), layout.state.resolve()
     if state.is_relative_to(where) or where.is_relative_to(state) or _is_hidden(where):
         raise InputError(
@@ -238,7 +251,7 @@ def _base_model(layout: Layout) -> Mapping[str, object]:
 
 
 def _section(layout: Layout, name: str) -> Mapping[str, object]:
-    """As the run's parameters state it; the stage itself checks it."""
+    """Return a section of the run's parameters, not validated: the stage validates it."""
     section = config.read_yaml(layout.params).get(name)
     if not isinstance(section, Mapping):
         raise InputError(f"{layout.params}: expected a section {name}")
@@ -254,7 +267,7 @@ def _trains_elsewhere(_: Layout, environment: Environment) -> bool:
 
 
 def _answers_elsewhere(layout: Layout, environment: Environment) -> bool:
-    """On a cluster, as `Evaluation.by_ray` says of parameters that were checked."""
+    """Return whether predictions are made on a cluster, as `Evaluation.by_ray` does for validated parameters."""
     if not _has_a_cluster(environment):
         return False
     asked = _section(layout, "evaluation")
@@ -266,13 +279,11 @@ def _kept_by_train(layout: Layout) -> Iterator[Path]:
 
 
 def _of_a_cluster(_: Layout, __: Opened) -> Iterator[Path]:
-    """Files that Ray's settings name, for who works on a cluster."""
     if _has_a_cluster(os.environ):
         yield from (Path(value) for name, value in os.environ.items() if name in RAY_FILES and value.startswith("/"))
 
 
 def _champion(layout: Layout) -> Iterator[Path]:
-    """The payload of the release in production, and the base models that promotions kept."""
     if champion := read_json(layout.champion):
         yield layout.state / champion["payload"]
         yield layout.state / "bases"
@@ -285,14 +296,14 @@ def _read_by_predict(layout: Layout, opened: Opened) -> Iterator[Path]:
 
 
 PIPS = (Path("/etc/pip.conf"), Path("/etc/xdg/pip"))
-"""Where pip finds its index, besides a home and this environment."""
+"""Places where pip finds the address of its index, besides files in a home and in this environment."""
 PIP_FILES = (PIPS[0], PIPS[1] / "pip.conf", Path(sys.prefix) / "pip.conf")
 RAY_FILES = ("RAY_AUTH_TOKEN_PATH", "RAY_TLS_SERVER_CERT", "RAY_TLS_SERVER_KEY", "RAY_TLS_CA_CERT")
 STATE = ".hallmark"
 DATA_AT_HOME = (".cache", ".local")
-"""Hidden folders of a home that a model may lie in; others hold keys and settings."""
+"""Hidden folders of a home in which a model may be; others hold keys and settings."""
 NO_DATA = ("/proc", "/sys", "/dev", "/run", "/etc", "/boot")
-"""Folders of the machine itself, its keys and passwords among them."""
+"""Folders of the machine itself, which hold keys and passwords among others."""
 
 GRANTS: Mapping[str, Grant] = {
     "ingest": Grant(

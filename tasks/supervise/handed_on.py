@@ -1,6 +1,6 @@
-"""Files that a stage writes while it works, handed on to the run's worktree as they grow.
+"""Files that a stage is still writing, copied to the run's worktree as they grow.
 
-They are bytes that nobody has looked at. What counts is what the stage leaves at its end.
+Nobody has checked these bytes. What counts are the outputs that the stage leaves at its end.
 """
 
 import os
@@ -13,13 +13,13 @@ from typing import IO
 
 EVERY_SECONDS = 2.0
 MOST = 2**26
-"""Bytes of a file that are handed on."""
+"""Maximum number of bytes of a file that are copied."""
 READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 @contextmanager
 def handing_on(names: Iterable[str], left: Path, target: Path) -> Iterator[None]:
-    """Hand on files of the folder `left`, which the stage may write, to `target` until the block ends."""
+    """Copy files of the folder `left`, in which the stage may write, to `target` until the block ends."""
     ended = threading.Event()
     threads = [threading.Thread(target=_follow, args=(name, left, target, ended), daemon=True) for name in names]
     for thread in threads:
@@ -33,7 +33,7 @@ def handing_on(names: Iterable[str], left: Path, target: Path) -> Iterator[None]
 
 
 def _follow(name: str, left: Path, target: Path, ended: threading.Event) -> None:
-    """Copy a file again and again until `ended` is set. Errors of files are ignored, so they stop no stage."""
+    """Copy a file again and again until `ended` is set; file errors are ignored, so that they stop no stage."""
     with suppress(OSError):
         target.mkdir(parents=True, exist_ok=True)
         (target / name).unlink(missing_ok=True)
@@ -44,7 +44,6 @@ def _follow(name: str, left: Path, target: Path, ended: threading.Event) -> None
 
 
 def _more(name: str, left: Path, target: Path, inode: int) -> int:
-    """Append the new bytes of a file to `target`; begin anew if the inode is another one. Returns the inode."""
     with suppress(OSError), _open(left, name) as file:
         found = os.fstat(file.fileno())
         had = target.stat().st_size if found.st_ino == inode else 0
@@ -57,7 +56,7 @@ def _more(name: str, left: Path, target: Path, inode: int) -> int:
 
 
 def _open(folder: Path, name: str) -> IO[bytes]:
-    """A plain file of a folder that the stage may exchange: no link is followed. Raises OSError."""
+    """Open a plain file in a folder that the stage may exchange, without following links."""
     place = os.open(folder, READ | os.O_DIRECTORY)
     try:
         handle = os.open(name, READ, dir_fd=place)

@@ -1,10 +1,11 @@
-"""The records that this machine keeps. By these, and nothing else, a result comes out of the cache of runs. Those of
-experiments lie in .hallmark/experiments/records, and count for experiments alone, wherever they lie.
+"""Stage records on this machine; only a record allows a run to take outputs from the cache.
 
-.hallmark/records/INPUTS.json        the newest record of some work, by `StageRecord.inputs_sha256`
-.hallmark/records/RECORD.lock.json   where the cache has the outputs of a record, as dvc.lock says it; nobody signs
-                                     that, since what comes out is compared with the record
-.hallmark/records/runs/RUN/STAGE.json  what the supervisor signed in a run, for whoever started the stage
+Records of experiments are in .hallmark/experiments/records and count for experiments only, wherever they are found.
+
+.hallmark/records/INPUTS.json          newest record of some work, by `StageRecord.inputs_sha256`
+.hallmark/records/RECORD.lock.json     entry of dvc.lock that leads to a record's outputs in the cache; not signed,
+                                       because outputs from the cache are compared with the record
+.hallmark/records/runs/RUN/STAGE.json  record that the supervisor signed, for the process that started the stage
 """
 
 import json
@@ -20,29 +21,34 @@ from tasks.trust.stage_record import Digests, SignedRecord
 
 FOLDER = "records"
 MOST = 2**20
-"""Bytes of what dvc.lock says of a stage."""
+"""Maximum number of bytes of an entry of dvc.lock."""
 
 
 def keep(layout: Layout, stage: str, envelope: Mapping[str, Any], inputs_sha256: str) -> None:
-    """Keep a record that was signed just now."""
     for path in (_path(layout.world, inputs_sha256), _own(layout, stage)):
         files.write_bytes(path, files.canonical_json(envelope), mode=0o600)
 
 
 def find(layout: Layout, stage: str, read: Digests, lines: Sequence[str], boxed: bool) -> SignedRecord | None:
-    """The record of a stage of this very work that one of the keys signed; of `boxed` one made in a sandbox."""
+    """Return the record of exactly this work of a stage, signed by one of the keys; None if there is none.
+
+    With `boxed`, only a record of a stage in a sandbox counts.
+    """
     inputs = stage_record.inputs_digest(stage, read)
     found = (_read(_path(world, inputs), layout, inputs, lines, boxed) for world in _worlds(layout))
     return next((record for record in found if record), None)
 
 
 def of_run(layout: Layout, stage: str, read: Digests, lines: Sequence[str], boxed: bool) -> SignedRecord | None:
-    """The same, of what was computed in this run last."""
+    """Return the record of this work that was computed last in this run, under the conditions of `find`."""
     return _read(_own(layout, stage), layout, stage_record.inputs_digest(stage, read), lines, boxed)
 
 
 def is_of(record: SignedRecord, layout: Layout, inputs_sha256: str, boxed: bool) -> bool:
-    """Whether a record is of that work, made in a sandbox where it has to be, and by no experiment for another run."""
+    """Return whether a record is about this work and may be used by this run.
+
+    With `boxed`, the stage must have run in a sandbox. Records of experiments are for experiments only.
+    """
     where = record.said.environment
     if where.experiment and not layout.is_apart:
         return False
@@ -50,12 +56,11 @@ def is_of(record: SignedRecord, layout: Layout, inputs_sha256: str, boxed: bool)
 
 
 def keep_lock(layout: Layout, record: SignedRecord, lock: Mapping[str, Any]) -> None:
-    """What dvc.lock says of the stage, now that its outputs are in the cache."""
     files.write_json(_lock(layout.world, record), lock)
 
 
 def lock_of(layout: Layout, record: SignedRecord) -> dict[str, Any] | None:
-    """None where nothing is kept that can be read."""
+    """Return the stored entry of dvc.lock for a record; None if there is none that can be read."""
     for world in _worlds(layout):
         try:
             lock = json.loads(files.read_at_most(_lock(world, record), MOST))
@@ -67,7 +72,7 @@ def lock_of(layout: Layout, record: SignedRecord) -> dict[str, Any] | None:
 
 
 def _worlds(layout: Layout) -> tuple[Path, ...]:
-    """State folders in which a run looks for earlier results: its own, and for an experiment that of the others too."""
+    """Return the state folders with earlier results: the run's own, and for an experiment the checkout's too."""
     return tuple(dict.fromkeys((layout.world, layout.state)))
 
 
@@ -86,7 +91,6 @@ def _path(world: Path, inputs_sha256: str) -> Path:
 
 
 def _lock(world: Path, record: SignedRecord) -> Path:
-    """By the computation, whoever takes it."""
     return world / FOLDER / f"{record.said.taken_from or record.sha256}.lock.json"
 
 

@@ -1,7 +1,7 @@
-"""What a stage may take of its machine. One that goes past it is ended, before others on the machine are.
+"""Limits of what a stage takes of its machine; a stage beyond one is ended before it harms other processes.
 
-It is looked at from outside, once a second: limits of the kernel count what all processes of a user have together, or
-address space, of which Ray and CUDA take more than there is.
+They are checked from outside, once a second. Limits of the kernel count all processes of a user together, or address
+space, of which Ray and CUDA take more than there is.
 """
 
 import os
@@ -15,24 +15,28 @@ import psutil
 
 GIB = 2**30
 LEAST_FILES = 10_000
-"""More files that the disk has to take, or the same share as of its bytes where that is fewer."""
+"""Number of free inodes that is enough on any disk; on a disk with few inodes the share `disk_left` is enough."""
 
 
 @dataclass(frozen=True)
 class Limits:
     processes: int = 4_000
-    """How many more than before it began; a training on Ray has some hundred with all their threads."""
+    """Maximum number of processes on the machine beyond those before the stage began; a training on Ray has some
+    hundred."""
     memory_left: float = 0.015
-    """Share of the machine's memory that has to stay free: below that the kernel ends whatever process it likes."""
+    """Share of the machine's memory that must stay free; below it the kernel ends arbitrary processes."""
     disk_left: float = 0.01
-    """Share of the disk that its outputs lie on."""
+    """Share of the disk with the stage's outputs that must stay free."""
     most_left: float = 4 * GIB
-    """Bytes that are enough of either, however large it is."""
+    """Number of free bytes of memory or disk that is enough on any machine."""
     seconds: float = 14 * 24 * 3600.0
 
 
 def watch(limits: Limits, place: Path) -> Callable[[], str | None]:
-    """A function that says why a stage that began now has to end; None while it need not. `place` is on its disk."""
+    """Return a function that tells why a stage that begins now must end; the function returns None while it need not.
+
+    `place` is a path on the stage's disk.
+    """
     begun, before = time.monotonic(), _processes()
 
     def look() -> str | None:
@@ -54,5 +58,5 @@ def watch(limits: Limits, place: Path) -> Callable[[], str | None]:
 
 
 def _processes() -> int:
-    """Of the whole machine: to look for those of one stage takes fifty times as long."""
+    """Return the number of processes on the machine; finding those of one stage takes fifty times as long."""
     return len(psutil.pids())

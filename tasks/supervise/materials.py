@@ -1,4 +1,4 @@
-"""What decides the outputs of a stage, and these, by digest."""
+"""Digests of everything that decides a stage's outputs, and of the outputs."""
 
 from collections.abc import Mapping
 
@@ -10,8 +10,14 @@ from tasks.trust import stage_record
 
 
 def read(stage: str, layout: Layout) -> dict[str, str]:
-    """What it reads, as far as it is there: its code, its sections of the parameters, inputs, outputs of other stages,
-    the statements of gates. Raises InputError for a link."""
+    """Return the digests of what a stage reads.
+
+    These are its code, its sections of the parameters, and as far as they exist its inputs, outputs of other stages and
+    statements of gates.
+
+    Raises:
+        InputError: A path is or contains a link.
+    """
     _, _, which = stage.partition("@")
     named = {name: layout.root / name for name in RUNS[stage].dependencies(which)}
     try:
@@ -25,14 +31,16 @@ def read(stage: str, layout: Layout) -> dict[str, str]:
 
 
 def parameters(stage: str, layout: Layout) -> Mapping[str, object]:
-    """Its own sections of params.yaml, as far as they are there."""
     document = config.read_plain(layout.params)
     return {name: document[name] for name in RUNS[stage].params if name in document}
 
 
 def marks(stage: str, layout: Layout) -> dict[str, tuple[int, int, int, int]]:
-    """What changes with a file that the stage reads: inode, size, times of its content and of itself. Another link to
-    it, from another run, changes the last, so it asks for a second look and says nothing by itself."""
+    """Return marks that change if a file that the stage reads changes: inode, size, and times of content and inode.
+
+    The time of the inode also changes when another run links to the file, so digests have to be compared if a mark has
+    changed.
+    """
     _, _, which = stage.partition("@")
     named = [layout.root / name for name in (*RUNS[stage].dependencies(which), "params.yaml", "inputs/stages.json")]
     paths = [path for top in named for path in ([top] if top.is_file() else sorted(top.rglob("*")))]
@@ -42,7 +50,11 @@ def marks(stage: str, layout: Layout) -> dict[str, tuple[int, int, int, int]]:
 
 
 def left(stage: str, layout: Layout) -> dict[str, str]:
-    """SHA-256 of every file that it left. Raises InputError for a link."""
+    """Return the SHA-256 of every file that a stage wrote.
+
+    Raises:
+        InputError: An output is a link.
+    """
     try:
         return {
             f"{place.relative_to(layout.root).as_posix()}/{name}": sha256

@@ -1,8 +1,8 @@
-"""What a stage with a network reaches of it: the TCP ports that its settings name, and no abstract Unix socket outside.
+"""Network access of a stage: the TCP ports that its settings name, and no abstract Unix sockets outside its sandbox.
 
-A stage without a network has a loopback of its own. One with a network shares the machine's, where servers of this
-machine listen as well. Landlock keeps it from those: a thread puts it on itself, and on all that it starts from then
-on. It knows ports and no hosts, no UDP, and a stage may listen on any port.
+A stage without a network has a loopback of its own. A stage with one shares the machine's network, on which servers of
+this machine listen as well. Landlock keeps the stage from those: a thread restricts itself, and with it everything that
+it starts from then on. Landlock knows ports but not hosts, does not cover UDP, and lets a stage listen on any port.
 https://docs.kernel.org/userspace-api/landlock.html
 """
 
@@ -17,26 +17,26 @@ from functools import cache
 from tasks.core.errors import InputError
 
 NAMES_AND_WEB = (53, 80, 443)
-"""Ports that names are looked up by, and that a URL means where it names none."""
+"""Ports of name lookups, and ports that a URL means if it names none."""
 NAMED = re.compile(r":(\d{1,5})(?=[/\s,;'\"?#]|$)")
-"""A port in a URL, or in HOST:PORT."""
+"""Pattern of a port in a URL or in HOST:PORT."""
 CREATE_RULESET, ADD_RULE, RESTRICT_SELF = 444, 445, 446
-"""System calls, with these numbers on every machine."""
+"""System calls of Landlock, which have the same numbers on every machine."""
 VERSION, NET_PORT, CONNECT_TCP, ABSTRACT_UNIX_SOCKET = 1, 2, 1 << 1, 1 << 0
 OLDEST = 6
-"""The first version of Landlock that knows all of this: Linux 6.12."""
+"""First version of Landlock that has all of this, in Linux 6.12."""
 NO_NEW_PRIVS = 38
-"""PR_SET_NO_NEW_PRIVS of prctl(2), without which nobody but root may restrict itself."""
+"""PR_SET_NO_NEW_PRIVS of prctl(2), without which only root may restrict itself."""
 
 
 FURTHER = "HALLMARK_STAGE_PORTS"
-"""Environment variable: more TCP ports that stages with a network may connect to, as `8000, 10000-19999`."""
+"""Environment variable: further TCP ports to which stages with a network may connect, such as `8000, 10000-19999`."""
 RANGE = re.compile(r"(\d{1,5})(?:-(\d{1,5}))?", re.ASCII)
 
 
 @cache
 def why_not() -> str | None:
-    """Why this machine cannot close ports; None where it can."""
+    """Return why this machine cannot close ports; None if it can."""
     if sys.platform != "linux":
         return "Landlock needs Linux"
     version = _call(CREATE_RULESET, None, 0, VERSION, raises=False)
@@ -44,12 +44,16 @@ def why_not() -> str | None:
 
 
 def ports_in(texts: Iterable[str]) -> set[int]:
-    """The ports that settings name, with those of names and the web."""
+    """Return the ports that settings name, and those of name lookups and the web."""
     return {*NAMES_AND_WEB, *(int(port) for text in texts for port in NAMED.findall(text) if int(port) < 2**16)}
 
 
 def further(spelled: str) -> set[int]:
-    """The ports of `HALLMARK_STAGE_PORTS`. Raises InputError for what is no list of ports."""
+    """Return the ports that a value of `HALLMARK_STAGE_PORTS` names.
+
+    Raises:
+        InputError: The value is not a list of ports.
+    """
     ports = set[int]()
     for part in filter(None, (part.strip() for part in spelled.split(","))):
         found = RANGE.fullmatch(part)
@@ -61,7 +65,11 @@ def further(spelled: str) -> set[int]:
 
 
 def confine(ports: Collection[int]) -> None:
-    """Close other ports, and abstract sockets of others, to this thread and to what it starts. Raises OSError."""
+    """Close all other ports, and abstract sockets of others, to this thread and everything that it starts.
+
+    Raises:
+        OSError: The kernel refused the restriction.
+    """
     handled = struct.pack("=QQQ", 0, CONNECT_TCP, ABSTRACT_UNIX_SOCKET)
     rules = _call(CREATE_RULESET, handled, len(handled), 0)
     try:

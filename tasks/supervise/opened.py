@@ -1,7 +1,7 @@
-"""What a stage reads outside its run, opened before anything is checked about it.
+"""Files and folders that a stage reads outside its run, opened before anything is checked about them.
 
-A name can lead elsewhere a moment later: whoever may write the folder exchanges what lies there by a link. So the same
-handle is checked and mounted.
+A path can lead elsewhere a moment later: whoever may write its folder can replace it by a link. So the same handle is
+checked and mounted.
 """
 
 import os
@@ -11,21 +11,21 @@ from pathlib import Path
 
 
 class Opened:
-    """Handles of files and folders, by the path that they were opened with. None of them can be read or written."""
+    """Handles of files and folders, by the paths with which they were opened; they allow no reading or writing."""
 
     def __init__(self) -> None:
         self.handles: dict[Path, int] = {}
 
     def real(self, path: Path) -> Path:
-        """The place of what a path led to when it was opened, without links; of what is not there, the path's own."""
+        """Return the path without links to which `path` led when it was opened; if nothing is there, resolve it now."""
         return self.itself(path).readlink() if self.holds(path) else path.resolve()
 
     def itself(self, path: Path) -> Path:
-        """A path in /proc that leads to what is open, wherever it lies by now; where nothing is, the path."""
+        """Return a path in /proc that leads to what was opened, wherever that is by now; if nothing is open, `path`."""
         return Path(f"/proc/self/fd/{self.handles[path]}") if self.holds(path) else path
 
     def holds(self, path: Path) -> bool:
-        """Whether something is there. It is opened at the first question."""
+        """Return whether something exists at a path; the first call opens it."""
         if path not in self.handles:
             try:
                 self.handles[path] = os.open(path, os.O_PATH | os.O_CLOEXEC)
@@ -36,7 +36,6 @@ class Opened:
 
 @contextmanager
 def opened() -> Iterator[Opened]:
-    """Handles that are closed at the end of the block."""
     each = Opened()
     try:
         yield each

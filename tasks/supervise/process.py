@@ -1,4 +1,4 @@
-"""The process of a stage, and its end: with whoever wanted the result, and asked for before it is forced."""
+"""Process of a stage: it ends with the process that wants its result, and is asked to end before it is killed."""
 
 import contextlib
 import ctypes
@@ -22,8 +22,8 @@ from tasks.core.processes import find
 from tasks.supervise import network
 
 PATIENCE = 25.0
-"""Seconds that a stage has to end by itself once it is asked to: a training writes a checkpoint first
-(`stages/train/machines/leaving.py`). DVC and its supervisor have longer (`runs/dvc.py`)."""
+"""Seconds that a stage has to end by itself after it is asked to: a training writes a checkpoint first
+(`stages/train/machines/leaving.py`). DVC and the supervisor have longer (`runs/dvc.py`)."""
 LOOK_SECONDS = 1.0
 ADOPTS = 36
 """PR_SET_CHILD_SUBREAPER of prctl(2): a process whose parent ends becomes a child of this one."""
@@ -31,15 +31,18 @@ ADOPTS = 36
 
 @dataclass(frozen=True)
 class Inherited:
-    """What a process is given besides its standard streams."""
+    """Handles and variables that a process gets besides its standard streams."""
 
     handles: tuple[int, ...] = ()
     variables: Mapping[str, str] = field(default_factory=dict)
 
 
 class Asked:
-    """Whether a stage is asked to end. A handler of a signal may say so, also in the middle of another one that does:
-    `threading.Event` would wait for itself there."""
+    """Flag that a stage has been asked to end.
+
+    A signal handler may set it, even in the middle of another handler that sets it; `threading.Event` would deadlock
+    there.
+    """
 
     def __init__(self) -> None:
         self._said = SimpleQueue[None]()
@@ -50,7 +53,7 @@ class Asked:
         self._said.put(None)
 
     def wait(self) -> None:
-        """Block until it is asked. Only one thread may wait."""
+        """Block until the flag is set; only one thread may wait."""
         self._said.get()
 
     def is_set(self) -> bool:
@@ -66,15 +69,24 @@ def run(
     handles: tuple[int, ...] = (),
     ports: Collection[int] | None = None,
 ) -> int:
-    """Exit code of a stage, or of its sandbox, which has that environment alone. When it returns, no process of it is
-    left.
+    """Run a stage, or the sandbox around it, until none of its processes is left, and return its exit code.
 
-    `handles` are inherited besides the standard streams. `ports`: the only ones that it may connect to (`network.py`);
-    None: all. The stage is asked to end by SIGTERM, SIGINT, and the end of
-    process `starter`; then it has failed, whatever its own exit code. Raises Unavailable where it was ended since
-    `over` said why.
+    The stage is asked to end if this process gets SIGTERM or SIGINT, or if process `starter` ends. It has failed then,
+    whatever its own exit code is.
+
+    Args:
+        command: Command of the stage or of its sandbox.
+        environment: Environment of the command, complete.
+        starter: Id of the process that wants the result; None if there is none.
+        boxed: Whether the command is a sandbox around the stage.
+        over: Called once a second; returns why the stage must end at once, or None.
+        handles: Handles that the command inherits besides its standard streams.
+        ports: TCP ports to which the stage may connect (`network.py`); None for all.
+
+    Raises:
+        Unavailable: The stage was ended for the reason that `over` returned.
     """
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core dump would hold rows
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core dump would hold rows of sources
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(ADOPTS, 1, 0, 0, 0)
     asked, past = Asked(), list[str]()
@@ -101,7 +113,7 @@ def run(
 def _started(
     start: "Callable[[], subprocess.Popen[bytes]]", ports: Collection[int] | None
 ) -> "Iterator[subprocess.Popen[bytes]]":
-    """A process that a thread of its own has started, which first closes ports to itself and so to the process.
+    """Yield a process started by a thread of its own, which first closes ports to itself and so to the process.
 
     The thread lives as long as the process: a sandbox ends with the thread that started it (`--die-with-parent`).
     """
@@ -113,8 +125,11 @@ def _started(
 
 
 def _end_the_rest() -> None:
-    """The first process inside may be kept alive by others there, which can write its memory. It is a child of this
-    process now, and with it the kernel ends all that are in the sandbox before it can be waited for."""
+    """Kill the children that are left.
+
+    The first process in a sandbox can be kept alive by others there, which can write its memory. It has become a child
+    of this process, and when it is killed, the kernel ends everything in the sandbox before the wait for it returns.
+    """
     while children := psutil.Process().children():
         for child in children:
             with contextlib.suppress(psutil.NoSuchProcess, ChildProcessError):
@@ -123,7 +138,6 @@ def _end_the_rest() -> None:
 
 
 def _within(over: Callable[[], str | None], past: list[str], process: "subprocess.Popen[bytes]") -> None:
-    """End the sandbox at once where `over` says why, which is put into `past`."""
     while process.poll() is None:
         if why := over():
             past.append(why)
@@ -133,16 +147,16 @@ def _within(over: Callable[[], str | None], past: list[str], process: "subproces
 
 
 def _with(pid: int, asked: Asked) -> None:
-    """It is asked to end when process `pid` does."""
     while find(pid):
         time.sleep(LOOK_SECONDS)
     asked.set()
 
 
 def _stop(asked: Asked, process: "subprocess.Popen[bytes]", boxed: bool) -> None:
-    """End it once it is asked to: the stage is told, once, and has PATIENCE to end.
+    """End the stage once it is asked to: it gets SIGTERM once, and is killed after `PATIENCE`.
 
-    The first process in a sandbox is bubblewrap's own. Its child is the stage, which may not have begun yet."""
+    The first process in a sandbox is bubblewrap's own. Its child is the stage, which may not have started yet.
+    """
     asked.wait()
     until, told = time.monotonic() + PATIENCE, False
     while process.poll() is None and time.monotonic() < until:
@@ -152,7 +166,6 @@ def _stop(asked: Asked, process: "subprocess.Popen[bytes]", boxed: bool) -> None
 
 
 def _told(pid: int, boxed: bool) -> bool:
-    """Tell the stage to end; whether there is one."""
     with contextlib.suppress(psutil.NoSuchProcess, ProcessLookupError):
         started = psutil.Process(pid)
         stages = [stage for first in started.children() for stage in first.children()] if boxed else [started]

@@ -1,9 +1,9 @@
-"""`hallmark-stage -c COMMAND`: the shell by which DVC starts a stage of a run. It starts it in the sandbox, and signs
-what it read and left.
+"""`hallmark-stage -c COMMAND`: the shell with which DVC starts a stage of a run, and the supervisor of that stage.
 
-DVC is the supervisor's: it keeps what the stage leaves. Of COMMAND, which stands in the run's own dvc.yaml, the name of
-the stage is taken and nothing else. Whoever starts it has looked whether it may run without a sandbox (`box.wanted`);
-the record of one that did says so.
+It runs the stage in the sandbox, takes its outputs, and signs what it read and wrote. DVC works for the supervisor and
+stores the outputs. COMMAND comes from the run's own dvc.yaml, so only the name of the stage is taken from it. The
+process that starts this shell decides whether a stage may run without a sandbox (`box.wanted`); the record of such a
+stage says so.
 """
 
 import contextlib
@@ -36,14 +36,18 @@ from tasks.trust.stage_record import Environment, StageRecord
 
 NAME = "hallmark-stage"
 PLACE = "boxes"
-"""Folder below .hallmark/ for stages at work. Each has a folder there, which begins with its supervisor's pid."""
+"""Folder below .hallmark/ for running stages; each has a folder in it whose name begins with its supervisor's pid."""
 LIMITS = Limits()
 MOST_OF_AN_ERROR = 64 * 1024
-"""Bytes that a failed stage may say."""
+"""Maximum number of bytes of the message of a failed stage."""
 
 
 def installed() -> Path:
-    """Where this command is. Raises Unavailable where an installation has none."""
+    """Return the path of this command.
+
+    Raises:
+        Unavailable: The command is not installed.
+    """
     path = Path(sys.executable).with_name(NAME)
     if not path.exists():
         raise Unavailable(f"{path} is not there; install Hallmark again (`make` does, or `pip install --editable .`)")
@@ -65,9 +69,12 @@ def main() -> int:
 
 
 def run(stage: str, layout: Layout) -> int:
-    """Run the stage, and where it ended well sign what it read and left. Returns its exit code.
+    """Run a stage, sign its record if it succeeded, and return its exit code.
 
-    Raises as `_in_a_box`, InputError where the worker has no key here.
+    Raises:
+        InputError: The worker has no key here.
+        Refused: An output is not acceptable, or what the stage reads changed while it ran.
+        Unavailable: There is no sandbox, or it would show the state to the stage.
     """
     signer = signing.of_machine(layout.state / "keys" / "worker")
     error_file(layout.root, stage).unlink(missing_ok=True)
@@ -111,16 +118,12 @@ def _sign(stage: str, layout: Layout, read: Mapping[str, str], made: Box | None,
 
 
 def _packages() -> list[str]:
-    """`NAME-VERSION.dist-info` of all that is installed; to ask each for its metadata takes a fifth of a second."""
+    """Return `NAME-VERSION.dist-info` of each installed package; reading their metadata takes a fifth of a second."""
     places = {sysconfig.get_path(name) for name in ("purelib", "platlib")}
     return sorted({path.name for place in places for path in Path(place).glob("*.dist-info")})
 
 
 def _in_a_box(stage: str, layout: Layout, command: list[str], starter: int | None) -> tuple[Box, int]:
-    """The sandbox in which the stage ran, and its exit code; what it left is in place where it ended well.
-
-    Raises Refused for what is not to be taken, Unavailable where a sandbox would show what it is to hide.
-    """
     if why := box.why_not():
         raise Unavailable(f"this machine had a sandbox when the run went on, and has none now: {why}")
     box.require_hidden(layout.state)
@@ -138,7 +141,6 @@ def _in_a_box(stage: str, layout: Layout, command: list[str], starter: int | Non
 
 
 def _box(stage: str, layout: Layout, place: Path, read: Opened) -> Box:
-    """What the stage finds, laid out in `place`; what it reads outside its run is opened."""
     grant = grants.of(stage)
     online = grant.network(layout, os.environ)
     reads = {**dict.fromkeys(shown.inputs(stage, layout)), **grants.outside(stage, layout, online, read)}
@@ -164,7 +166,6 @@ def _box(stage: str, layout: Layout, place: Path, read: Opened) -> Box:
 
 
 def _vault(stage: str, layout: Layout) -> AbstractContextManager[Inherited]:
-    """What leads a stage to the vault, if it is one that may add to it."""
     return vault_service.serving(layout.world) if grants.of(stage).vault else nullcontext(Inherited())
 
 
@@ -177,7 +178,7 @@ def _take(stage: str, layout: Layout, made: Box) -> None:
 
 
 def _keep_error(stage: str, layout: Layout, place: Path) -> None:
-    """Where it is a file of the stage's own: a link would show what the stage does not reach."""
+    """Keep the message of a failed stage if it is its own file: a link could show what the stage cannot reach."""
     said = error_file(place, stage)
     with contextlib.suppress(OSError), os.fdopen(os.open(said, taken.FILE), "rb") as file:
         found = os.fstat(file.fileno())
@@ -187,7 +188,7 @@ def _keep_error(stage: str, layout: Layout, place: Path) -> None:
 
 @contextmanager
 def _place(home: Path) -> Iterator[Path]:
-    """A folder for one sandbox, on the disk of the run. What killed supervisors left goes first."""
+    """Yield a folder for one sandbox, on the disk of the run; folders of killed supervisors are removed first."""
     home.mkdir(mode=0o700, exist_ok=True)
     for left in home.iterdir():
         pid = left.name.partition("-")[0]

@@ -1,7 +1,7 @@
-"""The files that a stage sees of its run's worktree: what the digests of its record cover.
+"""Files of a run's worktree that a stage sees: exactly those that the digests of its record cover.
 
-Its code is copied, so that nothing that lies beside it is seen and nothing that is written changes it. What the stage
-reads is mounted where it lies, for reading alone. Of the parameters it sees its own sections.
+Its code is copied, so that the stage sees no other files beside it and no later change of it. Its inputs are mounted
+read-only in their own places. Of the parameters it sees its own sections.
 """
 
 import shutil
@@ -18,9 +18,10 @@ from tasks.supervise import materials
 
 
 def lay_out(stage: str, layout: Layout, reads: Iterable[Path], tree: Path) -> None:
-    """Copy the code of a stage, without links, and make the folders and files that its inputs are mounted on.
+    """Copy the code of a stage, without links, and create the folders and files on which its inputs are mounted.
 
-    Raises Refused where the copy is not the code that the run was resolved with.
+    Raises:
+        Refused: The copy is not the code with which the run was resolved.
     """
     for path in code.files_of(layout.root, RUNS[stage].name):
         target = tree / path.relative_to(layout.root)
@@ -41,7 +42,11 @@ def lay_out(stage: str, layout: Layout, reads: Iterable[Path], tree: Path) -> No
 
 
 def require_code(stage: str, layout: Layout, tree: Path) -> None:
-    """Raises Refused where what lies in `tree` is not the code that the run was resolved with."""
+    """Verify that the code in `tree` is the code with which the run was resolved.
+
+    Raises:
+        Refused: The code is another.
+    """
     if code.of_stage(tree, RUNS[stage].name) != files.read_json(layout.stages)[stage]:
         raise Refused(
             f"the code of stage {stage} in {layout.root} is not what the run was resolved with, or an earlier "
@@ -50,6 +55,6 @@ def require_code(stage: str, layout: Layout, tree: Path) -> None:
 
 
 def inputs(stage: str, layout: Layout) -> list[Path]:
-    """What it reads, as far as it is there: resolved inputs, outputs of other stages, gates."""
+    """Return the existing paths that a stage reads: resolved inputs, outputs of other stages, gates."""
     _, _, which = stage.partition("@")
     return [path for path in sorted({layout.root / name for name in RUNS[stage].dependencies(which)}) if path.exists()]

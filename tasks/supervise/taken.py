@@ -1,4 +1,4 @@
-"""What a stage left: plain files in plain folders, or nothing of it counts."""
+"""Outputs of a stage: accepted as a whole if they are plain files in plain folders, else refused as a whole."""
 
 import errno
 import os
@@ -12,17 +12,19 @@ from tasks.core import files
 from tasks.core.errors import Refused, Unavailable, is_full_disk
 
 DEEPEST = 40
-"""Folders in each other."""
+"""Maximum depth of nested folders."""
 FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 def take(box: Path, name: str, target: Path, stage: str) -> None:
-    """Copy the folder or file that `stage` left in `box` to `target`, whole, in place of what is there. No process of
-    the stage may be left. Others may still have its files open, and may write them: the copies are nobody's but the
-    supervisor's.
+    """Copy the file or folder `name` that a stage left in `box` to `target`, in place of what is there.
 
-    Raises Refused where something in it is no plain file or folder: a link, a pipe, a device, a file that runs as
-    somebody else or that says it is larger than it is.
+    No process of the stage may be left. Other processes may still have its files open and write to them, so only the
+    supervisor's copies count.
+
+    Raises:
+        Refused: Something is not a plain file or folder: a link, a pipe, a device, a set-user-id file or a sparse file.
+        Unavailable: The disk is full.
     """
     handle = _open(box, name, stage)
     if handle is None:
@@ -30,7 +32,7 @@ def take(box: Path, name: str, target: Path, stage: str) -> None:
     aside = target.with_name(f".{target.name}.taken")
     aside.parent.mkdir(parents=True, exist_ok=True)
     try:
-        if aside.exists():  # of a supervisor that was killed
+        if aside.exists():  # left by a supervisor that was killed
             remove(aside)
         if stat.S_ISDIR(os.fstat(handle).st_mode):
             for inside, folders, names, place in os.fwalk(".", dir_fd=handle, onerror=_raise):
@@ -60,7 +62,7 @@ def _raise(error: OSError) -> None:
 
 
 def _open(box: Path, name: str, stage: str) -> int | None:
-    """What no link leads to; None where the stage left none. Raises Refused."""
+    """Open a path without following links; return None if the stage left nothing there."""
     handle = os.open(box, FILE | os.O_DIRECTORY)
     for part in PurePosixPath(name).parts:
         try:
@@ -76,7 +78,7 @@ def _open(box: Path, name: str, stage: str) -> int | None:
 
 
 def _take_folder(target: Path, folders: list[str], names: list[str], handle: int, place: str, stage: str) -> None:
-    """Copy the files of one folder, by its handle: its path may lead elsewhere by now. Raises Refused, OSError."""
+    """Copy the files of one folder by its handle, since its path may lead elsewhere by now."""
     target.mkdir(mode=0o700)
     if len(PurePosixPath(place).parts) >= DEEPEST:
         raise OSError(errno.ENAMETOOLONG, "its folders lie too deep in each other")
@@ -105,8 +107,7 @@ def _require(name: str, found: os.stat_result, place: str, stage: str, handle: i
 
 
 def remove(folder: Path) -> None:
-    """Whatever lies there, however deep, also in folders that say that nobody may look into them. What cannot be
-    removed stays and stops nobody."""
+    """Remove a file or folder, however deep, even if its permissions forbid it; what cannot be removed stays."""
     remove = partial(subprocess.run, ["rm", "-rf", "--", folder], check=False, capture_output=True)
     if remove().returncode:
         subprocess.run(["chmod", "-R", "u+rwX", "--", folder], check=False, capture_output=True)
@@ -114,7 +115,6 @@ def remove(folder: Path) -> None:
 
 
 def _why_not(name: str, found: os.stat_result, handle: int | None) -> str | None:
-    """What is wrong with a file or folder; with `handle`, of a file, also whether its bytes are there."""
     if not _is_text(name):
         return "has a name that is no UTF-8"
     if stat.S_ISDIR(found.st_mode):

@@ -1,7 +1,9 @@
-"""The vault for stage `ingest`, which asks its supervisor by value and gets none back (`tasks.sources.vault_writer`).
+"""Vault service for stage `ingest`, which adds values through its supervisor and cannot read any.
 
-What stands in the vault stays as it is: a request adds values under tokens that are theirs, or asks which tokens are
-not there. Whatever else a stage sends ends the service.
+`tasks.sources.vault_writer` is the other end.
+
+Values in the vault do not change: a request adds values under their own tokens, or asks which tokens are missing. Any
+other message of a stage ends the service.
 """
 
 import socket
@@ -19,12 +21,16 @@ from tasks.stages.data.protect.tokens import token
 from tasks.supervise.process import Inherited
 
 LONGEST = 2**16
-"""Characters of a value: what a recogniser finds has far fewer."""
+"""Maximum number of characters of a value; recognisers find far shorter ones."""
 
 
 @contextmanager
 def serving(state: Path) -> Iterator[Inherited]:
-    """Answer the requests of one stage for the vault of `state` until the block ends."""
+    """Answer the requests of one stage for the vault of `state` until the block ends.
+
+    Yields:
+        Handle and variable by which the stage reaches the service.
+    """
     own, theirs = socket.socketpair()
     with own, theirs:
         thread = threading.Thread(target=_serve, args=(state, own), daemon=True)
@@ -37,14 +43,13 @@ def serving(state: Path) -> Iterator[Inherited]:
 
 
 def _end(own: socket.socket) -> None:
-    """Whoever has the other end is told so, also another process, to which a stage may have handed it on."""
+    """Tell every process that has the other end, since a stage may have passed it on."""
     with suppress(OSError):
         own.shutdown(socket.SHUT_RDWR)
 
 
 def _serve(state: Path, own: socket.socket) -> None:
-    """Answer until the stage has closed its end, or sends what is no request."""
-    from tasks.sources.vault import open_vault  # a fifth of a second, in which the stage starts as well
+    from tasks.sources.vault import open_vault  # takes a fifth of a second, while the stage starts
 
     vault: VaultWriter | None = None
     ended = (EOFError, OSError, *NO_SUCH_DOCUMENT)
@@ -70,7 +75,6 @@ def _begin(vault: VaultWriter, _: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _keep(vault: VaultWriter, request: Mapping[str, Any]) -> int:
-    """Raises Refused for a value that is to stand under another one's token."""
     secrets = [Secret(made, value) for made, value in request["values"]]
     for secret in secrets:
         if len(secret.value) > LONGEST:
