@@ -143,7 +143,6 @@ def _value(gap: str, person: dict[str, str], fake: Faker) -> str:
 
 
 def _town(person: dict[str, str]) -> list[str]:
-    """Return town and postcode in the notation of the country."""
     if person["Country"] in ("DE", "AT", "CH"):
         return [f"{person['ZipCode']} {person['City']}"]
     if person["Country"] == "GB":

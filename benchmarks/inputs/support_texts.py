@@ -131,7 +131,6 @@ def _rest(message: dict[str, Any]) -> list[str]:
 
 
 def _chat(message: dict[str, Any]) -> dict[str, Any]:
-    """Return a chat: a greeting, the message, and the answer that the model should give."""
     answer = json.dumps({name: message[name] for name in ("intent", "queue", "action")})
     turns = ["hello", "Hello, what can I do for you?", message["text"], answer]
     roles = ("user", "assistant", "user", "assistant")
