@@ -108,7 +108,6 @@ def make(base: Path, sources: planted_identifiers.Sources) -> Path:
 
 
 def told_from_code(identifiers: list[Identifier], project: Path) -> list[Identifier]:
-    """Return the identifiers that are not in the project by chance before anything has run."""
     chance = Findings()
     search_folder(project, Planted(item.value for item in identifiers), chance)
     return [item for item in identifiers if item.value not in chance.places]
@@ -140,7 +139,6 @@ def broken(base: Path, project: Path) -> dict[str, list[str]]:
 
 
 def use(base: Path, project: Path, someone: str) -> bytes:
-    """Do everything that people do with a run and its data. Return the output of the commands."""
     printed: list[str] = []
 
     def hallmark(*args: str, code: int = 0) -> str:

@@ -27,7 +27,6 @@ SCHEDULES = 'schedules:\n  nightly: {cron: "30 2 * * *", timezone: Europe/Berlin
 
 
 def make(place: Path, runs: int, releases: int, entries: int) -> Path:
-    """Make a checkout with that many runs, releases and ledger entries."""
     from benchmarks.ledger import fill
     from infra.console.accounts import Accounts
     from infra.console.store import open_store

@@ -90,7 +90,6 @@ def write_run(root: Path, rows: int) -> None:
 
 
 def run_stage(root: Path, name: str, workers: int) -> Taken:
-    """Run a stage as `dvc repro` does."""
     environment = os.environ | {"PYTHONPATH": str(ROOT), "HALLMARK_WORKERS": str(workers)}
     began = time.monotonic()
     with (root / f"{name}.log").open("wb") as log:

@@ -84,7 +84,6 @@ def contenders(folder: Path, texts: list[str], system: str) -> dict[str, Callabl
 
 
 def measure(folder: Path, texts: list[str], name: str, rounds: int) -> dict[str, Any]:
-    """Return the rows per second of both, and the median ratio of their seconds."""
     taken: dict[str, list[float]] = {"ours": [], "generate": []}
     both = contenders(folder, texts, SYSTEM[name])
     for take in both.values():

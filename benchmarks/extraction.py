@@ -138,7 +138,6 @@ def alone(rows: list[Row]) -> Iterator[tuple[str, str]]:
 
 
 def measured(rows: list[Row], pairs: list[tuple[str, str]]) -> Counter[str]:
-    """Return the number of rows with each property."""
     counts = Counter(dict.fromkeys(GOALS, 0))
     for row, (prompt, target) in zip(rows, pairs, strict=True):
         before, after = ({match[0] for match in PLACEHOLDER.finditer(text)} for text in (prompt, target))
@@ -155,7 +154,6 @@ def measured(rows: list[Row], pairs: list[tuple[str, str]]) -> Counter[str]:
 
 
 def _is_torn(name: str, *texts: str) -> bool:
-    """Return whether one text shows less of a name than another."""
     shown = [_readable(name, text) for text in texts]
     return len(set(map(frozenset, shown))) > 1
 

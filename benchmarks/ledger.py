@@ -49,8 +49,6 @@ BODY = {"gate": "data", "sha256": "0" * 64, "state": "passed", "note": "of about
 
 
 class Plain:
-    """Table without protection against tampering."""
-
     name = "a plain SQLite table"
 
     def __init__(self, path: Path) -> None:
@@ -123,7 +121,6 @@ def flush(path: Path) -> float:
 
 
 def governed(folder: Path) -> Governance:
-    """Return the project's own policy and people, with a new state."""
     loaded = governance.load(ROOT / "infra" / "governance", folder / ".hallmark")
     governance.initialise(loaded.state, loaded.people)
     return loaded
@@ -172,7 +169,6 @@ def appends(folder: Path) -> list[dict[str, Any]]:
 
 
 def whole(folder: Path, entries: int) -> list[dict[str, Any]]:
-    """Measure full verification and proofs in a ledger of many entries."""
     settled = governed(folder / "many")
     ledger = open_ledger(settled.state)
     fill(settled.state, entries)

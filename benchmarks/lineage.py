@@ -37,7 +37,6 @@ SCANNED = 5
 
 
 def make(state: Path, number: int, keys: list[bytes], subjects: list[bytes]) -> None:
-    """Write the index of a dataset as `lineage.build.add` does."""
     source = Read(id="src", sha256="0" * 64, owner="data-owner", steward="data-owner")
     about = Dataset(sha256=f"{number:064x}", use_case="bench", sources=(source,), rows={"train": len(keys)})
     records = (Record(key, "src", row, "train") for row, key in enumerate(keys, 1))

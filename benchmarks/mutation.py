@@ -83,7 +83,6 @@ class Result:
     covering: int
     outcome: str = "no test"
     by: str = ""
-    """Name of the test that failed."""
 
 
 class Contexts:
@@ -149,7 +148,6 @@ def statements(path: str) -> Iterator[range]:
 
 
 def covering(path: str, contexts: Contexts) -> Lines:
-    """Return the tests that may detect a mutant, by line."""
     covered, inside = contexts.lines(path), functions(path)
     callers = set().union(*(tests for line, tests in covered.items() if line in inside))
     noticing = dict(covered)
@@ -256,7 +254,6 @@ class Copy:
             return code, output.read()
 
     def try_out(self, result: Result, seconds: float) -> Result:
-        """Run the tests of a mutant."""
         path = self.root / result.mutant.path
         before = path.read_text()
         path.write_text(mutated(result.mutant))
@@ -283,7 +280,6 @@ def ended(process: psutil.Popen, seconds: float) -> int | None:
 
 
 def end(process: psutil.Popen) -> None:
-    """Kill the tests and all processes that they started."""
     with contextlib.suppress(psutil.NoSuchProcess):
         for child in [*process.children(recursive=True), process]:
             with contextlib.suppress(psutil.NoSuchProcess):
@@ -292,7 +288,6 @@ def end(process: psutil.Popen) -> None:
 
 
 def failures(tests: list[str], output: str) -> list[str]:
-    """Return the tests that failed according to pytest's summary."""
     lines = [line.partition(" ")[2] for line in output.splitlines() if line.startswith(("FAILED ", "ERROR "))]
     return [test for test in tests if any(line == test or line.startswith(f"{test} - ") for line in lines)]
 
@@ -355,7 +350,6 @@ def again(results: list[dict[str, Any]]) -> Iterator[tuple[str, Mutant]]:
 
 
 def changed(text: str) -> list[str]:
-    """Return the removed and added lines of a diff."""
     return [line for line in text.splitlines()[2:] if line.startswith(("-", "+"))]
 
 

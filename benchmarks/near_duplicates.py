@@ -100,7 +100,6 @@ def true_pairs(given: list[tuple[str, int | None]]) -> Pairs:
 
 
 def speed(given: list[tuple[str, int | None]], rounds: int) -> list[dict[str, Any]]:
-    """Measure the texts per second of both, and their recall of the true pairs."""
     plain, truth = [text for text, _ in given], true_pairs(given)
     both: dict[str, Callable[[list[str]], Pairs]] = {"ours": ours, "datasketch": datasketch}
     taken: dict[str, list[float]] = {name: [] for name in both}
@@ -177,7 +176,6 @@ print(json.dumps({"seconds": seconds, "peak": peak, "removed": result.counts.qua
 
 
 def memory(records: int) -> list[dict[str, Any]]:
-    """Measure the maximum memory of the stage in a process of its own."""
     with tempfile.TemporaryDirectory() as folder:
         subprocess.run([sys.executable, __file__, "--write", folder, "--records", str(records)], check=True)
         command = [sys.executable, "-c", STAGE, str(ROOT / "params.yaml"), folder]

@@ -48,7 +48,6 @@ Change = Callable[[Path, list[Path], random.Random, Accepts], str]
 
 
 def adapter(layers: int) -> bytes:
-    """Return weights of a LoRA adapter, as safetensors."""
     choose = np.random.default_rng(1)
     tensors = {}
     for layer in range(layers):
@@ -121,7 +120,6 @@ def move(folder: Path, names: list[Path], choose: random.Random, accepts: Accept
 
 
 def accepted(folder: Path, change: Change, times: int, accepts: Accepts) -> list[str]:
-    """Return descriptions of the random changes that were accepted."""
     choose = random.Random(17)
     names = sorted(path for path in folder.rglob("*") if path.is_file())
     assert accepts(folder), "the release does not verify before anything was changed"

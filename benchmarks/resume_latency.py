@@ -95,7 +95,6 @@ def main() -> int:
 
 @contextlib.contextmanager
 def served(folder: Path) -> Iterator[Path]:
-    """Yield the project with its server and runner, on a free port."""
     project = make_project(folder)
     hallmark(project, "init")
     os.environ[server.PORT_VARIABLE] = "0"
@@ -193,14 +192,12 @@ def client(project: Path) -> Iterator[Any]:
 
 
 def latest(prefect: Any, flow_run: UUID, state: str) -> datetime:
-    """Return the time at which a flow run last entered a state."""
     states = prefect.read_flow_run_states(flow_run)
     times: list[datetime] = [past.timestamp for past in states if past.type.value == state]
     return max(times)
 
 
 def until(ask: Callable[[], Any], seconds: float = 300) -> Any:
-    """Call `ask` until it returns a true value, and return that."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if answer := ask():

@@ -71,7 +71,6 @@ class Memory(threading.Thread):
 
 
 def hallmark(clone: Path, *args: str) -> str:
-    """Run the command of the clone's own environment."""
     command = [str(clone / ".venv" / "bin" / "hallmark"), *args]
     return subprocess.run(command, cwd=clone, check=True, capture_output=True, text=True).stdout
 

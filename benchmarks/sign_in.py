@@ -54,7 +54,6 @@ uvicorn.run(app, port=int(sys.argv[1]), log_level="critical")
 
 @contextmanager
 def serving(command: list[str], origin: str, place: Path) -> Iterator[psutil.Process]:
-    """Yield the process of a server that responds, and end it after the block."""
     with (place / "log").open("w") as log, subprocess.Popen(command, stdout=log, stderr=log, cwd=place) as server:
         try:
             until = time.monotonic() + WAIT_SECONDS
@@ -97,7 +96,6 @@ async def load(origin: str, requests: int, process: psutil.Process) -> dict[str,
 
 
 async def attempt(client: httpx.AsyncClient, origin: str, number: int) -> int:
-    """Try to sign in as an unknown person. Return the status code."""
     data = {"person": f"nobody-{number}", "password": "a guess"}
     return (await client.post("/sign-in", data=data, headers={"origin": origin})).status_code
 

@@ -92,7 +92,6 @@ def speeds(project: Path, rounds: int) -> dict[str, list[float]]:
 
 
 def prepared(project: Path, how: str, number: int) -> Any:
-    """Return a run that is ready for its training."""
     from tasks.core.graph import DATA_STAGES
     from tests import whole_run
     from tests.tiny_project import create

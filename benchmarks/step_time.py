@@ -64,10 +64,7 @@ def base_model(folder: Path) -> Path:
 
 @dataclass(frozen=True)
 class Run:
-    """Run of the sample that is training."""
-
     folder: Path
-    """Worktree of the run."""
     record: Path
     worker: psutil.Process
 
@@ -89,7 +86,6 @@ def hallmark(*words: str) -> list[str]:
 
 @contextmanager
 def training(clone: Path, threads: int) -> Iterator[Run]:
-    """Yield the sample's run in a clone, after the first steps of its training."""
     from tasks.stages.train.desk import RECORD
 
     with socket.socket() as free:

@@ -55,7 +55,6 @@ def plan(count: int, layout: str, workers: int) -> tuple[float, float]:
 
 
 def put(folder: Path, count: int) -> Path:
-    """Write a store of `count` rows of random tokens."""
     import numpy as np
 
     from tasks.stages.train.rows.examples import Origin, Writer

@@ -191,7 +191,6 @@ def trl(folder: Path, packing: bool, device: str) -> Iterator[tuple[int, float]]
 
 
 def contender(folder: Path, name: str, device: str, rounds: int, per_round: int) -> None:
-    """Take the steps of a contender (`--contender NAME`). Print tokens per second and MFU of each round."""
     steps = own(folder, name, device) if name in OURS else trl(folder, name == "trl-pack", device)
     for _ in range(WARM):
         next(steps)
@@ -252,7 +251,6 @@ def _rounds(
 
 
 def report(figures: Mapping[str, Figures]) -> list[dict[str, Any]]:
-    """Return a line for each contender, with the ratios that have a goal."""
     lines = []
     for name, it in figures.items():
         row = {"metric": name, "tokens_per_second": round(it.tokens_per_second, 1), "mfu": round(it.mfu, 4)} | {

@@ -65,7 +65,6 @@ def line(metric: str, ours: float, goal: float, met: bool) -> dict[str, Any]:
 
 
 def disturbed(folder: Path, kills: int, seed: int) -> list[dict[str, Any]]:
-    """Return the outcome of each training."""
     from tests import object_store
     from tests.stages.train import three_machines
     from tests.stages.train.conftest import put_rows, rendered

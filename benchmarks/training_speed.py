@@ -39,7 +39,6 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 BATCH = 16
 WARM = 3
-"""Number of steps before the first round."""
 OURS = {"ours": "", "packed": "training.layout packed", "compiled": "training.kernels compiled"}
 """Contenders of Hallmark, each with the setting that differs from the default."""
 PEERS = {
@@ -259,7 +258,6 @@ def grouped(folder: Path) -> Iterator[int]:
 
 
 def contender(name: str, folder: Path, per_round: int) -> None:
-    """Run the process of a contender (`--contender NAME`)."""
     import torch
 
     torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
@@ -284,7 +282,6 @@ def fetch(folder: Path) -> None:
 
 
 def measure(folder: Path, per_round: int, rounds: int, threads: int, names: list[str]) -> dict[str, list[float]]:
-    """Return the tokens per second of each contender in each round."""
     from tasks.stages.train.builders import crew
 
     environment = os.environ | crew(training()).environment | {
@@ -391,7 +388,6 @@ def main() -> None:
 
 
 def prepare(folder: Path, rows: list[dict[str, Any]]) -> None:
-    """Write model, records and tokens, from which every contender starts."""
     from transformers import AutoTokenizer
 
     from benchmarks import step_time

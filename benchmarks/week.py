@@ -43,7 +43,6 @@ class Week:
         self.say(f"\n# {day}: {text}")
 
     def type(self, *args: str, most: int = 14) -> None:
-        """Run a command, and print it with the last lines of its output."""
         from tests.tiny_project import hallmark
 
         said = " ".join(f'"{each}"' if " " in each else each for each in args)
@@ -86,7 +85,6 @@ class Week:
         return self.until(lambda: (said := self.ask("status", run))["status"] != "running" and said)
 
     def approve(self, run: str) -> None:
-        """Approve a run at each gate, as the person who decides there."""
         for gate, person in DECIDERS.items():
             self.until(lambda gate=gate: self.ask("status", run)["gates"].get(gate, {}).get("state") == "waiting")
             self.type("gates", "approve", run, gate, "--as", person, "--reason", "I looked at the evidence", most=2)

@@ -28,7 +28,6 @@ class Up(Frozen):
     origin: str
     """Address for browsers, as scheme, host and port."""
     port: int
-    """Port on loopback."""
     process: Process
 
 

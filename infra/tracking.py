@@ -40,12 +40,10 @@ def folder(root: Path) -> Path:
 
 
 def find(root: Path) -> Up | None:
-    """Return the running MLflow server of this checkout, or None."""
     return served.find(folder(root))
 
 
 def secret_file(root: Path) -> Path:
-    """Return the path of the file with the password of USER."""
     return folder(root) / "secret"
 
 

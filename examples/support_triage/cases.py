@@ -22,8 +22,6 @@ class Intent:
 
 @dataclass(frozen=True)
 class Triage:
-    """Correct triage of a message."""
-
     intent: str
     queue: str
     action: str

@@ -10,8 +10,6 @@ Turn = dict[str, str]
 
 
 class Composer:
-    """Composer of messages in one language."""
-
     def __init__(self, grammar: Grammar, language: str) -> None:
         self.grammar = grammar
         self.language = language

@@ -90,7 +90,6 @@ def _key(turns: Sequence[Turn]) -> str:
 
 
 def truth_table(truth: list[Planted]) -> bytes:
-    """Return the content of truth.csv, with the fields of `Planted` as columns."""
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow(field.name for field in fields(Planted))

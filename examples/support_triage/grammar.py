@@ -25,8 +25,6 @@ Lines = tuple[str, ...]
 
 @dataclass(frozen=True)
 class Grammar:
-    """Phrases of one language."""
-
     rules: Mapping[str, Lines]
     personal: Mapping[str, Lines]
     """Rules for protected values, by class. Their texts are marked, so that the table of truth can name them."""
@@ -46,7 +44,6 @@ class Grammar:
         return " ".join(phrase.split())
 
     def rule(self, rng: Random, name: str) -> str:
-        """Return one text of a rule."""
         return self.say(rng, f"{{{name}}}")
 
     def _resolve(self, rng: Random, match: re.Match[str]) -> str:

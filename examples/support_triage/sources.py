@@ -25,7 +25,6 @@ class Row:
     turns: tuple[Turn, ...]
     """Turns of the customer, and in chats of the agent, without the triage."""
     desk: str
-    """Desk that did the triage."""
     values: Values = ()
     """Values in the turns that are about a person or secret."""
     planted: bool = False
@@ -40,8 +39,6 @@ class Row:
 
 @dataclass(frozen=True)
 class Source:
-    """Source with its format."""
-
     id: str
     file: str
     encoding: str

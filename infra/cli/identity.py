@@ -110,7 +110,7 @@ def revoke(
     reason: Annotated[str, typer.Option(help="Why. It stands in people.yaml.")],
     as_json: shared.Json = False,
 ) -> None:
-    """Propose that a key is revoked. Its signatures from that time on are void; earlier ones stay valid.
+    """Propose that a key is revoked. Its signatures from the given time on are void; earlier ones stay valid.
 
     Example: hallmark identity revoke data-owner --key SHA256:… --as-of 2026-03-01 --reason "laptop stolen"
     """

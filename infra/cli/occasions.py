@@ -79,7 +79,6 @@ def begin(at: Here, taken: Taken, as_json: bool) -> str:
 
 
 def start(at: Here, as_json: bool) -> Up:
-    """Return the running Prefect server and runner, and start them if there are none."""
     named = sources.variables(sources.load(at.governed.folder).sources)
     return server.start(at.root, lambda text: shared.notice(text, as_json), also=named)
 

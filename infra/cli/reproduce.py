@@ -36,8 +36,8 @@ def reproduce(
 ) -> None:
     """Build a release or a run again from its commit, without any cache, and compare the digest of every stage.
 
-    The worker key of this machine signs each stage with the same digest. If policy asks for several machines, a run is
-    built again on them before its release gate.
+    The worker key of this machine signs each stage that has the same digest. If policy asks for several machines, build
+    a run again on another machine before its release gate.
 
     Exit code 0: identical; 1: something differs; 3: something is missing, and the rest is the same.
 

@@ -223,7 +223,6 @@ def _tell(where: Path, started: _Started, as_json: bool) -> NoReturn:
 
 
 def _commit(checkout: Repository, demo: bool, as_json: bool) -> str:
-    """Return the commit to run: HEAD, or a snapshot of the working tree if it has changes and this is a demo run."""
     changed = checkout.changes()
     if not changed:
         return checkout.commit_of("HEAD")

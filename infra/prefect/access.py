@@ -63,7 +63,6 @@ def environment(root: Path, api: str, own: bool) -> dict[str, str]:
 
 
 def server_environment(root: Path, api: str) -> dict[str, str]:
-    """Return the environment of this checkout's own server."""
     return environment(root, api, own=True) | {
         "PREFECT_SERVER_API_AUTH_STRING": secret(root),
         "PREFECT_SERVER_API_CSRF_PROTECTION_ENABLED": "true",

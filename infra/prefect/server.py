@@ -38,7 +38,6 @@ class Up(Frozen):
     watch: Process | None = None
     """Watch; None if an earlier version of Hallmark started the runner, which was also the watch then."""
     settings: Settings = Settings()
-    """Settings with which server and runner were started."""
     hallmark: str | None = None
     """SHA-256 of the Hallmark that the runner executes; null for an editable install, which changes all the time."""
 

@@ -9,7 +9,6 @@ from tasks.ledger import ledger
 from tasks.ledger.leases import open_leases
 
 NAME = "watch"
-"""Name of the lease."""
 LATE = timedelta(minutes=5)
 """Maximum time without a watch before `is_missing` is set. A restart takes less."""
 

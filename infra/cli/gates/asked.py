@@ -42,7 +42,6 @@ class Elsewhere(Refused):
 class Question(NamedTuple):
     case: Case
     governance: Governance
-    """Governance by which the gate is judged."""
     ledger: Ledger
 
     def standing(self) -> Standing:
@@ -125,7 +124,6 @@ def standing_in(evidence: Summary, governed: Governance) -> Governance:
 
 
 def row(evidence: Summary, stands: Standing) -> dict[str, Any]:
-    """Return the state of a gate as `--json` prints it."""
     return {
         "run": evidence.run, "gate": evidence.gate, "requested_by": evidence.requested_by, "demo": evidence.demo,
         **stands.model_dump(mode="json"),

@@ -40,6 +40,5 @@ def admit(
 
 
 def document(admitted: Admitted) -> dict[str, Any]:
-    """Return the document that --json prints."""
     values = {field.name: getattr(admitted, field.name) for field in fields(admitted)}
     return values | {"asking": admitted.asking.model_dump(mode="json")}
