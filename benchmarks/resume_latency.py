@@ -130,7 +130,7 @@ def closing(ledger: Ledger, run: str) -> datetime | None:
 
 
 def stop(project: Path, prefect: Any, flow_run: UUID) -> None:
-    """End the run's process, and prevent that it is resumed."""
+    """End the run's process, and prevent it from being resumed."""
     from prefect.states import Cancelled
 
     up = server.find(project)
@@ -143,7 +143,7 @@ def stop(project: Path, prefect: Any, flow_run: UUID) -> None:
 
 
 def theirs(project: Path, folder: Path, count: int) -> list[float]:
-    """Return the seconds from `resume_flow_run` until the flow run is running, again and again for one flow run."""
+    """Return the seconds from each `resume_flow_run` until the flow run, which suspends itself again, is running."""
     script, up = folder / "waits.py", server.find(project)
     assert up is not None
     script.write_text(FLOW)
