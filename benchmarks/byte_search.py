@@ -1,18 +1,20 @@
-"""Does a run write anything readable about a person? Every byte of it is searched for planted identifiers.
+"""Search of every byte that a run writes for planted identifiers of people.
 
     python benchmarks/byte_search.py [--each 4] [--seed 23] [--out benchmarks/results/byte_search.json]
 
-A real run in a project of its own, from sources to a release, and four more that end in an error over the data; then
-`hallmark data`, `gates`, `releases`, `status`. The sources lie outside. Searched are the project with its worktrees,
-caches, databases, logs and git objects, the home folder, the folder for temporary files, Ray's session folders as they
-are while there is one, and what the commands print; left out are the vault and its key, and values that the code itself
-holds before anything runs (a name may be two neighbours in a list of names). What `hallmark data show` prints is not
-searched: it shows a row as it is to who may see it. No other tool was found that does this, so figures stand against
-their goals alone.
+The benchmark makes a project of its own. It does a real run from sources to a release, four more runs that end in an
+error in the data, and then `hallmark data`, `gates`, `releases` and `status`. The sources are outside the project.
 
-What is in a text is found as well as recognisers do, and what they miss is counted; faker's names are in their lists,
-so recall is higher here than in benchmarks/protect.py. A lower-case name in a region's place is counted apart: only
-`labels` in sources.yaml tells it from one. Names of files and of mapped columns are an owner's own words and stay.
+The search covers the project with its worktrees, caches, databases, logs and git objects, the home folder, the folder
+for temporary files, Ray's session folders while they exist, and the output of the commands. It leaves out the vault and
+its key, and values that are in the code before anything runs: a name may be two neighbours in a list of names. It also
+leaves out the output of `hallmark data show`, which shows a row as it is to people who may see it. No other tool was
+found that does this, so the figures have goals but no peer.
+
+Identifiers in texts are masked if the recognisers find them, and missed ones are counted. The lists of names contain
+those of faker, so recall is higher here than in benchmarks/protect.py. A lower-case name in place of a region is
+counted separately, since only `labels` in sources.yaml tells it from a region. Names of files and of mapped columns are
+an owner's own words and are not masked.
 """
 
 import argparse
@@ -44,12 +46,12 @@ from tests.planted_identifiers import UNLISTED, Identifier  # noqa: E402
 from tests.stages.data.build import INVENTORY  # noqa: E402
 
 MISSED_GOAL = 0.05
-"""1 less the recall that the recognisers are to reach."""
+"""1 minus the recall that the recognisers should have."""
 DATA = "data: {test_share: 0.2, seed: 1, max_malformed_share: 0.9, near_duplicates: {jaccard: 0.9}}"
 
 
 class RaySessions(threading.Thread):
-    """Copies what lies in the session folders of a project's training, which go when it ends."""
+    """Thread that copies the files in Ray's session folders of a project, which are deleted when its training ends."""
 
     def __init__(self, base: Path) -> None:
         super().__init__(daemon=True)
@@ -70,7 +72,7 @@ class RaySessions(threading.Thread):
             return False
 
     def _copy(self, path: Path) -> None:
-        with contextlib.suppress(OSError):  # it may go at any moment
+        with contextlib.suppress(OSError):  # Ray may delete the file at any time
             if path.is_file() and not path.is_symlink():
                 target = self.base / "ray" / path.relative_to("/tmp")
                 target.parent.mkdir(parents=True, exist_ok=True)
@@ -78,7 +80,6 @@ class RaySessions(threading.Thread):
 
 
 def inventory(folder: Path) -> dict[str, Any]:
-    """sources.yaml over the planted files."""
     common = INVENTORY | {"constants": {"task": "triage"}, "retention_days": 3650}
     messages = {
         "id": "messages", "kind": "csv", "location": str(folder / "messages.csv"),
@@ -93,7 +94,6 @@ def inventory(folder: Path) -> dict[str, Any]:
 
 
 def make(base: Path, sources: planted_identifiers.Sources) -> Path:
-    """The project, and the sources outside it."""
     folder, governance = base / "sources", base / "project" / "infra" / "governance"
     folder.mkdir()
     (folder / "messages.csv").write_bytes(sources.messages)
@@ -108,21 +108,20 @@ def make(base: Path, sources: planted_identifiers.Sources) -> Path:
 
 
 def told_from_code(identifiers: list[Identifier], project: Path) -> list[Identifier]:
-    """Those that do not stand in the project by chance, before anything has run."""
     chance = Findings()
     search_folder(project, Planted(item.value for item in identifiers), chance)
     return [item for item in identifiers if item.value not in chance.places]
 
 
 def without_header(sources: planted_identifiers.Sources) -> bytes:
-    """Its first row, in the header's place, holds an identifier of each class."""
+    """Return messages.csv with a row in place of its header. The row contains an identifier of each class."""
     row = ["I am {} and this is about me", "card_lost", "cards"]
     values = [item.value.replace(",", " ") for item in sources.identifiers if item.place == "customer"]
     return (",".join([row[0].format(values[0]), *row[1:], *values]) + "\n").encode()
 
 
 def broken(base: Path, project: Path) -> dict[str, list[str]]:
-    """Runs that end in an error over the data, by what is wrong, with what `hallmark run` is told beside."""
+    """Return the options of `hallmark run` for runs that end in an error in the data, by the kind of error."""
     changed: dict[str, dict[str, Any]] = {
         "what must not come": {"protect": {"email": "stop"}},
         "no header": {"location": str(base / "sources" / "without_header.csv")},
@@ -140,7 +139,6 @@ def broken(base: Path, project: Path) -> dict[str, list[str]]:
 
 
 def use(base: Path, project: Path, someone: str) -> bytes:
-    """Everything that a person does with a run and its data. Returns what the commands print."""
     printed: list[str] = []
 
     def hallmark(*args: str, code: int = 0) -> str:
@@ -216,7 +214,7 @@ def row(metric: str, ours: float, goal: float | None, unit: str = "identifiers")
 
 
 def tell(identifiers: list[Identifier], missed: set[str], findings: Findings) -> None:
-    """Each class, and for what was found where it stands and where it was found."""
+    """Print the figures of each class, and the place and file of each identifier that was found."""
     planted = Counter(item.category for item in identifiers)
     readable = Counter(item.category for item in identifiers if item.value in findings.places)
     unseen = Counter(item.category for item in identifiers if item.value in missed)
@@ -233,7 +231,7 @@ def tell(identifiers: list[Identifier], missed: set[str], findings: Findings) ->
 
 
 def kind(name: str) -> str:
-    """A file as what it is rather than as which: no ids of runs, no digests."""
+    """Return the kind of a file: its path with run ids and digests replaced by `*`."""
     parts = [part if len(part) < 40 and not part[:8].isdigit() else "*" for part in Path(name).parts]
     return "/".join("*" if len(part) == 2 else part for part in parts)
 
@@ -246,7 +244,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "results" / "byte_search.json")
     given = parser.parse_args()
     sources = planted_identifiers.make(given.each, given.seed)
-    base = Path(tempfile.mkdtemp(prefix="hm-", dir="/tmp"))  # short: Ray's sockets lie below it
+    base = Path(tempfile.mkdtemp(prefix="hm-", dir="/tmp"))  # short, since paths of Ray's sockets begin with it
     began = time.monotonic()
     try:
         for name, variable in (("home", "HOME"), ("t", "TMPDIR")):

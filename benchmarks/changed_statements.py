@@ -1,17 +1,17 @@
-"""Statements of which one thing was changed, and statements written anew with slips and greetings: what `deduplicate`
-makes of both.
+"""Losses of `deduplicate` among statements that differ in one fact, and its recall of copies.
 
     python benchmarks/changed_statements.py [--pairs 1000] [--seed 11] [--out FILE] [--quick]
 
-English statements are sentences of the licences in /usr/share/common-licenses, German ones the messages of programs in
-/usr/share/locale/de; where a machine has neither, the sentences of this repository's LICENSE. Nobody wrote them with
-deduplication in mind. The rest is made of templates below. One number, date, unit, negation, modal verb, name or
-version of each is changed; the rules and words of this file are its own and are taken from nowhere in the code.
+English statements are sentences of the licences in /usr/share/common-licenses. German ones are the messages of programs
+in /usr/share/locale/de. If a machine has neither, they are sentences of this repository's LICENSE. None were written
+with deduplication in mind. The other statements come from templates in this file. One number, date, unit, negation,
+modal verb, name or version of each statement is changed. The rules and words of these changes are those of this file
+and are not taken from the code.
 
-Changed: original and copy have the same target. Lost is every one that the stage takes out without its standing in
-conflicts.parquet, where its owner would see it. Answers: one question, two or three answers, no dates; lost as before,
-and counted are also those put aside. Anew: copies with typing errors, greetings, thanks, other case and spacing; found
-is a copy of which the stage keeps one of the two.
+Changed: original and copy have the same target. A statement is lost if the stage removes it and it is not in
+conflicts.parquet, where its owner would see it. Answers: one question with two or three answers, without dates. Losses
+are counted in the same way, and so are quarantined records. Anew: copies with typing errors, greetings, thanks, other
+case and spacing. A copy is found if the stage keeps one of the two.
 """
 
 import argparse
@@ -71,7 +71,7 @@ NAMES = ("Foundation", "Corporation", "Institute", "Berkeley", "Massachusetts", 
 
 
 def filled(dice: Dice, template: str) -> tuple[str, str, str]:
-    """A template twice, with one slot filled otherwise the second time; and which."""
+    """Return a template with its slots filled twice, and the name of the only slot that differs."""
     slots = SLOT.findall(template)
     changed = dice.randrange(len(slots))
     first, second = [_drawn(dice, slot) for slot in slots], list[str]()
@@ -105,7 +105,7 @@ def spelled(dice: Dice, text: str) -> str | None:
 
 
 def deny(dice: Dice, text: str) -> str | None:
-    """A verb denied that was not, or the other way round."""
+    """Add or remove the negation of a verb."""
     affirmed = _swap(dice, text, r"\b(?:not|nicht) ", lambda _: "")
     verbs = {"may": "not", "must": "not", "is": "not", "are": "not", "will": "not", "wird": "nicht", "ist": "nicht"}
     denied = _swap(dice, text, rf"\b(?:{'|'.join(verbs)})\b", lambda old: f"{old} {verbs[old]}")
@@ -145,7 +145,6 @@ CHANGES: dict[str, Change] = {
 
 
 def statements() -> list[str]:
-    """Sentences that nobody wrote for this, each once."""
     texts = [path.read_text(errors="replace") for path in sorted(LICENCES.glob("*")) if not path.is_symlink()]
     english = [sentence for text in texts or [(ROOT / "LICENSE").read_text()] for sentence in _sentences(text)]
     german = [message for path in sorted(MESSAGES.glob("*.mo")) for message in _messages(path)]
@@ -170,7 +169,7 @@ def _messages(path: Path) -> Iterator[str]:
 
 
 def changed(dice: Dice, texts: list[str], count: int) -> Iterator[tuple[str, str, str]]:
-    """Pairs that differ in one thing, and which: half of real statements, half of templates."""
+    """Yield pairs that differ in one fact, with the kind of fact: half of them real statements, half from templates."""
     templates, kinds = TEMPLATES.strip().splitlines(), list(CHANGES)
     pool, made, drawn = dice.sample(texts, len(texts)), 0, set[str]()
     for place, text in enumerate(pool):
@@ -194,7 +193,7 @@ NEXT = dict(zip("qwertyuiopasdfghjklzxcvbnm", "wertzuiopqsdfghjklaxcvbnmy", stri
 
 
 def typed(dice: Dice, text: str) -> str:
-    """One typing error in about 120 letters: one left out, doubled, swapped with the next or hit beside."""
+    """Add a typing error for about every 120 characters."""
     for _ in range(1 + len(text) // 120):
         words = [match for match in re.finditer(r"[^\W\d_]{4,}", text) if not match.group().isupper()]
         if not words:
@@ -208,7 +207,7 @@ def typed(dice: Dice, text: str) -> str:
 
 
 def anew(dice: Dice, text: str) -> tuple[str, str]:
-    """The same statement by somebody else, and what they did."""
+    """Return the statement as another person would write it, and the kind of change."""
     kind = dice.choice(["typing", "typing", "greeting", "both", "case and spacing"])
     if kind in ("typing", "both"):
         text = typed(dice, text)
@@ -220,7 +219,11 @@ def anew(dice: Dice, text: str) -> tuple[str, str]:
 
 
 def stage(texts: list[tuple[str, str]], **data: Any) -> tuple[set[int], set[int]]:
-    """The places of records, of prompt and target, that go; and of those that their owners are shown."""
+    """Run the stage on pairs of prompt and target.
+
+    Returns:
+        Indexes of the records that the stage removes, and of those in conflicts.parquet, which their owners see.
+    """
     from tests.stages.data.build import Run, record
 
     records = [record(text, target, place) for place, (text, target) in enumerate(texts)]
@@ -234,14 +237,14 @@ def stage(texts: list[tuple[str, str]], **data: Any) -> tuple[set[int], set[int]
 
 
 def lost(pairs: list[tuple[str, str, str]]) -> dict[str, list[int]]:
-    """By kind of change: pairs, and those of which one was lost."""
+    """Return the number of pairs, and of those with a lost record, by kind of change."""
     gone, shown = stage([(text, "yes") for before, after, _ in pairs for text in (before, after)])
     silent = gone - shown
     return tally([kind for _, _, kind in pairs], silent)
 
 
 def tally(kinds: list[str], gone: set[int]) -> dict[str, list[int]]:
-    """By kind, and of all: pairs, and those of which one text is among `gone`."""
+    """Return the number of pairs, and of those with a text in `gone`, by kind and for all."""
     counted: dict[str, list[int]] = {}
     for place, kind in enumerate(kinds):
         for key in (kind, "all"):
@@ -252,7 +255,7 @@ def tally(kinds: list[str], gone: set[int]) -> dict[str, list[int]]:
 
 
 def answers(dice: Dice, texts: list[str], count: int) -> dict[str, int]:
-    """Questions with two or three answers, without dates."""
+    """Return the figures of questions with two answers, without dates."""
     asked = [f"Is this so: {text}" for text in dice.sample(texts, min(count, len(texts)))]
     rows = [(q, a) for q in asked for a in dice.sample(["Yes, it is", "No, it is not", "Only on request"], 2)]
     gone, shown = stage(rows)
@@ -260,7 +263,7 @@ def answers(dice: Dice, texts: list[str], count: int) -> dict[str, int]:
 
 
 def layouts(dice: Dice, texts: list[str], count: int) -> dict[str, int]:
-    """The same answer, written otherwise."""
+    """Return the figures of equal answers in different notations."""
     forms = [("Yes", "Yes."), ("yes", "YES"), ('{"a": 1, "b": "x"}', '{"b":"x","a":1}'), ("a  b", "a b ")]
     rows = [(text, answer) for text in dice.sample(texts, min(count, len(texts))) for answer in dice.choice(forms)]
     gone, shown = stage(rows)
@@ -268,7 +271,7 @@ def layouts(dice: Dice, texts: list[str], count: int) -> dict[str, int]:
 
 
 def copies(dice: Dice, texts: list[str], count: int) -> dict[str, list[int]]:
-    """By kind: copies, and those of which one of the two stays."""
+    """Return the number of copies, and of those that were found, by kind."""
     made = [(text, *anew(dice, text)) for text in dice.sample(texts, min(count, len(texts)))]
     gone, _ = stage([(text, "yes") for first, second, _ in made for text in (first, second)])
     return tally([kind for _, _, kind in made], gone)

@@ -1,10 +1,10 @@
-"""How long the server takes for each page of the console, over a record that has grown for years.
+"""Response time of each page of the console, with years of runs, releases and ledger entries.
 
     python benchmarks/console.py [--runs 10000] [--releases 1000] [--entries 1000000] [--views 20] [--out FILE]
 
-A checkout with that many runs and promotions, and a ledger of that many entries; each page is asked for again and again
-by one reader, and the table has the median and the 95th percentile. The goal is 200 ms at the 95th percentile. Of
-releases the promotions are real and signed; their folders are those of one release.
+The checkout has that many runs and promotions, and a ledger with that many entries. One reader requests each page
+`--views` times. The table has the median and the 95th percentile, whose goal is 200 ms. The promotions are real and
+signed, but all of them use the folder of one release.
 """
 
 import argparse
@@ -27,7 +27,6 @@ SCHEDULES = 'schedules:\n  nightly: {cron: "30 2 * * *", timezone: Europe/Berlin
 
 
 def make(place: Path, runs: int, releases: int, entries: int) -> Path:
-    """A checkout with a past."""
     from benchmarks.ledger import fill
     from infra.console.accounts import Accounts
     from infra.console.store import open_store
@@ -48,7 +47,7 @@ def make(place: Path, runs: int, releases: int, entries: int) -> Path:
 
 
 def ids(count: int) -> list[str]:
-    """One every two hours."""
+    """Return run ids, one for every two hours."""
     began = datetime(2024, 1, 1, tzinfo=UTC)
     return [f"{began + timedelta(hours=2 * number):%Y%m%d-%H%M%S}-{number:04x}" for number in range(count)]
 
@@ -66,7 +65,7 @@ def journals(state: Path, runs: list[str]) -> None:
 
 
 def promotions(run: Any, count: int) -> None:
-    """That many more statements of the release that is there."""
+    """Promote the existing release again and again, with the next version each time."""
     from tasks.registry.release import promotions as made
     from tasks.trust import dsse
 
@@ -112,7 +111,7 @@ def measure(project: Path, views: int) -> list[dict[str, Any]]:
 
 
 def one(reader: Any, path: str) -> float:
-    """Milliseconds."""
+    """Return the milliseconds that a request takes."""
     began = time.perf_counter()
     answer = reader.get(path)
     assert answer.status_code == 200, (path, answer.text)

@@ -1,15 +1,17 @@
-"""Keys and passwords of the usual providers in support text, against detect-secrets over the same texts.
+"""Detection of credentials of well-known providers in support texts, compared with detect-secrets.
 
     python benchmarks/credentials.py [--each 10] [--seed 1] [--gitleaks FILE] [--out FILE]
 
-Texts are those of tests/stages/data/recognise/keys.py: forms that providers publish, filled at random, in sentences,
-and as many that only look like it. Rules were corrected by the development half; nobody looks into the held-out half.
-Of ours a key counts where its last character is covered, of detect-secrets where it reports any part of it, since it
-reports lines. --gitleaks names config/gitleaks.toml of a checkout of gitleaks (MIT), whose rules' own true examples,
-where they are written out as one string, are then measured as well; google-re2 reads its patterns. Its false examples
-are left out: half of them are keys of another rule, or keys that have been published.
+The texts are those of tests/stages/data/recognise/keys.py: credentials in formats that providers publish, filled at
+random and put into sentences, and as many texts with look-alikes. Rules were corrected with the development half;
+nobody looks into the held-out half. For Hallmark, a key counts as found if its last character is covered; for
+detect-secrets, if any part of it is reported, since detect-secrets reports lines.
 
-Where a peer is not installed a line says so, and its figure is null.
+--gitleaks names config/gitleaks.toml of a checkout of gitleaks (MIT). The true examples of its rules are then measured
+as well, if they are written as one string; google-re2 reads its patterns. Its false examples are left out: half of them
+are keys of another rule, or keys that have been published.
+
+If a peer is not installed, the benchmark says so, and the peer's figure is null.
 """
 
 import argparse
@@ -27,7 +29,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT))  # the texts are the tests'
+sys.path.insert(0, str(ROOT))  # the texts are those of the tests
 
 from tasks.stages.data.protect.recognise import engine  # noqa: E402
 from tests.stages.data.recognise.keys import Figures, Key, Text, figures, made  # noqa: E402
@@ -45,7 +47,7 @@ def ours(texts: Sequence[Text]) -> Marks:
 
 
 def detect_secrets() -> Callable[[Sequence[Text]], Marks] | None:
-    """Its default plugins and filters over a file a text; None where it is not installed."""
+    """Return a detector with the default plugins and filters of detect-secrets, or None if it is not installed."""
     try:
         from detect_secrets.core.scan import scan_file
         from detect_secrets.settings import default_settings
@@ -65,7 +67,7 @@ def detect_secrets() -> Callable[[Sequence[Text]], Marks] | None:
 
 
 def gitleaks(config: Path) -> list[Text]:
-    """The examples of its rules that stand there as one string; the key is what the rule's pattern says it is."""
+    """Return the examples of gitleaks' rules that are written as one string. The rule's pattern marks the key."""
     import re2
 
     patterns = {rule["id"]: rule["regex"] for rule in tomllib.loads(config.read_text())["rules"] if "regex" in rule}
@@ -89,7 +91,7 @@ def _example(text: str, pattern: Any, name: str) -> Text:
 
 
 def _key(match: Any, name: str) -> Key:
-    """The first group that matched, without the quotes that the rules' patterns take along."""
+    """Return the first group that matched, without the quotes that gitleaks' patterns include."""
     group = next((i for i, value in enumerate(match.groups(), start=1) if value), 0)
     start, secret = match.start(group), match[group]
     start += len(secret) - len(secret.lstrip("\"'"))
@@ -122,7 +124,11 @@ def row(metric: str, value: float, peer: float | None, unit: str = "share of key
 
 
 def speed(texts: list[Text], peer: Callable[[Sequence[Text]], Marks] | None) -> dict[str, Any]:
-    """Of everything that ours looks for but names left to the language model; detect-secrets looks for keys alone."""
+    """Return the texts per second of both.
+
+    Hallmark looks for all classes except names, which it leaves to the language model; detect-secrets for credentials
+    only.
+    """
     rates = []
     for find in (ours, peer):
         if find:

@@ -1,10 +1,10 @@
-"""What the data gate checks: a million records, half of them failing an expectation.
+"""Time, memory and result size of the data gate's checks, on a million records of which half fail an expectation.
 
     python benchmarks/data_gate.py [--rows 1000000] [--rounds 3] [--out benchmarks/results/data_gate.json]
 
-The peer is Great Expectations with result format COMPLETE, over the same pandas frame, in the same process in turns.
-Bytes are those of everything that stage `validate` writes, and of the peer's result as JSON. Memory is the highest of a
-process of its own: of ours the whole stage from Parquet to Data Docs, of the peer the checking alone.
+The peer is Great Expectations with result format COMPLETE, on the same pandas frame, in turns in the same process.
+Bytes are those of all files that stage `validate` writes, and of the peer's result as JSON. Memory is the maximum of a
+separate process: for Hallmark the whole stage from Parquet to Data Docs, for the peer the checks alone.
 """
 
 import argparse
@@ -40,7 +40,7 @@ def suite() -> Any:
 
 
 def write_run(root: Path, rows: int) -> None:
-    """What `deduplicate` would have left of that many short messages, every second one in another language."""
+    """Write a run's output of `deduplicate`: short messages, half of them in a language that fails the expectation."""
     import pyarrow as pa
 
     from tasks.core.files import write_json
@@ -77,7 +77,6 @@ def write_run(root: Path, rows: int) -> None:
 
 
 def frame(root: Path) -> Any:
-    """The frame that the suite asks for."""
     from tasks.core.files import read_json
     from tasks.core.layout import Layout
     from tasks.sources.sources import ResolvedSources
@@ -99,7 +98,7 @@ def ours(data: Any) -> None:
 
 
 def peer(data: Any) -> int:
-    """Bytes of the result."""
+    """Check with Great Expectations. Return the bytes of the result."""
     import great_expectations as gx
     from great_expectations.data_context.types.base import ProgressBarsConfig
 
@@ -123,7 +122,7 @@ def peer(data: Any) -> int:
 
 
 def stage(root: Path) -> int:
-    """Bytes that the whole of stage `validate` writes."""
+    """Run the stage `validate`. Return the bytes that it writes."""
     from tasks.core.layout import Layout
     from tasks.core.params import params
     from tasks.stages.data.validate import validate
@@ -136,7 +135,7 @@ ALONE: dict[str, Callable[[Path], int]] = {"stage": stage, "peer": lambda root: 
 
 
 def alone(name: str, root: Path) -> dict[str, float]:
-    """Seconds, highest memory and bytes of the result of one of ALONE in a process of its own."""
+    """Return the seconds, the maximum memory in GB, and the bytes of one of ALONE, run in a process of its own."""
     command = [sys.executable, __file__, "--alone", name, "--root", str(root)]
     ran = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
     said: dict[str, float] = json.loads(ran.stdout.splitlines()[-1])
@@ -151,7 +150,7 @@ def tell_alone(name: str, root: Path) -> None:
 
 
 def in_turns(data: Any, rounds: int) -> tuple[float, float]:
-    """Median seconds of ours and of the peer."""
+    """Return the median seconds of Hallmark and of the peer."""
     taken: dict[str, list[float]] = {"ours": [], "peer": []}
     for _ in range(rounds):
         for name, check in (("ours", ours), ("peer", peer)):

@@ -1,14 +1,14 @@
-"""The five data stages on support messages, each in the process that a run starts: records a second, and memory.
+"""Records per second and memory of the five data stages on support messages, each in the process that a run starts.
 
     python benchmarks/data_scale.py [--rows 10000,1000000] [--workers 2] [--keep FOLDER] [--out FILE]
 
-For each size the messages of benchmarks/inputs/support_texts.py become three sources, one a kind, pinned and mapped as
-the sample's, and each stage runs over all of them with the sample's parameters, but that `split` keeps all
-records. A stage's memory is the highest of it and its workers, as the kernel counted it. The smallest size is run once
-more with one process, and every output must have the digest it had. A million records take some twenty minutes and
+For each size, the messages of benchmarks/inputs/support_texts.py become three sources, one of each kind, pinned and
+mapped as those of the sample. Each stage runs on all of them with the sample's parameters, except that `split` keeps
+all records. The memory of a stage is the maximum of its processes, as the kernel counted it. The smallest size is run
+once more with one process, and every output must have the same digest. A million records take about twenty minutes and
 3 GB of disk.
 
-There is no public tool that does the same from sources to a split, so the figures stand against their goals alone.
+No public tool does the same from sources to a split, so the figures have goals but no peer.
 """
 
 import argparse
@@ -30,24 +30,27 @@ sys.path.insert(0, str(ROOT))
 SOURCES = {"tickets": "csv", "chats": "jsonl", "emails": "parquet"}
 STAGES = ("ingest", "clean", "deduplicate", "validate", "split")
 MEMORY_GOAL = 2.0
-"""GB a process."""
+"""Maximum memory of a process, in GB."""
 PACE_GOAL = 0.85
-"""Of the records a second at the smallest size."""
+"""Minimum share of the records per second of the smallest size."""
 
 
 @dataclass(frozen=True)
 class Taken:
-    """By one stage."""
+    """Time and memory of one stage."""
 
     seconds: float
     busy: float
-    """Seconds of all its processes on a core: what remains of `seconds` where others use the machine."""
+    """Seconds of processor time of all its processes. They depend little on other work on the machine."""
     memory: float
-    """GB; the highest of its processes."""
+    """Maximum memory of its processes, in GB."""
 
 
 def write_run(root: Path, rows: int) -> None:
-    """Sources, parameters and inputs/ of a run. Its own process, since what is measured starts with its memory."""
+    """Write sources, parameters and inputs/ of a run.
+
+    This runs in a process of its own, since a measured process starts with the memory of its parent.
+    """
     from datetime import date
 
     from tasks.core.files import write_json
@@ -87,7 +90,6 @@ def write_run(root: Path, rows: int) -> None:
 
 
 def run_stage(root: Path, name: str, workers: int) -> Taken:
-    """The stage as `dvc repro` calls it."""
     environment = os.environ | {"PYTHONPATH": str(ROOT), "HALLMARK_WORKERS": str(workers)}
     began = time.monotonic()
     with (root / f"{name}.log").open("wb") as log:
@@ -123,14 +125,13 @@ def measure(folder: Path, sizes: list[int], workers: int) -> list[dict[str, Any]
         taken[rows] = run_stages(root, rows, workers)
         if rows == sizes[0]:
             first = tree_manifest(root / "artefacts")
-            shutil.rmtree(Layout(root).state / "ingested")  # else nothing would be read again
+            shutil.rmtree(Layout(root).state / "ingested")  # else the second run would read no source again
             run_stages(root, rows, 1)
             differing = len(dict(first.items() ^ tree_manifest(root / "artefacts").items()))
     return [*compared(taken), row(f"outputs that differ with one worker, {sizes[0]:,} records", differing, 0, "files")]
 
 
 def compared(taken: dict[int, dict[str, Taken]]) -> list[dict[str, Any]]:
-    """Every size's figures against the goals."""
     pace = {rows: rows / sum(cost.seconds for cost in stages.values()) for rows, stages in taken.items()}
     smallest, lines = min(pace), []
     for rows, stages in taken.items():

@@ -1,11 +1,11 @@
-"""Batched answers of stages/evaluate/decode.py against transformers' `generate`, on the sample use case's tickets.
+"""Batched decoding of stages/evaluate/decode.py compared with transformers' `generate`, on the sample's tickets.
 
     python benchmarks/decoding.py [--rounds 5] [--rows 64] [--threads 2] [--out benchmarks/results/decoding.json]
 
-Both take the same batches of 32 prompts of like length, and turn about in every round; the figure is the median of the
-rounds' ratios, which neighbours on the machine disturb little. The base model would ramble on, so an answer also ends
-at a comma, full stop or new line: answers then differ in length as a tuned model's do. `short` is the sample's own
-system prompt, `long` one of some 200 tokens, as enterprises have them.
+Both get the same batches of 32 prompts of similar length, in turns in every round. The figure is the median of the
+rounds' ratios, which depends little on other work on the machine. The base model would not stop by itself, so an answer
+also ends at a comma, a full stop or a new line; answers then differ in length as those of a fine-tuned model do.
+`short` is the sample's own system prompt, `long` one of about 200 tokens, as companies have them.
 """
 
 import argparse
@@ -25,7 +25,7 @@ from typing import Any
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 GOAL = 0.83
-"""A fifth faster, or the library's own `generate` would do."""
+"""Maximum ratio of the seconds, which means a fifth faster. With less, the library's own `generate` would do."""
 BATCH = 32
 NEW_TOKENS = 24
 SYSTEM = {
@@ -40,7 +40,7 @@ def tickets(count: int) -> list[str]:
 
 
 def base_model(folder: Path) -> Path:
-    """The base model of params.yaml, converted below `folder`; its download is kept in the checkout's state."""
+    """Return the base model of params.yaml, converted in `folder`. Its download is cached in the checkout's state."""
     from tasks.core.layout import Layout
     from tasks.core.params import params
     from tasks.stages.train.base import convert, origins
@@ -53,7 +53,7 @@ def base_model(folder: Path) -> Path:
 
 
 def contenders(folder: Path, texts: list[str], system: str) -> dict[str, Callable[[], int]]:
-    """Each answers all texts and returns how many tokens it said."""
+    """Return both decoders. Each answers all texts and returns the number of generated tokens."""
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
@@ -84,7 +84,6 @@ def contenders(folder: Path, texts: list[str], system: str) -> dict[str, Callabl
 
 
 def measure(folder: Path, texts: list[str], name: str, rounds: int) -> dict[str, Any]:
-    """Rows per second of both, and the median ratio of their seconds."""
     taken: dict[str, list[float]] = {"ours": [], "generate": []}
     both = contenders(folder, texts, SYSTEM[name])
     for take in both.values():
@@ -110,7 +109,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "results" / "decoding.json")
     args = parser.parse_args()
-    os.environ.setdefault("GOMP_SPINCOUNT", "1000")  # as the stage does, before torch loads its OpenMP
+    os.environ.setdefault("GOMP_SPINCOUNT", "1000")  # as in the stage; must be set before torch loads OpenMP
     import torch
 
     torch.set_num_threads(args.threads)

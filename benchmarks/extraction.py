@@ -1,14 +1,14 @@
-"""Extraction rows, protected: can targets be told from their prompts, and is a name readable in one of the two?
+"""Protection of extraction records: agreement of placeholders in prompt and target, and names readable in one of them.
 
     python benchmarks/extraction.py [--rows 3000] [--seed 431939] [--snips FOLDER] [--out FILE]
 
-Rows are requests such as "put Blue Hour by Hanna Sjedokowa on my gym list", and JSON with the words of its fields; half
-of them are in lower case, half of the family names are made of syllables, so that no list has them. The seed was drawn
-when the rules were written. --snips names the folder `2017-06-custom-intent-engines` of a checkout of
+Rows are requests such as "put Blue Hour by Hanna Sjedokowa on my gym list", with JSON of the words of their fields.
+Half of them are in lower case, and half of the family names are made of syllables, so that no list has them. The seed
+was drawn after the rules were written. --snips names the folder `2017-06-custom-intent-engines` of a checkout of
 sonos/nlu-benchmark, whose rows are then measured as well: as they are, and in lower case.
 
-`each text alone` is what protection did before `tasks.stages.data.protect.agree`; no other tool was found that protects
-prompt and target of a record together, so figures stand against that and their goals.
+`each text alone` is what protection did before `tasks.stages.data.protect.agree`. No other tool was found that protects
+prompt and target of a record together, so the figures are compared with that and with their goals.
 """
 
 import argparse
@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT))  # records as the tests make them
+sys.path.insert(0, str(ROOT))  # records are made as in the tests
 
 from faker import Faker  # noqa: E402
 
@@ -51,7 +51,7 @@ what did {name} write after {title}
 Find the {thing} that {name} made for {other}
 who is {name} and what is {title}
 """
-"""None of them are SNIPS'."""
+"""Templates of requests. None is from SNIPS."""
 TITLES = "blue hour, the long way, paper boats, no return, my last summer, nine doors, green light, a quiet room"
 LISTS = "gym, sunday, road trip, focus, party, sleep"
 KINDS = "thai, fish, cheap, steak, vegan, diner"
@@ -71,7 +71,7 @@ class Row(NamedTuple):
     prompt: str
     target: dict[str, str]
     names: list[str]
-    """The values of the target that belong to a person; empty if they are not known."""
+    """Values of the target that are names of people; empty if they are not known."""
 
 
 def made(rows: int, seed: int) -> list[Row]:
@@ -109,7 +109,7 @@ def _name(drawn: random.Random, fakes: list[Faker]) -> str:
 
 
 def snips(folder: Path, lower: bool) -> list[Row]:
-    """3,000 of its rows: words of each request, and JSON of its slots."""
+    """Return 3,000 rows of SNIPS: the words of each request, and JSON of its slots."""
     rows = []
     for file in sorted(folder.glob("*/train_*_full.json")):
         for item in json.loads(file.read_text(encoding="latin-1"))[file.parent.name]:
@@ -122,7 +122,7 @@ def snips(folder: Path, lower: bool) -> list[Row]:
 
 
 def together(rows: list[Row]) -> Iterator[tuple[str, str]]:
-    """Prompt and target as `ingest` writes them."""
+    """Yield prompt and target as `ingest` protects them: together."""
     records = [record(row.prompt, json.dumps(row.target, ensure_ascii=False)) for row in rows]
     for protected, _ in protect(records, Guard(detect.find_all, Protection(), {}, KEY)):
         prompt, target = (turn["content"] for turn in protected["messages"])
@@ -130,7 +130,7 @@ def together(rows: list[Row]) -> Iterator[tuple[str, str]]:
 
 
 def alone(rows: list[Row]) -> Iterator[tuple[str, str]]:
-    """Protect each text as a record of its own."""
+    """Yield prompt and target, each protected as a record of its own."""
     texts = [text for row in rows for text in (row.prompt, json.dumps(row.target, ensure_ascii=False))]
     plain = [record("", "") | {"messages": [{"role": "assistant", "content": text}]} for text in texts]
     made = [it["messages"][0]["content"] for it, _ in protect(plain, Guard(detect.find_all, Protection(), {}, KEY))]
@@ -138,7 +138,6 @@ def alone(rows: list[Row]) -> Iterator[tuple[str, str]]:
 
 
 def measured(rows: list[Row], pairs: list[tuple[str, str]]) -> Counter[str]:
-    """Rows by what is to be said of them."""
     counts = Counter(dict.fromkeys(GOALS, 0))
     for row, (prompt, target) in zip(rows, pairs, strict=True):
         before, after = ({match[0] for match in PLACEHOLDER.finditer(text)} for text in (prompt, target))
@@ -155,7 +154,6 @@ def measured(rows: list[Row], pairs: list[tuple[str, str]]) -> Counter[str]:
 
 
 def _is_torn(name: str, *texts: str) -> bool:
-    """Whether one text shows less of a name than another."""
     shown = [_readable(name, text) for text in texts]
     return len(set(map(frozenset, shown))) > 1
 

@@ -1,18 +1,18 @@
-"""Years in German sentences: how often one is taken for an address, or for part of one.
+"""Share of German sentences in which a year is recognised as an address or a part of one.
 
     python benchmarks/german_years.py [--half development|"held out"] [--show] [--laws FOLDER] [--cache FOLDER]
 
-Nobody who wrote a rule wrote or chose any of these sentences: they are taken as they stand, every one with a year from
-1900 to 2099, each once whatever its digits, out of two sets of German texts.
+Authors of rules neither wrote nor chose these sentences. They are all sentences with a year from 1900 to 2099 in two
+sets of German texts. Sentences that differ only in digits are used once.
 
-- `packages`: what Debian packages ship: handbooks, a project's history, the peoples of a game, a dictionary's examples,
-  quotations, manual pages, the help of an office suite. They are fetched by `apt-get download`; where that or
-  `dpkg-deb` is not to be had, the script says so and exits with 3.
-- `laws`: the federal laws of Germany as Markdown (the repository bundestag/gesetze), where --laws names a folder of it;
+- `packages`: texts of Debian packages: handbooks, a project's history, the peoples of a game, a dictionary's examples,
+  quotations, manual pages, the help of an office suite. They are fetched with `apt-get download`. If that or `dpkg-deb`
+  is not available, the script says so and exits with 3.
+- `laws`: the federal laws of Germany as Markdown (the repository bundestag/gesetze), if --laws names a folder of it;
   2,000 sentences of each half.
 
-By a digest of theirs sentences fall into two halves: `development`, whose mistakes may correct a rule and are printed
-by --show, and `held out`, of which nobody looks at more than the share.
+A digest of each sentence decides its half: `development`, whose errors are printed by --show and may correct a rule, or
+`held out`, of which people see only the share.
 """
 
 import argparse
@@ -48,16 +48,16 @@ GERMAN = re.compile(
     r"\b(?:der|die|das|den|dem|des|und|im|am|ist|war|wurde|ein|eine|nicht|von|mit|für|auf|seit|ich|wir|sich|auch|bis)\b"
 )
 LEAST_GERMAN = 2
-"""Of such words in a German sentence."""
+"""Minimum number of these words in a German sentence."""
 SENTENCE = re.compile(r"(?<=[a-zäöüß)“\"»][.!?])\s+(?=[A-ZÄÖÜ„\"»\d])|\n{2,}")
-"""Between two sentences. Not behind a digit: `1. Juli 1998` is one date."""
+"""Boundary of two sentences. There is none after a digit: `1. Juli 1998` is one date."""
 SHORTEST, LONGEST = 25, 400
 HALVES = ("development", "held out")
 OF_LAWS = 2_000
 
 
 def sentences(texts: Iterator[str]) -> dict[str, list[str]]:
-    """By half, the German sentences with a year, each once, in an order that says nothing."""
+    """Return the German sentences with a year, by half, each once, in an arbitrary but fixed order."""
     distinct: dict[str, str] = {}
     for text in texts:
         for sentence in SENTENCE.split(text):
@@ -72,7 +72,7 @@ def sentences(texts: Iterator[str]) -> dict[str, list[str]]:
 
 
 def of_packages(folder: Path) -> Iterator[str]:
-    """The plain text of every German file in unpacked packages, with an empty line between paragraphs."""
+    """Yield the plain text of every German file in unpacked packages, with an empty line between paragraphs."""
     for path in sorted(path for path in folder.rglob("*") if path.is_file() and not path.is_symlink()):
         where = path.relative_to(folder).as_posix()
         if path.suffix == ".html" and re.search(r"[./]de(?:-DE)?[./]|-de/|paketmanagement", where):
@@ -113,7 +113,7 @@ def of_laws(folder: Path) -> Iterator[str]:
 
 
 def unpack(cache: Path, folder: Path) -> None:
-    """Every package into `folder`, fetched to `cache` where it is not there. Exits with 3 where that cannot be."""
+    """Unpack every package into `folder`, fetching those that are not in `cache`. Exit with 3 if that fails."""
     if missing := [tool for tool in ("apt-get", "dpkg-deb") if shutil.which(tool) is None]:
         away(f"{' and '.join(missing)}: not on this machine")
     for name in PACKAGES:
@@ -130,7 +130,6 @@ def away(why: str) -> None:
 
 
 def sets(cache: Path | None, laws: Path | None) -> dict[str, dict[str, list[str]]]:
-    """By set and half, the sentences."""
     with tempfile.TemporaryDirectory() as folder:
         kept, there = cache or Path(folder) / "cache", Path(folder) / "unpacked"
         for path in (kept, there):
@@ -143,7 +142,7 @@ def sets(cache: Path | None, laws: Path | None) -> dict[str, dict[str, list[str]
 
 
 def in_addresses(texts: list[str]) -> list[str]:
-    """The sentences of which a year was taken for an address or for part of one, the span in brackets."""
+    """Return the sentences in which a year was recognised as an address or a part of one, with the span in brackets."""
     wrong = []
     for sentence, spans in zip(texts, detect.find_all(texts), strict=True):
         years = [year.span() for year in YEAR.finditer(sentence)]

@@ -1,10 +1,11 @@
-"""The ledger: what an append costs, what verifying a million entries costs, and whether tampering goes unnoticed.
+"""Cost of appending to the ledger and of verifying a million entries, and detection of tampering.
 
     python benchmarks/ledger.py [--entries 1000000] [--tamperings 1000] [--out benchmarks/results/ledger.json]
 
-The peers are what a user would write instead, on the same disk with the same durability: a plain table that promises
-nothing, and a table in which each row holds the hash of the one before, checked from first to last. A chain has no
-short proof for one entry, so there the peer checks the whole chain. Takes about 1 GB of disk.
+The peers are what users would write instead, on the same disk with the same durability: a plain table without any
+protection, and a table in which each row has the hash of the previous one, verified from the first row to the last. A
+chain has no short proof of a single entry, so the peer verifies the whole chain there. The benchmark takes about 1 GB
+of disk.
 """
 
 import argparse
@@ -43,13 +44,11 @@ APPENDS = 300
 CHECKS = 200
 PROOFS = 50
 SMALL = 200
-"""Entries of the ledger that is tampered with."""
+"""Number of entries of the ledger that is tampered with."""
 BODY = {"gate": "data", "sha256": "0" * 64, "state": "passed", "note": "of about the size of most entries"}
 
 
 class Plain:
-    """A table, and nothing that shows what was done to it."""
-
     name = "a plain SQLite table"
 
     def __init__(self, path: Path) -> None:
@@ -70,7 +69,7 @@ class Plain:
 
 
 class Chain(Plain):
-    """Each row with the hash of the row before."""
+    """Table in which each row has the hash of the previous row."""
 
     name = "a hash chain"
 
@@ -107,14 +106,14 @@ def seconds(act: Callable[[], Any]) -> float:
 
 
 def busy(act: Callable[[], Any]) -> float:
-    """Seconds of processor time, which other work on the machine hardly adds to."""
+    """Return the seconds of processor time, which depend little on other work on the machine."""
     began = time.process_time()
     act()
     return time.process_time() - began
 
 
 def flush(path: Path) -> float:
-    """Seconds that this disk takes to keep one more page of a file: what no append that is durable goes below."""
+    """Return the seconds in which this disk stores one more page of a file, the minimum for any durable append."""
     with path.open("ab") as file:
         file.write(bytes(4096))
         file.flush()
@@ -122,15 +121,13 @@ def flush(path: Path) -> float:
 
 
 def governed(folder: Path) -> Governance:
-    """The project's own policy and people, with a state of its own."""
     loaded = governance.load(ROOT / "infra" / "governance", folder / ".hallmark")
     governance.initialise(loaded.state, loaded.people)
     return loaded
 
 
 def fill(state: Path, count: int, first: int = 1, kind: str = "gate.closed") -> None:
-    """Entries from number `first` on, written past the ledger's own append, whose flush to disk for each would take an
-    hour."""
+    """Write entries from number `first` on. The ledger's own append flushes each to disk, which would take an hour."""
     began = time.time()
     connection = sqlite3.connect(state / "ledger.db", isolation_level=None)
     unguard(connection)
@@ -150,7 +147,7 @@ def rows(first: int, count: int, began: float, kind: str) -> Any:
 
 
 def appends(folder: Path) -> list[dict[str, Any]]:
-    """Ours and both peers' by turns, since the machine may be shared."""
+    """Measure appends to the ledger and both peers in turns, since the machine may be shared."""
     ledger = open_ledger(folder / "appends")
     plain, chain = Plain(folder / "plain.db"), Chain(folder / "chain.db")
     taken: dict[str, list[float]] = {"ours": [], "flush": [], plain.name: [], chain.name: []}
@@ -172,7 +169,6 @@ def appends(folder: Path) -> list[dict[str, Any]]:
 
 
 def whole(folder: Path, entries: int) -> list[dict[str, Any]]:
-    """Full verification and one proof, in a ledger of many entries."""
     settled = governed(folder / "many")
     ledger = open_ledger(settled.state)
     fill(settled.state, entries)
@@ -228,7 +224,10 @@ def whole(folder: Path, entries: int) -> list[dict[str, Any]]:
 
 
 def tamperings(folder: Path, count: int) -> list[dict[str, Any]]:
-    """Ledgers changed before the last published head by somebody who mends the tree, and removes the heads beside."""
+    """Count the undetected changes to entries under the last published head.
+
+    The attacker repairs the tree and deletes the heads that are stored beside the ledger.
+    """
     os.environ[publish.PLACES] = str(folder / "place")
     settled = governed(folder / "small")
     ledger: Ledger = open_ledger(settled.state)

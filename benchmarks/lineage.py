@@ -1,9 +1,9 @@
-"""Where is this record, and where is this person: asked of a million records in each of a hundred datasets.
+"""Lookup of a record and of a person in a hundred datasets of a million records each.
 
     python benchmarks/lineage.py [--records 1000000] [--datasets 100] [--out benchmarks/results/lineage.json]
 
-The peer is what a user would do without an index: read the column of ids of each dataset's Parquet file and look. It is
-timed on five of the datasets and multiplied. Takes about 9 GB of disk.
+The peer is what users would do without an index: read the column of ids of each dataset's Parquet file and search it.
+It is timed on five of the datasets, and the time is multiplied. The benchmark takes about 9 GB of disk.
 """
 
 import argparse
@@ -33,11 +33,10 @@ from tasks.inquiry.lineage.tables import Dataset, Read  # noqa: E402
 GOAL_SECONDS = 1.0
 TIMES = 5
 SCANNED = 5
-"""Datasets that the peer reads."""
+"""Number of datasets that the peer reads."""
 
 
 def make(state: Path, number: int, keys: list[bytes], subjects: list[bytes]) -> None:
-    """An index of a dataset as `lineage.build.add` writes it."""
     source = Read(id="src", sha256="0" * 64, owner="data-owner", steward="data-owner")
     about = Dataset(sha256=f"{number:064x}", use_case="bench", sources=(source,), rows={"train": len(keys)})
     records = (Record(key, "src", row, "train") for row, key in enumerate(keys, 1))
@@ -50,7 +49,6 @@ def drawn(random: np.random.Generator, count: int) -> list[bytes]:
 
 
 def seconds(ask: Callable[[], Any]) -> float:
-    """Median of several times."""
     taken = []
     for _ in range(TIMES):
         began = time.perf_counter()

@@ -1,24 +1,24 @@
-"""Small faults put into the code of some rooms, one at a time, and whether the tests notice them.
+"""Mutation testing: small faults in the code of some rooms, one at a time, and whether the tests detect them.
 
     pytest --cov=tasks --cov-branch --cov-context=test --junitxml=times.xml
     python benchmarks/mutation.py ROOM... [--contexts .coverage] [--times times.xml] [--mutants 80] [--seed 1]
         [--tests 12] [--seconds 60] [--jobs 2] [--only ID...] [--again FILE] [--out benchmarks/results/mutation.json]
 
 A ROOM is a folder or file of the commit that is checked out. The mutants are those of cosmic-ray's operators on lines
-that a test covers; annotations are left alone. The sample draws places first and then one of the ways to change each,
-since cosmic-ray has eleven for a `+` and one for an `and`. A line of a module or class body runs when it is imported,
-so its mutants go to the tests that call something in that file.
+that a test covers, without those in annotations. The sample first draws places and then one change of each place, since
+cosmic-ray has eleven changes of a `+` and one of an `and`. A line of a module or class body runs at import, so its
+mutants are run with the tests that call a function in that file.
 
-Each mutant meets, in a copy of the tree, at most `--tests` of the tests that cover its line, fastest first, until one
-fails. Tests in the file that is named for the module are chosen first, then the fastest, as long as their times add up
-to half of `--seconds`. A mutant counts as timed out after `--seconds` of the processor, or five times that by the
-clock. The tests that noticed a mutant run once more with no more than a comment added to each file; where one fails
-then too, its mutants are tried without it. A survivor may be one that only a slower test would notice: `--only` tries
-mutants again, with more tests and more time.
+Each mutant is run, in a copy of the tree, with up to `--tests` of the tests that cover its line, fastest first, until
+one fails. Tests in the test file of the module are chosen first, then the fastest, until their times add up to half of
+`--seconds`. A mutant counts as timed out after `--seconds` of processor time, or five times that in real time. The
+tests that detected a mutant are run once more with only a comment added to each file. If one of them fails then too,
+its mutants are run without it. A survivor may be one that only a slower test would detect: `--only` runs given mutants
+again, with more tests and more time.
 
-`--again FILE` takes the mutants of a result of before, also where lines moved since: of the same file, by the same
-operator, the same change of the same text. So two commits can be compared. Exits with 3 where no room is named, or
-cosmic-ray, coverage or the contexts are not there.
+`--again FILE` takes the mutants of an earlier result, even if lines have moved since: those of the same file and
+operator, with the same change of the same text. In this way two commits can be compared. Exits with 3 if no room is
+named, or if cosmic-ray, coverage or the contexts are missing.
 """
 
 import argparse
@@ -51,14 +51,14 @@ import psutil
 
 ROOT = Path(__file__).parents[1]
 UNTIMED = 5.0
-"""Seconds that a test counts for whose time is not known."""
+"""Seconds assumed for a test whose time is not known."""
 OUTCOMES = ("killed", "survived", "timed out", "no test")
 PATIENCE = 1800
-"""Seconds for all tests that noticed a mutant, without one."""
+"""Maximum number of seconds for the second run, of all tests that detected a mutant."""
 CLOCK = 5
-"""How much longer tests may take by the clock than of the processor: others may be at work, and some tests wait."""
+"""Factor from processor time to the maximum real time: the machine may be shared, and some tests wait."""
 PHASE = re.compile(r"\|(setup|run|teardown)$")
-"""What pytest-cov adds to a test's name."""
+"""Suffix that pytest-cov adds to the name of a test."""
 Lines = dict[int, set[str]]
 
 
@@ -83,11 +83,10 @@ class Result:
     covering: int
     outcome: str = "no test"
     by: str = ""
-    """The test that failed."""
 
 
 class Contexts:
-    """Which test covers which line, as coverage wrote it down, and how long each test takes."""
+    """Tests that cover each line, from coverage's data, with the duration of each test."""
 
     def __init__(self, data: Path, times: Path | None) -> None:
         from coverage import CoverageData
@@ -97,7 +96,7 @@ class Contexts:
         self.times = dict(read_times(times)) if times else {}
 
     def lines(self, path: str) -> Lines:
-        """The tests of each line of a file. Paths may be those of another folder with the same tree."""
+        """Return the tests of each line of a file. Measured paths may be in another folder with the same tree."""
         tests: Lines = {}
         for name in self._data.measured_files():
             if name == path or name.endswith(f"/{path}"):
@@ -115,7 +114,6 @@ def read_times(path: Path) -> Iterator[tuple[str, float]]:
 
 
 def key(test: str) -> str:
-    """A test's name in JUnit's form."""
     file, _, name = test.partition("::")
     return f"{file.removesuffix('.py').replace('/', '.')}::{name}"
 
@@ -126,7 +124,6 @@ def tree(path: str) -> ast.Module:
 
 
 def annotations(path: str) -> list[tuple[tuple[int, int], tuple[int, int]]]:
-    """Where annotations begin and end."""
     nodes = [
         getattr(node, name, None)
         for node in ast.walk(tree(path))
@@ -137,13 +134,12 @@ def annotations(path: str) -> list[tuple[tuple[int, int], tuple[int, int]]]:
 
 
 def functions(path: str) -> set[int]:
-    """The lines inside functions."""
     nodes = (node for node in ast.walk(tree(path)) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
     return {line for node in nodes for line in range(node.body[0].lineno, (node.end_lineno or 0) + 1)}
 
 
 def statements(path: str) -> Iterator[range]:
-    """The lines of each statement; of one that holds others, the lines before them."""
+    """Yield the lines of each statement. A compound statement has only the lines before its body."""
     for node in ast.walk(tree(path)):
         if isinstance(node, ast.stmt):
             body: list[ast.stmt] = getattr(node, "body", [])
@@ -152,7 +148,6 @@ def statements(path: str) -> Iterator[range]:
 
 
 def covering(path: str, contexts: Contexts) -> Lines:
-    """The tests that may notice a mutant on a line."""
     covered, inside = contexts.lines(path), functions(path)
     callers = set().union(*(tests for line, tests in covered.items() if line in inside))
     noticing = dict(covered)
@@ -164,7 +159,7 @@ def covering(path: str, contexts: Contexts) -> Lines:
 
 
 def places(path: str, covered: Lines | None = None) -> Iterator[list[Mutant]]:
-    """The mutants of each place that tests cover, or of every place, by kind of change."""
+    """Yield the mutants of each place and kind of change; only of places that tests cover if `covered` is given."""
     from cosmic_ray import plugins
     from cosmic_ray.ast import ast_nodes, get_ast_from_path
 
@@ -184,7 +179,10 @@ def places(path: str, covered: Lines | None = None) -> Iterator[list[Mutant]]:
 
 
 def is_python(mutant: Mutant) -> bool:
-    """Some of cosmic-ray's changes are none that Python reads, and some it cannot make: `except errors.Some` is one."""
+    """Return whether the mutant is valid Python.
+
+    cosmic-ray makes some changes that are not, and cannot make others, such as `except errors.Some`.
+    """
     try:
         with warnings.catch_warnings(action="ignore"):
             compile(mutated(mutant), mutant.path, "exec")
@@ -211,7 +209,7 @@ def diff(mutant: Mutant) -> str:
 
 
 def chosen(mutant: Mutant, tests: Iterable[str], contexts: Contexts, most: int, seconds: float) -> list[str]:
-    """Those in the module's own test file first, then the fastest; returned fastest first."""
+    """Choose tests: those in the module's own test file first, then the fastest. Return them with the fastest first."""
     module = Path(mutant.path).stem
     own = re.compile(rf"/test_{re.escape(module.strip('_'))}s?\.py::")
     known, left = list[str](), seconds
@@ -223,7 +221,7 @@ def chosen(mutant: Mutant, tests: Iterable[str], contexts: Contexts, most: int, 
 
 
 class Copy:
-    """The commit in a folder of its own, with a Python that runs the code there on the packages of this one."""
+    """Copy of the commit in a folder of its own, with a Python that runs its code with this Python's packages."""
 
     def __init__(self, folder: Path) -> None:
         self.root = folder
@@ -240,7 +238,7 @@ class Copy:
                 target.chmod(0o755)
 
     def run(self, tests: list[str], seconds: float, *more: str) -> tuple[int | None, str]:
-        """Exit code, None after that much time, and what pytest printed."""
+        """Run tests. Return pytest's exit code, which is None after a timeout, and its output."""
         command = [str(self.python), "-m", "pytest", "-q", "-p", "no:cacheprovider", "--tb=no", *more, *tests]
         environment = os.environ | {"HALLMARK_SHARED": os.environ.get("HALLMARK_SHARED", str(ROOT.parent / "shared"))}
         with tempfile.TemporaryFile("w+") as output, tempfile.TemporaryDirectory() as scratch:
@@ -256,7 +254,6 @@ class Copy:
             return code, output.read()
 
     def try_out(self, result: Result, seconds: float) -> Result:
-        """Run a mutant's tests with the mutant in place."""
         path = self.root / result.mutant.path
         before = path.read_text()
         path.write_text(mutated(result.mutant))
@@ -264,7 +261,7 @@ class Copy:
             code, output = self.run(result.tests, seconds, "-x")
         finally:
             path.write_text(before)
-        if code not in (None, 0, 1, 2, 4):  # 2 and 4: the mutant cannot even be imported
+        if code not in (None, 0, 1, 2, 4):  # 2 and 4: the mutant cannot be imported
             raise RuntimeError(f"{result.mutant.id}: pytest ended with {code}:\n{output}")
         result.outcome = "timed out" if code is None else "killed" if code else "survived"
         result.by = next(iter(failures(result.tests, output)), "none could be collected" if code else "")
@@ -272,7 +269,7 @@ class Copy:
 
 
 def ended(process: psutil.Popen, seconds: float) -> int | None:
-    """Its exit code; None once it has taken its time."""
+    """Wait for the process. Return its exit code, or None after a timeout."""
     began = time.monotonic()
     while True:
         with contextlib.suppress(psutil.TimeoutExpired):
@@ -283,7 +280,6 @@ def ended(process: psutil.Popen, seconds: float) -> int | None:
 
 
 def end(process: psutil.Popen) -> None:
-    """End the tests with whatever they started."""
     with contextlib.suppress(psutil.NoSuchProcess):
         for child in [*process.children(recursive=True), process]:
             with contextlib.suppress(psutil.NoSuchProcess):
@@ -292,13 +288,12 @@ def end(process: psutil.Popen) -> None:
 
 
 def failures(tests: list[str], output: str) -> list[str]:
-    """The tests that pytest's summary says of that they failed."""
     lines = [line.partition(" ")[2] for line in output.splitlines() if line.startswith(("FAILED ", "ERROR "))]
     return [test for test in tests if any(line == test or line.startswith(f"{test} - ") for line in lines)]
 
 
 def failing(copy: Copy, tests: list[str], paths: set[str]) -> set[str]:
-    """The tests that fail without a mutant, also because the files are not those of the commit any more."""
+    """Return the tests that fail without a mutant, including those that fail because files differ from the commit."""
     if not tests:
         return set()
     for path in paths:
@@ -336,7 +331,7 @@ def sample(rooms: list[str], contexts: Contexts, given: argparse.Namespace) -> l
 
 
 def again(results: list[dict[str, Any]]) -> Iterator[tuple[str, Mutant]]:
-    """The mutants of a result of before, as they are now, with their rooms; says which there are no more."""
+    """Yield the mutants of an earlier result, with their rooms, and print those that do not exist any more."""
     for path in sorted({result["mutant"]["path"] for result in results}):
         before = [result for result in results if result["mutant"]["path"] == path]
         there = [mutant for mutants in places(path) for mutant in mutants] if (ROOT / path).is_file() else []
@@ -355,7 +350,6 @@ def again(results: list[dict[str, Any]]) -> Iterator[tuple[str, Mutant]]:
 
 
 def changed(text: str) -> list[str]:
-    """The lines of a diff that go and that come."""
     return [line for line in text.splitlines()[2:] if line.startswith(("-", "+"))]
 
 
@@ -365,7 +359,6 @@ def files(room: str) -> list[str]:
 
 
 def measure(results: list[Result], given: argparse.Namespace) -> None:
-    """Fill in what became of each mutant."""
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(given.jobs) as pool:
         copies: SimpleQueue[Copy] = SimpleQueue()
         for number in range(given.jobs):
@@ -449,7 +442,7 @@ def main() -> None:
 
 
 def missing(given: argparse.Namespace) -> str:
-    """Why nothing can be measured; empty if it can."""
+    """Return why nothing can be measured; empty if everything is available."""
     if not given.rooms:
         return "no room is named: python benchmarks/mutation.py FOLDER..."
     if not given.contexts.is_file():

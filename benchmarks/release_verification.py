@@ -1,11 +1,11 @@
-"""A release from outside: 10,000 bytes of it changed, and what checking it takes beside hashing.
+"""Verification of releases: detection of 10,000 changed bytes, and time compared with hashing alone.
 
     python benchmarks/release_verification.py [--changes 10000] [--out benchmarks/results/release_verification.json]
 
-Changes are of single bytes, half of them at a random place of a random file, half at a random place of the whole; and a
-tenth as many files are taken away, added or exchanged. The time is for a bundle with the LoRA adapter of a
+Each change is of a single byte: half of them at a random place of a random file, half at a random place of all bytes. A
+tenth as many changes remove, add or replace a file. The time is that for a bundle with the LoRA adapter of a
 135M-parameter model, rank 16 on every linear layer, 19.5 MB. The peer is OpenSSF Model Signing's own verification,
-which is about the payload alone.
+which covers only the payload.
 """
 
 import argparse
@@ -42,13 +42,12 @@ PEER_CHANGES = 500
 LAYERS, RANK = 30, 16
 SIZES = {"q": (576, 576), "k": (576, 192), "v": (576, 192), "o": (576, 576), "gate": (576, 1536), "up": (576, 1536),
          "down": (1536, 576)}  # fmt: skip
-"""Linear layers of SmolLM2-135M: inputs and outputs."""
+"""Linear layers of SmolLM2-135M: numbers of inputs and outputs."""
 Accepts = Callable[[Path], bool]
 Change = Callable[[Path, list[Path], random.Random, Accepts], str]
 
 
 def adapter(layers: int) -> bytes:
-    """Weights of a LoRA adapter, as safetensors."""
     choose = np.random.default_rng(1)
     tensors = {}
     for layer in range(layers):
@@ -59,7 +58,11 @@ def adapter(layers: int) -> bytes:
 
 
 def release(root: Path, weights: bytes) -> tuple[Path, str]:
-    """A release that went through its gates and was promoted, copied out, and the fingerprint to check it by."""
+    """Make a release that passed its gates and was promoted.
+
+    Returns:
+        The folder of a copy, and the fingerprint of the root key that verifies it.
+    """
     house = found(root)
     made = house.release("run-1", weights)
     return copy(Path(made.bundle), root / "outside"), house.root_of_trust
@@ -74,13 +77,13 @@ def by_model_signing(folder: Path) -> bool:
     try:
         config = verifying.Config().use_elliptic_key_verifier(public_key=attestations / "model-signing.pub")
         config.verify(folder / "payload", attestations / "model.sig")
-    except Exception:  # it documents no list of what it raises
+    except Exception:  # model_signing does not document the errors that it raises
         return False
     return True
 
 
 def flip(folder: Path, names: list[Path], choose: random.Random, accepts: Accepts) -> str:
-    """Change one byte, ask, and change it back. What was changed, where it was accepted; else empty."""
+    """Change one byte, verify, and change it back. Return a description if the change was accepted; otherwise empty."""
     weights = [path.stat().st_size for path in names]
     path = choose.choices(names, weights)[0] if choose.random() < 0.5 else choose.choice(names)
     place, change = choose.randrange(path.stat().st_size), choose.randrange(1, 256)
@@ -97,7 +100,7 @@ def flip(folder: Path, names: list[Path], choose: random.Random, accepts: Accept
 
 
 def move(folder: Path, names: list[Path], choose: random.Random, accepts: Accepts) -> str:
-    """Take a file away, add one, or give it the place of another, ask, and undo it."""
+    """Remove, add or replace a file, verify, and undo it. Return a description if the change was accepted."""
     path, other = choose.sample(names, 2)
     kind = choose.choice(["taken away", "added", "exchanged"])
     aside, extra = folder.parent / "aside", path.with_name(f"{path.stem}-{choose.randrange(100)}{path.suffix}")
@@ -117,7 +120,6 @@ def move(folder: Path, names: list[Path], choose: random.Random, accepts: Accept
 
 
 def accepted(folder: Path, change: Change, times: int, accepts: Accepts) -> list[str]:
-    """Those of so many random changes that were accepted."""
     choose = random.Random(17)
     names = sorted(path for path in folder.rglob("*") if path.is_file())
     assert accepts(folder), "the release does not verify before anything was changed"
@@ -127,7 +129,6 @@ def accepted(folder: Path, change: Change, times: int, accepts: Accepts) -> list
 
 
 def seconds(do: Callable[[], Any]) -> float:
-    """Median of several times."""
     taken = []
     for _ in range(TIMES):
         began = time.perf_counter()
@@ -144,7 +145,7 @@ def hash_all(folder: Path) -> None:
 
 
 def timings(folder: Path, root: str) -> list[dict[str, Any]]:
-    """Whole commands, from the start of the process, less what hashing takes."""
+    """Measure verification as a whole command and in this process, each minus the time of hashing."""
     hashing = seconds(lambda: hash_all(folder))
     command = [sys.executable, "-m", "infra.cli", "releases", "verify", str(folder), "--root", root]
     key = ["--public_key", str(folder / "attestations" / "model-signing.pub")]
@@ -182,12 +183,12 @@ def measure(root: Path, changes: int) -> list[dict[str, Any]]:
 
 
 def changed(folder: Path, root: str, change: Change, times: int, what: str) -> dict[str, Any]:
-    """How many are accepted; the peer is asked about some, and what it would accept of all follows from these."""
+    """Measure how many changes are accepted. The peer gets only a part of them, and its result is extrapolated."""
     passed = accepted(folder, change, times, by_hallmark(root))
     for text in passed:
         print(f"ACCEPTED: {text}")
     fewer = min(times, PEER_CHANGES)
-    with contextlib.redirect_stdout(None):  # it prints a line for each
+    with contextlib.redirect_stdout(None):  # model_signing prints a line for each verification
         by_peer = accepted(folder, change, fewer, by_model_signing)
     return row(f"accepted of {times:,} {what}", len(passed), times * len(by_peer) / fewer, 0, "accepted")
 

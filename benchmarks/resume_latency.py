@@ -1,17 +1,18 @@
-"""How long it takes from a person's decision until the run that waited for it goes on, on the embedded server.
+"""Latency from a person's decision until the run that waited for it is resumed, on the embedded server.
 
     python benchmarks/resume_latency.py [--decisions 20] [--quick] [--out benchmarks/results/resume_latency.json]
 
-A project of 60 rows, its own Prefect server and runner, and one run for each decision, parked at its data gate with no
-process. Somebody types `hallmark gates approve` for one after the other. Measured from the decision's entry in the
-ledger, by the ledger's clock: until Prefect says that the flow run is running, and until the run has judged its gate
-again and closed it in the ledger, behind which its next stage starts. What the command itself takes before it signs is
-reading time and not counted. A run that went on is stopped, so that it does not slow the next down.
+The project has 60 rows and its own Prefect server and runner. There is one run for each decision, suspended at its data
+gate without a process. `hallmark gates approve` is called for one run after the other. Two times are measured, from the
+decision's entry in the ledger and by the ledger's clock: until the flow run is running according to Prefect, and until
+the run has judged its gate again and closed it in the ledger, after which the next stage starts. The time of the
+command before it signs is reading time and does not count. A resumed run is stopped, so that it does not slow down the
+next.
 
-The peer is what a user would write instead: a flow that calls Prefect's `suspend_flow_run`, served with Prefect's own
-defaults on the same server, and `resume_flow_run` called where the decision is made. It proves nothing about who
-decided. `--quick` takes 3 decisions. Twenty take about fifteen minutes. Starting the run's process is most of the time
-and grows with what else the machine does: its load is printed beside the figures.
+The peer is what users would write instead: a flow that calls Prefect's `suspend_flow_run`, served with Prefect's own
+defaults on the same server, and a call of `resume_flow_run` for each decision. It does not prove who decided. `--quick`
+takes 3 decisions. Twenty take about fifteen minutes. Most of the time is the start of the run's process, which depends
+on other work on the machine: the load is printed beside the figures.
 """
 
 import argparse
@@ -46,7 +47,7 @@ from tests.tiny_project import hallmark, hallmark_json, make_project  # noqa: E4
 
 GOAL = 10.0
 AT_ONCE = 4
-"""Runs on their way to the gate. At it none is at work while another is decided."""
+"""Number of runs that are started in parallel. All are suspended before the first decision."""
 PEER = "suspend_flow_run and resume_flow_run of Prefect, served with its defaults"
 FLOW = """
 from uuid import uuid4
@@ -94,7 +95,6 @@ def main() -> int:
 
 @contextlib.contextmanager
 def served(folder: Path) -> Iterator[Path]:
-    """The project, its server and runner up on a port of their own."""
     project = make_project(folder)
     hallmark(project, "init")
     os.environ[server.PORT_VARIABLE] = "0"
@@ -106,7 +106,7 @@ def served(folder: Path) -> Iterator[Path]:
 
 
 def ours(project: Path, count: int) -> tuple[list[float], list[float]]:
-    """Seconds from each decision to its flow run running, and to its gate closed."""
+    """Return the seconds from each decision until its flow run is running, and until its gate is closed."""
     ledger = open_ledger(project / ".hallmark")
     asked = [("run", "--as", "ml-engineer", "--set", f"data.seed={number + 100}") for number in range(count)]
     with ThreadPoolExecutor(AT_ONCE) as several:
@@ -130,7 +130,7 @@ def closing(ledger: Ledger, run: str) -> datetime | None:
 
 
 def stop(project: Path, prefect: Any, flow_run: UUID) -> None:
-    """End the run's process, and see to it that nobody takes it up again."""
+    """End the run's process, and prevent it from being resumed."""
     from prefect.states import Cancelled
 
     up = server.find(project)
@@ -143,7 +143,7 @@ def stop(project: Path, prefect: Any, flow_run: UUID) -> None:
 
 
 def theirs(project: Path, folder: Path, count: int) -> list[float]:
-    """Seconds from `resume_flow_run` to the flow run running, as often, of one flow run that suspends itself again."""
+    """Return the seconds from each `resume_flow_run` until the flow run, which suspends itself again, is running."""
     script, up = folder / "waits.py", server.find(project)
     assert up is not None
     script.write_text(FLOW)
@@ -158,7 +158,7 @@ def theirs(project: Path, folder: Path, count: int) -> list[float]:
             flow_run = until(lambda: started(prefect))
             for _ in range(count):
                 until(lambda: prefect.read_flow_run(flow_run).state.is_paused())
-                time.sleep(1)  # its process ends
+                time.sleep(1)  # until its process has ended
                 began = time.time()
                 prefect.resume_flow_run(flow_run)
                 until(lambda began=began: latest(prefect, flow_run, "RUNNING").timestamp() > began)
@@ -192,14 +192,12 @@ def client(project: Path) -> Iterator[Any]:
 
 
 def latest(prefect: Any, flow_run: UUID, state: str) -> datetime:
-    """When a flow run got into a state last."""
     states = prefect.read_flow_run_states(flow_run)
     times: list[datetime] = [past.timestamp for past in states if past.type.value == state]
     return max(times)
 
 
 def until(ask: Callable[[], Any], seconds: float = 300) -> Any:
-    """What `ask` answers once it answers something."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if answer := ask():
@@ -222,7 +220,7 @@ def rows(metric: str, taken: list[float], peer: list[float], goal: float | None)
 
 
 def percentile(taken: list[float]) -> float:
-    """The smallest that at least 95 in 100 don't exceed."""
+    """Return the 95th percentile: the smallest value that at least 95 of 100 values do not exceed."""
     return sorted(taken)[-(len(taken) // 20) - 1]
 
 

@@ -1,20 +1,20 @@
-"""Near-duplicates and versions in force among real revisions: what successive releases of packages say of themselves.
+"""Near-duplicates and choice of the newest version among real revisions: docstrings and READMEs of package releases.
 
     python benchmarks/revisions.py [--cache FOLDER] [--out FILE]
 
-Documents are the docstrings and README sections of 40 to 400 words in the wheels of 22 well-known packages under
-permissive licences, three to five releases each, fetched by `pip download` from the index that pip is set to. Where it
-cannot be reached the script says so and exits with 3.
+The documents are docstrings and README sections of 40 to 400 words from the wheels of 22 well-known packages under
+permissive licences, with three to five releases each. They are fetched with `pip download` from the index that pip is
+set to. If the index cannot be reached, the script says so and exits with 3.
 
-Recall: true pairs are all pairs of different releases of a package whose forms have an exact Jaccard of JACCARD and
-more, by Python's own sets and a product of all with all. datasketch and rensa get the same windows of five bytes and
-prove nothing.
+Recall: true pairs are all pairs of documents in different releases of a package whose forms have an exact Jaccard
+similarity of JACCARD or more, computed for all pairs. datasketch and rensa get the same windows of five bytes and prove
+nothing.
 
-The version in force: all documents are records for the stage `deduplicate`, in mixed order, once with the order of
-releases as effective_from, once without dates and with "Version 1.2.3" in the text. Revisions of one paragraph are the
-documents of a package that hang together by true pairs or equal forms; and, as a harder question, those of the same
-name, many of them written anew. Counted are paragraphs whose words changed. Precision: of the records kept, how many
-are of the newest release of their paragraph. Recall: of the paragraphs, of how many one is.
+Version in force: all documents are records for the stage `deduplicate`, in mixed order, once with the order of releases
+as effective_from, and once without dates and with "Version 1.2.3" in the text. The revisions of a paragraph are the
+documents of a package that are connected by true pairs or equal forms. A harder question takes the documents of the
+same name instead, of which many were rewritten. Only paragraphs whose words changed count. Precision is the share of
+kept records that are of the newest release of their paragraph. Recall is the share of paragraphs with such a record.
 """
 
 import argparse
@@ -37,7 +37,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT))  # records are built as the tests build them
+sys.path.insert(0, str(ROOT))  # records are built as in the tests
 PACKAGES = """
 attrs 21.4.0 22.2.0 23.2.0 24.3.0 25.3.0
 click 7.1.2 8.0.4 8.1.8 8.2.1
@@ -62,7 +62,7 @@ networkx 2.5.1 2.8.8 3.1 3.4.2
 dask 2021.10.0 2022.12.1 2023.12.1 2024.12.1
 setuptools 60.10.0 65.7.0 69.5.1 75.8.0
 """
-"""Oldest first."""
+"""Packages, each with its releases, oldest first."""
 WORDS = range(40, 401)
 JACCARD = 0.85
 RECALL_GOAL = 0.995
@@ -75,14 +75,14 @@ Row = dict[str, Any]
 class Document(NamedTuple):
     package: str
     release: int
-    """0 for the oldest."""
+    """Index of the release; 0 is the oldest."""
     version: str
     name: str
     text: str
 
 
 def fetched(cache: Path) -> list[Path]:
-    """The wheels, oldest release first; those in the cache are not fetched again."""
+    """Return the wheels, oldest release first. Those that are not in the cache are fetched."""
     cache.mkdir(parents=True, exist_ok=True)
     lines = [line.split() for line in PACKAGES.strip().splitlines()]
     for place in range(1, max(map(len, lines))):
@@ -101,7 +101,7 @@ def _wheel(cache: Path, line: list[str], place: int) -> Path | None:
 
 
 def read_documents(wheels: list[Path]) -> list[Document]:
-    """Each of a name and text once a release."""
+    """Return the documents of all wheels, without repetitions of name and text within a release."""
     documents, releases = [], defaultdict[str, int](int)
     for wheel in wheels:
         package, number = wheel.name.lower().split("-")[:2]
@@ -145,7 +145,7 @@ def windows(form: str) -> set[bytes]:
 
 
 def true_pairs(kept: list[Document], sets: list[set[bytes]]) -> Pairs:
-    """Of the documents' places, by package."""
+    """Return the pairs of near-duplicates in different releases of a package, as indexes of the documents."""
     by_package = defaultdict[str, list[int]](list)
     for place, document in enumerate(kept):
         by_package[document.package].append(place)
@@ -154,7 +154,10 @@ def true_pairs(kept: list[Document], sets: list[set[bytes]]) -> Pairs:
 
 
 def _near(places: list[int], sets: list[set[bytes]]) -> Iterator[tuple[int, int]]:
-    """All with all: the table of documents and windows times itself counts what each two have in common."""
+    """Yield the near-duplicates among all pairs.
+
+    The product of the table of documents and windows with its transpose has the number of common windows of each pair.
+    """
     import numpy as np
     from scipy.sparse import csr_array
 
@@ -195,7 +198,7 @@ def datasketch(_: list[str], sets: list[set[bytes]]) -> Pairs:
 
 
 def rensa(_: list[str], sets: list[set[bytes]]) -> Pairs:
-    """With 32 bands of its 128 permutations."""
+    """Return rensa's pairs, with 32 bands of its 128 permutations."""
     from rensa import RMinHash, RMinHashLSH
 
     index, pairs = RMinHashLSH(threshold=JACCARD, num_perm=128, num_bands=32), set()
@@ -208,7 +211,7 @@ def rensa(_: list[str], sets: list[set[bytes]]) -> Pairs:
 
 
 def in_force(documents: list[Document], paragraph: list[int], dated: bool) -> dict[str, float]:
-    """Precision, recall and F1 of the stage's choice; `paragraph` has a number for each document."""
+    """Return precision, recall and F1 of the stage's choice. `paragraph` has a number for each document."""
     newest, words = defaultdict[int, int](int), defaultdict[int, set[str]](set)
     for number, document in zip(paragraph, documents, strict=True):
         newest[number] = max(newest[number], document.release)
@@ -223,7 +226,10 @@ def in_force(documents: list[Document], paragraph: list[int], dated: bool) -> di
 
 
 def paragraphs(documents: list[Document], keys: Sequence[str], pairs: Pairs) -> list[int]:
-    """Numbers of what hangs together: documents of a package with the same key, or joined by a pair."""
+    """Return the number of each document's paragraph.
+
+    Two documents of a package are in the same paragraph if they have the same key or are joined by a pair.
+    """
     import numpy as np
 
     from tasks.stages.data.deduplicate.near.groups import components
@@ -235,7 +241,7 @@ def paragraphs(documents: list[Document], keys: Sequence[str], pairs: Pairs) -> 
 
 
 def chosen(documents: list[Document], dated: bool) -> list[int]:
-    """The places of the records that the stage keeps; they are given to it in mixed order."""
+    """Run the stage on the documents in mixed order. Return the indexes of those that it keeps."""
     from tests.stages.data.build import Run, record
 
     records = []

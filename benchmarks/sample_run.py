@@ -1,11 +1,11 @@
-"""The sample run on two fresh clones, from setting up on, and again with nothing changed: seconds, memory, overhead.
+"""Sample run on two fresh clones, from set-up on, and an unchanged second run: seconds, memory and overhead.
 
     python benchmarks/sample_run.py [--out benchmarks/results/sample_run.json]
 
-Each clone gets its own environment by the Makefile's target, as `make run` makes it, with the package files in pip's
-cache or wherever pip is told to look; the two take about 7 GB. They share neither cache nor state but the vault's key,
-which makes the tokens, and every output of the second must have the digest it has in the first. There is no other tool
-that does the same, so the figures stand against their goals alone.
+Each clone gets its own environment with the Makefile's target, as `make run` makes it, with the package files in pip's
+cache or in pip's other places. The two take about 7 GB. The clones share neither cache nor state except the vault's
+key, from which tokens are made. Every output of the second clone must have the same digest as in the first. No other
+tool does the same, so the figures have goals but no peer.
 """
 
 import argparse
@@ -42,9 +42,9 @@ GOALS: dict[str, float | None] = {
 
 
 class Memory(threading.Thread):
-    """The largest resident memory of any process of a run below a folder, sampled twice a second.
+    """Thread that measures the maximum resident memory of any process of the runs below a folder, twice a second.
 
-    Ray's workers have other working folders, so a process belongs to the run where its environment names the folder.
+    Ray's workers have other current folders, so a process also belongs to a run if its environment names the folder.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -71,13 +71,12 @@ class Memory(threading.Thread):
 
 
 def hallmark(clone: Path, *args: str) -> str:
-    """The command of the clone's own environment."""
     command = [str(clone / ".venv" / "bin" / "hallmark"), *args]
     return subprocess.run(command, cwd=clone, check=True, capture_output=True, text=True).stdout
 
 
 def set_up(clone: Path) -> float:
-    """What `make run` does before the run; its seconds."""
+    """Do what `make run` does before the run. Return the seconds."""
     began = time.monotonic()
     subprocess.run(["make", "--silent", f"PYTHON={sys.executable}", ".venv/.ready"], cwd=clone, check=True)
     hallmark(clone, "init")
@@ -98,7 +97,7 @@ def measure(clones: list[Path], setups: list[float]) -> list[dict[str, Any]]:
         try:
             seconds, promoted = timed_run(clone)
             print(f"{clone.name}: {promoted['status']} in {seconds:.0f} s", flush=True)
-            hallmark(clone, "down")  # so that starting Prefect is part of both
+            hallmark(clone, "down")  # both runs then include the start of Prefect
             again, unchanged = timed_run(clone)
         finally:
             hallmark(clone, "down")
@@ -119,7 +118,7 @@ def measure(clones: list[Path], setups: list[float]) -> list[dict[str, Any]]:
 
 
 def digests(clone: Path, run: str) -> dict[str, str]:
-    """MD5 of every output in a run's dvc.lock, but for measured/, where timings belong."""
+    """Return the MD5 of every output in a run's dvc.lock, except those in measured/, which differ by nature."""
     stages = yaml.safe_load((clone / ".hallmark" / "runs" / run / "dvc.lock").read_text())["stages"]
     outs = [out for stage in stages.values() for out in stage["outs"]]
     return {out["path"]: out["md5"] for out in outs if not out["path"].startswith("measured/")}

@@ -1,11 +1,11 @@
-"""How the console answers while strangers try to sign in, against hashing each try in the threads that make pages.
+"""Response time of the console under many sign-in attempts, compared with hashing each password in the page's threads.
 
     python benchmarks/sign_in.py [--requests 200] [--rounds 3] [--out FILE]
 
-Two servers in processes of their own, one after the other in every round: the console, and a page that hashes as many
-passwords as it is asked to, as a framework's own example does. Both get that many sign-ins of nobody at once. Meanwhile
-`/health` is asked for again and again; the table has the slowest answer, the medians over the rounds, and the most
-memory that the process took. The goals are .2 s and 400 MB.
+Two servers run in processes of their own, one after the other in every round: the console, and a page that hashes as
+many passwords as are sent, as in the example of a framework. Both get that many sign-ins of unknown people at the same
+time. Meanwhile, `/health` is requested repeatedly. The table has the slowest response, the medians over the rounds, and
+the maximum memory of the process. The goals are 0.2 s and 400 MB.
 """
 
 import argparse
@@ -54,7 +54,6 @@ uvicorn.run(app, port=int(sys.argv[1]), log_level="critical")
 
 @contextmanager
 def serving(command: list[str], origin: str, place: Path) -> Iterator[psutil.Process]:
-    """A server, once it answers, until the end of the block."""
     with (place / "log").open("w") as log, subprocess.Popen(command, stdout=log, stderr=log, cwd=place) as server:
         try:
             until = time.monotonic() + WAIT_SECONDS
@@ -74,7 +73,7 @@ def is_up(origin: str) -> bool:
 
 
 async def load(origin: str, requests: int, process: psutil.Process) -> dict[str, Any]:
-    """Ask for that many sign-ins at once, and for /health until the last is answered."""
+    """Send that many sign-ins in parallel, and request /health until the last response."""
     limits = httpx.Limits(max_connections=None)
     async with httpx.AsyncClient(base_url=origin, timeout=WAIT_SECONDS, limits=limits, trust_env=False) as client:
         before = process.memory_info().rss
@@ -97,7 +96,6 @@ async def load(origin: str, requests: int, process: psutil.Process) -> dict[str,
 
 
 async def attempt(client: httpx.AsyncClient, origin: str, number: int) -> int:
-    """Try to sign in as somebody whom there is not. Returns the status code."""
     data = {"person": f"nobody-{number}", "password": "a guess"}
     return (await client.post("/sign-in", data=data, headers={"origin": origin})).status_code
 

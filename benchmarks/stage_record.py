@@ -1,18 +1,18 @@
-"""What the sandbox and the signed record of a stage cost, against `dvc repro` as a user would run the stage without.
+"""Cost of a stage's sandbox and signed record, compared with `dvc repro` of the stage without them.
 
     python benchmarks/stage_record.py [--rounds 5] [--stages-alone | --training-alone] [--out FILE]
 
-On the tiny use case of the tests, in turn in every round, medians over the rounds:
+The stages are those of the tests' tiny use case, in turns in every round. Figures are medians over the rounds.
 
     bare      `dvc repro --force --single-item STAGE`: the stage as DVC starts it
-    signed    the stage as a run brings it up to date: in its sandbox, looked through, signed, compared
-    cached    the same again in another run, out of the cache by its record
-    dvc       the same out of DVC's own run cache, which no run asks
+    signed    the stage as a run executes it: in its sandbox, with outputs checked, signed and compared
+    cached    the same stage in another run, from the stage cache
+    dvc       the same stage from DVC's own run cache, which runs do not use
 
-Then a training of some hundred steps in the sandbox and as DVC starts it, both at once, each on one processor, which
-they exchange in the next round: tokens a second as the stage measures them, and their ratio, one number for two rounds,
-with an interval that a bootstrap over these gives.
-The goals are .3 s that sandbox and record add to a stage, and .98 of the speed.
+Then a training of about a hundred steps runs in the sandbox and as DVC starts it, in parallel, each on one processor.
+They exchange the processors in the next round. The figures are the tokens per second that the stage measures, and their
+ratio, one for each two rounds, with a bootstrap interval. The goals are 0.3 s that sandbox and record add to a stage,
+and 0.98 of the speed.
 """
 
 import argparse
@@ -64,7 +64,7 @@ def one_round(project: Path, number: int) -> Iterator[tuple[str, str, float]]:
     by = made.worker(signed.governance(), signed.ledger())
     for name in STAGES:
         outcome = made.bring(signed.layout, name, by, quiet)
-        if not outcome.cached:  # the seed makes other data of some stages, and of others the same
+        if not outcome.cached:  # the seed changes the outputs of some stages only
             yield name, "signed", outcome.seconds
         yield name, "cached", seconds(partial(made.bring, again.layout, name, by, quiet))
         yield name, "bare", seconds(partial(dvc.repro, bare.layout, name, quiet, force=True))
@@ -72,9 +72,9 @@ def one_round(project: Path, number: int) -> Iterator[tuple[str, str, float]]:
 
 
 def speeds(project: Path, rounds: int) -> dict[str, list[float]]:
-    """Tokens a second of one training, by how it was started: two at the same time, each on a processor of its own.
+    """Return the tokens per second of a training in the sandbox and without, run in parallel on one processor each.
 
-    What else the machine does slows both alike. They change places from round to round.
+    Other work on the machine slows down both alike. The two trainings exchange their processors in each round.
     """
     from tasks.core.files import read_json
 
@@ -92,12 +92,11 @@ def speeds(project: Path, rounds: int) -> dict[str, list[float]]:
 
 
 def prepared(project: Path, how: str, number: int) -> Any:
-    """A run that has come as far as its training."""
     from tasks.core.graph import DATA_STAGES
     from tests import whole_run
     from tests.tiny_project import create
 
-    seed = {"training.seed": f"{number}{how == 'bare':d}"}  # else the second finds the weights of the first
+    seed = {"training.seed": f"{number}{how == 'bare':d}"}  # else the second reuses the weights of the first
     run = create(project, f"train-{how}-{number}", changes=TRAINING | seed)
     for name in DATA_STAGES:
         whole_run.bring(run, name)
@@ -107,7 +106,7 @@ def prepared(project: Path, how: str, number: int) -> Any:
 
 
 def train(run: Any, processor: int, supervised: bool) -> None:
-    """On one processor: what a thread may use, the processes that it starts may use."""
+    """Train on one processor. The processes that a thread starts inherit its processors."""
     from tasks.runs import dvc
 
     os.sched_setaffinity(0, {processor})
@@ -115,7 +114,7 @@ def train(run: Any, processor: int, supervised: bool) -> None:
 
 
 def quiet(_: str) -> None:
-    """What a stage says is not shown."""
+    """Discard a line of a stage's output."""
 
 
 def summary(found: dict[str, dict[str, list[float]]]) -> dict[str, Any]:
@@ -149,7 +148,7 @@ def speed_of(trained: dict[str, list[float]]) -> dict[str, Any]:
 
 
 def interval(values: list[float], draws: int = 10_000) -> tuple[float, float]:
-    """Of the median, 95 %."""
+    """Return the 95 % bootstrap interval of the median."""
     drawn = random.Random(0)
     medians = sorted(statistics.median(drawn.choices(values, k=len(values))) for _ in range(draws))
     return medians[round(0.025 * draws)], medians[round(0.975 * draws) - 1]

@@ -1,18 +1,18 @@
-"""Step time of training in a real run against plain PyTorch, on base model and tickets of the sample use case.
+"""Step time of training in a real run compared with plain PyTorch, with the base model and tickets of the sample.
 
     python benchmarks/step_time.py [--rounds 7] [--batches 6] [--threads 2] [--out benchmarks/results/step_time.json]
 
 `hallmark run` brings the sample to its training in a clone of this checkout: Prefect's flow run, DVC, the stage in its
-sandbox, Ray, DeepSpeed, MLflow, signed records. In every round it takes so many steps, its worker is stopped (SIGSTOP),
-and plain loops take the same steps:
+sandbox, Ray, DeepSpeed, MLflow, signed records. In every round it takes `--batches` steps; then its worker is stopped
+(SIGSTOP), and plain loops take the same steps:
 
-    ours    from the moment that the record has a step to the moment that it has so many more
-    plain   a loop of forward, backward, clip and AdamW in this process, over the same loss (target_loss.py)
-    usual   the same loop over transformers' own loss, which projects every position onto the vocabulary
+    ours    from the time at which the record has a step to the time at which it has that many more
+    plain   a loop of forward, backward, clip and AdamW in this process, with the same loss (target_loss.py)
+    usual   the same loop with transformers' own loss, which projects every position onto the vocabulary
 
-The ratio of `ours` to `plain` is what the platform costs a step; that to `usual` is what the loss saves. Not in it:
-starting up, checkpoints and looks at validation rows, which are no part of a step and have no peer in the plain loop.
-What of the platform goes on while nothing trains (servers, heartbeats) also goes on beside `plain`.
+The ratio of `ours` to `plain` is the cost of the platform for a step; the ratio to `usual` is what the loss saves.
+Start up, checkpoints and validation are not included, since they are no part of a step and have no peer in the plain
+loop. Work of the platform that continues without a training (servers, heartbeats) also continues beside `plain`.
 """
 
 import argparse
@@ -39,17 +39,18 @@ ROOT = Path(__file__).parents[1]
 SLOWDOWN = 1.025
 WARM_STEPS = 8
 PATIENCE_SECONDS = 900.0
-"""For the run to come to its training."""
+"""Maximum number of seconds until the run trains."""
 SETTINGS = {
     "global_batch_size": 16, "micro_batch_tokens": 32_768, "epochs": 20, "validate_steps": "null",
     "checkpoint_steps": 100_000,
 }  # fmt: skip
-"""Of the training: a step is one pass, as in the plain loops; more steps than are taken; no checkpoint among them."""
+"""Settings of the training: each step is one pass, as in the plain loops; there are enough steps, and no
+checkpoints."""
 WORKER = "ray::RayTrainWorker"
 
 
 def base_model(folder: Path) -> Path:
-    """The base model of params.yaml, converted below `folder`; its download is kept in the checkout's state."""
+    """Return the base model of params.yaml, converted in `folder`. Its download is cached in the checkout's state."""
     from tasks.core.layout import Layout
     from tasks.core.params import params
     from tasks.stages.train.base import convert, origins
@@ -63,10 +64,7 @@ def base_model(folder: Path) -> Path:
 
 @dataclass(frozen=True)
 class Run:
-    """A run of the sample that trains."""
-
     folder: Path
-    """Its worktree."""
     record: Path
     worker: psutil.Process
 
@@ -74,7 +72,7 @@ class Run:
         return self.record.read_bytes().count(b"\n")
 
     def reaches(self, steps: int) -> float:
-        """Wait for it; the time of the clock."""
+        """Wait until that many steps are done. Return the value of `time.perf_counter` then."""
         while self.steps() < steps:
             if not self.worker.is_running():
                 raise RuntimeError(f"the training ended before step {steps}")
@@ -88,7 +86,6 @@ def hallmark(*words: str) -> list[str]:
 
 @contextmanager
 def training(clone: Path, threads: int) -> Iterator[Run]:
-    """The sample in a clone, once its training has taken some steps; its worker is stopped between two rounds."""
     from tasks.stages.train.desk import RECORD
 
     with socket.socket() as free:
@@ -123,7 +120,10 @@ def _begun(clone: Path, process: "subprocess.Popen[bytes]", name: str) -> Run:
 
 
 def _is_worker(process: psutil.Process, clone: Path) -> bool:
-    """Ray's worker itself knows nothing of the clone; a process that it comes from does."""
+    """Return whether a process is a worker of the clone's run.
+
+    The environment of Ray's worker does not name the clone, but that of one of its ancestors does.
+    """
     try:
         if not process.name().startswith(WORKER):
             return False
@@ -134,7 +134,7 @@ def _is_worker(process: psutil.Process, clone: Path) -> bool:
 
 @dataclass(frozen=True)
 class Loops:
-    """What the run trains, by plain loops in this process."""
+    """Training of the run, as plain loops in this process."""
 
     training: Any
     examples: Any
@@ -155,7 +155,7 @@ class Loops:
         return sum(int(self.examples.lengths(self.order.step(number)).sum()) for number in steps)
 
     def loop(self, folder: Path, usual: bool) -> Callable[[Sequence[int]], float]:
-        """Takes steps by their numbers; seconds."""
+        """Return a function that takes the steps with the given numbers and returns the seconds."""
         import torch
 
         from tasks.stages.train import builders, target_loss
@@ -193,7 +193,7 @@ class Loops:
 
 
 def measure(run: Run, folder: Path, rounds: int, batches: int) -> list[dict[str, float]]:
-    """Of each round the seconds of each contender, and its tokens. The first, which warms up, does not count."""
+    """Return the seconds of each contender and the tokens, for each round. The first round warms up and is left out."""
     from tasks.stages.train.loop import prepare
 
     loops = Loops.of(run)
@@ -202,7 +202,7 @@ def measure(run: Run, folder: Path, rounds: int, batches: int) -> list[dict[str,
     with stopped(run):
         plain, usual = (loops.loop(folder, usual=each) for each in (False, True))
     for number in range(rounds + 1):
-        first = run.steps() + 1  # the step in which the worker was stopped is nobody's
+        first = run.steps() + 1  # the step in which the worker was stopped does not count
         began = run.reaches(first)
         ours = run.reaches(first + batches) - began
         steps = range(first, first + batches)
@@ -272,7 +272,7 @@ def main() -> None:
 
 
 def with_environment() -> None:
-    """Start again with the workers' environment, which OpenMP reads as the process begins."""
+    """Start this script again with the environment of the workers, which OpenMP reads when a process starts."""
     from tasks.core.params.training import Training
     from tasks.stages.train.builders import crew
 

@@ -1,11 +1,11 @@
-"""The data path of training: packing plan, wasted positions, memory of a worker, size of a checkpoint.
+"""Data path of training: time of the packing plan, wasted positions, memory of a worker, size of a checkpoint.
 
     python benchmarks/training_data.py [--rows 1000000] [--out benchmarks/results/training_data.json]
 
-Rows have log-normal lengths, 67 tokens on average. The plan is made for every step of an epoch, 128 rows a step, in
-passes of 4,096 tokens. Memory is the highest of a process that trains 150 steps of a model of 330,000 parameters, on
-10,000 rows and on `--rows`. The checkpoint is one of LoRA, against the bytes of what it trains: weights, their copy in
-fp32 under ZeRO, and Adam's two means.
+Rows have log-normal lengths with a mean of 67 tokens. The plan is made for every step of an epoch, with 128 rows per
+step, in passes of 4,096 tokens. Memory is the maximum of a process that trains a model of 330,000 parameters for 150
+steps, with 10,000 rows and with `--rows`. The checkpoint is one of LoRA. Its size is compared with the bytes of what is
+trained: weights, their copy in fp32 under ZeRO, and both moments of Adam.
 """
 
 import argparse
@@ -34,7 +34,7 @@ def lengths(count: int) -> Any:
 
 
 def plan(count: int, layout: str, workers: int) -> tuple[float, float]:
-    """Seconds to plan an epoch, and the mean share of positions without a token."""
+    """Return the seconds to plan an epoch, and the mean share of positions without a token."""
     import numpy as np
 
     from tasks.core.params.training import Training
@@ -55,7 +55,6 @@ def plan(count: int, layout: str, workers: int) -> tuple[float, float]:
 
 
 def put(folder: Path, count: int) -> Path:
-    """A store of `count` rows of random tokens."""
     import numpy as np
 
     from tasks.stages.train.rows.examples import Origin, Writer
@@ -71,7 +70,7 @@ def put(folder: Path, count: int) -> Path:
 
 
 def as_worker(folder: Path) -> None:
-    """`--worker FOLDER`: train, and say the highest memory in kilobytes."""
+    """Train the job in a folder, and write the maximum memory in kilobytes (`--worker FOLDER`)."""
     os.environ.update(DS_ACCELERATOR="cpu", RANK="0", WORLD_SIZE="1", LOCAL_RANK="0", LOCAL_WORLD_SIZE="1")
     from torch import distributed
 
@@ -83,7 +82,7 @@ def as_worker(folder: Path) -> None:
 
 
 def memory(aside: Path, model: Path, count: int) -> float:
-    """Highest memory of a worker in MB."""
+    """Return the maximum memory of a worker in MB."""
     from benchmarks.training_exact import job
 
     rows = put(aside / f"rows-{count}", count)
@@ -95,7 +94,7 @@ def memory(aside: Path, model: Path, count: int) -> float:
 
 
 def checkpoint(aside: Path, model: Path, rows: Path) -> dict[str, float]:
-    """By ZeRO stage: bytes of a checkpoint over those of what it trains."""
+    """Return the bytes of a checkpoint divided by those of what is trained, by ZeRO stage."""
     from benchmarks.training_exact import job, start
     from tasks.stages.train.preflight import shape
     from tests.stages.train.conftest import training

@@ -1,11 +1,11 @@
-"""Exactness of training: kills, other ways to compute, other numbers of workers.
+"""Exactness of training after kills, with other ways to compute, and with other numbers of workers.
 
     python benchmarks/training_exact.py [--kills 20] [--out benchmarks/results/training_exact.json]
 
-A model of 330,000 parameters, fp32. A process that trains with several passes a step and packed rows is killed
-(SIGKILL) at random moments, and started again each time; what it ends with is compared with a training that nobody
-killed: rows of each step, losses, bytes of the adapter. The invariance matrix and the change of workers (2, 1, 2 under
-ZeRO 2 and 3) are those of tests/stages/train; told is the largest difference of a step's loss.
+The model has 330,000 parameters, in fp32. A process that trains with several passes per step and packed rows is killed
+(SIGKILL) at random times and started again each time. Its result is compared with that of an undisturbed training: the
+rows of each step, the losses, and the bytes of the adapter. The invariance matrix and the changes of workers (2, 1, 2
+under ZeRO 2 and 3) are those of tests/stages/train; the figure is the largest difference in the loss of a step.
 """
 
 import argparse
@@ -27,7 +27,7 @@ STEPS = 60
 
 
 def as_worker(folder: Path) -> None:
-    """`--worker FOLDER`: train the job that lies there."""
+    """Train the job in a folder (`--worker FOLDER`)."""
     import os
 
     os.environ.update(DS_ACCELERATOR="cpu", RANK="0", WORLD_SIZE="1", LOCAL_RANK="0", LOCAL_WORLD_SIZE="1")
@@ -57,7 +57,7 @@ def start(folder: Path) -> "subprocess.Popen[bytes]":
 
 
 def kills(folder: Path, model: Path, rows: Path, count: int) -> dict[str, Any]:
-    """Kill at `count` random moments; what differs in the end."""
+    """Kill a training `count` times at random times. Return the differences from an undisturbed one."""
     from tasks.core.files import tree_digest
     from tasks.stages.train import watch
 
@@ -89,7 +89,11 @@ def kills(folder: Path, model: Path, rows: Path, count: int) -> dict[str, Any]:
 
 
 def tests(*words: str) -> int:
-    """How many tests pass, those of `make soak` among them; raises where one does not."""
+    """Run tests, including those of `make soak`, and return the number of passed ones.
+
+    Raises:
+        RuntimeError: A test fails.
+    """
     done = subprocess.run([sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--soak", "too", *words],
                           cwd=ROOT, capture_output=True, text=True)  # fmt: skip
     if done.returncode != 0:
@@ -98,7 +102,7 @@ def tests(*words: str) -> int:
 
 
 def residual(folder: Path, model: Path, rows: Path) -> float:
-    """The largest difference of a step's loss over the invariance matrix, one worker."""
+    """Return the largest difference in the loss of a step over the invariance matrix, with one worker."""
     from tasks.stages.train import watch
     from tests.stages.train.test_invariance import CHANGE_THE_STEPS, FEW, REST, SETTINGS
 

@@ -1,26 +1,27 @@
-"""Training on a GPU: how much of the device it uses, and against what a user would pick instead, on the same rows.
+"""Training on a GPU: use of the device, and speed compared with libraries that users would pick instead.
 
     python benchmarks/training_gpu.py [--rounds 3] [--steps 4] [--shape 7b] [--only lora,padded]
 
-The model has the shape of Llama 2 7B (arXiv:2307.09288) and random weights, since what it answers does not count here.
-Rows are made up, their lengths like those of instructions: log-normal, half of them below 300 tokens; 64 a step,
-shuffled; bf16. Contenders go one after the other, each in a process of its own, and warm up for some steps. The table
-has medians of rounds.
+The model has the shape of Llama 2 7B (arXiv:2307.09288) and random weights, since its answers do not count here. Rows
+are made up, and the same for all. Their lengths are like those of instructions: log-normal, half of them below 300
+tokens. There are 64 rows per step, shuffled, in bf16. Contenders run one after the other, each in a process of its own,
+and warm up for some steps. The table has medians of rounds.
 
     lora      LoRA of rank 16 on all linear layers, layout packed
     padded    the same with layout padded
     full      full fine-tuning, ZeRO 2, which keeps less in bf16: a 7B shape needs 140 GB
     qlora     LoRA over a base model in 4 bits
-    offload   full fine-tuning with ZeRO 3, its weights and its optimizer in the machine's memory
-    trl       TRL's SFTTrainer with the same LoRA, at its defaults but for the batch
+    offload   full fine-tuning with ZeRO 3, with weights and optimizer in the machine's memory
+    trl       TRL's SFTTrainer with the same LoRA, with its defaults except for the batch
     trl-pack  the same with packing
 
-Ours keep all activations where preflight says that they fit, else each layer's input alone. It leaves out and names
-contenders that do not fit. MFU is model FLOPs utilisation as in `preflight/operations.py`, which counts once what is
-computed twice. torchtune is not compared: its development ended in July 2025 (meta-pytorch/torchtune, issue 2883).
+Hallmark's contenders keep all activations if preflight says that they fit; otherwise only the input of each layer.
+Contenders that do not fit are named and left out. MFU is model FLOPs utilisation as in `preflight/operations.py`, which
+counts recomputed operations once. torchtune is not compared, since its development ended in July 2025
+(meta-pytorch/torchtune, issue 2883).
 
-It exits with 3 without a GPU, and without a package index where it has to fetch TRL. `--device cpu --shape tiny` runs
-its code where there is no GPU, proves no speed and writes no JSON.
+The script exits with 3 without a GPU, or without a package index if TRL must be fetched. `--device cpu --shape tiny`
+runs its code on a machine without a GPU, proves no speed and writes no JSON.
 """
 
 import argparse
@@ -39,15 +40,15 @@ from typing import Any
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 MODEL = "model"
-"""In place of a contender: the process makes the model."""
+"""Value of `--contender` with which the process makes the model."""
 ROWS = 4096
 BATCH = 64
 WARM = 2
-"""Steps that do not count."""
+"""Number of steps that warm up and do not count."""
 MEDIAN, LONGEST = {"7b": 300, "tiny": 30}, {"7b": 2048, "tiny": 128}
-"""Tokens of rows, by shape."""
+"""Median and maximum number of tokens of a row, by shape."""
 SPREAD, SHORTEST = 0.8, 16
-"""The first is that of the lengths' logarithm."""
+"""Standard deviation of the logarithm of the lengths, and minimum number of tokens of a row."""
 SHAPES: Mapping[str, Mapping[str, int]] = {
     "7b": {"hidden_size": 4096, "intermediate_size": 11008, "num_hidden_layers": 32, "num_attention_heads": 32},
     "tiny": {"hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 2, "num_attention_heads": 4},
@@ -62,15 +63,15 @@ OURS: Mapping[str, Mapping[str, Any]] = {
 }
 PEERS = {"trl": "TRL's SFTTrainer at its defaults", "trl-pack": "TRL's SFTTrainer with packing"}
 MFU = {"lora": 0.45, "full": 0.45}
-"""The goals."""
+"""Minimum MFU, by contender."""
 PACKING = 2.0
-"""The goal of `lora` over `padded`."""
+"""Minimum ratio of the tokens per second of `lora` to those of `padded`."""
 MOST_SECONDS = 1800.0
-"""Of a contender."""
+"""Maximum number of seconds of a contender."""
 
 
 def make_model(folder: Path, shape: str, device: str) -> None:
-    """In a process of its own: what it held of the GPU is free when it ends."""
+    """Make the model. This runs in a process of its own, whose GPU memory is free when it ends."""
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM
 
@@ -86,7 +87,7 @@ def make_model(folder: Path, shape: str, device: str) -> None:
 
 
 def make_rows(folder: Path, shape: str) -> None:
-    """A third of each row is its answer."""
+    """Write rows, of each of which a third is the answer."""
     import numpy as np
 
     from tasks.stages.train.rows.examples import Origin, Writer
@@ -108,7 +109,7 @@ def longest(folder: Path) -> int:
 
 
 def settings(folder: Path, name: str, device: str) -> Any:
-    """Of one of ours, as it fits by preflight; None where it does not."""
+    """Return the settings of a contender with which it fits according to preflight; None if none fits."""
     from tasks.core.params.resources import Resources
     from tasks.core.params.training import Training
     from tasks.stages.train.preflight import estimate, room, shape, workload
@@ -126,7 +127,7 @@ def settings(folder: Path, name: str, device: str) -> Any:
 
 
 def own(folder: Path, name: str, device: str) -> Iterator[tuple[int, float]]:
-    """Tokens of each step, and the seconds that it would take at an MFU of 1; 0 where nobody knows."""
+    """Yield the tokens of each step, and the seconds that it would take at an MFU of 1; 0 if they are not known."""
     from torch import distributed
 
     from tasks.stages.train import loop
@@ -165,7 +166,7 @@ def trl(folder: Path, packing: bool, device: str) -> Iterator[tuple[int, float]]
     together, most = (
         8,
         longest(folder),
-    )  # rows a pass, of eight passes a step; packed rows are four times as long as the longest
+    )  # rows per pass, with eight passes per step; packed rows are four times as long as the longest row
     asked = SFTConfig(
         output_dir=str(folder / f"trl-{packing}"), per_device_train_batch_size=1 if packing else together,
         gradient_accumulation_steps=4 if packing else BATCH // together, packing=packing,
@@ -190,7 +191,6 @@ def trl(folder: Path, packing: bool, device: str) -> Iterator[tuple[int, float]]
 
 
 def contender(folder: Path, name: str, device: str, rounds: int, per_round: int) -> None:
-    """`--contender NAME`: what the processes do. Prints tokens a second and MFU of each round."""
     steps = own(folder, name, device) if name in OURS else trl(folder, name == "trl-pack", device)
     for _ in range(WARM):
         next(steps)
@@ -203,17 +203,17 @@ def contender(folder: Path, name: str, device: str, rounds: int, per_round: int)
 
 @dataclass(frozen=True)
 class Figures:
-    """Medians of the rounds of one contender."""
+    """Medians of the rounds of a contender."""
 
     tokens_per_second: float
     mfu: float
-    """0 where nobody knows the device's peak."""
+    """Model FLOPs utilisation; 0 if the peak of the device is not known."""
     settings: Mapping[str, Any]
-    """Of ours, those that were chosen here."""
+    """Settings that were chosen here; empty for a peer."""
 
 
 def measure(folder: Path, names: list[str], given: argparse.Namespace) -> dict[str, Figures]:
-    """Of those that fit and do not fail."""
+    """Return the figures of the contenders that fit and do not fail."""
     from tasks.core.params.training import Training
     from tasks.stages.train.builders import crew
 
@@ -251,7 +251,6 @@ def _rounds(
 
 
 def report(figures: Mapping[str, Figures]) -> list[dict[str, Any]]:
-    """A line for each contender, with the ratios that have a goal."""
     lines = []
     for name, it in figures.items():
         row = {"metric": name, "tokens_per_second": round(it.tokens_per_second, 1), "mfu": round(it.mfu, 4)} | {
@@ -268,7 +267,7 @@ def report(figures: Mapping[str, Figures]) -> list[dict[str, Any]]:
 
 
 def device_name(device: str) -> str:
-    """Exits with 3 where there is no GPU."""
+    """Return the name of the device. Exit with 3 if there is no GPU."""
     import torch
 
     if device == "cpu":
@@ -290,7 +289,7 @@ def main() -> None:
     for part in ("--contender", "--folder"):
         parser.add_argument(part, help=argparse.SUPPRESS)
     given = parser.parse_args()
-    os.environ.pop("RAY_ADDRESS", None)  # what fits is asked of this machine
+    os.environ.pop("RAY_ADDRESS", None)  # preflight must take the memory of this machine, not of a cluster
     if given.contender == MODEL:
         make_model(Path(given.folder), given.shape, given.device)
         return

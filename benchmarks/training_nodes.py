@@ -1,13 +1,13 @@
-"""A machine of three is cut off and killed at random moments of trainings on a real Ray cluster.
+"""Trainings on a real Ray cluster of three machines, of which one is cut off and killed at random times.
 
     python benchmarks/training_nodes.py [--kills 10] [--seed 17] [--out benchmarks/results/training_nodes.json]
 
 The machines are network namespaces of this one, each with a disk of its own and an S3 store between them
-(tests/stages/train/three_machines.py: needs root, iproute2 and the store of HALLMARK_SHARED). A model of 330,000
-parameters, fp32, ZeRO 2, two workers on two machines besides the head, a checkpoint every five steps. Each time one
-machine is cut off and killed at a random step, and the training goes on with the other; another joins for the next.
-The table has the trainings that ended, the work that was lost beyond the last checkpoint, and the largest difference of
-a step's loss from a training on one machine that nobody disturbed.
+(tests/stages/train/three_machines.py: needs root, iproute2 and the store of HALLMARK_SHARED). The model has 330,000
+parameters, in fp32, with ZeRO 2, two workers on two machines beside the head, and a checkpoint every five steps. Each
+time one machine is cut off and killed at a random step, and the training continues with the other. Another machine
+joins for the next training. The table has the number of trainings that ended, the steps lost beyond the last
+checkpoint, and the largest difference in the loss of a step from an undisturbed training on one machine.
 """
 
 import argparse
@@ -65,7 +65,6 @@ def line(metric: str, ours: float, goal: float, met: bool) -> dict[str, Any]:
 
 
 def disturbed(folder: Path, kills: int, seed: int) -> list[dict[str, Any]]:
-    """What became of each training."""
     from tests import object_store
     from tests.stages.train import three_machines
     from tests.stages.train.conftest import put_rows, rendered
@@ -80,7 +79,7 @@ def disturbed(folder: Path, kills: int, seed: int) -> list[dict[str, Any]]:
         machines.bucket("training")
         machines.add("m0")
         for number in range(kills):
-            machines.add(f"m{number + 1}")  # two: each has a worker
+            machines.add(f"m{number + 1}")  # there are two then, each with a worker
             told = one(machines, folder / f"job-{number}", folder / "model", rows, f"m{number}", draw.randrange(3, 45))
             apart = max(abs(one - other) for one, other in zip(told.pop("losses"), expected, strict=True))
             rounds.append({**told, "loss_apart": apart})
@@ -99,7 +98,7 @@ def undisturbed(folder: Path, model: Path, rows: Path) -> list[float]:
 
 
 def one(machines: Any, folder: Path, model: Path, rows: Path, victim: str, step: int) -> dict[str, Any]:
-    """A training in which a machine is killed once so many steps are done."""
+    """Run a training in which a machine is killed after that many steps."""
     from benchmarks.training_exact import job
     from tasks.stages.train import watch
     from tasks.stages.train.desk import stored
@@ -115,7 +114,7 @@ def one(machines: Any, folder: Path, model: Path, rows: Path, victim: str, step:
     driver.says("was lost; going on from the last checkpoint")
     failures = driver.ends()
     points = watch.read_record(made.record)
-    resumed = sum("seconds" not in point for point in points)  # steps of a checkpoint were not timed by this attempt
+    resumed = sum("seconds" not in point for point in points)  # this attempt did not time the steps of a checkpoint
     losses = [point["loss"] for point in points]
     return {
         "ended": len(losses) == STEPS, "killed_after": step, "checkpoint": kept, "resumed_from": resumed,

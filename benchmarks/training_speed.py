@@ -1,24 +1,25 @@
-"""Training throughput against what a user would pick instead, on the same rows, model, LoRA and effective batch.
+"""Training throughput compared with libraries that users would pick instead.
 
     python benchmarks/training_speed.py [--rounds 5] [--steps 10] [--rows 480] [--threads 2] [--precision P]
                                         [--only ours,plain]
 
-Rows of BANKING77 (HALLMARK_SHARED, default ../shared), SmolLM2-135M-Instruct, LoRA of rank 16 on all linear layers,
-bf16 where the processor has instructions for it, else fp32; 16 rows a step. Each contender is a process of its own,
-loads once, takes some steps to warm up, and then takes `--steps` optimizer steps in each round, in turn with the
-others. Counted are the tokens of the rows, padding not among them, over the seconds of the steps; told is the median
-over rounds, and the median of the ratios.
+All contenders have the same rows, model, LoRA and effective batch: rows of BANKING77 (HALLMARK_SHARED, default
+../shared), SmolLM2-135M-Instruct, LoRA of rank 16 on all linear layers, bf16 if the processor has instructions for it,
+otherwise fp32; 16 rows per step. Each contender is a process of its own, which loads once, takes some steps to warm up,
+and then takes `--steps` optimizer steps in each round, in turns with the others. The speed is the number of tokens in
+the rows, without padding, divided by the seconds of the steps. The figures are its median over the rounds, and the
+median of the ratios.
 
     ours     the loop of stages/train, with DeepSpeed, in the layout that `auto` chooses on this device
     packed   the same with training.layout packed
     compiled the same with training.kernels compiled
-    trl      TRL's SFTTrainer at its defaults but for the batch: completion-only loss, gradient checkpointing
+    trl      TRL's SFTTrainer at its defaults except for the batch: completion-only loss, gradient checkpointing
     trl-pack the same with packing
     grouped  transformers' Trainer, batches grouped by length
     plain    a loop of forward, backward, clip and AdamW over length-sorted batches, with transformers' own loss
 
-TRL is fetched from the package index into a folder of its own; without one the script exits with 3, unless `--only`
-leaves it out.
+TRL is fetched from the package index into a folder of its own. Without an index the script exits with 3, unless
+`--only` leaves TRL out.
 """
 
 import argparse
@@ -38,22 +39,21 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 BATCH = 16
 WARM = 3
-"""Steps before the first round."""
 OURS = {"ours": "", "packed": "training.layout packed", "compiled": "training.kernels compiled"}
-"""Ours as it is by default, and other ways to compute the same, each with what it is."""
+"""Contenders of Hallmark, each with the setting that differs from the default."""
 PEERS = {
     "trl": ("TRL's SFTTrainer at its defaults", 2.5),
     "trl-pack": ("TRL's SFTTrainer with packing", 2.5),
     "grouped": ("transformers' Trainer, grouped by length", 1.5),
     "plain": ("plain loop of length-sorted batches", 1.3),
 }
-"""What it is, and the ratio that is asked for."""
+"""Peers, each with its description and the minimum ratio of Hallmark's speed to its speed."""
 SYSTEM = "Intent"
 FETCHED = ("trl==1.16.0", "datasets", "dill", "multiprocess", "xxhash")
 
 
 def banking77(count: int) -> list[dict[str, Any]]:
-    """Records, as stage `split` leaves them."""
+    """Return records of BANKING77 as stage `split` writes them."""
     file = Path(os.environ.get("HALLMARK_SHARED", ROOT.parent / "shared")) / "data" / "banking77" / "train.csv"
     if not file.is_file():
         print(f"{file} is not there; set HALLMARK_SHARED to the folder that holds data/banking77")
@@ -86,7 +86,7 @@ def dtype() -> Any:
 
 
 def serve(steps: Iterator[int], per_round: int) -> None:
-    """Take turns: on each line of stdin take `per_round` steps of an iterator that yields their tokens; say both."""
+    """Take `per_round` steps for each line on stdin, and print their tokens and seconds."""
     sys.stdin.reconfigure(encoding="utf-8")  # type: ignore[union-attr]
     for _ in range(WARM):
         next(steps)
@@ -98,7 +98,7 @@ def serve(steps: Iterator[int], per_round: int) -> None:
 
 
 def own(folder: Path, **changes: str) -> Iterator[int]:
-    """Steps of the loop of stages/train."""
+    """Take steps of the loop of stages/train, yielding the tokens of each."""
     from torch import distributed
 
     from tasks.stages.train import engine as engines
@@ -116,7 +116,7 @@ def own(folder: Path, **changes: str) -> Iterator[int]:
 
 
 def plain(folder: Path) -> Iterator[int]:
-    """Forward, backward, clip, AdamW; rows sorted by length once."""
+    """Take steps of a plain loop with rows sorted by length, yielding the tokens of each."""
     import torch
     from peft import get_peft_model
     from transformers import AutoModelForCausalLM
@@ -149,8 +149,10 @@ def plain(folder: Path) -> Iterator[int]:
 
 
 def in_turns(make: Callable[[Any, list[Any]], Any], dataset: Any, lengths: Callable[[Any], int]) -> Iterator[int]:
-    """Steps of a trainer of transformers, which runs in a thread and waits before each step until it is asked. Raises
-    what it raises."""
+    """Take steps of a trainer of transformers, yielding the tokens of each.
+
+    The trainer runs in a thread and waits before each step. Raises what the trainer raises.
+    """
     import threading
 
     from transformers import TrainerCallback
@@ -256,7 +258,6 @@ def grouped(folder: Path) -> Iterator[int]:
 
 
 def contender(name: str, folder: Path, per_round: int) -> None:
-    """`--contender NAME`: what the processes do."""
     import torch
 
     torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
@@ -273,7 +274,7 @@ def contender(name: str, folder: Path, per_round: int) -> None:
 
 
 def fetch(folder: Path) -> None:
-    """TRL and what it asks for beside what is here. Exits with 3 where the package index is away."""
+    """Fetch TRL and those of its dependencies that are not installed. Exit with 3 if there is no package index."""
     command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(folder), *FETCHED]
     if subprocess.run(command).returncode != 0:
         print("TRL cannot be fetched; the comparison needs a package index")
@@ -281,7 +282,6 @@ def fetch(folder: Path) -> None:
 
 
 def measure(folder: Path, per_round: int, rounds: int, threads: int, names: list[str]) -> dict[str, list[float]]:
-    """Tokens per second of each contender in each round."""
     from tasks.stages.train.builders import crew
 
     environment = os.environ | crew(training()).environment | {
@@ -291,7 +291,7 @@ def measure(folder: Path, per_round: int, rounds: int, threads: int, names: list
     speeds: dict[str, list[float]] = {name: [] for name in names}
     processes = {}
     try:
-        for name in names:  # one after the other: loading takes both cores
+        for name in names:  # one after the other, since loading uses both cores
             command = [
                 sys.executable,
                 __file__,
@@ -323,7 +323,7 @@ def measure(folder: Path, per_round: int, rounds: int, threads: int, names: list
 
 
 def answer(process: "subprocess.Popen[str]") -> str:
-    """The next line that is an answer; libraries print others."""
+    """Return the next line of the protocol, skipping lines that libraries print."""
     assert process.stdout
     for line in process.stdout:
         if line.startswith(("ready", "[")):
@@ -388,7 +388,6 @@ def main() -> None:
 
 
 def prepare(folder: Path, rows: list[dict[str, Any]]) -> None:
-    """Model, records and tokens, as every contender finds them."""
     from transformers import AutoTokenizer
 
     from benchmarks import step_time

@@ -1,11 +1,11 @@
-"""A thousand gates waiting at once: what each takes in the ledger, and what listing, showing and watching them cost.
+"""Cost of a thousand waiting gates: size in the ledger, and time to list, show and watch them.
 
     python benchmarks/waiting_gates.py [--gates 1000] [--others 100000] [--out benchmarks/results/waiting_gates.json]
 
-One real run of the sample use case goes as far as its data gate, where it parks; the others ask what it asked, with
-every digest and every figure another, as if no two had anything in common. The peers are what a user would pick
-instead: flow runs paused in the Prefect server of that run, and model versions in an MLflow registry tagged as waiting.
-Neither has any evidence, or knows who may decide. Commands and peers are timed by turns as whole processes, since the
+One real run of the sample use case runs until it is suspended at its data gate. The other gates have its evidence with
+all digests and figures changed, as if no two had anything in common. The peers are what users would pick instead: flow
+runs paused in the Prefect server of that run, and model versions in an MLflow registry with the tag of a waiting one.
+Neither has evidence or knows who may decide. Commands and peers are timed in turns as whole processes, since the
 machine may be shared.
 """
 
@@ -80,12 +80,11 @@ for number in range(COUNT):
 
 
 def hallmark(*args: str) -> list[str]:
-    """A command line, to be run in the project."""
     return [str(Path(sys.executable).with_name("hallmark")), *args]
 
 
 def project(folder: Path) -> tuple[Path, Evidence]:
-    """A clone whose one run waits at its data gate, its Prefect server up, and that gate's evidence."""
+    """Return a clone whose only run waits at its data gate, with its Prefect server up, and that gate's evidence."""
     clone = folder / "project"
     subprocess.run(["git", "clone", "--quiet", str(ROOT), str(clone)], check=True)
     for args in (("init",), ("run", "--as", "ml-engineer")):
@@ -95,7 +94,7 @@ def project(folder: Path) -> tuple[Path, Evidence]:
 
 
 def requests(clone: Path, count: int) -> list[SignedRequest]:
-    """Runs that somebody asked for; each has a worktree here, with the request in it alone."""
+    """Record run requests. Each has a worktree here that contains only the request."""
     ledger, governed = open_ledger(clone / ".hallmark"), installed_governance(clone, None)
     known = signed_request.recorded(ledger, governed, cases.still_open(ledger)[0].evidence.run)
     assert known is not None
@@ -110,11 +109,11 @@ def requests(clone: Path, count: int) -> list[SignedRequest]:
 
 
 KEPT = {"asks", "checks", "purpose", "bar", "adopted"}
-"""What the evidence of every run of the use case has in common."""
+"""Fields of the evidence that all runs of the use case have in common."""
 
 
 def like(evidence: Evidence, asked: SignedRequest, seed: int) -> Evidence:
-    """Evidence of another run, in which every digest and figure differs from what it was."""
+    """Return the evidence of another run, in which every digest and figure differs."""
     said = varied(evidence.model_dump(mode="json", exclude=KEPT | {"policy_sha256"}), random.Random(seed))
     said |= {"run": asked.request.run_id, "request_sha256": asked.sha256, "policy_sha256": evidence.policy_sha256}
     kept = evidence.model_dump(mode="json", include=KEPT)
@@ -155,7 +154,7 @@ def ask(ledger: Ledger, evidence: Evidence, asked: list[SignedRequest]) -> None:
 
 
 def fill(database: Path, others: int) -> None:
-    """Entries about other things, written past the ledger's own append, whose flush to disk takes an hour."""
+    """Write entries about other subjects without the ledger's own append, whose flushes to disk would take an hour."""
     connection = sqlite3.connect(database, isolation_level=None)
     (last,) = connection.execute("SELECT max(seq) FROM hallmark_ledger").fetchone()
     guards = [text for (text,) in connection.execute("SELECT sql FROM sqlite_master WHERE type = 'trigger'")]
@@ -171,7 +170,7 @@ def fill(database: Path, others: int) -> None:
 
 
 def pause(clone: Path, count: int) -> tuple[float, dict[str, str]]:
-    """Paused flow runs in the project's server: bytes of each, and the environment that reaches it."""
+    """Make paused flow runs in the project's server. Return the bytes of each, and the server's environment."""
     api = json.loads((clone / ".hallmark" / "prefect" / "up.json").read_text())["api"]
     database = next((clone / ".hallmark" / "prefect").rglob("prefect.db"))
     before, env = size(database), access.environment(clone, api, own=True) | {"PREFECT_LOGGING_LEVEL": "WARNING"}
@@ -190,9 +189,9 @@ with get_client(sync_client=True) as client:
 
 
 def tag(folder: Path, count: int) -> tuple[float, str]:
-    """Tagged model versions in a registry of their own: bytes of each, and its URL."""
+    """Make tagged model versions in a new registry. Return the bytes of each, and the registry's URL."""
     store = f"sqlite:///{folder / 'mlflow.db'}"
-    for number in (1, count):  # the first makes the tables
+    for number in (1, count):  # the first call makes the tables
         before = size(folder / "mlflow.db") if number > 1 else 0
         code = MAKE_MLFLOW.replace("STORE", store).replace("COUNT", str(number))
         code = code if number == 1 else code.replace('client.create_registered_model("triage")\n', "")
@@ -216,7 +215,7 @@ def by_turns(acts: dict[str, Callable[[], float]]) -> dict[str, float]:
 
 
 def polls(clone: Path) -> tuple[float, float]:
-    """Processor seconds of the monitor's look when nothing is new, and of the one at everything."""
+    """Return the processor seconds in which the watch checks for new decisions, and in which it checks all gates."""
     parked = Parked(clone)
     taken = {}
     for whole in (True, False):

@@ -1,9 +1,9 @@
-"""A week in ten minutes: schedules, triggers, decisions and a rollback, as a transcript.
+"""Transcript of a week in ten minutes: schedules, triggers, decisions and a rollback.
 
     python benchmarks/week.py [--day 150] [--out FILE]
 
-The schedule's day is `--day` seconds; what people do on one takes longer. The commands, the Prefect server, the watch
-and the runs are real. The model is one of 330,000 parameters, trained on 60 rows.
+A day of the schedule takes `--day` seconds; a day's commands may take longer. The commands, the Prefect server, the
+watch and the runs are real. The model has 330,000 parameters and is trained on 60 rows.
 """
 
 import argparse
@@ -32,7 +32,7 @@ class Week:
         self.lines: list[str] = []
 
     def passed(self) -> float:
-        """Days since Monday, 3 o'clock."""
+        """Return the days since Monday, 3 o'clock."""
         return (time.monotonic() - self.began) / self.day
 
     def say(self, text: str) -> None:
@@ -43,7 +43,6 @@ class Week:
         self.say(f"\n# {day}: {text}")
 
     def type(self, *args: str, most: int = 14) -> None:
-        """Say a command and the last lines of what it said."""
         from tests.tiny_project import hallmark
 
         said = " ".join(f'"{each}"' if " " in each else each for each in args)
@@ -69,11 +68,11 @@ class Week:
         time.sleep(max(0.0, (day - self.passed()) * self.day))
 
     def runs(self) -> list[str]:
-        """Oldest first."""
+        """Return the ids of all runs, oldest first."""
         return [line["run"] for line in self.ask("status")]
 
     def new_run(self, before: list[str], why: str) -> str:
-        """The first one since that a schedule or trigger asked for."""
+        """Wait for the first new run that a schedule or trigger requested, and return its id."""
 
         def found() -> list[str]:
             return [run for run in self.runs() if run not in before and why in self.ask("status", run)["reason"]]
@@ -82,11 +81,10 @@ class Week:
         return runs[0]
 
     def rests(self, run: str) -> Any:
-        """How a run stands once it waits, or has ended."""
+        """Wait until a run waits or has ended. Return its status."""
         return self.until(lambda: (said := self.ask("status", run))["status"] != "running" and said)
 
     def approve(self, run: str) -> None:
-        """At each gate, by whose decision it takes."""
         for gate, person in DECIDERS.items():
             self.until(lambda gate=gate: self.ask("status", run)["gates"].get(gate, {}).get("state") == "waiting")
             self.type("gates", "approve", run, gate, "--as", person, "--reason", "I looked at the evidence", most=2)

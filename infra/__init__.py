@@ -1,1 +1,22 @@
-"""Whatever a person starts or that keeps running, and where: the command line, Prefect, Kubernetes, governance."""
+"""Programs that people start or that keep running: the command line, the web console, Prefect, MLflow and Kubernetes.
+
+compared.py         comparison of two releases for `hallmark releases diff`
+whereabouts.py      datasets, runs and releases that contain a record or a person, for `hallmark data where`
+formats.py          type and JSON schema of every signed or digested document
+processes.py        start and end of processes that outlive a command
+served.py           start and end of a server on loopback
+ports.py            free and bound ports on loopback
+loopback.py         loopback addresses without a proxy
+tracking.py         MLflow's pages of this checkout
+tracking_access.py  authentication of requests to these pages
+cli/                command `hallmark`
+console/            web console
+containers/         container image
+docs/               pages of the reference that are generated from code
+doctor/             checks of `hallmark doctor`
+kubernetes/         Helm chart
+prefect/            Prefect's server, runner, worker and watch
+ray/                Ray cluster without Kubernetes
+
+governance/ has the policy, people, sources and expectation suites of the sample use case.
+"""

@@ -1,4 +1,4 @@
-"""Two releases of this checkout against each other, with its commits and records where it has them."""
+"""Comparison of two releases, with the commits and records that this checkout has of them."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from tasks.runs.difference import code_between
 def releases_here(
     root: Path, before: str, now: str, ledger: Ledger, governed: Governance
 ) -> tuple[Difference, Declared]:
-    """From one release to the other, and what the later one says of itself."""
+    """Return the differences between two releases, and the declarations of the later one."""
     first, second = (declared.read(folder(name, ledger, governed)) for name in (before, now))
     code, why = code_between(root, first.promotion.commit, second.promotion.commit)
     sides = tuple(difference.side(release, _against(release.folder, governed)) for release in (first, second))
@@ -25,7 +25,11 @@ def releases_here(
 
 
 def folder(name: str, ledger: Ledger, governed: Governance) -> Path:
-    """Where a release lies: one of this environment, else the folder that `name` is. Raises InputError for neither."""
+    """Return the folder of a release, which is a label of this environment or the path of a folder.
+
+    Raises:
+        InputError: `name` is neither.
+    """
     known = releases.labels(ledger, governed)
     if name in known:
         return Path(releases.get(ledger, governed, name).bundle)
@@ -35,6 +39,6 @@ def folder(name: str, ledger: Ledger, governed: Governance) -> Path:
 
 
 def _against(where: Path, governed: Governance) -> str:
-    """Why a release does not verify here; what its folder only lacks proof of is no reason."""
+    """Return why a release does not verify here. Proofs that are missing from its folder do not count as a reason."""
     verification = releases.verify(where, governed)
     return verification.against if verification.verdict == "invalid" else ""

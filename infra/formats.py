@@ -1,9 +1,11 @@
-"""The type and the schema of every document that is signed or digested.
+"""Types and JSON schemas of all documents that are signed or digested.
 
-`python -m infra.formats` writes docs/formats/NAME-vN.json. A type names its version: it is that of the statement which
-is signed, or stands in the document itself. An optional field more is the same
-version, since a document is known by its bytes (tasks/core/document.py); anything else is a new one, with a line here
-beside the old one, which stays for whoever reads what was signed before.
+`python -m infra.formats` writes docs/formats/NAME-vN.json. The type of a document includes its version. It is the
+predicate type of the signed statement, or the field `type` of the document itself.
+
+A new optional field needs no new version, since a document is identified by the digest of its bytes
+(tasks/core/document.py). Any other change is a new version with a line of its own here. The line of the old version
+stays for readers of documents that were signed before.
 """
 
 import json
@@ -40,13 +42,14 @@ class Format(NamedTuple):
     title: str
     type: str
     form: Any
-    """The model, or what else pydantic makes a schema of."""
+    """Pydantic model, or another type of which pydantic makes a schema."""
     signed: bool = False
-    """Whether it is what a signed statement says, which names the type; else it names that itself."""
+    """Whether the document is the predicate of a signed statement, whose predicate type is `type`. Other documents have
+    a field `type`."""
 
     @property
     def name(self) -> str:
-        """`urn:hallmark:run-request:v1` → `run-request-v1`"""
+        """File name without its suffix, for example `run-request-v1` for `urn:hallmark:run-request:v1`."""
         return self.type.removeprefix("urn:hallmark:").replace(":", "-")
 
     def schema(self) -> dict[str, Any]:
@@ -59,7 +62,6 @@ class Format(NamedTuple):
 
 
 def _of(title: str, kind: Kind[Any]) -> Format:
-    """Of a kind that the ledger holds signed."""
     return Format(title, kind.uri, kind.form, signed=True)
 
 

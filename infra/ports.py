@@ -1,4 +1,4 @@
-"""Ports on this machine's loopback: which are free, whose they are, and whether Prefect answers there."""
+"""Ports on loopback: whether one is free, which process listens on it, and whether Prefect responds there."""
 
 import errno
 import socket
@@ -13,7 +13,7 @@ NO_IPV6 = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
 
 
 def free(wanted: int, by_name: bool = False) -> int | None:
-    """`wanted`, or any free one for 0; None where it is taken. `by_name`: as `bound`."""
+    """Return the port `wanted`, or any free port for 0; None if the port is taken. `by_name` is as in `bound`."""
     try:
         probes = bound(wanted, by_name)
     except OSError:
@@ -25,8 +25,14 @@ def free(wanted: int, by_name: bool = False) -> int | None:
 
 
 def bound(wanted: int, by_name: bool = False) -> list[socket.socket]:
-    """Sockets at a port of 127.0.0.1, any for 0. `by_name`: at ::1 too, which browsers take `localhost` for first, so
-    that nobody else answers to it; a machine without IPv6 has none. Raises OSError where it is taken."""
+    """Return sockets bound to a port of 127.0.0.1, any free port if `wanted` is 0.
+
+    If `by_name` is set, a second socket is bound to the same port of ::1, if the machine has IPv6. Browsers try that
+    address first for `localhost`, and no other process may respond there.
+
+    Raises:
+        OSError: The port is taken.
+    """
     made = list[socket.socket]()
     try:
         for family, host in LOOPBACK[: 1 + by_name]:
@@ -43,7 +49,7 @@ def bound(wanted: int, by_name: bool = False) -> list[socket.socket]:
 def _bound(family: socket.AddressFamily, host: str, port: int) -> socket.socket:
     made = socket.socket(family)
     try:
-        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a port just given up is free
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a port that was just closed counts as free
         made.bind((host, port))
     except OSError:
         made.close()
@@ -52,7 +58,7 @@ def _bound(family: socket.AddressFamily, host: str, port: int) -> socket.socket:
 
 
 def held_by(pid: int, port: int) -> bool:
-    """Whether a process or a child of it listens on the port."""
+    """Return whether the process or one of its descendants listens on the port."""
     try:
         process = psutil.Process(pid)
         links = [link for part in (process, *process.children(recursive=True)) for link in part.net_connections("tcp")]
@@ -62,7 +68,7 @@ def held_by(pid: int, port: int) -> bool:
 
 
 def answers(api: str, seconds: float = 0) -> bool:
-    """Whether a Prefect server answers, asked again for some seconds."""
+    """Return whether a Prefect server responds, trying for up to `seconds`."""
     deadline = time.monotonic() + seconds
     while True:
         try:

@@ -1,4 +1,4 @@
-"""Processes that outlive the command that starts them, and how they are ended."""
+"""Start and end of processes that outlive the command which starts them."""
 
 import contextlib
 import subprocess
@@ -17,14 +17,17 @@ from tasks.runs.environment import BYTECODE, isolated
 class Process(Frozen):
     pid: int
     started: float
-    """Creation time, so that a pid given to another process later is not mistaken for ours."""
+    """Creation time in seconds since 1970. It tells this process from a later one with the same pid."""
 
     def alive(self) -> bool:
         found = find(self.pid)
         return found is not None and abs(found.create_time() - self.started) < 1
 
     def serves(self, folder: Path) -> bool:
-        """Whether it is alive and was started in this folder: in a copied checkout its file names the original's."""
+        """Return whether the process is alive and was started in this folder.
+
+        A copy of a checkout includes files that name processes of the original.
+        """
         try:
             return self.alive() and Path(psutil.Process(self.pid).cwd()).samefile(folder)
         except (psutil.Error, OSError):
@@ -32,11 +35,12 @@ class Process(Frozen):
 
 
 def spawn(folder: Path, name: str, command: list[str], given: dict[str, str]) -> Process:
-    """A process of its own session that outlives this command, started in `folder`, its output in `NAME.log` there.
+    """Start a process that outlives this command, in a session of its own.
 
-    It runs what is installed, compiled from its sources: neither it nor the flow runs that it starts import what else
-    lies in the checkout, nor bytecode that lies beside a source. It starts outside of what git brings: Prefect takes
-    settings from the prefect.toml, pyproject.toml and .env of the folder that it is started in.
+    It is started in `folder`, with its output in `NAME.log` there. The folder must not be one with files from git,
+    since Prefect reads settings from prefect.toml, pyproject.toml and .env of the current folder. The process imports
+    only installed code, compiled from its sources. Neither the process nor the flow runs that it starts import other
+    modules of the checkout, or bytecode beside a source.
     """
     with (folder / f"{name}.log").open("ab") as log:
         process = subprocess.Popen(
@@ -44,12 +48,15 @@ def spawn(folder: Path, name: str, command: list[str], given: dict[str, str]) ->
             cwd=folder, env=isolated(given), umask=files.UMASK, start_new_session=True,
             stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
         )  # fmt: skip
-    process.returncode = 0  # nobody waits for it, and Python need not warn that it runs
+    process.returncode = 0  # prevents Python's warning that the process still runs
     return Process(pid=process.pid, started=psutil.Process(process.pid).create_time())
 
 
 def end(process: Process) -> None:
-    """End a process and its children, gently first. Another process that has its number since is left alone."""
+    """End a process and its descendants with SIGTERM, and with SIGKILL after 15 seconds.
+
+    A later process with the same pid is left alone.
+    """
     if not process.alive():
         return
     with contextlib.suppress(psutil.NoSuchProcess):
@@ -65,7 +72,10 @@ def end_all(processes: list[psutil.Process]) -> None:
 
 
 def kill_late(processes: list[psutil.Process], seconds: float) -> None:
-    """Wait until they have ended, and kill those that have not by then. One whose parent is gone may stay a zombie."""
+    """Wait until the processes have ended, and kill the rest after `seconds`.
+
+    A process whose parent has ended may remain a zombie, which counts as ended.
+    """
     until = time.monotonic() + seconds
     while (left := [each for each in processes if runs(each)]) and time.monotonic() < until:
         time.sleep(0.1)

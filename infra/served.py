@@ -1,6 +1,6 @@
-"""A server on loopback that a command starts and another stops: where it listens, whether it answers.
+"""Server on loopback that one command starts and another stops.
 
-`up.json` in its folder says which process it is. One of a copied checkout's is not this one's.
+`up.json` in the server's folder names its process. The file does not count in a copy of the checkout.
 """
 
 import time
@@ -19,39 +19,38 @@ from tasks.core.config import Frozen
 from tasks.core.errors import Unavailable
 
 SECONDS = 60
-"""How long one may take to answer first."""
+"""Maximum number of seconds until a server responds for the first time."""
 
 
 class Up(Frozen):
-    """up.json"""
+    """Content of up.json."""
 
     origin: str
-    """Where people reach it."""
+    """Address for browsers, as scheme, host and port."""
     port: int
-    """That it listens on, on loopback."""
     process: Process
 
 
 def find(folder: Path) -> Up | None:
-    """The server that is up and was started in this folder, or None."""
+    """Return the running server that was started in this folder, or None."""
     path = folder / "up.json"
     if not path.exists():
         return None
     try:
         up = Up.model_validate_json(path.read_bytes())
-    except ValidationError:  # cut off, or somebody's own
+    except ValidationError:  # incomplete, or not written by Hallmark
         return None
     return up if up.process.serves(folder) else None
 
 
 def keep(folder: Path, up: Up) -> Up:
-    """Write down that it is up."""
+    """Write up.json and return its content."""
     files.write_bytes(folder / "up.json", up.model_dump_json(indent=2).encode())
     return up
 
 
 def stop(folder: Path) -> bool:
-    """Stop what was started in this folder; True where it was up."""
+    """Stop the server that was started in this folder. Return whether it was running."""
     up = find(folder)
     if up is not None:
         end(up.process)
@@ -67,10 +66,12 @@ def ready(
     seconds: float = SECONDS,
     answers: Callable[[], bool] | None = None,
 ) -> bool:
-    """Wait until it answers; False where another process was faster to take the port. Raises Unavailable where it ends,
-    or takes longer.
+    """Wait until the server responds. Return False if another process took the port first.
 
-    That one may be another checkout's, so an answer counts only once the port is this process's own.
+    That may be the server of another checkout, so a response counts only if the port belongs to `process`.
+
+    Raises:
+        Unavailable: The process ended or does not respond in time.
     """
     answers = answers or partial(_answers, port)
     deadline = time.monotonic() + seconds
@@ -79,7 +80,7 @@ def ready(
             if ports.held_by(process.pid, port) and answers():
                 return True
             time.sleep(0.1)
-    except BaseException:  # whoever waited was interrupted, and nobody would know of it
+    except BaseException:  # an interrupted command must not leave a server that no up.json names
         end(process)
         raise
     if process.alive():
@@ -90,7 +91,7 @@ def ready(
 
 
 def _answers(port: int) -> bool:
-    """Whether anything answers: which name it wants to be called by is its own affair."""
+    """Return whether the server responds at all. An HTTP error counts: the server may expect another host name."""
     try:
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=2):
             return True

@@ -1,8 +1,8 @@
-"""MLflow's own pages over the runs and releases of this checkout, which `hallmark up` starts.
+"""MLflow's own pages with the runs and releases of this checkout, which `hallmark up` starts.
 
-They show what tasks/runs/tracked.py and tasks/registry/promote/mirror.py tell MLflow; nothing in Hallmark believes it.
-MLflow's basic sign-in keeps others of this machine out: one user, whose password lies in .hallmark/mlflow/secret, and
-who may look at everything and change nothing (tracking_access.py).
+The pages show what tasks/runs/tracked.py and tasks/registry/promote/mirror.py write to MLflow; Hallmark never relies on
+that. Basic authentication denies access to other users of the machine. There is one user, whose password is in
+.hallmark/mlflow/secret, and who can read everything and change nothing (tracking_access.py).
 """
 
 import os
@@ -21,9 +21,9 @@ from tasks.registry.promote import mirror
 
 PORT = 5000
 VARIABLE = "HALLMARK_MLFLOW_PORT"
-"""Environment variable: another port to try first, or `off`."""
+"""Environment variable with another port to try first, or `off`."""
 OTHERS = "MLFLOW_TRACKING_URI"
-"""Environment variable: a server that somebody else runs; none is started then."""
+"""Environment variable with the URL of an external MLflow server. If it is set, no server is started."""
 USER = "hallmark"
 SETTINGS = """\
 [mlflow]
@@ -40,19 +40,21 @@ def folder(root: Path) -> Path:
 
 
 def find(root: Path) -> Up | None:
-    """What is up for this checkout, or None."""
     return served.find(folder(root))
 
 
 def secret_file(root: Path) -> Path:
-    """The password of USER."""
     return folder(root) / "secret"
 
 
 def start(root: Path, say: Callable[[str], None]) -> Up | None:
-    """Have the pages up; None where another server is named, or none is wanted.
+    """Return the running MLflow server of this checkout, and start it if there is none.
 
-    Raises Unavailable with the log's path, InputError for a setting that is none.
+    Return None if the setting is `off` or names another server.
+
+    Raises:
+        Unavailable: The server does not start. The message names its log.
+        InputError: The setting of the port is invalid.
     """
     wanted = _port()
     if wanted is None or os.environ.get(OTHERS):
@@ -63,7 +65,7 @@ def start(root: Path, say: Callable[[str], None]) -> Up | None:
 
 
 def stop(root: Path) -> bool:
-    """Stop what `start` started here; True where it was up."""
+    """Stop the MLflow server of this checkout. Return whether it was running."""
     return served.stop(folder(root))
 
 
@@ -82,7 +84,7 @@ def _start(root: Path, wanted: int, say: Callable[[str], None]) -> Up:
 
 
 def _command(root: Path, port: int) -> list[str]:
-    """Return the arguments of MLflow's server. `--app-dir` keeps uvicorn from importing what lies in its folder."""
+    """Return the arguments of MLflow's server. `--app-dir` keeps uvicorn from importing files in the current folder."""
     return [
         "-m", "mlflow", "server", "--app-name", "basic-auth", "--host", "127.0.0.1", "--port", str(port),
         "--workers", "1", "--backend-store-uri", mirror.uri(root / ".hallmark"), "--no-serve-artifacts",
@@ -91,7 +93,10 @@ def _command(root: Path, port: int) -> list[str]:
 
 
 def _environment(root: Path) -> dict[str, str]:
-    """Its settings. A new secret begins a new list of users: MLflow keeps the password that it had first."""
+    """Return the environment of the server.
+
+    A new password needs a new database of users, since MLflow keeps the password with which it was first started.
+    """
     users, settings = folder(root) / "users.db", folder(root) / "sign_in.ini"
     if not secret_file(root).exists():
         users.unlink(missing_ok=True)
@@ -109,7 +114,6 @@ def _environment(root: Path) -> dict[str, str]:
 
 
 def _port() -> int | None:
-    """The port to try first; None for `off`. Raises InputError for a setting that is none."""
     given = os.environ.get(VARIABLE) or str(PORT)
     if given == "off":
         return None

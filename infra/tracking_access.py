@@ -1,7 +1,7 @@
-"""What MLflow's pages may be asked: to show runs and releases, and to change nothing.
+"""Authentication of requests to MLflow's pages, which may read runs and releases and change nothing.
 
-Whoever may change something there may also name a folder of this machine for files, and leave some in it. MLflow's
-server calls `authenticate` for each request (https://mlflow.org/docs/latest/self-hosting/security/custom/).
+A client that may change something there may also name a folder of this machine for files, and write some into it.
+MLflow's server calls `authenticate` for each request (https://mlflow.org/docs/latest/self-hosting/security/custom/).
 """
 
 import re
@@ -12,13 +12,13 @@ from werkzeug.datastructures import Authorization
 
 LOOKS = ("GET", "HEAD", "OPTIONS")
 SEARCHES = re.compile(r"/mlflow/(experiments/search-datasets|[a-z-]+/search|graphql)$|/graphql$")
-"""Paths that MLflow's pages read from by POST."""
+"""Paths from which MLflow's pages read with POST."""
 GATEWAY = re.compile(r"gateway|/ajax-api/3\.0/jobs|telemetry")
-"""Paths that lead to other servers, refused for every method."""
+"""Paths that lead to other servers, which are refused for every method."""
 
 
 def authenticate() -> Authorization | Response:
-    """Authenticate a request. Returns the user, or the answer: 401 for a wrong password, 403 for a change."""
+    """Authenticate a request. Return the user, or a response: 401 for a wrong password, 403 for a change."""
     who = authenticate_request_basic_auth()
     looks = request.method in LOOKS or (request.method == "POST" and SEARCHES.search(request.path))
     if isinstance(who, Authorization) and (not looks or GATEWAY.search(request.path)):

@@ -1,4 +1,4 @@
-"""Everything that a record or a person is in: source rows, datasets, runs and releases."""
+"""Datasets, runs and releases that contain a record or a person."""
 
 from pathlib import Path
 
@@ -14,32 +14,36 @@ from tasks.sources.dataset import SIDES
 
 
 class Place(Frozen):
-    """A record in a dataset, or put aside when it was made."""
+    """Record that is in a dataset, or was quarantined when the dataset was made."""
 
     record: str
-    """The first 16 hex digits of its id."""
+    """First 16 hexadecimal digits of the record's id."""
     source_id: str
     row: int
-    """1-based data row of its source."""
+    """Number of the row in its source, from 1, without the header."""
     dataset: str
-    """SHA-256."""
+    """SHA-256 of the dataset."""
     side: str
     runs: list[str]
-    """That made the dataset, oldest first."""
+    """Ids of the runs that made the dataset, oldest first."""
     releases: list[str]
-    """That were trained on it."""
+    """Labels of the releases that were trained on the dataset."""
 
 
 class Whereabouts(Frozen):
     rows: list[Place]
     closed: list[str]
-    """Sources that were not looked in, each with whom it takes, in words."""
+    """Sources that were not searched, each with the people who may search it, in words."""
     notice: str
-    """What could not be looked at here; empty where everything could."""
+    """Message about releases that could not be read; empty if all could."""
 
 
 def of_record(state: Path, record: str, ledger: Ledger, governed: Governance) -> Whereabouts:
-    """Raises InputError for what is no record's id."""
+    """Return the places of a record.
+
+    Raises:
+        InputError: `record` is not the id of a record.
+    """
     if len(record) < 16 or set(record) - set("0123456789abcdef"):
         raise InputError(f"expected a record's id, at least 16 hex digits, got {record!r}")
     return _placed(state, ask.of_record(state, record), [], ledger, governed)
@@ -48,7 +52,10 @@ def of_record(state: Path, record: str, ledger: Ledger, governed: Governance) ->
 def of_person(
     state: Path, value: str, reason: str, access: Access, ledger: Ledger, governed: Governance
 ) -> Whereabouts:
-    """Raises as `person.find`: the ledger has the question before there is an answer."""
+    """Return the places of all records about a person. Raises as `person.find`.
+
+    The ledger records the question before this function searches for the answer.
+    """
     sought = person.find(state, value, access, reason, ledger)
     return _placed(state, sought.members, sought.closed, ledger, governed)
 

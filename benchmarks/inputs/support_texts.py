@@ -1,7 +1,7 @@
-"""Support messages by the million for benchmarks: English and German, personal data in a third, copies among them.
+"""Support messages for benchmarks, up to millions: English and German, a third with personal data, with copies.
 
-A message is a sentence about a matter and some everyday words of its language, so that no two are near each other by
-chance. Of all messages 3 % repeat an earlier one and 8 % an earlier one with one word changed.
+A message is a sentence about a matter and some everyday words of its language, so that no two messages are
+near-duplicates by chance. 3 % of the messages repeat an earlier one, and 8 % repeat one with one word changed.
 
     python benchmarks/inputs/support_texts.py FOLDER --rows 10000     writes tickets.csv, chats.jsonl and emails.parquet
 """
@@ -24,16 +24,16 @@ from faker.providers.lorem.de_DE import Provider as GermanWords
 from faker.providers.lorem.en_US import Provider as EnglishWords
 
 ROOT = Path(__file__).parents[2]
-sys.path.insert(0, str(ROOT))  # the planted sentences are the tests'
+sys.path.insert(0, str(ROOT))  # the planted sentences are those of the tests
 
 from tests.stages.data.recognise.planted import CLEAN, ENGLISH, planted  # noqa: E402
 
 PERSONAL, SAME, CHANGED = 1 / 3, 0.03, 0.08
-"""Shares of the messages that hold personal data, repeat another, and repeat another but for a word."""
+"""Shares of messages with personal data, of exact copies, and of copies with one word changed."""
 EACH = 200
-"""Times that each sentence with personal data is filled with other values."""
+"""Number of times that each sentence with personal data is filled, with other values each time."""
 REMEMBERED = 50_000
-"""Messages that later ones may repeat."""
+"""Maximum number of messages that later ones may repeat."""
 LANGUAGES = ("en", "de")
 WORDS = {"en": EnglishWords.word_list, "de": GermanWords.word_list}
 MATTERS = {
@@ -60,13 +60,13 @@ TRIAGE = [
     for action in ("answer", "clarify", "escalate")
 ]
 SOURCES = {"tickets": 0.5, "chats": 0.3, "emails": 0.2}
-"""And their shares of the messages."""
+"""Share of the messages in each source."""
 EMAILS = ["eingang", "abteilung", "sprache", "nachricht", "anliegen", "warteschlange", "aktion", "bearbeitet_von"]
 TICKETS = ["ticket_id", "opened", "department", "language", "message", "intent", "queue", "action", "labelled_by"]
 
 
 def messages(seed: int) -> Iterator[dict[str, Any]]:
-    """One after the other without end; the same for the same seed."""
+    """Yield messages without end; the same seed gives the same messages."""
     dice, personal, known = random.Random(seed), _personal(seed), list[dict[str, Any]]()
     while True:
         drawn = dice.random()
@@ -87,7 +87,6 @@ def messages(seed: int) -> Iterator[dict[str, Any]]:
 
 
 def _personal(seed: int) -> dict[str, list[str]]:
-    """Sentences with personal data in them, by language."""
     texts = [case.text for case in planted(EACH, seed)][len(CLEAN.strip().splitlines()) * EACH :]
     english, both = len(ENGLISH.strip().splitlines()), len(texts) // EACH
     return {
@@ -103,7 +102,7 @@ def _changed(dice: random.Random, message: dict[str, Any]) -> str:
 
 
 def write(folder: Path, rows: int, seed: int) -> None:
-    """The three sources, as infra/governance/sources.yaml maps them but for the kind of the last."""
+    """Write the three sources as infra/governance/sources.yaml maps them, but with e-mails as Parquet."""
     stream = messages(seed)
     parts = {name: islice(stream, round(rows * share)) for name, share in SOURCES.items()}
     with ExitStack() as stack:
@@ -132,7 +131,6 @@ def _rest(message: dict[str, Any]) -> list[str]:
 
 
 def _chat(message: dict[str, Any]) -> dict[str, Any]:
-    """The message after a greeting, and what the model is to say."""
     answer = json.dumps({name: message[name] for name in ("intent", "queue", "action")})
     turns = ["hello", "Hello, what can I do for you?", message["text"], answer]
     roles = ("user", "assistant", "user", "assistant")

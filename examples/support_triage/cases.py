@@ -1,4 +1,4 @@
-"""Which intent, twist and language a message has, and so its triage."""
+"""Intent, twist and language of a message, which decide its triage."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -8,13 +8,11 @@ from random import Random
 from tasks.core import config
 
 LANGUAGES = {"en": 0.88, "de": 0.12}
-"""Share of messages."""
+"""Share of the messages in each language."""
 
 
 @dataclass(frozen=True)
 class Intent:
-    """What an expert knows of an intent."""
-
     name: str
     department: str
     queue: str
@@ -24,8 +22,6 @@ class Intent:
 
 @dataclass(frozen=True)
 class Triage:
-    """The answer that is right."""
-
     intent: str
     queue: str
     action: str
@@ -33,7 +29,7 @@ class Triage:
 
 @dataclass(frozen=True)
 class Case:
-    """What a message is about, before a word of it is written."""
+    """Content of a message, before its words are chosen."""
 
     language: str
     department: str
@@ -43,15 +39,15 @@ class Case:
 
 @dataclass(frozen=True)
 class Catalogue:
-    """phrases/catalogue.yaml."""
+    """Content of phrases/catalogue.yaml."""
 
     intents: tuple[Intent, ...]
     twists: Mapping[str, Mapping[str, str]]
-    """By twist, what it replaces of the intent's queue and action."""
+    """Values that replace the intent's queue or action, by twist."""
     weights: Mapping[str, float]
 
     def draw(self, rng: Random) -> Iterator[Case]:
-        """Endless cases: every intent once, in random order, and again."""
+        """Yield cases without end: every intent once in random order, again and again."""
         while True:
             for intent in rng.sample(self.intents, len(self.intents)):
                 (twist,) = rng.choices(intent.twists, [self.weights[name] for name in intent.twists])
@@ -59,13 +55,11 @@ class Catalogue:
                 yield Case(language, intent.department, twist, self.triage(intent, twist))
 
     def triage(self, intent: Intent, twist: str) -> Triage:
-        """The right answer to a message with this intent and twist."""
         changed = self.twists[twist]
         return Triage(intent.name, changed.get("queue", intent.queue), changed.get("action", intent.action))
 
 
 def load(path: Path) -> Catalogue:
-    """Read catalogue.yaml."""
     document = config.plain(config.read_yaml(path))
     intents = (
         Intent(name, entry["department"], entry["queue"], entry["action"], tuple(entry["twists"]))

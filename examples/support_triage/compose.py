@@ -1,4 +1,4 @@
-"""A case as a ticket, a chat or an e-mail: what its writer says, in which order, and with how much care."""
+"""Composition of a case as a ticket, a chat or an e-mail: its sentences, their order, and typing errors."""
 
 from random import Random
 
@@ -10,33 +10,30 @@ Turn = dict[str, str]
 
 
 class Composer:
-    """Writes messages of one language."""
-
     def __init__(self, grammar: Grammar, language: str) -> None:
         self.grammar = grammar
         self.language = language
         self.said: set[str] = set()
 
     def ticket(self, rng: Random, case: Case) -> str:
-        """One field of a web form: mostly no greeting, sometimes HTML entities."""
+        """Return the text of one field of a web form: mostly without a greeting, sometimes with HTML entities."""
         text = self._body(rng, case)
         text = self._maybe(rng, 0.3, "hello", after=" ") + text + self._maybe(rng, 0.25, "bye", before=" ")
         return mess.entities(rng, self._scribble(rng, text))
 
     def email(self, rng: Random, case: Case) -> str:
-        """Lines with a greeting, a signature and at times the marks of a reply."""
+        """Return lines with a greeting and a signature, sometimes quoted as in a reply."""
         greeting = self._maybe(rng, 0.6, "hello", after="\n")
         sign = self._maybe(rng, 0.6, "sign", before="\n") + self._maybe(rng, 0.6, "name", before="\n")
         text = greeting + self._scribble(rng, self._body(rng, case)) + sign
         return mess.quoted(rng, text)
 
     def chat(self, rng: Random, case: Case) -> list[Turn]:
-        """One to three turns; what decides may stand in the first or the last of the customer's."""
+        """Return one to three turns. The decisive words may be in the customer's first or last turn."""
         lines = [self._scribble(rng, line) if i % 2 == 0 else line for i, line in enumerate(self._dialogue(rng, case))]
         return [{"role": ("user", "assistant")[i % 2], "content": line} for i, line in enumerate(lines)]
 
     def _dialogue(self, rng: Random, case: Case) -> list[str]:
-        """The customer's and the agent's lines by turns, the customer's first and last."""
         phrases, chance, say = self.grammar.intents[case.triage.intent], rng.random(), self.grammar.rule
         if case.twist in phrases:
             if case.twist == "clear" and "vague" in phrases and chance < 0.2:
@@ -48,7 +45,6 @@ class Composer:
         return [self._body(rng, case)]
 
     def _body(self, rng: Random, case: Case) -> str:
-        """The matter, among remarks that change nothing."""
         own = case.twist in self.grammar.intents[case.triage.intent]
         matter = [self._core(rng, case, case.twist)] if own else [self._core(rng, case, "clear"), self._turn(rng, case)]
         if not own and rng.random() < 0.25:
@@ -58,8 +54,10 @@ class Composer:
         return " ".join(part for part in (before, *matter, after if after != before else "", other) if part)
 
     def _core(self, rng: Random, case: Case, twist: str) -> str:
-        """In words that nobody has used yet, unless a hundred tries find none: what differs in a greeting alone is a
-        duplicate, and not planted."""
+        """Return the sentence about the matter, in words that were not used before if 100 attempts find some.
+
+        Messages that differ only in the greeting would be duplicates that were not planted.
+        """
         phrases = self.grammar.intents[case.triage.intent][twist]
         for _ in range(100):
             text = self.grammar.say(rng, rng.choice(phrases))
@@ -79,5 +77,4 @@ class Composer:
 
 
 def _sentence(text: str) -> str:
-    """With a capital and an end."""
     return text[:1].upper() + text[1:] + ("" if text.endswith((".", "!", "?", "…")) else ".")

@@ -1,6 +1,6 @@
-"""Rows that are wrong on purpose, one kind a function: it takes a sound row and gives the line to write beside it.
+"""Kinds of defective rows, one function each. It takes a sound row and returns the line to write beside that row.
 
-More kinds are more entries in DEFECTS.
+A new kind is a new entry in DEFECTS.
 """
 
 import json
@@ -15,7 +15,7 @@ Defect = Callable[[Row, Source], str]
 
 
 def cut_off(row: Row, source: Source) -> str:
-    """An export that stopped within a line: half a JSON object, or the first of a CSV's fields."""
+    """Return a line that was cut off: half of a JSON object, or only the first fields of a CSV line."""
     line = source.line(row)
     if source.id == "chats":
         return line[: len(line) // 2] + "\n"
@@ -24,12 +24,12 @@ def cut_off(row: Row, source: Source) -> str:
 
 
 def empty_prompt(row: Row, source: Source) -> str:
-    """Nothing but spaces where the customer's words were."""
+    """Return the row with spaces in place of the customer's words."""
     return source.line(replace(row, turns=({"role": "user", "content": "   "},)))
 
 
 def no_target(row: Row, source: Source) -> str:
-    """Nobody did the triage."""
+    """Return the row without a triage."""
     line = source.line(
         replace(row, case=replace(row.case, triage=replace(row.case.triage, intent="", queue="", action="")))
     )
@@ -41,15 +41,16 @@ def no_target(row: Row, source: Source) -> str:
 
 
 def duplicate(row: Row, source: Source) -> str:
-    """The same message with the same triage, exported twice."""
+    """Return the row again, as if it was exported twice."""
     return source.line(row)
 
 
 def near_duplicate(row: Row, source: Source) -> str:
-    """The same message with the same triage, typed anew with a letter missing from its longest word.
+    """Return the row with a letter missing from its longest word.
 
-    Not from a word about a person, or the truth would name what does not stand there; nor, where there is another, from
-    one with a capital: protection may take what is left for a name, and then it is another person's message.
+    The word is not part of a value about a person, since the table of truth would then name a value that is not in the
+    row. If possible it has no capital letter: protection may recognise the rest as a name, which makes it the message
+    of another person.
     """
     words = [word for word in re.findall(r"[^\W\d_]+", row.text) if not any(word in value for _, value in row.values)]
     word = max(words, key=lambda word: (word.islower(), len(word)))
@@ -57,37 +58,36 @@ def near_duplicate(row: Row, source: Source) -> str:
 
 
 def past_retention(row: Row, source: Source) -> str:
-    """The same message from twenty years ago."""
+    """Return the row with a day twenty years earlier."""
     return source.line(replace(row, day=row.day - timedelta(days=20 * 365)))
 
 
 def retired(row: Row, source: Source) -> str:
-    """The same message, its triage taken back the day after."""
+    """Return the row with a triage that was withdrawn on the next day."""
     return source.line(replace(row, withdrawn=row.day + timedelta(days=1)))
 
 
 def conflict(row: Row, source: Source) -> str:
-    """The same message a week earlier, triaged otherwise."""
+    """Return the row with a day a week earlier and another triage."""
     return source.line(_otherwise(_earlier(row)))
 
 
 def conflict_of_sources(row: Row, source: Source) -> str:
-    """The same message a week later, triaged otherwise, in a source of less authority."""
+    """Return the row with a day a week later and another triage, for a source of less authority."""
     return source.line(_otherwise(replace(row, day=row.day + timedelta(days=7))))
 
 
 def conflict_undecided(row: Row, source: Source) -> str:
-    """The same message on the same day, triaged otherwise."""
+    """Return the row with the same day and another triage."""
     return source.line(_otherwise(row))
 
 
 def superseded(row: Row, source: Source) -> str:
-    """A draft of the message that the form kept a week earlier and marked as such."""
+    """Return a draft of the message, saved by the form a week earlier and marked as such."""
     return source.line(_earlier(_reworded(row, f"{row.text} (v1)")))
 
 
 def _reworded(row: Row, text: str) -> Row:
-    """With another last turn."""
     return replace(row, turns=(*row.turns[:-1], {**row.turns[-1], "content": text}))
 
 
@@ -96,7 +96,6 @@ def _earlier(row: Row) -> Row:
 
 
 def _otherwise(row: Row) -> Row:
-    """With another triage."""
     triage = row.case.triage
     other = replace(triage, action="answer" if triage.action == "escalate" else "escalate")
     return replace(row, case=replace(row.case, triage=other))
@@ -106,19 +105,19 @@ def _otherwise(row: Row) -> Row:
 class Kind:
     make: Defect
     share: float
-    """How many there are, of the sound rows."""
+    """Number of rows with this defect, as a share of the sound rows."""
     copies: bool = False
-    """Whether it copies or changes a row, which is to be kept instead."""
+    """Whether the defective row is a copy of a sound row or a changed one. The sound row should be kept."""
     least: int = 0
-    """Characters that its row has at least: in a short message one letter may make another message."""
+    """Minimum number of characters of the sound row: in a short message, one letter may make another message."""
     across: bool = False
-    """Whether it comes from `AUTHORITY` and stands in another source."""
+    """Whether the sound row is in AUTHORITY and the defective row is written into another source."""
     mutual: bool = False
-    """Whether the row that it changes has the same defect, so that neither may be kept."""
+    """Whether the sound row has the same defect, so that neither row may be kept."""
 
 
 AUTHORITY = "tickets"
-"""The source that counts where others say otherwise, as sources.yaml says."""
+"""Source that wins if others contradict it, as in sources.yaml."""
 DEFECTS: Mapping[str, Kind] = {
     "cut_off": Kind(cut_off, 0.008),
     "empty_prompt": Kind(empty_prompt, 0.006),

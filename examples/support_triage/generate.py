@@ -1,6 +1,8 @@
-"""Write the sample use case's sources: python -m examples.support_triage.generate --seed 7 --out DIR [--rows N]
+"""Command that writes the sources of the sample use case.
 
-The same seed and number of rows give the same bytes; another seed gives records that were never seen.
+    python -m examples.support_triage.generate --seed 7 --out DIR [--rows N]
+
+The same seed and number of rows give the same bytes. Another seed gives other records.
 """
 
 import argparse
@@ -25,19 +27,19 @@ from examples.support_triage.sources import SOURCES, Row, Source
 PHRASES = Path(__file__).parent / "phrases"
 PERSONAL = PHRASES / "personal"
 ROWS = 1620
-"""Before defects; enough for 1,500 after cleaning."""
+"""Number of sound rows, of which 1,500 remain after cleaning."""
 
 
 @dataclass(frozen=True)
 class Generated:
-    """What is written: content by file name, and the truth about planted defects."""
+    """Generated files by name, and the truth about planted defects."""
 
     files: dict[str, bytes]
     truth: list[Planted]
 
 
 class _Writers:
-    """Who writes messages, and what they let slip, by language; remembers what was written."""
+    """Composers of messages and sentences with protected values, by language, with the messages that they wrote."""
 
     def __init__(self, personal: Path) -> None:
         self.composers = {name: Composer(grammar.load(PHRASES / f"{name}.yaml"), name) for name in cases.LANGUAGES}
@@ -46,7 +48,7 @@ class _Writers:
         self.written: set[str] = set()
 
     def write(self, rng: Random, source: Source, number: int, case: Case) -> Row | None:
-        """A row, or None where somebody wrote the same words already."""
+        """Return a row, or None if a message with the same words was written before."""
         turns = list(source.compose(self.composers[case.language], rng, case))
         key = _key(turns)
         if key in self.written:
@@ -60,9 +62,10 @@ class _Writers:
 
 
 def generate(seed: int, rows: int = ROWS, personal: Path = PERSONAL) -> Generated:
-    """All sources. No two sound rows have the same words before the triage, however cased, spaced and punctuated.
+    """Generate all sources.
 
-    `personal` is a folder with one file a language, as phrases/personal/.
+    No two sound rows have the same words before the triage, without regard to case, spaces and punctuation. `personal`
+    is a folder with one file for each language, as phrases/personal/.
     """
     rng, writers = Random(seed), _Writers(personal)
     drawn = cases.load(PHRASES / "catalogue.yaml").draw(rng)
@@ -82,12 +85,11 @@ def _rows(rng: Random, source: Source, count: int, drawn: Iterator[Case], writer
 
 
 def _key(turns: Sequence[Turn]) -> str:
-    """What is compared of the words at most: no entities, no case, letters and digits only."""
+    """Return a message in the form in which it is compared: without entities, case-folded, letters and digits only."""
     return " ".join(re.findall(r"[^\W_]+", html.unescape(" ".join(turn["content"] for turn in turns)).casefold()))
 
 
 def truth_table(truth: list[Planted]) -> bytes:
-    """truth.csv: the fields of `Planted`."""
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow(field.name for field in fields(Planted))

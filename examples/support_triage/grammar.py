@@ -1,11 +1,11 @@
-"""A phrase of alternatives as one text.
+"""Expansion of phrases with alternatives into texts.
 
     {rule}     one of the rule's lines
     {5-90}     a number in that range, ends included
-    [a|b|]     one of the choices, here perhaps none
+    [a|b|]     one of the choices, of which the last one here is empty
     {card_number}  one of `numbers.NUMBERS`
 
-Alternatives may hold any of these again.
+Alternatives may contain any of these again.
 """
 
 import re
@@ -25,25 +25,25 @@ Lines = tuple[str, ...]
 
 @dataclass(frozen=True)
 class Grammar:
-    """What is said in one language."""
-
     rules: Mapping[str, Lines]
     personal: Mapping[str, Lines]
-    """Rules whose text is data about a person, or secret, called as its class: it is marked, so that what detects such
-    data can be told the truth."""
+    """Rules for protected values, by class. Their texts are marked, so that the table of truth can name them."""
     twists: Mapping[str, Lines]
-    """Sentences that turn any clear message."""
+    """Sentences that change the meaning of any clear message, by twist."""
     intents: Mapping[str, Mapping[str, Lines]]
-    """By intent and twist."""
+    """Phrases by intent and twist."""
 
     def say(self, rng: Random, phrase: str) -> str:
-        """Resolve every token of `phrase`, innermost first. Raises KeyError for a rule that does not exist."""
+        """Expand every token of `phrase`, innermost first.
+
+        Raises:
+            KeyError: A rule does not exist.
+        """
         while match := TOKEN.search(phrase):
             phrase = phrase[: match.start()] + self._resolve(rng, match) + phrase[match.end() :]
         return " ".join(phrase.split())
 
     def rule(self, rng: Random, name: str) -> str:
-        """One text of a rule."""
         return self.say(rng, f"{{{name}}}")
 
     def _resolve(self, rng: Random, match: re.Match[str]) -> str:
@@ -60,7 +60,6 @@ class Grammar:
 
 
 def load(path: Path) -> Grammar:
-    """Read a language file of phrases/."""
     document = config.plain(config.read_yaml(path))
     return Grammar(
         rules=lines_of(document["rules"]),

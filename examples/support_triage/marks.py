@@ -1,7 +1,7 @@
-"""Where in a text something about a person stands, carried through whatever is done to the text on its way.
+"""Marks around values about people, which survive all changes of the text.
 
-A value lies between two control characters, its class in digits before it: typing errors change letters only, and the
-old mail system's encoding has both. `taken` takes the marks out again and says what stood between them.
+A value is between two control characters, after the number of its class. Typing errors change only letters, and the
+encoding of the old mail system has both. `taken` removes the marks and returns the values.
 """
 
 import re
@@ -14,15 +14,14 @@ START, END = "\x02", "\x03"
 MARKED = re.compile(rf"{START}(\d\d)([^{START}{END}]*){END}")
 
 Values = tuple[tuple[str, str], ...]
-"""Class and value of each."""
+"""Class and text of each value."""
 
 
 def marked(category: str, value: str) -> str:
-    """Raises ValueError for what is no class of protected text."""
     return f"{START}{CLASSES.index(category):02}{value}{END}"
 
 
 def taken(text: str) -> tuple[str, Values]:
-    """The text without marks, and the values that were marked."""
+    """Return the text without marks, and the values that were marked."""
     values = tuple((CLASSES[int(number)], value) for number, value in MARKED.findall(text))
     return MARKED.sub(r"\2", text), values

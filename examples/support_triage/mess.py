@@ -1,4 +1,4 @@
-"""How people really type: typos, casing, missing umlauts, emoji; and what mail and web forms add."""
+"""Flaws of real messages: typing errors, case, missing umlauts and emoji, and the traces of mail and web forms."""
 
 from random import Random
 
@@ -6,11 +6,11 @@ NEIGHBOURS = {"a": "s", "e": "r", "i": "o", "n": "m", "o": "p", "r": "t", "s": "
 UMLAUTS = {"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss", "Ä": "Ae", "Ö": "Oe", "Ü": "Ue"}
 EMOJI = ("🙏", "😡", "🙄", "😊", "🤔", ":)", ":(", "!!!", "...")
 CARE = {"careful": 0.5, "hasty": 0.35, "sloppy": 0.15}
-"""Share of writers."""
+"""Share of the writers, by the care with which they type."""
 
 
 def scribble(rng: Random, text: str, language: str) -> str:
-    """The text as somebody with more or less care types it. Digits stay as they are: they may matter."""
+    """Return the text as a writer with random care types it. Digits stay as they are, since they may matter."""
     (care,) = rng.choices(list(CARE), list(CARE.values()))
     if care == "careful":
         return text
@@ -34,7 +34,6 @@ def _style(rng: Random, text: str, care: str) -> str:
 
 
 def _typos(rng: Random, text: str, share: float) -> str:
-    """Swap, drop, double or miss letters within words; `share` of the letters."""
     letters = list(text)
     for i in range(1, len(letters) - 1):
         if not letters[i].isalpha() or not letters[i - 1].isalpha() or rng.random() >= share:
@@ -52,7 +51,7 @@ def _typos(rng: Random, text: str, share: float) -> str:
 
 
 def entities(rng: Random, text: str) -> str:
-    """What the web form makes of quotes, euro signs and spaces now and then."""
+    """Replace quotes, euro signs and spaces by HTML entities in some texts, as the web form does."""
     if rng.random() < 0.06:
         text = text.replace('"', "&quot;").replace("€", "&euro;").replace("'", "&#39;")
         text = text.replace(" ", "&nbsp;", 1)
@@ -60,10 +59,10 @@ def entities(rng: Random, text: str) -> str:
 
 
 def quoted(rng: Random, text: str) -> str:
-    """A reply quotes what it answers, all lines of it."""
+    """Quote all lines of some texts, as a reply does."""
     return "\n".join(f"> {line}" for line in text.split("\n")) if rng.random() < 0.05 else text
 
 
 def writable(text: str, encoding: str) -> str:
-    """What is left of a text in an encoding that has not all letters, and no emoji."""
+    """Return the text without the characters that the encoding does not have, such as emoji."""
     return text.encode(encoding, errors="ignore").decode(encoding)

@@ -1,17 +1,17 @@
-"""Numbers and keys with the check digits that real ones have, from ranges that nobody has been given."""
+"""Numbers and keys with valid check digits, from ranges that are not assigned."""
 
 import string
 from collections.abc import Callable, Mapping
 from random import Random
 
 NO_BANK = "00000000"
-"""A German bank code that is not assigned; TEST as a British one neither."""
+"""German bank code that is not assigned. Neither is TEST, which stands for a bank in British IBANs."""
 TEST_CARDS = ("411111", "555555", "400000")
-"""Issuers' ranges for trying payments out."""
+"""Card issuers' ranges for test payments."""
 
 
 def card(rng: Random) -> str:
-    """16 digits, the last by Luhn (ISO/IEC 7812-1), in groups of four or not."""
+    """Return a card number of 16 digits, the last by Luhn (ISO/IEC 7812-1), in groups of four or not."""
     body = rng.choice(TEST_CARDS) + _digits(rng, 9)
     doubled = (int(digit) * (2 - place % 2) for place, digit in enumerate(body))
     total = sum(value - 9 * (value > 9) for value in doubled)
@@ -27,13 +27,13 @@ def british_iban(rng: Random) -> str:
 
 
 def _iban(rng: Random, country: str, account: str) -> str:
-    """Check digits by ISO 7064 MOD 97-10."""
+    """Return an IBAN with check digits by ISO 7064 MOD 97-10."""
     number = int("".join(str(int(letter, 36)) for letter in f"{account}{country}00"))
     return _spaced(rng, f"{country}{98 - number % 97:02}{account}")
 
 
 def tax_id(rng: Random) -> str:
-    """German Steuer-ID: one of ten digits twice, the eleventh by ISO 7064 MOD 11,10."""
+    """Return a German Steuer-ID: one of ten digits twice, the eleventh by ISO 7064 MOD 11,10."""
     ten = rng.sample("123456789", 9)
     ten.append(rng.choice(ten))
     product = 10
@@ -43,7 +43,7 @@ def tax_id(rng: Random) -> str:
 
 
 def key(rng: Random) -> str:
-    """40 hexadecimal digits, as many services hand out."""
+    """Return 40 hexadecimal digits, as many services issue them."""
     return "".join(rng.choices("0123456789abcdef", k=40))
 
 
@@ -64,7 +64,7 @@ NUMBERS: Mapping[str, Callable[[Random], str]] = {
     "cloud_key": cloud_key,
     "password": password,
 }
-"""By the name that phrases call them."""
+"""Generators of numbers, by their name in phrases."""
 
 
 def _digits(rng: Random, count: int) -> str:
@@ -72,5 +72,4 @@ def _digits(rng: Random, count: int) -> str:
 
 
 def _spaced(rng: Random, compact: str) -> str:
-    """In groups of four, or not."""
     return rng.choice([compact, " ".join(compact[at : at + 4] for at in range(0, len(compact), 4))])

@@ -1,4 +1,4 @@
-"""Sentences that hold something about a person, or secret, and change nothing of what a message is about."""
+"""Sentences with values about people, or secrets, which do not change the meaning of a message."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,20 +9,23 @@ from examples.support_triage.grammar import Grammar, Lines, lines_of
 from tasks.core import config
 
 SHARE = 0.1
-"""Of the sound rows, how many hold such a sentence; classes take turns."""
+"""Share of the sound rows with such a sentence. The classes take turns."""
 
 
 class Personal:
-    """The sentences of one language: a file of phrases/personal/."""
+    """Sentences of one language, from a file of phrases/personal/."""
 
     def __init__(self, path: Path) -> None:
         document = config.plain(config.read_yaml(path))
         self.sentences: Mapping[str, Lines] = lines_of(document["sentences"])
-        """By the class that they are about; one may hold something of others too."""
+        """Sentences by the class of their value. A sentence may also have values of other classes."""
         self.grammar = Grammar(lines_of(document["rules"]), lines_of(document["personal"]), twists={}, intents={})
 
     def add(self, rng: Random, turns: list[Turn], category: str) -> list[Turn]:
-        """With a sentence before or behind the last turn's words, carefully typed; a third of them on a line apart."""
+        """Return the turns with such a sentence before or after the words of the last turn, without typing errors.
+
+        A third of the sentences are on a separate line.
+        """
         said = self.grammar.say(rng, rng.choice(self.sentences[category]))
         gap = rng.choice([" ", " ", "\n"])
         last = turns[-1]["content"]

@@ -1,4 +1,4 @@
-"""Where defects go among the sound rows, and the table that says so and what in all rows is about people."""
+"""Insertion of defective rows among the sound ones, and the table of truth about defects and protected values."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,22 +12,20 @@ from examples.support_triage.sources import Row, Source
 
 @dataclass(frozen=True)
 class Planted:
-    """One line of truth.csv, as `tasks.inquiry.planted.truth` reads it."""
+    """Line of truth.csv, as `tasks.inquiry.planted.truth` reads it."""
 
     source_id: str
     row: int
-    """1-based data row in the source's file, planted rows counted."""
+    """Number of the row in the source's file, from 1, without the header and with defective rows."""
     defect: str
-    """A key of DEFECTS; or a class of protected text, of which `value` stands in the row."""
+    """Key of DEFECTS; or a class of protected values, with `value` in the row."""
     original: str = ""
-    """SOURCE:ROW of the row that this one copies or changes, and that is to be kept."""
+    """SOURCE:ROW of the row that this row copies or changes, and that should be kept."""
     value: str = ""
 
 
 @dataclass(eq=False)
 class _Entry:
-    """A line on its way into a file."""
-
     line: str
     values: Values = ()
     defect: str = ""
@@ -38,8 +36,10 @@ Files = Mapping[Source, list[_Entry]]
 
 
 def plant(rng: Random, rows: Mapping[Source, Sequence[Row]]) -> tuple[dict[Source, list[str]], list[Planted]]:
-    """Every source's lines with defects among them, and the truth. No row serves two defects, and none that holds
-    something planted already."""
+    """Return the lines of every source with defective ones among them, and the truth about them.
+
+    No row is the base of two defects, and none with a planted value is.
+    """
     files = {source: [_Entry(source.line(row), row.values) for row in own] for source, own in rows.items()}
     sound = {source: list(zip(own, files[source], strict=True)) for source, own in rows.items()}
     for source, own in sound.items():
@@ -57,7 +57,10 @@ def plant(rng: Random, rows: Mapping[Source, Sequence[Row]]) -> tuple[dict[Sourc
 
 
 def _place(rng: Random, files: Files, source: Source, kind: Kind, sound: tuple[Row, _Entry]) -> tuple[Source, int]:
-    """Behind the sound row in its own source, or anywhere in another that can hold its letters."""
+    """Return source and index of a defective line: after the sound row in its source, or anywhere in another source.
+
+    That other source must have an encoding with all characters of the row.
+    """
     row, entry = sound
     if not kind.across:
         return source, rng.randint(files[source].index(entry) + 1, len(files[source]))

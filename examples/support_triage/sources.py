@@ -1,4 +1,4 @@
-"""The three files and their formats, each as the system exports it that people are said to have written into."""
+"""The three files and their formats, each as the system exports it into which the messages were written."""
 
 import csv
 import io
@@ -17,21 +17,20 @@ FIRST_DAY, DAYS = date(2025, 1, 6), 180
 
 @dataclass(frozen=True)
 class Row:
-    """A message with its triage, before it takes a source's form."""
+    """Message with its triage, before it gets the format of a source."""
 
     number: int
     day: date
     case: Case
     turns: tuple[Turn, ...]
-    """What the customer wrote, and in chats what the agent asked; without the triage."""
+    """Turns of the customer, and in chats of the agent, without the triage."""
     desk: str
-    """Who did the triage."""
     values: Values = ()
-    """What of the turns is about a person, or secret."""
+    """Values in the turns that are about a person or secret."""
     planted: bool = False
-    """Whether such a value was put there on purpose."""
+    """Whether such a value was planted."""
     withdrawn: date | None = None
-    """When the desk took its triage back."""
+    """Day on which the desk withdrew its triage; None if it did not."""
 
     @property
     def text(self) -> str:
@@ -40,21 +39,19 @@ class Row:
 
 @dataclass(frozen=True)
 class Source:
-    """How a source writes its rows."""
-
     id: str
     file: str
     encoding: str
     share: float
-    """Of all rows."""
+    """Share of all rows."""
     header: str
-    """First line, or empty."""
+    """First line of the file; empty if there is none."""
     line: Callable[[Row], str]
     compose: Callable[[Composer, Random, Case], Sequence[Turn]]
 
 
 def row(number: int, rng: Random, case: Case, turns: Sequence[Turn], planted: bool) -> Row:
-    """A row with a day and a desk. `turns` have the marks of `marks`."""
+    """Return a row with a random day and desk. The turns have the marks of `marks`."""
     day = FIRST_DAY + timedelta(days=rng.randrange(DAYS))
     texts = [taken(turn["content"]) for turn in turns]
     plain = tuple(turn | {"content": text} for turn, (text, _) in zip(turns, texts, strict=True))
@@ -63,7 +60,7 @@ def row(number: int, rng: Random, case: Case, turns: Sequence[Turn], planted: bo
 
 
 def answer(triage: Triage) -> str:
-    """The target as the model shall write it."""
+    """Return the target as the model should write it."""
     return json.dumps({"intent": triage.intent, "queue": triage.queue, "action": triage.action})
 
 

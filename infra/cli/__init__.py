@@ -1,7 +1,9 @@
-"""The `hallmark` command, one file a verb; verbs.py lists them, lazy.py imports the one that is asked for.
+"""Command `hallmark`, with one file for each command or group of commands.
 
-Exit codes: 0 done, 1 the answer is no, 2 the input is wrong, 3 something needed is away. Errors a person can act on
-print without a traceback.
+verbs.py lists all commands. lazy.py imports the module of a command only when the command is called.
+
+Exit codes: 0 done, 1 the answer is no, 2 the input is wrong, 3 something that the command needs is away. Errors that a
+person can act on are printed without a traceback.
 """
 
 import gc
@@ -16,7 +18,8 @@ from tasks.core import files, shown
 from tasks.core.errors import HallmarkError, Unavailable, is_full_disk
 
 SELDOM = (20_000, 20, 20)
-"""Thresholds for collecting garbage. With Python's own, collecting takes a fifth of the time of a command's imports."""
+"""Thresholds of Python's garbage collector. With the default ones, it takes a fifth of the time of a command's
+imports."""
 MISSING = (
     "this command needs {}, which is not installed; what was installed checks releases and ledgers, "
     "the platform is, in a clone, `pip install -c constraints.txt '.[platform]'`"
@@ -27,7 +30,7 @@ app = typer.Typer(
     name="hallmark",
     help="Fine-tune language models so that only what passed its gates reaches production.",
     cls=lazy.whole(verbs.ALL),
-    callback=lambda: None,  # what makes an app without a command of its own a group
+    callback=lambda: None,  # typer needs one to make an app without commands a group
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -36,7 +39,7 @@ app = typer.Typer(
 
 
 def main() -> None:
-    """Entry point: run the command and turn errors into a message and an exit code."""
+    """Run the command of `sys.argv`, and turn errors into a message and an exit code."""
     gc.set_threshold(*SELDOM)
     os.umask(files.UMASK)
     shown.guard()

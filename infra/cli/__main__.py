@@ -1,4 +1,4 @@
-"""`python -m infra.cli` is the `hallmark` command with the code of the current folder."""
+"""Entry point of `python -m infra.cli`, which is the command `hallmark` with the code of the current folder."""
 
 from infra.cli import main
 

@@ -1,4 +1,4 @@
-"""`hallmark advise`"""
+"""Command `hallmark advise`."""
 
 from pathlib import Path
 from typing import Annotated
@@ -18,11 +18,11 @@ def advise(
     ] = False,
     as_json: shared.Json = False,
 ) -> None:
-    """Say which approach fits the use case and why, from the rows of its last run, and what each costs.
+    """Recommend an approach for the use case, with reasons and costs, from the rows of its last run.
 
     Example: hallmark advise --write
     """
-    from tasks.advice import advise as rules  # reads a table and a model
+    from tasks.advice import advise as rules  # slow: imports libraries for tables and models
 
     root = shared.root()
     advice = rules.advise(root, params, shared.pairs(changes))

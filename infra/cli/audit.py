@@ -1,4 +1,4 @@
-"""`hallmark audit`"""
+"""Command `hallmark audit`."""
 
 from collections.abc import Callable
 from functools import cache
@@ -31,10 +31,11 @@ def audit(
     weights: Annotated[bool, typer.Option(help="Put the model's weights into the archive, or leave them out.")] = True,
     as_json: shared.Json = False,
 ) -> None:
-    """Write the dossier of a release, as HTML and as one archive: its story in order, each claim beside its evidence.
+    """Write the dossier of a release, as HTML and as one archive.
 
-    The ledger's key signs it, and `hallmark releases verify DIR` checks all of it. Exit code 1: the release does not
-    verify. The command writes the dossier all the same, and the dossier says so.
+    The dossier tells the history of the release in order, with the evidence for each claim. The ledger's key signs it,
+    and `hallmark releases verify DIR` verifies all of it. If the release does not verify, the command still writes the
+    dossier, which says so, and exits with code 1.
 
     Example: hallmark audit support-triage-1 --to support-triage-1-audit
     """
@@ -64,9 +65,10 @@ def audit(
 
 
 def _signer(ledger: Ledger, governed: Governance) -> tuple[Signer | None, list[str]]:
-    """The ledger's key, once it has signed a head under which each entry has a proof, and what the user should know.
+    """Sign a head, so that every entry has an inclusion proof. Return the ledger's key and notices for the user.
 
-    None if the key is not here, or the ledger does not go on from an earlier head: nobody signs what somebody rewrote.
+    The key is None if it is not on this machine, or if the ledger does not continue an earlier head. A ledger that was
+    rewritten gets no signature.
     """
     try:
         away = publish.publish(ledger, governed).away
@@ -76,11 +78,9 @@ def _signer(ledger: Ledger, governed: Governance) -> tuple[Signer | None, list[s
 
 
 def _root(governed: Governance) -> str:
-    """Fingerprint of the root key that the adoptions in the dossier follow from; empty where nothing was adopted."""
     return adopting.root_fingerprint(governed.state) if governed.chain else ""
 
 
 def _prover(ledger: Ledger, governed: Governance) -> Callable[[int], bytes]:
-    """Proofs as `hallmark ledger prove` prints them, all under one head."""
     prover = cache(lambda: Prover(ledger, governed))
     return lambda seq: canonical_json(prover().prove(seq).model_dump(mode="json"))

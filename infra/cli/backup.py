@@ -1,4 +1,4 @@
-"""`hallmark backup` and `hallmark restore`"""
+"""Commands `hallmark backup` and `hallmark restore`."""
 
 from pathlib import Path
 from typing import Annotated
@@ -21,7 +21,7 @@ def backup(
 ) -> None:
     """Back up the state of this checkout while it is in use: ledger, heads, vault, releases, commits of runs.
 
-    A plain copy of .hallmark is no backup: the newest entries are not in ledger.db yet.
+    A plain copy of .hallmark is not a backup, since ledger.db may not contain the newest entries yet.
 
     Example: hallmark backup /mnt/backups/2026-03-03
     """
@@ -41,8 +41,9 @@ def restore(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder that `hallmark backup` wrote.")],
     as_json: shared.Json = False,
 ) -> None:
-    """Put a backup back into a checkout that has no state yet, all of it or nothing. The command checks first every
-    digest and the ledger.
+    """Restore a backup into a checkout that has no state yet, completely or not at all.
+
+    The command first verifies every digest and the ledger.
 
     Example: hallmark restore /mnt/backups/2026-03-03
     """

@@ -1,4 +1,4 @@
-"""`hallmark card`: use-case cards that their business owners adopted, and signing one."""
+"""Command group `hallmark card`: the list of use-case cards, and their adoption."""
 
 from pathlib import Path
 from typing import Annotated
@@ -17,11 +17,11 @@ File = Annotated[Path | None, typer.Option(metavar="FILE", help="Params file of 
 
 
 def adopt(reason: declaring.Reason, params: File = None, who: shared.As = None, as_json: shared.Json = False) -> None:
-    """Show what changed in the card of a use case since it was adopted last, and sign what it says now.
+    """Show what changed in the card of a use case since its last adoption, and sign it.
 
-    Outside environment `local` a governed run asks at least as much of its model as the card that was adopted. Its
-    business owner signs. They hold a role that decides at the evaluation gate. Where the card changes hands, the owner
-    before signs too.
+    Outside environment `local`, a governed run must ask at least as much of its model as the adopted card does. The
+    business owner signs, and must hold a role that decides at the evaluation gate. If the card gets another owner, the
+    previous owner signs too.
 
     Example: hallmark card adopt --as product-owner --reason "thresholds of the pilot"
     """
@@ -32,7 +32,7 @@ def adopt(reason: declaring.Reason, params: File = None, who: shared.As = None, 
 
 
 def list_cards(params: File = None, as_json: shared.Json = False) -> None:
-    """List the cards in force, and where that of a params file stands.
+    """List the cards in force, and whether the card of a params file is one of them.
 
     Example: hallmark card list
     """

@@ -1,4 +1,4 @@
-"""What changed from one run or release to another, as tables."""
+"""Tables of the differences between two runs or releases."""
 
 from collections.abc import Iterable, Mapping
 
@@ -12,7 +12,7 @@ from tasks.registry.history.difference import Figure
 
 
 def moves(title: str, moved: Mapping[str, Moved]) -> None:
-    """Settings before and now, below a title."""
+    """Print the settings that differ, each before and now, below a title."""
     console.print(f"\n{title}")
     if not moved:
         console.print("  the same")
@@ -38,7 +38,13 @@ def records(changes: RecordsChanged) -> None:
 
 
 def code(made_with: Iterable[str], names: list[str] | None, why: str) -> None:
-    """Whose digests differ, and which files of code, or why that is not known."""
+    """Print the differences in code, inputs and libraries.
+
+    Args:
+        made_with: Names of the inputs whose digests differ.
+        names: Lines about the changed files of code; None if they are not known.
+        why: Reason why they are not known.
+    """
     console.print("\nCODE")
     others = list(made_with)
     if not others:

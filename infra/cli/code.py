@@ -1,4 +1,4 @@
-"""`hallmark code`: which versions of the code were signed off, signing one, taking one back."""
+"""Command group `hallmark code`: the list of signed versions of the code, their adoption and their withdrawal."""
 
 from contextlib import suppress
 from typing import Annotated, Any
@@ -23,7 +23,7 @@ Reason = Annotated[str, typer.Option(help="What you looked at, or why you take i
 
 
 def list_versions(as_json: shared.Json = False) -> None:
-    """List the versions of the code that somebody signed, and where the checkout's own HEAD stands.
+    """List the signed versions of the code, and whether the HEAD of this checkout is signed off.
 
     Example: hallmark code list
     """
@@ -42,9 +42,9 @@ def list_versions(as_json: shared.Json = False) -> None:
 
 
 def adopt(reason: Reason, commit: Commit = "HEAD", who: shared.As = None, as_json: shared.Json = False) -> None:
-    """Show what changed since the version before, and sign this one off. Governed runs may then be made of it.
+    """Show what changed since the previous version, and sign this one off, so that governed runs can use it.
 
-    You sign for every file of the commit. Everybody else whom policy asks gives the same command.
+    You sign for every file of the commit. The other people whom policy asks for give the same command.
 
     Example: hallmark code adopt HEAD --as code-owner --reason "reviewed in merge request 42"
     """
@@ -52,9 +52,9 @@ def adopt(reason: Reason, commit: Commit = "HEAD", who: shared.As = None, as_jso
 
 
 def withdraw(commit: Commit, reason: Reason, who: shared.As = None, as_json: shared.Json = False) -> None:
-    """Take a version back that was signed off. No run of it goes past its next gate, and no new one begins.
+    """Withdraw a version of the code that was signed off.
 
-    Releases made of it stay as they are.
+    Runs of this version stop before their next gate, and no new run of it starts. Releases made of it stay as they are.
 
     Example: hallmark code withdraw 1f3c9e0 --as code-owner --reason "reads past its input"
     """
@@ -82,7 +82,6 @@ def _open() -> tuple[Repository, Ledger, Governance]:
 
 
 def _commits(ledger: Ledger) -> dict[str, str]:
-    """The commit by which each tree was signed last, oldest first."""
     found = {}
     for entry in ledger.entries(KIND):
         with suppress(HallmarkError, KeyError, TypeError):
@@ -91,7 +90,6 @@ def _commits(ledger: Ledger) -> dict[str, str]:
 
 
 def _changed(checkout: Repository, ledger: Ledger, governed: Governance, commit: str) -> str:
-    """What is new in a version against the one that was signed off last, as far as this clone has that."""
     signed = [known for sha256, known in _commits(ledger).items()
               if (it := versions.standing(ledger, governed, sha256)).signed and not it.lacking]  # fmt: skip
     before = next((known for known in reversed(signed) if known != commit and _is_here(checkout, known)), None)

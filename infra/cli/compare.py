@@ -1,4 +1,4 @@
-"""`hallmark compare`"""
+"""Command `hallmark compare`."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -37,15 +37,15 @@ def compare(
     ] = None,
     as_json: shared.Json = False,
 ) -> None:
-    """Compare base models on the task: quality with intervals, languages, context, memory, latency, cost, and whether
-    policy allows them.
+    """Compare base models on the task: quality, languages, context, memory, latency, cost and policy.
 
-    Each is asked the same rows as it is and after a short fine-tune, on the training side of the last run whose data
-    gate has passed. Finished base models are kept: after an interruption say it again. It advises, and opens no gate.
+    Each model answers the same rows, first as it is and then after a short fine-tuning. The rows are training rows of
+    the last run that has passed its data gate. Results of finished models are kept: after an interruption, repeat the
+    command. The comparison only advises; it opens no gate.
 
     Example: hallmark compare bases.yaml --rows 60 --steps 20
     """
-    from tasks.compare import candidates, page  # these read tables and models
+    from tasks.compare import candidates, page  # slow: these import libraries for tables and models
     from tasks.compare import compare as rules
     from tasks.compare.rows import Wanted
 
@@ -57,7 +57,7 @@ def compare(
     ledger, governed = open_ledger(root / ".hallmark"), installed_governance(root, None)
     target = (out or root / ".hallmark" / rules.FOLDER) / "comparison.html"
     if out:
-        with shared.writable(target):  # said now, and not once all are compared
+        with shared.writable(target):  # fail before the comparison, which takes long
             out.mkdir(parents=True, exist_ok=True)
     with Screen(Terminal(stderr=True) if as_json else console) as screen:
         document, found = rules.compare(root, wish, ledger, governed, screen)
@@ -69,7 +69,6 @@ def compare(
 
 
 def _refuse(failures: dict[str, HallmarkError], best: str | None) -> None:
-    """Raises what went wrong with a base model, or that none is left to choose."""
     for name, error in failures.items():
         raise type(error)(f"base model {name} was not compared: {error}")
     if best is None:

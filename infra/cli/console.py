@@ -1,4 +1,4 @@
-"""`hallmark console`: where the pages are, and who may open them."""
+"""Command group `hallmark console`: start of the console, and the people who can sign in."""
 
 import sys
 from dataclasses import asdict
@@ -22,7 +22,7 @@ Person = Annotated[str, typer.Argument(metavar="ID", help="Id in people.yaml.")]
 
 
 def start(as_json: shared.Json = False) -> None:
-    """Start the console of this checkout on loopback, if it is not up. `hallmark down` stops it.
+    """Start the console of this checkout on loopback, unless it is running. `hallmark down` stops it.
 
     Example: hallmark console start
     """
@@ -42,7 +42,7 @@ def password(
     stdin: Annotated[bool, typer.Option("--stdin", help="Read the password from standard input.")] = False,
     as_json: shared.Json = False,
 ) -> None:
-    """Set the password that you sign in to the console with. Your key shows that you are who you say.
+    """Set the password with which you sign in to the console. Your key proves who you are.
 
     Example: hallmark console password --as data-owner
     """
@@ -61,7 +61,7 @@ def password(
 
 
 def list_accounts(as_json: shared.Json = False) -> None:
-    """List who has a password.
+    """List the people who have a password.
 
     Example: hallmark console accounts
     """
@@ -73,7 +73,9 @@ def list_accounts(as_json: shared.Json = False) -> None:
 
 
 def list_sessions(as_json: shared.Json = False) -> None:
-    """List who is signed in, since when, and when they last looked at a page. `hallmark console revoke ID` ends that.
+    """List the people who are signed in, since when, and when they last opened a page.
+
+    `hallmark console revoke ID` ends their sessions.
 
     Example: hallmark console sessions
     """
@@ -86,8 +88,10 @@ def list_sessions(as_json: shared.Json = False) -> None:
 
 
 def revoke(person: Person, as_json: shared.Json = False) -> None:
-    """Take a person's password away and end their sessions. Who signs in elsewhere, by OpenID Connect, may do so again:
-    to keep somebody out, end their roles in people.yaml.
+    """Delete a person's password and end their sessions.
+
+    People who sign in with an OpenID Connect provider can sign in again. To keep a person out, end their roles in
+    people.yaml.
 
     Example: hallmark console revoke data-owner
     """

@@ -1,4 +1,4 @@
-"""A dataset as its owners look at it: a line for each source, and what changed since the one approved last."""
+"""Table of a dataset as its owners see it: a line for each source, and the changes since the last approved dataset."""
 
 from rich.table import Table
 
@@ -9,7 +9,10 @@ from tasks.sources.dataset import SIDES, Dataset, Origin
 
 
 def show(dataset: Dataset, change: Change | None, approved: bool = True) -> None:
-    """Print both; `approved`: the other dataset is the one that was approved last."""
+    """Print the dataset and, if given, its differences from another one.
+
+    `approved` says whether the other dataset is the one that was approved last.
+    """
     table = Table("source", "owner", "rows", "put aside", "protected", *SIDES, "content", box=None, header_style="bold")
     for name, source in sorted(dataset.sources.items(), key=lambda item: (item[1].owner, item[0])):
         table.add_row(name, *_cells(source), change.sources[name].content if change else "")

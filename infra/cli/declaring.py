@@ -1,4 +1,4 @@
-"""What `hallmark data adopt` and `hallmark card adopt` share: show what is new, sign it, say where it stands."""
+"""Code that `hallmark data adopt` and `hallmark card adopt` share: show the differences, sign, show the result."""
 
 import sys
 from collections.abc import Sequence
@@ -41,7 +41,7 @@ def sign(
 
 
 def changed(declared: Declared, now: Standing) -> str:
-    """What is new in a declaration against the one in force, with both values."""
+    """Describe the differences of a declaration from the one in force, each with both values."""
     known = now.in_force.get(declared.subject)
     if known is None:
         said = (one_line(f"  {key}: {_in_words(key, value)}") for key, value in declarations.keys(declared).items())
@@ -63,7 +63,7 @@ def _in_words(key: str, value: Any) -> str:
 
 
 def row(declared: Declared, now: Standing, governed: Governance) -> dict[str, Any]:
-    """Where a declaration stands."""
+    """Return the state of a declaration as `--json` prints it: in force, or waiting for signatures of some people."""
     waits = signing.waits_for(declared, now, governed)
     begun = now.signed(declared, governed.state.parent)
     signed = now.in_force[declared.subject].signed if now.has(declared) else begun

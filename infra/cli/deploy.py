@@ -1,4 +1,4 @@
-"""`hallmark deploy`"""
+"""Command `hallmark deploy`."""
 
 import sys
 from pathlib import Path
@@ -23,9 +23,9 @@ def deploy(
     who: shared.As = None,
     as_json: shared.Json = False,
 ) -> None:
-    """Check a deployments file, show what it changes, put it in force with your signature, and start what runs it.
+    """Check a deployments file, show what it changes, and sign it. Then start Prefect and the runner.
 
-    A file that is in force already stays as it is.
+    A file that is already in force stays as it is.
 
     Example: hallmark deploy --as ml-engineer
     """

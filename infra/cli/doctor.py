@@ -1,4 +1,4 @@
-"""`hallmark doctor`"""
+"""Command `hallmark doctor`."""
 
 import typer
 
@@ -8,7 +8,7 @@ from infra.doctor import looks
 
 
 def doctor(as_json: shared.Json = False) -> None:
-    """Say what is missing or out of date in this checkout, and what to type. Changes nothing.
+    """Report what is missing or out of date in this checkout, and the command to type. Change nothing.
 
     Exit code 1: there is something to do.
 

@@ -1,4 +1,4 @@
-"""`hallmark down`"""
+"""Command `hallmark down`."""
 
 from infra import tracking
 from infra.cli.shared import console, root
@@ -8,9 +8,9 @@ from tasks.runs import journal
 
 
 def down() -> None:
-    """Stop the Prefect server, runner, watch, console and MLflow's pages of this checkout.
+    """Stop the Prefect server, runner, watch, console and MLflow server of this checkout.
 
-    A run in progress goes on with the next `hallmark up`. Parked runs keep waiting.
+    A run in progress continues after the next `hallmark up`. Suspended runs keep waiting.
 
     Example: hallmark down
     """

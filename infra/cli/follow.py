@@ -1,4 +1,4 @@
-"""Show a run as it goes: a line when a stage or a gate changes, and a moving line in a terminal."""
+"""Progress of a run on the screen: a line for each change of a stage or gate, and a moving line in a terminal."""
 
 import re
 import sys
@@ -20,14 +20,17 @@ from tasks.runs.journal import Journal
 
 POLL_SECONDS = 0.5
 PREFECT_SECONDS = 5.0
-"""How often Prefect is asked whether the flow run ended; everything else is read from the journal."""
+"""Seconds between two requests to Prefect, which says whether the flow run has ended. The rest is in the journal."""
 
 
 def until_it_rests(root: Path, up: Up, run_id: str, flow_run: str, quiet: bool) -> None:
-    """Return when the run is finished or parked at a gate.
+    """Show the progress of a run until it has finished or is suspended at a gate.
 
-    Raises Refused or Unavailable where the flow run ends and its journal does not say how: another process executes
-    the run, the process was killed, the disk is full.
+    Raises:
+        Refused: The flow run failed with this error before its journal had an end.
+        InputError: As above.
+        Unavailable: The flow run ended otherwise without an end in its journal: it was killed, the disk is full, or
+            another process executes the run. Or the runner has ended.
     """
     asked, waiting = time.monotonic(), False
     with Screen(None if quiet else console) as screen:
@@ -37,7 +40,7 @@ def until_it_rests(root: Path, up: Up, run_id: str, flow_run: str, quiet: bool) 
             if waiting or time.monotonic() - asked > PREFECT_SECONDS:
                 asked = time.monotonic()
                 state, message = client.state_of(root, up, flow_run)
-            # Prefect first, the journal after it: when Prefect says that it ended, the journal is complete.
+            # The journal is read after Prefect's answer: if the flow run has ended by then, the journal is complete.
             known = journal.read(root / ".hallmark", run_id)
             mine = known if known and known.flow_run == flow_run else None
             if mine:
@@ -53,7 +56,6 @@ def until_it_rests(root: Path, up: Up, run_id: str, flow_run: str, quiet: bool) 
 
 
 def _without_an_account(run_id: str, state: str, message: str) -> HallmarkError:
-    """What to tell of a flow run that ended and could not write down how."""
     said = re.match(r"[^:]*: (Refused|InputError): (.*)", message, re.DOTALL)  # Prefect: "… an exception: NAME: TEXT"
     if said:
         return Refused(said[2]) if said[1] == "Refused" else InputError(said[2])
@@ -63,7 +65,7 @@ def _without_an_account(run_id: str, state: str, message: str) -> HallmarkError:
 
 @contextmanager
 def left_to_itself(run_id: str) -> Iterator[None]:
-    """Interrupting the command that follows a run leaves the run going, and says so."""
+    """Exit with 130 on Ctrl-C, and say that the run continues without this command."""
     try:
         yield
     except KeyboardInterrupt:
@@ -72,7 +74,7 @@ def left_to_itself(run_id: str) -> Iterator[None]:
 
 
 class _Shown:
-    """What has been printed, so that only what changed is."""
+    """Lines printed so far, so that a line is printed again only if it has changed."""
 
     def __init__(self, screen: Screen) -> None:
         self.screen = screen

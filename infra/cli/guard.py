@@ -1,4 +1,4 @@
-"""Before a command that reads the ledger: whom it trusts, and whether it can be seen that somebody changed it."""
+"""Checks before a command that reads the ledger: the root of trust, and signs that the ledger was changed."""
 
 import os
 import sys
@@ -16,10 +16,18 @@ TOLD = "run `hallmark ledger verify`, which says all that is wrong, and ask whoe
 
 
 def run(verb: Callable[[], None], acts: bool) -> None:
-    """Run a command. On a ledger that was changed one that `acts` is refused; another shows what it has, under a
-    warning on stderr, and exits with 1.
+    """Run a command, after a check of the ledger.
 
-    Raises InputError where the root of trust is not the one that the environment or this checkout names.
+    If the ledger was changed, a command that acts is refused. Another command shows what the ledger has, below a
+    warning on stderr, and exits with code 1.
+
+    Args:
+        verb: The command.
+        acts: Whether the command changes something.
+
+    Raises:
+        Refused: The ledger was changed, and the command acts.
+        InputError: The root of trust is not the one that the environment or this checkout names.
     """
     wrong = tampered()
     if wrong and acts:
@@ -38,8 +46,11 @@ def run(verb: Callable[[], None], acts: bool) -> None:
 
 
 def tampered() -> list[str]:
-    """What is wrong with the ledger of this checkout, in words. One that is away or not there yet is for the command to
-    tell."""
+    """Return signs that the ledger of this checkout was changed, in words; empty if there are none.
+
+    The check is short and looks at a part of a long ledger (tasks/ledger/glance.py). A ledger that cannot be reached or
+    does not exist yet is not reported here, since the command itself reports it.
+    """
     where = shared.root()
     state = where / ".hallmark"
     if os.environ.get(adopting.PIN):

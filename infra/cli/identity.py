@@ -1,4 +1,4 @@
-"""`hallmark identity`: whose keys count for what, and proposals to change that in people.yaml."""
+"""Command group `hallmark identity`: keys of people and machines, and proposals of changes to them in people.yaml."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -70,7 +70,7 @@ def bring(
     replace: Replace = False,
     as_json: shared.Json = False,
 ) -> None:
-    """Propose an existing OpenSSH ed25519 or ed25519-sk key in people.yaml. A second call changes nothing.
+    """Propose an existing OpenSSH ed25519 or ed25519-sk key in people.yaml. Repeating the command changes nothing.
 
     Example: hallmark identity import data-owner ~/.ssh/id_ed25519.pub
     """
@@ -81,7 +81,7 @@ def bring(
 
 
 def list_identities(as_json: shared.Json = False) -> None:
-    """List people and machines with their roles and keys, and which of these count now.
+    """List people and machines with their roles and keys, and whether each key counts now.
 
     Example: hallmark identity list
     """
@@ -110,7 +110,7 @@ def revoke(
     reason: Annotated[str, typer.Option(help="Why. It stands in people.yaml.")],
     as_json: shared.Json = False,
 ) -> None:
-    """Propose that a key is revoked. What it signed from then on is void; what it signed before stays valid.
+    """Propose that a key is revoked. Its signatures from the given time on are void; earlier ones stay valid.
 
     Example: hallmark identity revoke data-owner --key SHA256:… --as-of 2026-03-01 --reason "laptop stolen"
     """
@@ -126,7 +126,7 @@ def revoke(
 def root(as_json: shared.Json = False) -> None:
     """Print the fingerprint of the root key, from which everything in force here follows.
 
-    Hand it to people who verify releases, by another way than the releases.
+    Give it to the people who verify releases, by another way than the releases.
 
     Example: hallmark identity root
     """
@@ -161,7 +161,6 @@ def _write(path: Path, data: bytes, line: str) -> None:
 
 
 def _of_file(path: Path) -> str:
-    """The public key line of a public key's file, or of the one beside a private key, or of a private key itself."""
     beside = Path(f"{path}.pub")
     source = path if path.suffix == ".pub" else beside
     if not source.exists() and path.exists():
@@ -193,7 +192,7 @@ def _row(governed: Governance, who: Person | MachineName, name: str, *roles: str
     now = datetime.now(UTC)
     try:
         held = governed.keys_of(who)
-    except InputError:  # a worker without one, or before `hallmark init`
+    except InputError:  # a worker that has no key, or a checkout before `hallmark init`
         held = []
     rows = [{"fingerprint": key.fingerprint, "state": key.state(now), "told": key.state_in_words(now)} for key in held]
     return {"id": who if isinstance(who, str) else who.id, "name": name, "roles": list(roles), "keys": rows}
@@ -213,7 +212,6 @@ def _report(who: str, line: str, changed: bool, as_json: bool, **more: str) -> N
 
 
 def _in_the_way(who: str, line: str) -> str:
-    """That another key of theirs lies where `hallmark` looks first; empty where none does."""
     place = shared.root() / ".hallmark" / "keys" / who
     public = place.with_name(f"{who}.pub")
     if not place.exists() or (public.exists() and keys.fingerprint(public.read_text()) == keys.fingerprint(line)):

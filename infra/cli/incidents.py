@@ -1,4 +1,4 @@
-"""`hallmark incidents`: what somebody has to look into, whose it is, and how it ended."""
+"""Command group `hallmark incidents`: the list of incidents, and their closing."""
 
 from typing import Annotated, Any
 
@@ -36,7 +36,7 @@ def list_incidents(
 
 
 def show(incident: Id, as_json: shared.Json = False) -> None:
-    """Show one incident: what happened, which role owns it, how it ended.
+    """Show one incident: what happened, which role owns it, and how it was closed.
 
     Example: hallmark incidents show waiver-expired-0a1b2c3d4e5f
     """
@@ -50,7 +50,7 @@ def close(
     who: shared.As = None,
     as_json: shared.Json = False,
 ) -> None:
-    """Close an incident with your key, in the role that owns it. Nobody closes an incident of their own action.
+    """Close an incident with your key, in the role that owns it. Nobody may close an incident of their own action.
 
     Example: hallmark incidents close waiver-expired-0a1b2c3d4e5f --as risk-officer --reason "retraining is planned"
     """

@@ -1,4 +1,4 @@
-"""`hallmark init`"""
+"""Command `hallmark init`."""
 
 from pathlib import Path
 from typing import Annotated
@@ -25,10 +25,11 @@ def init(
         bool, typer.Option("--new-root", help="Begin a second root of trust on a ledger that has one already.")
     ] = False,
 ) -> None:
-    """Make the keys, the ledger and the folders of this checkout. Put infra/governance in force where nothing is.
+    """Make the keys, the ledger and the folders of this checkout, and put infra/governance in force if nothing is.
 
-    A second call changes nothing, except in environment local where policy lets the root key adopt changes. On a ledger
-    that began under another root key the command makes nothing. Trust that key here first.
+    Repeating the command changes nothing, with one exception: in environment `local`, if policy lets the root key adopt
+    changes, the command adopts those made since. If the ledger began under another root key, the command makes nothing:
+    trust that key here first.
 
     Example: hallmark init
     """
@@ -53,7 +54,7 @@ def init(
 
 
 def _adopt(folder: Path, state: Path, ledger: Ledger) -> None:
-    """Put the folder in force with the root key: where nothing is yet, or where policy leaves changes to that key."""
+    """Adopt the governance folder with the root key, if nothing is in force or policy leaves changes to that key."""
     own = state / "keys" / adopting.ROOT
     chain, policy, people = in_force.chain(state, ledger), *in_force.proposed(folder, state)
     newest = chain.newest

@@ -1,4 +1,4 @@
-"""Commands whose modules are imported once they are asked for: to list them takes none, to run one takes its own."""
+"""Lazy import of commands: listing them imports none of their modules, and running one imports only its own."""
 
 import errno
 from collections.abc import Callable, Iterator, Mapping
@@ -13,21 +13,26 @@ from typer.main import get_command
 from tasks.core.errors import InputError
 
 OF_A_PATH = (errno.ENAMETOOLONG, errno.EACCES, errno.EROFS)
-"""What a system says of a path that somebody typed, or made of a name that they typed; anything else it says is a
-defect of Hallmark's where nothing tells it in words."""
+"""Error codes of the operating system that are about a path which the user has typed.
+
+They are reported as InputError. All other errors of the operating system count as defects of Hallmark, unless the
+command turns them into a message.
+"""
 MOST_SHOWN = 100
-"""Characters of such a path."""
+"""Maximum number of characters of the path in the error message."""
 
 
 class Verb(NamedTuple):
     where: str
-    """`module:function`, the module below infra.cli."""
+    """Place of the command's function as `module:function`, with the module relative to infra.cli."""
     help: str
-    """Its line in the list of commands; its own help is the function's docstring."""
+    """Line of the command in the list of commands. The command's own help is the docstring of the function."""
     ledger: Literal["reads", "acts", "itself"] = "reads"
-    """What it does on a ledger that somebody changed, for which that is looked at first (guard.py). `reads`: it shows
-    what it has, under a warning, and exits with 1. `acts`: it refuses. `itself`: it asks no ledger, or looks on its
-    own."""
+    """Behaviour on a ledger that was changed (guard.py), which is checked before the command runs.
+
+    `reads`: it shows what the ledger has, below a warning, and exits with code 1. `acts`: it is refused. `itself`:
+    there is no check, since the command needs no ledger or checks it itself.
+    """
 
 
 class Verbs(NamedTuple):
@@ -36,7 +41,7 @@ class Verbs(NamedTuple):
 
 
 class Commands(Mapping[str, Any]):
-    """Commands by name; each is made, and its module imported, when it is taken out."""
+    """Commands by name. Looking one up imports its module and makes the command."""
 
     def __init__(self, verbs: Mapping[str, Verb | Verbs]) -> None:
         self.verbs = verbs
@@ -55,7 +60,7 @@ class Commands(Mapping[str, Any]):
 
 
 class Group(TyperGroup):
-    """A group that lists its commands by their lines alone."""
+    """Group that lists its commands with the lines of their verbs, without importing their modules."""
 
     def __init__(self, verbs: Mapping[str, Verb | Verbs], **given: Any) -> None:
         super().__init__(**given)
@@ -71,7 +76,7 @@ class Group(TyperGroup):
 
 
 def whole(verbs: Mapping[str, Verb | Verbs]) -> type[TyperGroup]:
-    """A class as `typer.Typer(cls=…)` takes one, of a group with these commands."""
+    """Return the class of a group with these commands, for `typer.Typer(cls=…)`."""
 
     class Whole(Group):
         def __init__(self, **given: Any) -> None:
@@ -91,8 +96,6 @@ def _made(name: str, declared: Verb | Verbs) -> TyperCommand | TyperGroup:
 
 
 def _reached(verb: Callable[..., None]) -> Callable[..., None]:
-    """The verb, whose caller is told in words of a path that nothing can be at, or that is not theirs."""
-
     @wraps(verb)
     def tell(**given: Any) -> None:
         try:
@@ -108,11 +111,9 @@ def _reached(verb: Callable[..., None]) -> Callable[..., None]:
 
 
 def _looked_at(verb: Callable[..., None], acts: bool) -> Callable[..., None]:
-    """The verb, with a look at the ledger before it."""
-
     @wraps(verb)
     def look_first(**given: Any) -> None:
-        from infra.cli import guard  # takes a database
+        from infra.cli import guard  # slow: imports the database library
 
         guard.run(lambda: verb(**given), acts)
 

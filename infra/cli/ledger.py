@@ -1,4 +1,4 @@
-"""`hallmark ledger`: what is recorded, and whether it is still what was recorded."""
+"""Command group `hallmark ledger`: entries, their verification, proofs and export."""
 
 import json
 import sys
@@ -53,7 +53,7 @@ def show(
     last: Annotated[int, typer.Option(metavar="N", min=0, help="Only the last N that fit. 0: all.")] = 50,
     as_json: shared.Json = False,
 ) -> None:
-    """Show what was recorded, newest last. `hallmark gates show` says whether a decision counts.
+    """Show entries of the ledger, newest last. `hallmark gates show` says whether a decision counts.
 
     Example: hallmark ledger show --kind gate --since 2026-03-01
     """
@@ -91,9 +91,9 @@ def verify(
     key: Key = None,
     as_json: shared.Json = False,
 ) -> None:
-    """Recompute everything and compare it with every signed head in reach.
+    """Recompute the ledger's tree and compare it with every signed head that can be reached.
 
-    Exit code 1: it does not hold. 3: it holds as far as could be seen, and a place with heads is away.
+    Exit code 1: the ledger was changed. 3: what could be verified holds, but a place with heads could not be reached.
 
     Example: hallmark ledger verify
     """
@@ -118,8 +118,7 @@ def prove(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="As it is: a proof is one JSON document.")] = True,
 ) -> None:
-    """Print a proof as JSON: that an entry is under the newest signed head, or that nothing under an older head
-    changed.
+    """Print a proof as JSON: of an entry's inclusion, or that nothing changed since an older head.
 
     Example: hallmark ledger prove 42 > proof.json
     """
@@ -140,7 +139,7 @@ def check(
     key: Key = None,
     as_json: shared.Json = False,
 ) -> None:
-    """Check a proof with nothing but the ledger's public key.
+    """Verify a proof. This needs only the ledger's public key.
 
     Example: hallmark ledger check proof.json --key SHA256:3q2+7w…
     """
@@ -156,7 +155,7 @@ def export(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="File to write, as JSON lines.")],
     as_json: shared.Json = False,
 ) -> None:
-    """Write entries and signed heads to one file, which `hallmark ledger verify --file` checks anywhere.
+    """Write entries and signed heads to one file, which `hallmark ledger verify --file` verifies on any machine.
 
     Example: hallmark ledger export ledger.jsonl
     """
@@ -176,7 +175,7 @@ def export(
 
 
 def publish_heads(as_json: shared.Json = False) -> None:
-    """Sign a head of the ledger as it is now, and take every head to the places of HALLMARK_LEDGER_HEADS.
+    """Sign a head of the ledger as it is now, and copy every head to the places in HALLMARK_LEDGER_HEADS.
 
     Example: hallmark ledger publish
     """
@@ -199,14 +198,13 @@ def publish_heads(as_json: shared.Json = False) -> None:
 
 
 def _opened() -> tuple[Ledger, Governance]:
-    from tasks.runs.run import installed_governance  # needs the platform, which an export does not
+    from tasks.runs.run import installed_governance  # needs the whole platform; verifying an export does not
 
     where = shared.root()
     return open_ledger(where / ".hallmark"), installed_governance(where, None)
 
 
 def _trusted(given: list[str] | None) -> Sequence[str | SigningKey]:
-    """Keys that count: those given, else this installation's own."""
     if given:
         return given
     try:
@@ -214,7 +212,7 @@ def _trusted(given: list[str] | None) -> Sequence[str | SigningKey]:
         from tasks.runs.run import installed_governance
 
         return publish.signers(installed_governance(where, None))
-    except (InputError, ModuleNotFoundError) as error:  # without the platform there is no ledger of one's own
+    except (InputError, ModuleNotFoundError) as error:  # no checkout, or an installation without the platform
         raise InputError(f"whose signature counts? Give --key with the ledger's public key ({error})") from None
 
 
@@ -233,7 +231,6 @@ def _show_whole(ledger: Ledger, seq: int, as_json: bool) -> None:
 
 
 def _attached(ledger: Ledger, entry: Entry) -> dict[str, Any]:
-    """What is attached to an entry, where anything is."""
     if NAMED not in entry.body:
         return {}
     try:
@@ -256,7 +253,6 @@ def _print(report: Report) -> None:
 
 
 def _progress() -> Tick:
-    """Say on stderr now and then how far it is."""
     last_shown = time.monotonic()
 
     def tick(count: int) -> None:

@@ -1,4 +1,4 @@
-"""`hallmark new`"""
+"""Command `hallmark new`."""
 
 import re
 import subprocess
@@ -26,7 +26,7 @@ from tasks.sources.protection import CATEGORIES, Category
 
 LONGEST_NAME = 40
 SPECIAL = re.compile(r"^[-:]|[*?\[\\]")
-"""What git does not take for a plain path: options, magic, patterns."""
+"""Characters that git does not read as a plain path: of options, pathspec magic and patterns."""
 Said = str | None
 
 
@@ -59,8 +59,9 @@ def new(
     ] = False,
     as_json: shared.Json = False,
 ) -> None:
-    """Scaffold a use case from a data file: parameters, sources, suites, policy and people, in examples/NAME. Shows all
-    that it guessed before it writes, and the next command after it.
+    """Scaffold a use case in examples/NAME from a data file: parameters, sources, suites, policy and people.
+
+    The command shows every guess before it writes, and the next command afterwards.
 
     Example: hallmark new letters --from letters.csv --owner data-owner --licence CC0-1.0 --basis "no personal data"
     --purpose "name the topic of a letter"
@@ -84,7 +85,6 @@ def _looked(
     root: Path, name: str, file: str, form: dict[str, str], prompt: Said, response: list[str],
     said: dict[str, Said], asks: bool,
 ) -> tuple[Opened, Mapped, Answers]:  # fmt: skip
-    """The file and its columns, and the answers. Raises InputError with all that is wrong and all that is missing."""
     mistakes, looked, mapped, columns = Mistakes(), None, None, list[Column]()
     with mistakes.noted():
         _require_name(name)
@@ -120,7 +120,6 @@ def _require_name(name: str) -> None:
 
 
 def _mapped(columns: list[Column], prompt: Said, response: list[str], asks: bool, mistakes: Mistakes) -> Mapped | None:
-    """The guess; where it needs more, what a person says at a terminal. Elsewhere a mistake, and None."""
     try:
         return mapping.guess(columns, prompt, response)
     except Unclear as unclear:
@@ -134,7 +133,6 @@ def _mapped(columns: list[Column], prompt: Said, response: list[str], asks: bool
 
 
 def _personal(said: list[str] | None, mapped: Mapped, asks: bool) -> dict[str, Category]:
-    """Fields that are personal by their purpose; asked for where the answer has fields."""
     fields = mapped.keys.get("response")
     if said is None and asks and isinstance(fields, dict):
         console.print(f"fields of the answer: {', '.join(fields)}; classes: {', '.join(CATEGORIES)}", style="dim")
@@ -193,7 +191,7 @@ def _tell(made: Plan, root: Path, looked: Opened, as_json: bool) -> None:
 
 
 def _untracked(root: Path, location: str) -> bool:
-    """Whether the file lies in the checkout, and git neither has nor ignores it: a run wants a clean checkout."""
+    """Return whether the file is in the checkout and untracked, but not ignored. A run needs a clean checkout."""
     if location.startswith("s3://") or Path(location).is_absolute():
         return False
     command = ["git", "status", "--porcelain", "--untracked-files=all", "--", f":(literal){location}"]
@@ -202,7 +200,6 @@ def _untracked(root: Path, location: str) -> bool:
 
 
 def _pathspec(path: str) -> str:
-    """As git takes it for this file alone: not for an option, nor for one of its patterns."""
     return f":(literal){path}" if SPECIAL.search(path) else path
 
 

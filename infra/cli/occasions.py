@@ -1,4 +1,4 @@
-"""What `hallmark deploy`, `schedule` and `trigger` share."""
+"""Code that `hallmark deploy`, `hallmark schedule` and `hallmark trigger` share."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -20,7 +20,7 @@ from tasks.sources import sources
 
 
 class Here(NamedTuple):
-    """What a command looks at."""
+    """State that a command reads: the ledger, the governance and the schedules in force, and the occasions so far."""
 
     root: Path
     ledger: Ledger
@@ -42,7 +42,7 @@ def edited(at: Here) -> dict[str, list[str]]:
 
 
 def ask_now(at: Here, occasion: Occasion, who: str, as_json: bool) -> None:
-    """Take an occasion in somebody's name, have Prefect make its run, and say what became of it."""
+    """Record an occasion with a run request signed by `who`, start its flow run in Prefect, and print the outcome."""
     ask = requests.asks(Repository.open(at.root), at.ledger, at.governed, occasion, who)
     entry = taking.take(at.ledger, at.book, occasion, installation.of(at.root), ask)
     said: dict[str, object] = {
@@ -65,7 +65,11 @@ def ask_now(at: Here, occasion: Occasion, who: str, as_json: bool) -> None:
 
 
 def begin(at: Here, taken: Taken, as_json: bool) -> str:
-    """Have Prefect make the flow run of an occasion; where that is away, the runner does once it is back."""
+    """Start the flow run of an occasion and return its id.
+
+    Raises:
+        Unavailable: Prefect cannot be reached. The runner starts the flow run later.
+    """
     up = start(at, as_json)
     asked = requests.of(taken)
     name = deployed.for_run(at.root, at.ledger, taken.pool)
@@ -75,7 +79,6 @@ def begin(at: Here, taken: Taken, as_json: bool) -> str:
 
 
 def start(at: Here, as_json: bool) -> Up:
-    """Have the server and the runner up."""
     named = sources.variables(sources.load(at.governed.folder).sources)
     return server.start(at.root, lambda text: shared.notice(text, as_json), also=named)
 

@@ -1,4 +1,4 @@
-"""`hallmark params`"""
+"""Command `hallmark params`."""
 
 from pathlib import Path
 from typing import Annotated
@@ -20,8 +20,9 @@ def params(
     ] = None,
     show_schema: Annotated[bool, typer.Option("--schema", help="Print the JSON schema of params.yaml.")] = False,
 ) -> None:
-    """Check a params file, with the governance files beside it if you name them, or print the schema of params.yaml.
-    All mistakes of all files are told together.
+    """Check a params file, or print the schema of params.yaml.
+
+    With --governance, the command checks the governance files as well. It reports all mistakes of all files together.
 
     Example: hallmark params --check params.yaml
     """
@@ -35,8 +36,7 @@ def params(
 
 
 def _checked(file: Path, folder: Path) -> schema.Params:
-    """Both together, as a run of them would be. Raises InputError with all that is wrong."""
-    from tasks.policy import governance as rules  # these read a database and tables
+    from tasks.policy import governance as rules  # slow: these import libraries for databases and tables
     from tasks.runs import checking
 
     root, mistakes = shared.root(), Mistakes()

@@ -1,4 +1,4 @@
-"""`hallmark policy`: what is in force, what a folder of governance files says and would change, and adopting it."""
+"""Command group `hallmark policy`: the policy in force, and the check, test and adoption of governance files."""
 
 from datetime import datetime
 from pathlib import Path
@@ -21,7 +21,7 @@ Dir = Annotated[Path | None, typer.Argument(metavar="DIR", help="Governance fold
 
 
 def show(as_json: shared.Json = False) -> None:
-    """Show what is in force, since when and signed by whom, and what is proposed to follow it.
+    """Show the policy in force, its adoptions with their signatures, and the proposals to replace it.
 
     Example: hallmark policy show
     """
@@ -64,7 +64,7 @@ def show(as_json: shared.Json = False) -> None:
 def check(folder: Dir = None, as_json: shared.Json = False) -> None:
     """Explain a policy in words: for each tier and gate the checks, the people who decide, and the waivers.
 
-    The command names file and line of what nobody could satisfy.
+    If nobody could satisfy a rule, the command names its file and line.
 
     Example: hallmark policy check infra/governance
     """
@@ -77,7 +77,9 @@ def check(folder: Dir = None, as_json: shared.Json = False) -> None:
 
 
 def test(folder: Dir = None, as_json: shared.Json = False) -> None:
-    """Judge the cases of policy_tests.yaml beside a policy. Exit code 1: a case comes out otherwise than it expects.
+    """Evaluate the cases in policy_tests.yaml, which is beside the policy.
+
+    Exit code 1: the result of a case is not the expected one.
 
     Example: hallmark policy test infra/governance
     """
@@ -103,10 +105,10 @@ def adopt(
     dry_run: Annotated[bool, typer.Option(help="Show what would change and who must sign, and sign nothing.")] = False,
     as_json: shared.Json = False,
 ) -> None:
-    """Show what would change, and sign it. The change is in force once everybody has signed whom policy asks.
+    """Show what would change, and sign it. The change is in force once all people have signed whom policy asks for.
 
-    Everybody else who must sign gives the same command over the same files. A signature under an older policy no longer
-    counts.
+    The others who must sign give the same command for the same files. A signature made under an earlier policy no
+    longer counts.
 
     Example: hallmark policy adopt infra/governance --as risk-officer
     """
@@ -131,7 +133,7 @@ def adopt(
 
 
 def _signer(chain: Chain, where: Path, who: str | None, ledger: Ledger) -> Signer:
-    """Whose key signs: the root key where nobody else could, else that of whoever acts."""
+    """Return the key that signs: the root key if policy names nobody for changes, or that of the person who acts."""
     state = where / ".hallmark"
     own = state / "keys" / adopting.ROOT
     newest = chain.newest

@@ -1,4 +1,4 @@
-"""`hallmark preflight`"""
+"""Command `hallmark preflight`."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -19,12 +19,13 @@ def preflight(
     ] = False,
     as_json: shared.Json = False,
 ) -> None:
-    """Say whether the training fits, how long it takes and what it costs, before a device is taken. Exits with 1 where
-    it does not fit, and says what change would make it fit.
+    """Estimate whether the training fits into memory, how long it takes and what it costs.
+
+    If it does not fit, the command says which change would make it fit, and exits with code 1.
 
     Example: hallmark preflight --set training.lora_rank=64 --set resources.memory_gib=80
     """
-    from tasks.runs import foretold  # reads a model, which takes a second
+    from tasks.runs import foretold  # imports libraries of models, which takes a second
 
     told = foretold.look(shared.root(), params, shared.pairs(changes), calibrate)
     if as_json:

@@ -1,4 +1,4 @@
-"""Where every command about releases begins."""
+"""Ledger and governance for the commands about releases."""
 
 import sys
 from typing import Annotated
@@ -15,9 +15,9 @@ Label = Annotated[str, typer.Argument(metavar="RELEASE", help="NAME-VERSION, as 
 
 
 def in_force() -> tuple[Ledger, Governance]:
-    """The ledger and the governance in force, for a command that only reads.
+    """Return the ledger and the governance in force, for a command that only reads.
 
-    Promotions that an interruption left unfinished, and what is wrong with those in the ledger, go to stderr.
+    Unfinished promotions and problems with promotions in the ledger are printed to stderr.
     """
     where = shared.root()
     ledger, governed = open_ledger(where / ".hallmark"), installed_governance(where, None)
@@ -31,7 +31,10 @@ def in_force() -> tuple[Ledger, Governance]:
 
 
 def settled() -> tuple[Ledger, Governance]:
-    """The same for a command that changes something, after finishing or undoing what is unfinished."""
+    """Return ledger and governance for a command that changes something.
+
+    Unfinished promotions are finished or undone first.
+    """
     where = shared.root()
     ledger, governed = open_ledger(where / ".hallmark"), installed_governance(where, None)
     for text in promotion.reconcile(ledger, governed):

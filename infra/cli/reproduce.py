@@ -1,4 +1,4 @@
-"""`hallmark reproduce`"""
+"""Command `hallmark reproduce`."""
 
 import os
 from typing import Annotated
@@ -34,12 +34,12 @@ def reproduce(
     ] = False,
     as_json: shared.Json = False,
 ) -> None:
-    """Build a release or a run again from its commit, with nothing from a cache, and compare the digest of every stage.
+    """Build a release or a run again from its commit, without any cache, and compare the digest of every stage.
 
-    The worker's key of this machine signs each stage that comes out the same. Where policy asks for several machines, a
-    run is built again before its release gate.
+    The worker key of this machine signs each stage that has the same digest. If policy asks for several machines, build
+    a run again on another machine before its release gate.
 
-    Exit code 0: identical; 1: something differs; 3: something is away, and the rest is the same.
+    Exit code 0: identical; 1: something differs; 3: something is missing, and the rest is the same.
 
     Example: hallmark reproduce support-triage-1
     """
@@ -59,13 +59,12 @@ def _original(named: str, checkout: Repository, ledger: Ledger, governed: Govern
     try:
         commit = _commit_of(checked_run_id(named), checkout)
     except InputError:
-        releases.get(ledger, governed, named)  # says which there are
+        releases.get(ledger, governed, named)  # its error lists the known releases
         raise
     return Original.of_run(named, commit, ledger, governed)
 
 
 def _commit_of(run: str, checkout: Repository) -> str:
-    """What a run made last; another machine's is fetched. Raises InputError where there is no such run."""
     try:
         return checkout.commit_of(ref_of(run))
     except InputError:

@@ -1,4 +1,4 @@
-"""`hallmark resolve`"""
+"""Command `hallmark resolve`."""
 
 from pathlib import Path
 from typing import Annotated
@@ -28,7 +28,7 @@ def resolve(
 ) -> None:
     """Write inputs/ and the gate files of risk tier `experiment` into this checkout, for `dvc repro` by hand.
 
-    With --params or --set the command writes params.yaml anew, because stages read that file. A model made by hand can
+    With --params or --set, the command also rewrites params.yaml, since stages read that file. A model made by hand can
     never be promoted.
 
     Example: hallmark resolve --set training.epochs=1 && dvc repro train
@@ -54,7 +54,6 @@ def resolve(
 
 
 def _refuse_loss(layout: Layout, text: str) -> None:
-    """Another file is to take the place of params.yaml: raises InputError where changes to that would be lost."""
     changed = any(line.endswith(" params.yaml") for line in Repository.open(layout.root).changes())
     if changed and layout.params.read_text() != text:
         raise InputError("params.yaml has changes that are not committed, and would be replaced; commit or stash them")

@@ -1,4 +1,4 @@
-"""`hallmark run`"""
+"""Command `hallmark run`."""
 
 import os
 import time
@@ -39,7 +39,7 @@ from tasks.sources.sources import Source
 from tasks.supervise import box
 
 NEW_ONLY = ("params", "governance", "changes", "who", "demo_approvals", "reason", "pool")
-"""What only a new run takes; one that goes on was asked for, by whom and with what, when it began."""
+"""Parameters that only a new run accepts. A resumed run has those of its own run request."""
 
 
 def run(
@@ -68,8 +68,9 @@ def run(
     detach: Annotated[bool, typer.Option(help="Start the run and return.")] = False,
     as_json: shared.Json = False,
 ) -> None:
-    """Start a run: data, training, evaluation, gates and promotion. Show its progress, and at a gate the people who
-    decide.
+    """Start a run: data, training, evaluation, gates and promotion. Show its progress.
+
+    At a gate, the command shows the people who decide, and ends.
 
     Example: hallmark run --as ml-engineer --set training.lora_rank=32
     """
@@ -111,7 +112,10 @@ def _request(
     checkout: Repository, params: str, governance: str | None, changes: list[str] | None, who: str | None,
     demo_approvals: bool, reason: str | None, as_json: bool,
 ) -> tuple[RunRequest, Mistakes]:  # fmt: skip
-    """What the command line asks for, and what is wrong with that alone: what it names is looked at all the same."""
+    """Return the run request and the mistakes found so far.
+
+    Later checks add their mistakes, so that the user sees all of them together.
+    """
     mistakes, given = Mistakes(), dict[str, Any]()
     with mistakes.noted():
         given["requested_by"] = shared.identity(who)
@@ -132,7 +136,6 @@ class _Started(NamedTuple):
 
 
 def _refuse_changes(context: typer.Context, run_id: str) -> None:
-    """Raises InputError where the command line gives a run that goes on what only a new one takes."""
     named = {option.name: option.opts[0] for option in context.command.params if option.name in NEW_ONLY}
     given = [option for name, option in named.items() if _on_command_line(context, name)]
     if given:
@@ -148,7 +151,6 @@ def _on_command_line(context: typer.Context, name: str) -> bool:
 
 
 def _deployment(where: Path, ledger: Ledger, governed: Governance, pool: str | None) -> str:
-    """What executes a new run. Raises InputError for a pool that is not declared."""
     declared = standing.read(ledger, governed).deployments.pools
     if pool is not None and pool not in declared:
         raise InputError(
@@ -167,11 +169,13 @@ def _begin(
 
 
 def _go_on(where: Path, run_id: str, say: Callable[[str], None]) -> _Started:
-    """Take a run up again: in its flow run where that can go on, else in a new one; first from where it was pushed to
-    where it is not here, or has gone on elsewhere.
+    """Resume a run, in its own flow run if that can continue, or in a new one.
 
-    Raises InputError for an unknown id, Refused for a run in progress and for one that another version of Hallmark
-    began, all before anything is started.
+    A run that is not here, or that another machine has resumed since, is fetched first.
+
+    Raises:
+        InputError: The id is unknown.
+        Refused: The run is in progress, or another version of Hallmark began it. Nothing has been started then.
     """
     known = journal.read(where / ".hallmark", run_id)
     with only_one(where / ".hallmark", run_id):
@@ -194,7 +198,7 @@ def _go_on(where: Path, run_id: str, say: Callable[[str], None]) -> _Started:
 
 @contextmanager
 def _meanwhile(where: Path, run_id: str, say: Callable[[str], None]) -> Iterator[None]:
-    """Prefect starts while the block fetches a run, which takes as long; not for a run that cannot be fetched."""
+    """Start Prefect while the block fetches a run, which takes as long; not if the run cannot be fetched."""
     if GIT_REMOTE not in os.environ or on_record(where, run_id) is None:
         yield
         return
@@ -205,14 +209,12 @@ def _meanwhile(where: Path, run_id: str, say: Callable[[str], None]) -> Iterator
 
 
 def _read_from(layout: Layout) -> set[str]:
-    """The variables that a run's sources are found by; none where it was broken off before they were pinned."""
     if not layout.sources.exists():
         return set()
     return sources.variables(item.source for item in sources.load_resolved(layout.sources).sources)
 
 
 def _tell(where: Path, started: _Started, as_json: bool) -> NoReturn:
-    """Print the run as it stands now, and exit with its code."""
     summary = summarise(where / ".hallmark", started.run_id)
     if summary is None:
         raise Unavailable(f"the flow run {started.flow_run} ended before run {started.run_id} began: {started.up.ui}")
@@ -221,7 +223,6 @@ def _tell(where: Path, started: _Started, as_json: bool) -> NoReturn:
 
 
 def _commit(checkout: Repository, demo: bool, as_json: bool) -> str:
-    """The commit to run: HEAD; for a demo run of a dirty checkout, a snapshot of it."""
     changed = checkout.changes()
     if not changed:
         return checkout.commit_of("HEAD")

@@ -1,4 +1,4 @@
-"""How commands take a run: by its id, or by four characters or more that begin or end one alone."""
+"""Argument of commands that name a run: its id, or at least four characters with which only one id begins or ends."""
 
 import typer
 
@@ -8,8 +8,12 @@ HELP = "Run id, as `hallmark status` shows it, or enough of its beginning or end
 
 
 def meant(given: str) -> str:
-    """What the command line says, as the id of a run. Raises InputError where it fits several."""
-    from tasks.runs import named  # takes a database, which who only asks for help need not wait for
+    """Return the id of the run that the command line names.
+
+    Raises:
+        InputError: Several runs match.
+    """
+    from tasks.runs import named  # slow: imports the database library, which `--help` does not need
 
     return named.meant(shared.root() / ".hallmark", given)
 

@@ -1,4 +1,4 @@
-"""`hallmark runs diff`: what differs between two runs."""
+"""Command `hallmark runs diff`: the differences between two runs."""
 
 from typing import Annotated
 
@@ -13,9 +13,10 @@ Named = Annotated[str, runs.ARGUMENT]
 
 
 def diff(before: Named, now: Named, as_json: shared.Json = False) -> None:
-    """Show what differs between two runs, released or not: parameters, data, code, figures, and a paired test.
+    """Show the differences between two runs, released or not: parameters, data, code, figures, and a paired test.
 
-    The test counts the rows that both candidates answered, and says which of the two is better. Nothing is verified.
+    The test compares the answers of both candidates to the same rows, and says which candidate is better. The command
+    verifies nothing.
 
     Example: hallmark runs diff 20260302-0300 20260303-0300
     """

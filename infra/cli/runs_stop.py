@@ -1,4 +1,4 @@
-"""`hallmark runs stop`: end the process of one run."""
+"""Command `hallmark runs stop`: end the process of one run."""
 
 import time
 from typing import Annotated
@@ -11,13 +11,13 @@ from tasks.runs import journal
 from tasks.runs.hold import held
 
 SECONDS = 60.0
-"""Time that a process has to end in."""
+"""Maximum number of seconds until the process of the run has ended."""
 
 
 def stop(run: Annotated[str, runs.ARGUMENT]) -> None:
-    """Stop a run that this checkout's runner executes, and its stage. What it has finished stays.
+    """Stop a run that this checkout's runner executes, with the stage in progress. Finished stages stay.
 
-    A run that waits at a gate computes nothing: reject it there.
+    A run that waits at a gate has no process: reject it at the gate instead.
 
     Example: hallmark runs stop 20260303-0300
     """

@@ -1,4 +1,4 @@
-"""`hallmark schedule`: what runs by itself, when, and letting it rest."""
+"""Command group `hallmark schedule`: schedules and triggers, their next times, and pausing them."""
 
 import secrets
 from typing import Annotated, Any
@@ -20,7 +20,7 @@ Reason = Annotated[str, typer.Option(help="Why. The ledger keeps it.")]
 
 
 def list_schedules(as_json: shared.Json = False) -> None:
-    """List schedules and triggers in force: when each is due next, and what it asked for last.
+    """List the schedules and triggers in force, with their next time and their last run.
 
     Example: hallmark schedule list
     """
@@ -61,7 +61,7 @@ def coming(
     count: Annotated[int, typer.Option(min=1, max=1000, help="How many times to show.")] = 10,
     as_json: shared.Json = False,
 ) -> None:
-    """Show the next times at which schedules ask for runs, in order. Those that rest have none.
+    """Show the next times at which schedules request runs, in order. Paused schedules have none.
 
     Example: hallmark schedule next --count 5
     """
@@ -77,7 +77,7 @@ def coming(
 
 
 def pause(name: Named, reason: Reason, who: shared.As = None, as_json: shared.Json = False) -> None:
-    """Let a schedule or trigger rest. What comes meanwhile is not made up for.
+    """Pause a schedule or trigger. Occasions during the pause are not made up for.
 
     Example: hallmark schedule pause nightly --as ml-engineer --reason "the store moves"
     """
@@ -85,7 +85,7 @@ def pause(name: Named, reason: Reason, who: shared.As = None, as_json: shared.Js
 
 
 def resume(name: Named, reason: Reason, who: shared.As = None, as_json: shared.Json = False) -> None:
-    """Let one that rests go on, from now.
+    """Resume a paused schedule or trigger, from now on.
 
     Example: hallmark schedule resume nightly --as ml-engineer --reason "the store has moved"
     """
@@ -107,8 +107,9 @@ def run_now(
     who: shared.As = None,
     as_json: shared.Json = False,
 ) -> None:
-    """Ask now, in your own name, for the run that a schedule or trigger asks for, also where it rests. You then decide
-    at none of its gates.
+    """Request the run of a schedule or trigger now, in your own name, even if it is paused.
+
+    As the requester, you may not decide at any gate of the run.
 
     Example: hallmark schedule run-now nightly --as ml-engineer --reason "the new tickets are there"
     """

@@ -1,4 +1,4 @@
-"""What a command prints while work goes on: a line for what has ended, and how far what is at work has come."""
+"""Progress display of commands: a line for each finished step, and a moving line for the step in progress."""
 
 import threading
 import time
@@ -15,20 +15,23 @@ from tasks.core.progress import duration
 
 TICK_SECONDS = 0.5
 QUIET_SECONDS = 30.0
-"""Without a terminal, what is at work says so this often."""
+"""Seconds between two printed lines about the step in progress, if the output is not a terminal."""
 
 
 @contextmanager
 def busy(words: str, console: Console | None) -> Iterator[None]:
-    """Shows `words` and the time since, for as long as the block takes."""
+    """Show `words` with the elapsed time while the block runs."""
     with Screen(console) as screen:
         screen.working(words)
         yield
 
 
 class Screen:
-    """In a terminal the work at hand moves in a line of its own, with the time since it began where it does not tell
-    the time remaining. Elsewhere that line is printed now and then. Without a console nothing is printed."""
+    """Display of the step in progress.
+
+    In a terminal it is a moving line, with the elapsed time unless the step itself reports the time remaining.
+    Elsewhere that line is printed every QUIET_SECONDS. If the console is None, nothing is printed.
+    """
 
     def __init__(self, console: Console | None) -> None:
         self.console = console
@@ -53,13 +56,13 @@ class Screen:
             self.moving.stop()
 
     def line(self, text: str) -> None:
-        """Something has ended."""
+        """Print a line about a finished step."""
         self.at_work = None
         if self.console is not None:
             self.console.print(text)
 
     def working(self, what: str, how: str = "") -> None:
-        """`what` is at work; `how` is its last word on it."""
+        """Show a step in progress: its name `what`, and its own text about the progress, `how`."""
         if self.at_work is None or self.at_work[0] != what:
             self.began = time.monotonic()
         self.at_work = (what, how)
@@ -74,7 +77,7 @@ class Screen:
         since = "" if " eta " in how else duration(now - self.began)
         text = " ".join(filter(None, (what, how, since)))
         if self.moving:
-            self.moving.update(Text(text))  # rich would read a string as markup
+            self.moving.update(Text(text))  # rich reads a plain string as markup
         elif self.console is not None and now - self.spoke > QUIET_SECONDS:
             self.spoke = now
             self.console.print(f"  … {text}")

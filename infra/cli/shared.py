@@ -1,4 +1,4 @@
-"""What several verbs need: where the checkout is, who asks, and how a document or a table is printed."""
+"""Code that many commands share: the checkout, the person who acts, and the output of documents and tables."""
 
 import errno
 import os
@@ -26,13 +26,12 @@ Changes = Annotated[
     list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a parameter. May be repeated.")
 ]
 
-"""Characters; what schedules and triggers say beside it has room too."""
 console = Whole(width=None if sys.stdout.isatty() else 160)
-"""A log or a pipe gets lines wide enough for a table."""
+"""Console for all output. Logs and pipes get lines of 160 columns, which are wide enough for tables."""
 
 
 def root() -> Path:
-    """The checkout: the nearest folder at or above the current one that holds dvc.yaml and params.yaml."""
+    """Return the checkout: the nearest folder at or above the current one that has dvc.yaml and params.yaml."""
     here = Path(os.environ.get("HALLMARK_ROOT", ".")).resolve()
     for folder in (here, *here.parents):
         if (folder / "dvc.yaml").exists() and (folder / "params.yaml").exists():
@@ -49,9 +48,10 @@ def _state_of(checkout: Path) -> Path:
 
 
 def _keep_private(state: Path) -> None:
-    """Shut state that others may enter, as an earlier version made it, and say so.
+    """Remove other users' permissions from the state, which an earlier version of Hallmark left open, and say so.
 
-    Raises InputError where it is another user's, who may put other keys and another ledger there.
+    Raises:
+        InputError: The state belongs to another user, who could put other keys and another ledger there.
     """
     if not state.is_dir():
         return
@@ -63,8 +63,11 @@ def _keep_private(state: Path) -> None:
 
 
 def print_columns(header: list[str], rows: list[list[str]], none: str) -> None:
-    """A table of any length, or `none`. To break lines in a thousand rows takes a third of a second, so only a terminal
-    that is too narrow for them waits for that."""
+    """Print a table of any length, or `none` if there are no rows.
+
+    Only a terminal that is too narrow gets a table with broken lines: breaking the lines of 1,000 rows takes a third of
+    a second.
+    """
     if not rows:
         console.print(none)
         return
@@ -85,7 +88,11 @@ def print_columns(header: list[str], rows: list[list[str]], none: str) -> None:
 
 
 def identity(given: str | None) -> str:
-    """Who acts: --as, else HALLMARK_IDENTITY. Raises InputError where neither says."""
+    """Return the id of the person who acts: that of --as, or of HALLMARK_IDENTITY.
+
+    Raises:
+        InputError: Neither is given.
+    """
     who = given or os.environ.get("HALLMARK_IDENTITY")
     if not who:
         raise InputError("who are you? Say --as ID, or set HALLMARK_IDENTITY, with an id of people.yaml")
@@ -94,7 +101,12 @@ def identity(given: str | None) -> str:
 
 @contextmanager
 def writable(path: Path) -> Iterator[Path]:
-    """Where a file that was asked for goes. Raises InputError or, of a full disk, Unavailable."""
+    """Yield the resolved path of a file to write, and turn errors of writing it into errors with a message.
+
+    Raises:
+        InputError: The file cannot be written.
+        Unavailable: The disk is full.
+    """
     try:
         target = _resolved(path)
         if target.exists() and not target.is_file():
@@ -108,17 +120,21 @@ def writable(path: Path) -> Iterator[Path]:
 def _resolved(path: Path) -> Path:
     try:
         return path.resolve()
-    except RuntimeError:  # of links that lead round in a circle, before Python 3.13
+    except RuntimeError:  # raised for a loop of symbolic links before Python 3.13
         raise OSError(errno.ELOOP, os.strerror(errno.ELOOP)) from None
 
 
 def notice(text: str, as_json: bool) -> None:
-    """Something to know beside what was asked for; under --json it stays out of the document's way."""
+    """Print a notice; under --json to stderr, so that stdout has the JSON document only."""
     print(text, file=sys.stderr) if as_json else console.print(text, style="dim")
 
 
 def pairs(changes: list[str] | None) -> dict[str, str]:
-    """--set KEY=VALUE as key to value. Raises InputError for one that is no pair."""
+    """Return the values of --set KEY=VALUE by key.
+
+    Raises:
+        InputError: A value is not a pair.
+    """
     settings = {}
     for text in changes or []:
         key, equals, value = text.partition("=")

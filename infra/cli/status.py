@@ -1,4 +1,4 @@
-"""`hallmark status`"""
+"""Command `hallmark status`."""
 
 from typing import Annotated
 
@@ -19,7 +19,7 @@ def status(
     run: Annotated[str | None, typer.Argument(metavar="RUN", help="Show this run in full.", parser=runs.meant)] = None,
     as_json: shared.Json = False,
 ) -> None:
-    """Show where runs stand: their stages, their gates, and what they wait for.
+    """Show the state of all runs, or one run in full: stages, gates, and what it waits for.
 
     Example: hallmark status
     """

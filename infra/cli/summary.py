@@ -1,4 +1,4 @@
-"""How a run ended, for a person. Whoever only reads that loads nothing of Prefect's client."""
+"""Summary of a run for people. This module imports nothing of Prefect, so commands that only read stay fast."""
 
 from collections.abc import Mapping
 
@@ -10,7 +10,10 @@ from tasks.runs.summary import Summary
 
 
 def print_summary(summary: Summary, pages: str = "") -> None:
-    """The end of a run for a person: how it ended, the figures, what to do next. `pages`: where the console is up."""
+    """Print how a run ended, its figures, and what to do next.
+
+    `pages` is the address of the console; empty if it is not running.
+    """
     console.print()
     if summary.metrics:
         console.print(scores_table(summary.scores))
@@ -51,7 +54,7 @@ def print_summary(summary: Summary, pages: str = "") -> None:
 
 
 def scores_table(scores: Mapping[str, Mapping[str, Fact]]) -> Table:
-    """The models side by side, each with how many rows it answered where these differ."""
+    """Return the scores of the models side by side, with the number of rows of each model if they differ."""
     rows = {model: next(iter(figures.values())).note for model, figures in scores.items()}
     differ = len(set(rows.values())) > 1
     heads = [f"{model}, {rows[model]}" if differ else model for model in scores]
@@ -63,7 +66,7 @@ def scores_table(scores: Mapping[str, Mapping[str, Fact]]) -> Table:
 
 
 def metrics_table(summary: Summary) -> Table:
-    """The candidate's other figures."""
+    """Return the figures of the candidate that are not in `scores_table`."""
     table = Table("figure", "value", "interval", "how", box=None, header_style="bold", pad_edge=False)
     for name, fact in summary.metrics.items():
         if name not in summary.scores.get("candidate", {}):

@@ -1,4 +1,4 @@
-"""`hallmark sweep`"""
+"""Command `hallmark sweep`."""
 
 import shlex
 from pathlib import Path
@@ -31,16 +31,16 @@ def sweep(
     whole: Annotated[bool, typer.Option("--whole", help="Stop no trial before its end.")] = False,
     as_json: shared.Json = False,
 ) -> None:
-    """Train with other parameters on the rows of the last run, whose data gate must have passed, and say which did best
-    on its validation rows.
+    """Train with several combinations of parameters on the rows of the last run, and report the best.
 
-    After the second look at these rows, and after the sixth, a trial goes on only among the best third of those that
-    came as far. Finished trials are kept: after an interruption say it again. It opens no gate: start a run with what
-    it found.
+    The last run must have passed its data gate. The best trial has the lowest loss on the run's validation rows. After
+    the second and the sixth validation, a trial continues only if it is among the best third of the trials that came as
+    far. Results of finished trials are kept: after an interruption, repeat the command. A sweep opens no gate: start a
+    run with the parameters that it found.
 
     Example: hallmark sweep --over training.learning_rate=0.0005,0.001,0.002 --over training.lora_rank=8,16
     """
-    from tasks.sweep import space  # these read tables and models
+    from tasks.sweep import space  # slow: these import libraries for tables and models
     from tasks.sweep import sweep as rules
 
     root, given = shared.root(), shared.pairs(changes)

@@ -1,7 +1,7 @@
-"""Tables laid out so that nothing in them is cut.
+"""Layout of tables in which no text is cut.
 
-A pipe or a file gets one line a row, however long, for grep and spreadsheets. A terminal gets cells broken at words;
-where not even the words of all columns fit beside each other, each row becomes a paragraph of its own.
+A pipe or a file gets one line for each row, however long, for grep and spreadsheets. A terminal gets cells with line
+breaks between words; if the longest words of all columns do not fit side by side, each row becomes a paragraph.
 """
 
 from collections.abc import Iterator
@@ -15,15 +15,15 @@ from rich.text import Text
 from infra.cli.terminal import Terminal
 
 GAP = 2
-"""Columns between cells."""
+"""Spaces between two columns."""
 NARROWEST = 12
-"""Of a cell that is broken."""
+"""Minimum width of a cell with line breaks, in characters."""
 LONGEST_WORD = 40
-"""Columns that a word may claim for itself; a digest is broken where the room is wanted."""
+"""Maximum width that a column gets for its longest word, in characters. Digests are longer, and may be broken."""
 
 
 class Whole(Terminal):
-    """A console that cuts no table. One that expands is left to rich, which then breaks lines in its cells."""
+    """Console that cuts no table. Tables with `expand` are left to rich, which then breaks lines in their cells."""
 
     def print(self, *objects: Any, **how: Any) -> None:
         table = objects[0] if objects else None
@@ -35,7 +35,7 @@ class Whole(Terminal):
 
 
 def lines(table: Table, console: Console) -> Iterator[Text]:
-    """The table for this console; `console.is_terminal` decides whether a line may be longer than it is wide."""
+    """Yield the lines of a table. They may be longer than the console is wide if it is not a terminal."""
     header = [_text(column.header, console) for column in table.columns]
     columns = [[_text(cell, console) for cell in column.cells] for column in table.columns]
     rows = [[*cells] for cells in zip(*columns, strict=True)]
@@ -63,7 +63,7 @@ def _text(cell: object, console: Console) -> Text:
 
 
 def _fitted(rows: list[list[Text]], widest: list[int], width: int) -> list[int] | None:
-    """Widths of the columns within `width`; None where their words do not fit beside each other."""
+    """Return the widths of the columns for a line of `width` characters, or None if their words do not fit."""
     room = width - GAP * (len(widest) - 1)
     words = [
         max((cell_len(word) for cell in column for word in cell.plain.split()), default=0)
@@ -93,7 +93,6 @@ def _row(cells: list[Text], widths: list[int], console: Console) -> Iterator[Tex
 
 
 def _paragraphs(header: list[Text], rows: list[list[Text]], console: Console) -> Iterator[Text]:
-    """Each row as a line a cell, named; empty cells are left out."""
     named = max(cell.cell_len for cell in header)
     for number, row in enumerate(rows):
         if number:

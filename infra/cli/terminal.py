@@ -1,7 +1,7 @@
-"""What commands print on: rich's console, which shows text as text, whoever wrote it.
+"""Console of rich that prints any text literally.
 
-Hidden characters are spelled out both before a table is laid out, so that its columns fit, and as the last thing before
-a line is written, for what never was a plain string. Nothing is read as rich's markup.
+Hidden characters are made visible twice: before a table is laid out, so that its columns fit, and last before a line is
+written, for everything that was never a plain string. No text is read as rich's markup.
 """
 
 from collections.abc import Iterable
@@ -20,8 +20,11 @@ class Terminal(Console):
 
     @property
     def file(self) -> IO[str]:
-        """What is beneath all that stands before the stream: rich looks through one of these alone, and while something
-        moves there are two. What it writes there is its own: text was made visible when it was rendered."""
+        """Innermost stream to print to.
+
+        rich unwraps one of its own proxies, and there are two of them while a moving line is shown. Text is already
+        made visible when it is rendered.
+        """
         found = super().file
         while beneath := getattr(found, "rich_proxied_file", None):
             found = beneath

@@ -1,4 +1,4 @@
-"""`hallmark trigger`"""
+"""Command `hallmark trigger`."""
 
 import re
 from typing import Annotated
@@ -23,9 +23,9 @@ def trigger(
     who: shared.As = None,
     as_json: shared.Json = False,
 ) -> None:
-    """Say that an event happened: a run is asked for in your name, once for each key.
+    """Report an event, for which a run is requested in your name, once for each key.
 
-    A machine that reports events signs as `scheduler`, where the scheduler's key is at hand.
+    A machine that reports events signs as `scheduler`, if it has the scheduler's key.
 
     Example: hallmark trigger upstream --as ml-engineer --key export-2026-03-02 --reason "the export is there"
     """

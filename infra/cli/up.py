@@ -1,4 +1,4 @@
-"""`hallmark up`"""
+"""Command `hallmark up`."""
 
 import contextlib
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -14,8 +14,7 @@ from tasks.sources import sources
 
 
 def up() -> None:
-    """Start Prefect, its runner, the watch, the console and MLflow's pages of this checkout on loopback, if they are
-    not up.
+    """Start Prefect with its runner, the watch, the console and MLflow on loopback, unless they are running.
 
     Example: hallmark up
     """
@@ -36,7 +35,6 @@ def up() -> None:
 
 
 def _start(where: Path, others: Future[served.Up | None]) -> None:
-    """All but MLflow's pages, which are being started meanwhile."""
     started = server.start(where, console.print, also=_read_from(where))
     console.print(f"up: {started.ui} (stop with `hallmark down`)")
     if secret := started.asks_for(where):
@@ -48,7 +46,7 @@ def _start(where: Path, others: Future[served.Up | None]) -> None:
 
 
 def _read_from(where: Path) -> set[str]:
-    """The variables that the checkout's sources are found by; none while sources.yaml is being edited."""
+    """Return the environment variables that the checkout's sources need; empty while sources.yaml is invalid."""
     try:
         return sources.variables(sources.load(where / "infra" / "governance").sources)
     except InputError:

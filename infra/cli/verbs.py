@@ -1,4 +1,4 @@
-"""Every verb of the `hallmark` command, where it is and its line in `--help`, which is at most a line long."""
+"""Table of all commands of `hallmark`: where each is, and its line in `--help`."""
 
 from infra.cli.lazy import Verb, Verbs
 

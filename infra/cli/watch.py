@@ -1,4 +1,4 @@
-"""`hallmark watch`"""
+"""Command `hallmark watch`."""
 
 import os
 import sys
@@ -10,16 +10,17 @@ from tasks.runs.environment import BYTECODE, isolated
 
 
 def watch() -> None:
-    """Watch over gates, deadlines, schedules and the ledger's heads, in the foreground, until Ctrl-C.
+    """Watch over gates, deadlines, schedules and the heads of the ledger, in the foreground, until Ctrl-C.
 
-    `hallmark up` starts one in the background. This is for a machine that only watches, or whose services something
-    else starts. Of several that share a ledger one holds the lease; the others wait to take over.
+    `hallmark up` starts a watch in the background. This command is for a machine that does nothing else, or whose
+    services are started in another way. If several watches share a ledger, one holds the lease, and the others wait to
+    take over.
 
     Example: hallmark watch
     """
     where = root()
     notify.target()
-    open_ledger(where / ".hallmark").close()  # what is wrong with it is told here, and not in a log
+    open_ledger(where / ".hallmark").close()  # report problems with the ledger here, and not only in a log
     up = server.find(where)
     api = up.api if up else os.environ.get("PREFECT_API_URL", "")
     if not api:
@@ -29,6 +30,6 @@ def watch() -> None:
         del given["PREFECT_API_URL"]
     console.print("watching; end it with Ctrl-C")
     sys.stdout.flush()
-    os.chdir(access.folder(where))  # Prefect takes settings from the folder that it finds itself in
+    os.chdir(access.folder(where))  # Prefect reads settings from the current folder
     command = [sys.executable, "-I", "-X", f"pycache_prefix={BYTECODE}", "-m", "infra.prefect.watch"]
     os.execve(sys.executable, command, given)

@@ -1,4 +1,4 @@
-"""`hallmark work`"""
+"""Command `hallmark work`."""
 
 import os
 import sys
@@ -22,14 +22,14 @@ from tasks.runs.environment import BYTECODE, isolated
 from tasks.runs.run import GIT_REMOTE, installed_governance
 
 QUERY_SECONDS = "2"
-"""How often Prefect is asked for runs; its own default is 10."""
+"""Seconds between two requests for flow runs to Prefect, whose default is 10."""
 
 
 def work(pool: Annotated[str, typer.Argument(metavar="POOL", help="A pool that deployments.yaml declares.")]) -> None:
-    """Execute runs of a work pool on this machine, in the foreground, until Ctrl-C, beside a runner or without one.
+    """Execute runs of a work pool on this machine, in the foreground, until Ctrl-C.
 
-    Each machine of a pool takes up what another has begun or parked. What it executes when you end it, another goes on
-    with.
+    The machine may have a runner as well. Each machine of a pool resumes runs that another has begun or suspended. A
+    run that is in progress when you press Ctrl-C continues on another machine.
 
     Example: hallmark work gpu
     """
@@ -45,13 +45,12 @@ def work(pool: Annotated[str, typer.Argument(metavar="POOL", help="A pool that d
     given = isolated(access.environment(where, api, own=own) | {"PREFECT_WORKER_QUERY_SECONDS": QUERY_SECONDS})
     console.print(f"working for pool {pool}; end it with Ctrl-C", markup=False)
     sys.stdout.flush()
-    os.chdir(access.folder(where))  # Prefect takes settings from the folder that it finds itself in
+    os.chdir(access.folder(where))  # Prefect reads settings from the current folder
     command = [sys.executable, "-I", "-X", f"pycache_prefix={BYTECODE}", "-m", "infra.prefect.worker", pool]
     os.execve(sys.executable, command, given)
 
 
 def _declared(where: Path, pool: str) -> dict[str, Pool]:
-    """The pools in force. Raises InputError where this one is none of them, or none for machines."""
     governed = installed_governance(where, None)
     found = standing.read(open_ledger(where / ".hallmark"), governed).deployments.pools
     if pool not in found:
@@ -66,7 +65,6 @@ def _declared(where: Path, pool: str) -> dict[str, Pool]:
 
 
 def _server(where: Path) -> tuple[str, bool]:
-    """API of the Prefect server, and whether it is this checkout's own. Raises Unavailable where there is none."""
     up = server.find(where)
     if up:
         return up.api, up.server is not None
@@ -79,7 +77,6 @@ def _server(where: Path) -> tuple[str, bool]:
 
 
 def _alone(where: Path) -> Iterator[str]:
-    """Why no other machine could take up what this one executes."""
     if not os.environ.get(ledgers.VARIABLE):
         yield f"{ledgers.VARIABLE} is not set: the ledger is on this machine alone, and no other can work for the pool"
         return

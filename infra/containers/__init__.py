@@ -1,1 +1,1 @@
-"""The image of Hallmark that the Helm chart and the machines of a cluster run: Containerfile."""
+"""Container image of Hallmark (Containerfile), for the Helm chart and for the machines of a Ray cluster."""

@@ -1,21 +1,21 @@
-"""Prefect on this machine: the server, the runner and the watch that the embedded default starts.
+"""Prefect on this machine: the server, the runner and the watch that `hallmark up` starts, and workers of work pools.
 
-    server.py   start, find and stop them
-    begin.py    how each of the three is started
-    access.py   the server's secret, and what each process is given
-    settings.py what a runner keeps from its start
-    variables.py every environment variable, with its meaning
-    runner.py   the process that executes flow runs
-    watch.py    the process that looks after gates, deadlines, schedules and heads; of many one for all
-    pools.py    work pools, as deployments.yaml declares them
-    worker.py   a machine of a work pool
-    execute.py  one flow run of a work pool
-    every.py    work that is done again and again
-    watching.py who watches, for whoever asks
-    deployments.yaml  schedules and triggers, as they are proposed (tasks/occasions)
-    notify.py   tell people outside what the ledger says
-    logs.py     what a run has logged
-    client.py   start a run and ask how it stands
+    server.py         start, lookup and stop of server, runner and watch
+    begin.py          entry point of these three processes
+    access.py         secret of the server, and the environment of each process
+    settings.py       settings that a runner keeps from its start
+    variables.py      table of all environment variables, with their meaning
+    runner.py         process that executes flow runs of this checkout
+    watch.py          process that looks after gates, deadlines, schedules and heads; one of several holds the lease
+    pools.py          work pools of deployments.yaml, on the Prefect server
+    worker.py         process that executes flow runs of a work pool on this machine
+    execute.py        process of one flow run of a work pool
+    every.py          periodic work of a service
+    watching.py       state of the watch, for `hallmark status` and `hallmark doctor`
+    notify.py         notices to people: Prefect notification block, webhook or log
+    logs.py           log lines of a run
+    client.py         flow runs on the Prefect server: start, resume, cancel and state
+    deployments.yaml  schedules and triggers as proposed (tasks/occasions)
 
-With PREFECT_API_URL set, that server is used and none is started. Each checkout has a deployment of its own there.
+If PREFECT_API_URL is set, that server is used, and none is started. Each checkout has a deployment of its own there.
 """

@@ -1,11 +1,11 @@
-"""Who may use the Prefect server of this checkout: its secret, and the settings that each process gets.
+"""Access to the Prefect server of this checkout: its secret, and the environment of each process.
 
-Whoever may use the server has flows run, and sees what they log. So it answers only who has the secret, which lies in
-.hallmark/prefect/secret and reaches server, runner and commands in their environment, since everybody can read command
-lines. A stage has no `PREFECT_*` variable at all (tasks/runs/dvc.py). No page of another origin may read an answer or
-change anything, also where the browser has the secret.
+A client of the server can start flow runs and read their logs, so the server requires a secret. It is in
+.hallmark/prefect/secret. Server, runner and commands receive it in their environment, since all users of a machine can
+read command lines. A stage gets no `PREFECT_*` variable at all (tasks/runs/dvc.py). Pages of other origins can neither
+read responses nor change anything, even in a browser that has the secret.
 
-A server that somebody else runs (PREFECT_API_URL) gets the user's own PREFECT_API_AUTH_STRING or PREFECT_API_KEY.
+For an external server (PREFECT_API_URL), the user's own PREFECT_API_AUTH_STRING or PREFECT_API_KEY is used.
 """
 
 import os
@@ -25,23 +25,27 @@ def secret_file(root: Path) -> Path:
 
 
 def secret(root: Path) -> str:
-    """The secret, made where there is none. Raises InputError where others can read it."""
+    """Return the secret of the Prefect server. A new one is made if there is none.
+
+    Raises:
+        InputError: Other users can read the file, or it is empty.
+    """
     return kept(secret_file(root), "the Prefect server's")
 
 
 def kept(path: Path, whose: str) -> str:
-    """The secret of a server, as `secret`."""
+    """Return the secret of a server from a file, as `secret`. `whose` names the server in error messages."""
     if not path.exists():
         files.write_new(path, secrets.token_urlsafe(32).encode())
     if path.stat().st_mode & 0o077:
         raise InputError(f"{path}: others can read {whose} secret; `hallmark down`, delete the file, and start anew")
-    if not (text := path.read_text().strip()):  # with none Prefect's server answers everybody
+    if not (text := path.read_text().strip()):  # with an empty one, Prefect's server needs no authentication
         raise InputError(f"{path}: there is no secret in it; `hallmark down`, delete the file, and start anew")
     return text
 
 
 def environment(root: Path, api: str, own: bool) -> dict[str, str]:
-    """What the server, the runner and a command need to meet each other; `own` where the server is this checkout's."""
+    """Return the environment of a process that talks to the server; `own` if the server is this checkout's."""
     return (
         dict(os.environ)
         | {
@@ -59,7 +63,6 @@ def environment(root: Path, api: str, own: bool) -> dict[str, str]:
 
 
 def server_environment(root: Path, api: str) -> dict[str, str]:
-    """What a server of this checkout's own gets beside that."""
     return environment(root, api, own=True) | {
         "PREFECT_SERVER_API_AUTH_STRING": secret(root),
         "PREFECT_SERVER_API_CSRF_PROTECTION_ENABLED": "true",

@@ -1,7 +1,8 @@
-"""`python -I -m infra.prefect.begin MODULE ARGUMENTS`: a service, as `python -I -m MODULE ARGUMENTS` would start it.
+"""Entry point of a service: `python -I -m infra.prefect.begin MODULE ARGUMENTS` runs `python -I -m MODULE ARGUMENTS`.
 
-By default Python looks for garbage after each 700 objects, which is a fifth of what Prefect takes to import. Here it
-does so less often, and so it does in the processes of flow runs: `multiprocessing` runs this file in them first.
+By default, Python collects garbage after each 700 new objects, which takes a fifth of the time of importing Prefect.
+Here it does so less often. That holds for the processes of flow runs too, since `multiprocessing` runs this file in
+them first.
 """
 
 import gc
@@ -9,7 +10,7 @@ import runpy
 import sys
 
 SELDOM = (20_000, 20, 20)
-"""Thresholds for collecting garbage."""
+"""Thresholds of Python's garbage collector."""
 
 if __name__ in ("__main__", "__mp_main__"):
     gc.set_threshold(*SELDOM)

@@ -1,4 +1,4 @@
-"""Start a run on the Prefect server and ask how it stands."""
+"""Flow runs on the Prefect server: start, resume, cancel and state."""
 
 import contextlib
 import os
@@ -27,13 +27,16 @@ ENDED = (*INTERRUPTED, "FAILED", "COMPLETED")
 
 @contextmanager
 def connected(root: Path, up: Up) -> Iterator["SyncPrefectClient"]:
-    """A client of the server that is up. Raises Unavailable where it does not answer.
+    """Yield a client of the running server.
 
-    Inside the block the current folder is that of the server: Prefect takes settings, and by these code to run, from
-    the prefect.toml, pyproject.toml and .env of the folder that it finds itself in.
+    Inside the block, the current folder is that of the server: Prefect reads settings from prefect.toml, pyproject.toml
+    and .env of the current folder, and settings can name code to run.
+
+    Raises:
+        Unavailable: The server does not respond, or refuses the secret.
     """
     given = access.environment(root, up.api, own=up.server is not None) | {"PREFECT_LOGGING_LEVEL": "WARNING"}
-    # Prefect reads its settings when it is first imported; without them its client would start a server of its own.
+    # Prefect reads its settings on its first import. Without these, its client would start a server of its own.
     os.environ.update(given)
     import httpx
 
@@ -62,13 +65,19 @@ def _wants(root: Path, up: Up) -> str:
 def trigger(
     root: Path, up: Up, request: RunRequest, envelope: Envelope | None, once: str | None = None, name: str | None = None
 ) -> str:
-    """Ask a deployment, this checkout's own where none is named, for a run, with what its person signed; returns the
-    flow run's id. Asked again with the same `once` it is the same flow run."""
+    """Create a flow run for a run request, and return the flow run's id.
+
+    A second call with the same `once` returns the same flow run. `name` is the full name of the deployment; None for
+    that of this checkout.
+
+    Raises:
+        Unavailable: The server does not respond, has no such deployment, or no runner serves it.
+    """
     with connected(root, up) as client:
         from prefect.exceptions import ObjectNotFound
 
         name = name or deployed.full_name(root)
-        for _ in range(300):  # a runner that has just been started registers the deployment in a few seconds
+        for _ in range(300):  # 60 s: a runner registers the deployment a few seconds after its start
             try:
                 deployment = client.read_deployment_by_name(name)
                 break
@@ -86,10 +95,10 @@ def trigger(
 
 
 def take_up(root: Path, up: Up, flow_run: str) -> bool:
-    """Have a flow run that has not ended go on: wake it where it is parked, schedule it again where it crashed.
+    """Resume a flow run if it is suspended, or schedule it again if it crashed.
 
-    False where it has ended, is another checkout's, or the server does not know it; a run goes on then in a flow run of
-    its own.
+    Return False if it has ended, belongs to another checkout, or is unknown to the server. The run then needs a new
+    flow run.
     """
     with connected(root, up) as client:
         from prefect.exceptions import ObjectNotFound
@@ -102,7 +111,7 @@ def take_up(root: Path, up: Up, flow_run: str) -> bool:
         except ObjectNotFound:
             return False
         if known.deployment_id != ours:
-            return False  # this checkout is a copy, and that is the original's
+            return False  # this checkout is a copy, and the flow run belongs to the original
         state = known.state.type.value if known.state else "SCHEDULED"
         if state == PARKED:
             client.resume_flow_run(known.id)
@@ -112,8 +121,11 @@ def take_up(root: Path, up: Up, flow_run: str) -> bool:
 
 
 def cancel(root: Path, up: Up, flow_run: str) -> None:
-    """Have this checkout's runner end the process of a flow run. Nothing revives it. Raises Refused for a flow run that
-    another executes, or that Prefect does not have end."""
+    """Make this checkout's runner end the process of a flow run, which is not restarted afterwards.
+
+    Raises:
+        Refused: Another machine executes the flow run, or Prefect does not cancel it.
+    """
     with connected(root, up) as client:
         from prefect.exceptions import ObjectNotFound
         from prefect.states import Cancelling
@@ -135,7 +147,7 @@ def cancel(root: Path, up: Up, flow_run: str) -> None:
 
 
 def state_of(root: Path, up: Up, flow_run: str) -> tuple[str, str]:
-    """Type and message of a flow run's state, e.g. ("PAUSED", "")."""
+    """Return type and message of a flow run's state, for example ("PAUSED", "")."""
     with connected(root, up) as client:
         state = client.read_flow_run(flow_run).state  # type: ignore[arg-type]
     return (state.type.value, state.message or "") if state else ("SCHEDULED", "")

@@ -1,4 +1,4 @@
-"""Work that a service does again and again."""
+"""Periodic work of a service."""
 
 import asyncio
 from collections.abc import Callable
@@ -11,7 +11,7 @@ from flows.partly import Partly
 
 
 async def every(seconds: float, what: str, work: Callable[[Path], list[str]]) -> None:
-    """Do `work` again and again; what fails is tried again."""
+    """Call `work` with the checkout every `seconds`, and log its results and errors. An error does not end the loop."""
     log, problems = get_logger("hallmark"), set[str]()
     while True:
         await asyncio.sleep(seconds)
@@ -24,6 +24,6 @@ async def every(seconds: float, what: str, work: Callable[[Path], list[str]]) ->
         for line in done:
             log.info("%s: %s", what, line)
         for reason in failed:
-            if reason not in problems:  # once, not at every try
+            if reason not in problems:  # logged at the first of several equal failures only
                 log.warning("%s: %s; trying again every %g s", getattr(work, "__name__", what), reason, seconds)
         problems = set(failed)

@@ -1,6 +1,6 @@
-"""One flow run of a work pool: `python -I -m infra.prefect.execute`, PREFECT__FLOW_RUN_ID says which.
+"""Process of one flow run of a work pool: `python -I -m infra.prefect.execute`, with its id in PREFECT__FLOW_RUN_ID.
 
-The flow is the one that is installed here. What the server says of entry points, pull steps and commands is not read.
+It executes the flow that is installed here. Entry points, pull steps and commands from the server are ignored.
 """
 
 import os

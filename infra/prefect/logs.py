@@ -1,7 +1,6 @@
-"""What a run has logged, as the Prefect server keeps it.
+"""Log lines of a run, from the Prefect server.
 
-The server is asked without Prefect's client, which takes seconds to import, and reads settings from the folder that the
-process is in.
+Prefect's client is not used. Importing it takes seconds, and it reads settings from the current folder.
 """
 
 import base64
@@ -21,15 +20,15 @@ from tasks.core.errors import NO_SUCH_DOCUMENT, Unavailable
 from tasks.ledger.ledger import Ledger
 
 SECONDS = 5.0
-"""For an answer, whole."""
+"""Maximum number of seconds until a response is complete."""
 FLOW_RUNS = 50
-"""Executions of a run whose lines are looked at, the newest."""
+"""Maximum number of flow runs of a run whose lines are read, newest first."""
 MOST = 200
-"""Lines that the server gives at once."""
+"""Maximum number of lines, which is the server's limit for one response."""
 LONGEST = 4_000
-"""Letters of a line."""
+"""Maximum number of characters of a line."""
 MOST_BYTES = 4 << 20
-"""Of an answer."""
+"""Maximum size of a response, in bytes."""
 LEVELS = {10: "debug", 20: "info", 30: "warning", 40: "error", 50: "critical"}
 
 
@@ -40,9 +39,10 @@ class Line(Frozen):
 
 
 def read(root: Path, ledger: Ledger, run: str, pools: list[str]) -> list[Line]:
-    """The last lines of a run, oldest first, of this checkout's runner and of the work pools.
+    """Return the last log lines of a run, oldest first, from this checkout's runner and from the work pools.
 
-    Raises Unavailable where the server is not up, or does not answer.
+    Raises:
+        Unavailable: The server is not running or does not respond.
     """
     up = server.find(root)
     if up is None:
@@ -73,17 +73,17 @@ def _lines(client: httpx.Client, run: str, deployments: list[str]) -> list[Line]
 
 
 def _headers(given: dict[str, str]) -> dict[str, str]:
-    """As Prefect's own client authenticates: a user and password, or a key."""
+    """Return the header with which Prefect's own client authenticates: a user and password, or a key."""
     if secret := given.get("PREFECT_API_AUTH_STRING"):
         return {"Authorization": f"Basic {base64.b64encode(secret.encode()).decode()}"}
     return {"Authorization": f"Bearer {key}"} if (key := given.get("PREFECT_API_KEY")) else {}
 
 
 def _carry_token(client: httpx.Client) -> None:
-    """A server against forged requests gives each client a token that its POSTs carry."""
+    """Request the CSRF token that every POST must carry, if the server requires one."""
     me = str(uuid.uuid4())
     with client.stream("GET", "/csrf-token", params={"client": me}) as answer:
-        if answer.status_code == httpx.codes.OK:  # others know none
+        if answer.status_code == httpx.codes.OK:  # a server without CSRF protection responds with another status
             client.headers.update({"Prefect-Csrf-Client": me, "Prefect-Csrf-Token": _said(answer)["token"]})
 
 
@@ -94,7 +94,6 @@ def _ask(client: httpx.Client, path: str, wanted: dict[str, Any]) -> Any:
 
 
 def _said(answer: httpx.Response) -> Any:
-    """Raises ValueError for an answer that is too long, or takes too long."""
     began, content = time.monotonic(), b""
     for piece in answer.iter_bytes():
         content += piece

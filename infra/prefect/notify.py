@@ -1,9 +1,12 @@
-"""Tell people outside what the ledger says: through a Prefect notification block, or a webhook, or the watch's log.
+"""Notices to people about ledger entries: through a Prefect notification block or a webhook, and in the watch's log.
 
-HALLMARK_NOTIFY names where: `slack-webhook/ops` is the block `ops` of that type on the Prefect server; `https://…`
-takes a JSON document by POST. What could not be sent is sent at the next try, in the order of the ledger; runs never
-wait for it. The ledger's database says beside the ledger how far it has come (tasks/ledger/leases.py), so that another
-machine goes on from there. A notice comes twice where two send at once, or one is killed before it has said so.
+HALLMARK_NOTIFY names the destination. `slack-webhook/ops` is the block `ops` of that type on the Prefect server.
+`https://…` receives a JSON document by POST.
+
+Notices are sent in the order of the ledger, and a notice that could not be sent is retried; runs never wait for it. The
+ledger's database holds the number of the last entry that was handled, beside the ledger (tasks/ledger/leases.py), so
+that another machine can continue there. A notice is sent twice if two processes send at the same time, or if a process
+is killed before it has stored the number.
 """
 
 import os
@@ -23,12 +26,15 @@ if TYPE_CHECKING:
 VARIABLE = "HALLMARK_NOTIFY"
 NAME = "notices"
 BEFORE = "notified.json"
-"""Below `.hallmark/`: how far an earlier version had come."""
+"""File in `.hallmark/` in which an earlier version stored the number of the last handled entry."""
 TIMEOUT_SECONDS = 10.0
 PAUSES = (0.0, 1.0, 3.0)
-"""Seconds before each try."""
+"""Seconds to wait before each attempt."""
 AGAIN = timedelta(days=30)
-"""What is told again where nobody knows how far it has come: twice beats never, but years at once nobody would read."""
+"""Age of the oldest entry for which notices are sent again if the stored number is wrong.
+
+A repeated notice is better than a missing one, but nobody would read those of years.
+"""
 BEYOND = (
     f"notices: the ledger's database said that they had come further than the ledger has; the last {AGAIN.days} days "
     "are told again. Somebody wrote into its table hallmark_leases, or put an older ledger back"
@@ -37,7 +43,11 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 def target() -> str | None:
-    """Where notices go; None where nobody said. Raises InputError for a setting that is neither block nor webhook."""
+    """Return the destination of notices; None if none is set.
+
+    Raises:
+        InputError: The setting is neither a block nor a webhook.
+    """
     given = os.environ.get(VARIABLE, "").strip()
     if not given:
         return None
@@ -53,12 +63,14 @@ def target() -> str | None:
 
 
 def deliver(root: Path) -> list[str]:
-    """Send what has happened since the last time, oldest first. Returns the titles.
+    """Send the notices about new entries, oldest first, and return their titles for the log.
 
-    Where nobody is to be told they are for the log alone. Raises Unavailable where something could not be sent: that
-    and what follows is sent next time.
+    If no destination is set, nothing is sent.
+
+    Raises:
+        Unavailable: A notice could not be sent. The next call sends that one and those after it.
     """
-    from tasks.ledger.leases import open_leases  # every command that asks whether a server is up imports this module
+    from tasks.ledger.leases import open_leases  # slow, and every command that looks up the server imports this module
     from tasks.ledger.ledger import open_ledger
     from tasks.registry.history.notices import notice
     from tasks.runs.run import installed_governance
@@ -66,7 +78,7 @@ def deliver(root: Path) -> list[str]:
     place, state = target(), root / ".hallmark"
     ledger, leases = open_ledger(state), open_leases(state)
     come = leases.come(NAME)
-    if come is None:  # what happened before anybody could be told is no news
+    if come is None:  # first call: there are no notices about earlier entries
         come = _before(state, ledger.last())
         leases.advance(NAME, come)
     elif come > ledger.last():
@@ -76,7 +88,7 @@ def deliver(root: Path) -> list[str]:
 
         get_logger("hallmark").warning(BEYOND)
     entries, titles = ledger.entries(after=come), list[str]()
-    if not entries:  # as at most looks: the policy in force is not read for it
+    if not entries:  # the usual case, in which reading the governance in force would be wasted time
         return titles
     governed = installed_governance(root, None)
     for entry in entries:
@@ -92,12 +104,16 @@ def deliver(root: Path) -> list[str]:
 
 
 def send(place: str, news: "Notice") -> None:
-    """Send one notice, in up to three tries. Raises Unavailable, without the URL, which may hold a secret."""
+    """Send one notice, in up to three attempts.
+
+    Raises:
+        Unavailable: All attempts failed. The message does not have the URL, which may contain a secret.
+    """
     for pause in PAUSES:
         time.sleep(pause)
         try:
             return _post(place, news) if "://" in place else _notify(place, news)
-        except Exception as error:  # what blocks and their libraries raise is not documented
+        except Exception as error:  # the errors of blocks and of their libraries are not documented
             answer = getattr(error, "response", None)
             problem = f"{type(error).__name__}{f', status {answer.status_code}' if answer is not None else ''}"
     raise Unavailable(f"{news.event} of {news.about} could not be sent ({problem}); it is tried again")
@@ -118,12 +134,11 @@ def _notify(block: str, news: "Notice") -> None:
 
 
 def _again(ledger: "Ledger") -> int:
-    """The last entry that is older than what is told again; 0 where none is."""
     old = ledger.now() - AGAIN
     return next((entry.seq for entry in ledger.newest_first() if entry.time < old), 0)
 
 
 def _before(state: Path, last: int) -> int:
-    """The last entry of the ledger that an earlier version dealt with, which said so in a file; else `last`."""
+    """Return the number that an earlier version stored in a file; otherwise `last`."""
     path = state / BEFORE
     return int(files.read_json(path)["entry"]) if path.exists() else last

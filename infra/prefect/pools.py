@@ -1,7 +1,8 @@
-"""Work pools on the Prefect server as deployments.yaml declares them, and the deployment that each serves.
+"""Work pools of deployments.yaml on the Prefect server, with the deployment that each serves.
 
-Prefect says which run is next and whether it may begin. What is executed it does not say: workers take the flow that
-they have themselves, and neither command nor code nor settings from a pool, a deployment or a flow run (worker.py).
+Prefect decides which run is next and whether it may start, and nothing about what is executed. Workers execute the flow
+that is installed with them. They take neither command nor code nor settings from a pool, a deployment or a flow run
+(worker.py).
 """
 
 from collections.abc import Mapping
@@ -18,15 +19,15 @@ if TYPE_CHECKING:
 
 JOB = Path(__file__).parents[1] / "kubernetes" / "hallmark" / "files" / "run.yaml"
 WORKER_TYPE = {"process": "process", "kubernetes": "kubernetes"}
-"""As Prefect calls them."""
+"""Prefect's name of each type of pool."""
 NONE = {"type": "object", "properties": {}}
 COMMAND = ["python", "-I", "-m", "infra.prefect.execute"]
 
 
 def make(client: "SyncPrefectClient", ledger: Ledger, pools: Mapping[str, Pool]) -> list[str]:
-    """Have the pools on the server as they are declared. Returns in words what that changed; nothing the second time.
+    """Create or update the declared pools on the server. Return the changes in words; empty if there are none.
 
-    A pool that is no longer declared is paused, so that runs which wait in it are not lost.
+    A pool that is no longer declared is paused, so that runs that wait in it are not lost.
     """
     done = [line for name, pool in pools.items() for line in _make(client, ledger, name, pool)]
     ours = deployed.pool(ledger, "")
@@ -65,7 +66,6 @@ def _make(client: "SyncPrefectClient", ledger: Ledger, name: str, pool: Pool) ->
 
 
 def _deploy(client: "SyncPrefectClient", name: str, pool: str) -> None:
-    """The deployment that a pool serves; made again it is the same."""
     from prefect.utilities.callables import parameter_schema
 
     from flows.retrain import retrain
@@ -74,7 +74,7 @@ def _deploy(client: "SyncPrefectClient", name: str, pool: str) -> None:
         flow_id=client.create_flow_from_name(deployed.FLOW),
         name=name,
         work_pool_name=pool,
-        entrypoint="flows/retrain.py:retrain",  # Prefect asks for one; no worker of ours follows it
+        entrypoint="flows/retrain.py:retrain",  # required by Prefect, ignored by Hallmark's workers
         parameter_openapi_schema=parameter_schema(retrain).model_dump_for_openapi(),
         description="One governed run, from sources to release, on any machine of the pool.",
     )
@@ -87,8 +87,11 @@ def _update(client: "SyncPrefectClient", name: str, **changes: Any) -> None:
 
 
 def template(pool: Pool) -> dict[str, Any]:
-    """Prefect's base job template of a pool. It has no variables: what reaches Prefect's API changes no command, image
-    or environment by giving a flow run other values."""
+    """Return Prefect's base job template of a pool.
+
+    The template has no variables, so that clients of Prefect's API cannot change command, image or environment with the
+    values of a flow run.
+    """
     if pool.type == "process":
         return {"job_configuration": {"command": " ".join(COMMAND)}, "variables": NONE}
     manifest = _filled(yaml_text.load(JOB.read_text("utf-8"), str(JOB)), pool)
@@ -97,7 +100,6 @@ def template(pool: Pool) -> dict[str, Any]:
 
 
 def _filled(value: Any, pool: Pool) -> Any:
-    """With the image and the namespace in their places."""
     if isinstance(value, Mapping):
         return {str(key): _filled(item, pool) for key, item in value.items()}
     if isinstance(value, list):

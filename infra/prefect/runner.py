@@ -1,4 +1,4 @@
-"""The process that executes flow runs: `python -I -m infra.prefect.runner`, in the checkout it serves."""
+"""Runner: the process that executes flow runs, `python -I -m infra.prefect.runner` in the checkout it serves."""
 
 import asyncio
 import sys
@@ -23,17 +23,23 @@ from tasks.occasions import standing
 from tasks.runs.run import installed_governance
 
 RUNS = 5
-"""Executed at once where nobody said; Prefect's own limit."""
+"""Default number of flow runs that are executed at the same time, which is Prefect's own limit."""
 POLL_SECONDS = 1.0
-"""Prefect's own default of 10 s would be most of the time from a decision to the run going on."""
+"""Seconds between two requests for flow runs.
+
+With Prefect's default of 10 s, the wait for the runner would take most of the time from a decision to the resumed run.
+"""
 
 
 async def serve() -> None:
-    """Serve the retrain deployment until told to stop; first have those go on that a killed runner left."""
+    """Serve the deployment of `retrain` until stopped.
+
+    Flow runs that a killed runner left behind are resumed first.
+    """
     limit = await asyncio.to_thread(at_once, root())
     with storage_in(access.folder(root())):
         runner = Runner(name="hallmark", query_seconds=POLL_SECONDS, pause_on_shutdown=False, limit=limit)
-    # As a flow, and not as a deployment, so that what the server says of code, paths and steps is never followed.
+    # Added as a flow, not as a deployment, so that the runner never follows code, paths and steps from the server.
     await runner.aadd_flow(retrain, deployed.name(root()), description="One governed run, from sources to release.")
     for run_id in await asyncio.to_thread(revive_orphans, root()):
         get_logger("hallmark").warning("run %s goes on: its process was gone", run_id)
@@ -42,10 +48,10 @@ async def serve() -> None:
 
 @contextmanager
 def storage_in(folder: Path) -> Iterator[None]:
-    """Have Prefect keep a runner's storage in a folder of this checkout.
+    """Make Prefect keep a runner's storage in a folder of this checkout.
 
-    It takes `runner_storage` in the temporary folder, which all users of a machine share: whoever makes it first keeps
-    everybody else's runner from starting.
+    Prefect uses `runner_storage` in the temporary folder, which all users of a machine share. The user who makes it
+    first would keep the runners of all others from starting.
     """
     before, tempfile.tempdir = tempfile.tempdir, str(folder)
     try:
@@ -55,17 +61,20 @@ def storage_in(folder: Path) -> Iterator[None]:
 
 
 def at_once(root: Path) -> int:
-    """How many runs are executed at once, as it is in force now."""
+    """Return the maximum number of runs that are executed at the same time, as in force now."""
     try:
         in_force = standing.read(open_ledger(root / ".hallmark"), installed_governance(root, None))
-    except HallmarkError:  # it is told by whatever needs it
+    except HallmarkError:  # reported by the commands that need governance or ledger
         return RUNS
     return in_force.deployments.concurrency or RUNS
 
 
 def keep_bytecode_apart() -> None:
-    """`multiprocessing`, which starts flow runs, hands on how this Python was started, but not where it keeps bytecode.
-    A flow run would then run what lies beside a source in place of it."""
+    """Make the processes of flow runs use the runner's cache of bytecode.
+
+    `multiprocessing` passes on most options of the interpreter, but not `pycache_prefix`. Without it, a flow run would
+    execute bytecode that is beside a source in place of the source.
+    """
     flags = util._args_from_interpreter_flags()  # type: ignore[attr-defined]
     flags += ["-X", f"pycache_prefix={sys.pycache_prefix}"] * (sys.pycache_prefix is not None)
     util._args_from_interpreter_flags = lambda: flags  # type: ignore[attr-defined]

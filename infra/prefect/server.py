@@ -1,4 +1,4 @@
-"""Start, find and stop the Prefect server, runner and watch of a checkout. State lies in .hallmark/prefect/."""
+"""Start, lookup and stop of the Prefect server, runner and watch of a checkout. Its files are in .hallmark/prefect/."""
 
 import contextlib
 import os
@@ -21,38 +21,40 @@ from tasks.runs import dvc
 
 BEGIN = ("-m", "infra.prefect.begin")
 PORT = 4200
-"""Prefect's usual port; where it is taken, a free one is used."""
+"""Prefect's default port. If it is taken, a free one is used."""
 SECONDS = 300
-"""How long it may take to answer first; it makes its tables before."""
+"""Maximum number of seconds until the server responds for the first time. It creates its tables before."""
 PORT_VARIABLE = "HALLMARK_PREFECT_PORT"
-"""Environment variable: another port to try first."""
+"""Environment variable with another port to try first."""
 
 
 class Up(Frozen):
-    """.hallmark/prefect/up.json"""
+    """Content of .hallmark/prefect/up.json."""
 
     api: str
     server: Process | None
-    """None where PREFECT_API_URL names a server that somebody else runs."""
+    """Server of this checkout; None if PREFECT_API_URL names an external one."""
     runner: Process
     watch: Process | None = None
-    """None where an earlier version started it, whose runner watched as well."""
+    """Watch; None if an earlier version of Hallmark started the runner, which was also the watch then."""
     settings: Settings = Settings()
-    """What both were started with."""
     hallmark: str | None = None
-    """Digest of the Hallmark that the runner executes; null for an editable install, which changes all the time."""
+    """SHA-256 of the Hallmark that the runner executes; null for an editable install, which changes all the time."""
 
     @property
     def ui(self) -> str:
         return self.api.removesuffix("/api")
 
     def asks_for(self, root: Path) -> Path | None:
-        """The file with the secret that its pages ask for once; None where somebody else runs the server."""
+        """Return the file with the secret that the server's pages ask for once; None for an external server."""
         return access.secret_file(root) if self.server else None
 
 
 def find(root: Path) -> Up | None:
-    """What is up for this checkout, or None. The watch may be gone: nobody who starts or follows a run needs it."""
+    """Return the running server and runner of this checkout, or None.
+
+    The watch may have ended: commands that start or follow a run do not need it.
+    """
     path = access.folder(root) / "up.json"
     if not path.exists():
         return None
@@ -62,11 +64,15 @@ def find(root: Path) -> Up | None:
 
 
 def start(root: Path, say: Callable[[str], None], also: Collection[str] = ()) -> Up:
-    """Have a server and a runner up. Where one of them is gone both start anew, so that they have the same settings,
-    secret and port. Raises Unavailable with the log's path.
+    """Return the running server and runner, and start them if there are none.
 
-    Raises InputError where they are up with other settings than this command's: runs would not follow these; and for a
-    HALLMARK_NOTIFY that names nothing. `also` are variables that count as settings too.
+    If one of them has ended, both are started again, so that they have the same settings, secret and port. `also` names
+    further variables that count as settings.
+
+    Raises:
+        Unavailable: A process does not start. The message names its log.
+        InputError: HALLMARK_NOTIFY is invalid, or the runner runs with other settings or another Hallmark than this
+            command, so that runs would not follow this command's.
     """
     notify.target()
     with locks.turn(access.folder(root) / "up.lock", "another command starts Prefect"):
@@ -87,7 +93,6 @@ def start(root: Path, say: Callable[[str], None], also: Collection[str] = ()) ->
 
 
 def _watched(root: Path, up: Up) -> Up:
-    """With a watch, if it is gone."""
     with locks.turn(access.folder(root) / "up.lock", "another command starts Prefect"):
         known = find(root)
         if known is None or known.watch is None or known.watch.serves(access.folder(root)):
@@ -96,7 +101,7 @@ def _watched(root: Path, up: Up) -> Up:
 
 
 def _start(root: Path, say: Callable[[str], None]) -> Up:
-    if _died(root):  # others may have listened on its port since, and been told the secret
+    if _died(root):  # another process may have listened on its port since, and received the secret
         access.secret_file(root).unlink(missing_ok=True)
     stop(root)
     if api := os.environ.get("PREFECT_API_URL"):
@@ -119,19 +124,18 @@ def _watch(root: Path, api: str, own: bool) -> Process:
 
 
 def _write(root: Path, up: Up) -> Up:
-    """Nobody else may read it: a short password can be guessed from its digest."""
+    """Write up.json, readable by its owner only: a short password can be guessed from its digest."""
     files.write_bytes(access.folder(root) / "up.json", up.model_dump_json(indent=2).encode(), mode=0o600)
     return up
 
 
 def _installed() -> str | None:
-    """Digest of this Hallmark; None for an editable install."""
     here = judge.here()
     return None if here.editable else here.sha256
 
 
 def _died(root: Path) -> bool:
-    """Whether a server of this checkout's own is gone that nobody stopped."""
+    """Return whether this checkout's own server has ended without `stop`."""
     path = access.folder(root) / "up.json"
     if not path.exists():
         return False
@@ -140,7 +144,7 @@ def _died(root: Path) -> bool:
 
 
 def stop(root: Path) -> bool:
-    """Stop what `start` started here, children included; True where something was up."""
+    """Stop the processes that `start` started, with their children. Return whether any was running."""
     path = access.folder(root) / "up.json"
     if not path.exists():
         return False
@@ -158,7 +162,6 @@ def stop(root: Path) -> bool:
 
 
 def _serve(root: Path, say: Callable[[str], None]) -> tuple[Process, str]:
-    """A server of this checkout's own and its API's URL: on the usual port, or on a free one where that is taken."""
     for wanted in (_port(), 0):
         port = ports.free(wanted)
         if port is not None:
@@ -173,7 +176,6 @@ def _serve(root: Path, say: Callable[[str], None]) -> tuple[Process, str]:
 
 
 def _port() -> int:
-    """The port to try first. Raises InputError for a setting that is none."""
     given = os.environ.get(PORT_VARIABLE) or str(PORT)
     if not re.fullmatch("[0-9]{1,5}", given) or int(given) > 65535:
         raise InputError(f"{PORT_VARIABLE}: expected a port from 1 to 65535, or 0 for any free one, got {given!r}")
@@ -181,14 +183,14 @@ def _port() -> int:
 
 
 def _end_runner(process: Process) -> None:
-    """End the runner and its flow runs at once, and their stages gently.
+    """Kill the runner and its flow runs, and end the processes of their stages with SIGTERM.
 
-    Told gently, runner and flow runs would report the runs as cancelled or crashed, and those would not go on; killed,
-    they leave orphans, which the next runner takes up. They are waited for, since they hold their runs until they are
-    gone. A stage is in a session of its own. Its supervisor tells it to end, and it tells its workers: a training
-    writes a checkpoint first.
+    With SIGTERM, runner and flow runs would report the runs as cancelled or crashed, and these would not continue. If
+    they are killed, they leave orphans, which the next runner resumes. This function waits for their end, since they
+    hold their runs until then. A stage is in a session of its own. Its supervisor ends it, and the stage ends its
+    workers: a training writes a checkpoint first.
     """
-    with contextlib.suppress(psutil.NoSuchProcess):  # it ends by itself, as where its server turns it away
+    with contextlib.suppress(psutil.NoSuchProcess):  # the runner may end by itself, e.g. if its server refuses it
         runner = psutil.Process(process.pid)
         flow_runs = runner.children()
         others = [child for child in runner.children(recursive=True) if child not in flow_runs]

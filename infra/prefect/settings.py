@@ -1,7 +1,8 @@
-"""The settings in the environment that a runner keeps from its start, so that a later change does not reach it.
+"""Settings of the environment that a runner keeps from its start, so that later changes do not reach it.
 
-Besides Hallmark's own these are the variables that `location`s in sources.yaml name, which nobody knows beforehand: the
-next run may have other governance files. So the digest of every variable is kept, and those that matter are compared.
+Besides Hallmark's own settings, these are the variables that a `location` in sources.yaml names. They are not known at
+the start, since the next run may have other governance files. So the digest of every variable is stored, and those that
+count are compared later.
 """
 
 import secrets
@@ -16,10 +17,13 @@ NAMES = tuple(variable.name for variable in variables.KEPT)
 
 
 class Settings(Frozen):
-    """Which variables were set and a digest of each value, never the value: some are passwords."""
+    """Names of the variables that were set, with a digest of each value. Values are not stored: some are passwords."""
 
     salt: str = ""
-    """So that equal values of two checkouts do not show as equal, and none is found in a table of digests."""
+    """Random text that is part of each digest.
+
+    Equal values of two checkouts get different digests, and no digest can be looked up in a table.
+    """
     digests: dict[str, str] = {}
 
     @staticmethod
@@ -28,8 +32,10 @@ class Settings(Frozen):
         return Settings(salt=salt, digests={name: _digest(salt, value) for name, value in sorted(environment.items())})
 
     def differ(self, environment: Mapping[str, str], also: Collection[str] = ()) -> list[str]:
-        """Names of the settings that are set otherwise in `environment`, or in one of the two alone; `also` are names
-        of more variables to compare."""
+        """Return the names of the settings whose values differ in `environment`, or that only one of the two has.
+
+        `also` names further variables to compare.
+        """
         here = Settings.of(environment, self.salt).digests
         return sorted(
             name

@@ -1,4 +1,4 @@
-"""Every environment variable that Hallmark reads, with its meaning; docs/reference/settings is written from here."""
+"""Table of all environment variables that Hallmark reads. docs/reference/settings is made from it."""
 
 from typing import NamedTuple
 
@@ -66,7 +66,7 @@ KEPT = (
     ),
     Variable("RAY_AUTH_TOKEN_PATH", "a file that holds the token"),
 )
-"""The runner keeps these from its start, and the variables that begin with PREFIX."""
+"""Variables that a runner keeps from its start, together with those whose names begin with PREFIX."""
 READ = (
     Variable("HALLMARK_ROOT", "the checkout", "the current folder or one above it"),
     Variable("HALLMARK_IDENTITY", "the person who acts, where a command has no `--as`"),
@@ -101,4 +101,4 @@ READ = (
     Variable("HALLMARK_OIDC_NAME", "what the console's button calls that provider", "its host"),
     Variable("HALLMARK_CONSOLE_PASSWORDS", "`off`: nobody signs in to the console with a password", "`on`"),
 )
-"""Each command reads these for itself."""
+"""Variables that each command reads itself."""

@@ -1,12 +1,14 @@
-"""The watch: `python -I -m infra.prefect.watch`, in the checkout it serves, beside a runner or without one.
+"""Watch: `python -I -m infra.prefect.watch` in the checkout it serves, beside a runner or without one.
 
-It looks after what nobody executes: gates that were decided, deadlines, expiries, schedules and triggers, heads of the
-ledger, notices. `hallmark up` starts it, `hallmark watch` runs one in the foreground.
+The watch does the work that no run does: it resumes runs after decisions, reminds and escalates at deadlines, raises
+incidents, requests runs for schedules and triggers, publishes heads of the ledger and sends notices. `hallmark up`
+starts a watch in the background, and `hallmark watch` runs one in the foreground.
 
-Of several machines that share a ledger one holds the lease (tasks/ledger/leases.py) and does what is done for all of
-them. What lies on one machine alone, that machine does: parked runs of its own Prefect deployment, promotions that it
-broke off, its runs in MLflow. Whoever holds the lease is gone for good once it has not renewed it for its term, and
-another machine goes on. Nothing rests on there being one: every act is looked up in the ledger before it is recorded.
+If several machines share a ledger, one of them holds the lease (tasks/ledger/leases.py) and does the work that is
+common to all. Each machine does the work on its own state: suspended runs of its Prefect deployment, promotions that it
+did not finish, and its runs in MLflow. A holder that has not renewed its lease within the term has lost it for good,
+and another machine takes over. Correctness does not depend on having one holder only: every action is looked up in the
+ledger before it is recorded.
 """
 
 import asyncio
@@ -34,24 +36,28 @@ from tasks.runs import installation
 
 RENEW_SECONDS = 5.0
 DECIDED_SECONDS = 0.5
-"""How often the ledger is asked for new decisions."""
+"""Seconds between two queries of the ledger for new decisions."""
 HEAD_SECONDS = 10.0
-"""How often a head of the ledger is published where it grew. Beside the watch over runs: a place that is away keeps
-nobody waiting."""
+"""Seconds between two checks of whether the ledger has grown and needs a new published head.
+
+This runs beside the watch over runs, so that a place that cannot be reached delays no run.
+"""
 NEWS_SECONDS = 5.0
 POOLED_SECONDS = 10.0
-"""How often it is looked whether a machine of a pool is gone; its lease lasts longer."""
+"""Seconds between two checks of whether a machine of a pool has ended. The leases of its runs last longer."""
 OCCASION_SECONDS = 2.0
-"""How often schedules and triggers are looked at: a time counts to the second, and a look that finds nothing takes a
-millisecond or two."""
+"""Seconds between two checks of schedules and triggers.
+
+The times of schedules are exact to the second, and a check without a result takes 1 to 2 ms.
+"""
 TRACKED_SECONDS = 5.0
-"""How often MLflow is told of runs that changed."""
+"""Seconds between two updates of changed runs in MLflow."""
 TIME_SECONDS = 60.0
-"""Deadlines, reminders and expiries are counted in hours and days."""
+"""Seconds between two checks of deadlines, reminders and expiries, which are hours and days."""
 
 
 class Watch:
-    """Of one checkout, until it is stopped."""
+    """Periodic work of the watch of one checkout, and its lease."""
 
     def __init__(self, place: Path) -> None:
         self._turn = Turn(open_leases(place / ".hallmark"), NAME, installation.of(place))
@@ -59,7 +65,7 @@ class Watch:
         self._renewing, self._ended = threading.Lock(), False
 
     def renew(self, _: Path) -> list[str]:
-        """Take or renew the lease. Returns in words who watches, where that changed."""
+        """Take or renew the lease. Return the holder in words if it has changed; otherwise an empty list."""
         with self._renewing:
             if self._ended:
                 return []
@@ -70,13 +76,16 @@ class Watch:
         return [_words(lease, self._turn.is_mine)]
 
     def let_go(self) -> None:
-        """Let another take over at once. A renewal that is under way in its thread comes first; none comes after."""
+        """Release the lease, so that another machine can take over at once.
+
+        A renewal in progress in another thread finishes first, and no renewal follows.
+        """
         with self._renewing:
             self._ended = True
             self._turn.let_go()
 
     def leading(self, work: Callable[[Path], list[str]]) -> Callable[[Path], list[str]]:
-        """The same work, done while this process holds the lease alone."""
+        """Return a function that does `work` only while this process holds the lease."""
 
         def done(place: Path) -> list[str]:
             return work(place) if self._turn.is_mine else []
@@ -85,7 +94,7 @@ class Watch:
         return done
 
     async def serve(self) -> None:
-        """Look after everything until told to stop; then another may take over at once."""
+        """Do all work of the watch until stopped, and release the lease then."""
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, asyncio.current_task().cancel)  # type: ignore[union-attr]
         try:
             async with asyncio.TaskGroup() as group:
@@ -119,7 +128,7 @@ async def main() -> None:
     try:
         for line in await asyncio.to_thread(watch.renew, root()):
             get_logger("hallmark").info("watch: %s", line)
-    except Exception as error:  # the ledger is away; it is tried again
+    except Exception as error:  # the ledger cannot be reached; `serve` tries again
         get_logger("hallmark").warning("watch: %s", error)
     await watch.serve()
 

@@ -1,4 +1,4 @@
-"""Who watches over a ledger's gates, deadlines and schedules, as the lease says, for `hallmark status` and `doctor`."""
+"""State of the watch of a ledger, read from its lease, for `hallmark status` and `hallmark doctor`."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -9,20 +9,24 @@ from tasks.ledger import ledger
 from tasks.ledger.leases import open_leases
 
 NAME = "watch"
-"""Of the lease."""
 LATE = timedelta(minutes=5)
-"""How long nobody may watch before it is worth a word: a restart takes less."""
+"""Maximum time without a watch before `is_missing` is set. A restart takes less."""
 
 
 class Watching(NamedTuple):
     words: str
-    """Who watches since when; else since when nobody has."""
+    """Holder of the lease and the time since which it watches; if there is none, the time without a watch."""
     is_missing: bool
-    """Whether nobody has watched for longer than LATE."""
+    """Whether there has been no watch for longer than LATE."""
 
 
 def who(root: Path) -> Watching:
-    """Writes nothing. Raises Unavailable where the ledger's database is away, InputError for a wrong URL of it."""
+    """Return the state of the watch. This only reads.
+
+    Raises:
+        Unavailable: The ledger's database cannot be reached.
+        InputError: The URL of the database is invalid.
+    """
     state = root / ".hallmark"
     if not ledger.is_there(state):
         return Watching("nobody has watched yet", True)

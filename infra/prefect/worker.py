@@ -1,8 +1,8 @@
-"""A machine of a work pool: `python -I -m infra.prefect.worker POOL`, in the checkout it serves.
+"""Worker of a work pool: `python -I -m infra.prefect.worker POOL`, in the checkout it serves.
 
 Prefect's own worker would execute the command, the code and the environment that a pool, a deployment or a flow run
-name, which whoever reaches Prefect's API can write. This one takes the id of a flow run from Prefect, and executes the
-flow that is installed here.
+names, and all clients of Prefect's API can write these. This worker takes only the id of a flow run from Prefect, and
+executes the flow that is installed here.
 """
 
 import asyncio
@@ -35,14 +35,14 @@ HEARTBEAT_SECONDS = 10
 
 
 class Worker(BaseWorker[BaseJobConfiguration, Any, BaseWorkerResult]):
-    """Executes each flow run in a process of its own."""
+    """Worker that executes each flow run in a process of its own."""
 
     type = "process"
     job_configuration = BaseJobConfiguration
 
     @classmethod
     def __dispatch_key__(cls) -> str:
-        """So that Prefect's own worker of the type stays what it is."""
+        """Return a name of its own, so that Prefect's own worker of the type is not replaced."""
         return "hallmark-process"
 
     async def run(
@@ -51,7 +51,7 @@ class Worker(BaseWorker[BaseJobConfiguration, Any, BaseWorkerResult]):
         configuration: BaseJobConfiguration,
         task_status: anyio.abc.TaskStatus[int] | None = None,
     ) -> BaseWorkerResult:
-        """`configuration` is what the server says of the job, and is not followed."""
+        """Execute a flow run in a new process. `configuration` comes from the server and is ignored."""
         process = subprocess.Popen(
             [sys.executable, "-I", "-X", f"pycache_prefix={BYTECODE}", "-m", "infra.prefect.execute"],
             cwd=access.folder(root()), stdin=subprocess.DEVNULL,
@@ -65,16 +65,16 @@ class Worker(BaseWorker[BaseJobConfiguration, Any, BaseWorkerResult]):
     async def kill_infrastructure(
         self, infrastructure_pid: str, configuration: BaseJobConfiguration, grace_seconds: int = 30
     ) -> None:
-        """End a flow run that was cancelled in Prefect, if it is one of this process's."""
+        """End a flow run that was cancelled in Prefect, if a child of this process executes it."""
         for child in psutil.Process().children():
             if str(child.pid) == infrastructure_pid:
                 family = [child, *child.children(recursive=True)]
-                child.terminate()  # it ends the others, in their order
+                child.terminate()  # this process ends its descendants, in the right order
                 await asyncio.to_thread(kill_late, family, grace_seconds)
 
 
 async def serve(pool: str) -> None:
-    """Take runs until told to stop; those in progress go on elsewhere then."""
+    """Execute flow runs of a pool until stopped. Runs in progress then continue on another machine."""
     where = root()
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, _stop)
@@ -90,7 +90,10 @@ async def serve(pool: str) -> None:
 
 
 def _stop() -> None:
-    """Runs are left as after a crash: their machine lets go of them once its lease is over, and another takes them."""
+    """Kill all child processes, and exit.
+
+    Another machine resumes their runs, as after a crash, once their leases are over.
+    """
     for process in psutil.Process().children(recursive=True):
         process.kill()
     os._exit(0)

@@ -1,1 +1,1 @@
-"""A Ray cluster for trainings on machines of your own, or a cloud's, without Kubernetes: cluster.yaml, for `ray up`."""
+"""Ray cluster for trainings, on machines of one's own or of a cloud, without Kubernetes: cluster.yaml, for `ray up`."""

@@ -1,1 +1,1 @@
-"""`hallmark data`: sources, datasets and single records, one file a verb."""
+"""Command group `hallmark data`: sources, datasets and single records. One file for each command."""

@@ -1,4 +1,4 @@
-"""`hallmark data adopt`: an owner signs what sources.yaml declares of a source."""
+"""Command `hallmark data adopt`: the owner of a source signs what sources.yaml declares of it."""
 
 from typing import Annotated
 
@@ -24,11 +24,11 @@ def adopt(
     governance: shared.Governance = None,
     as_json: shared.Json = False,
 ) -> None:
-    """Show what changed in sources.yaml since a source was adopted last, and sign what it says now.
+    """Show what changed in sources.yaml since the last adoption of a source, and sign it.
 
-    Outside environment `local` a run reads sources as they were adopted, and no others. Their owner signs. Where a
-    source changes hands, the owner before signs too. So does the owner of another source at the same place. For an
-    owner who holds no role any more somebody signs who signs people off.
+    Outside environment `local`, a run reads only adopted sources, as they were adopted. The owner of the source signs.
+    If the source gets another owner, the previous owner signs too, and so does the owner of another source at the same
+    place. For an owner who holds no role any more, a person signs who may adopt people.yaml.
 
     Example: hallmark data adopt tickets --as data-owner --reason "may be used for another year"
     """
@@ -43,7 +43,6 @@ def adopt(
 
 
 def _meant(names: list[str], ledger: Ledger, governed: Governance, who: str) -> list[SourceDeclared]:
-    """Those named, or all that wait for this person. Raises InputError for an unknown one, Refused for none."""
     inventory = sources.load(governed.folder)
     declared = declarations.of_files(inventory, sources.load_suites(governed.folder, inventory))
     known = {each.source.id: each for each in declared}

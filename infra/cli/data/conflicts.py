@@ -1,4 +1,4 @@
-"""`hallmark data conflicts`: records that contradict each other, side by side."""
+"""Command `hallmark data conflicts`: pairs of contradicting records, side by side."""
 
 from pathlib import Path
 from typing import Annotated
@@ -18,7 +18,7 @@ from tasks.inquiry.conflicts.words import Piece, compare
 from tasks.runs.run import governance_of, layout_of
 
 PRIVATE = 0o600
-"""Permissions of a page: it holds customers' words."""
+"""Permissions of the HTML page, which contains the words of customers."""
 
 
 def conflicts(
@@ -31,8 +31,9 @@ def conflicts(
     who: shared.As = None,
     as_json: shared.Json = False,
 ) -> None:
-    """Show records that ask the same and have different targets, side by side. You see pairs whose sources you may both
-    see.
+    """Show records with the same prompt and different targets, side by side.
+
+    You see a pair only if you may see both of its sources.
 
     Example: hallmark data conflicts --undecided --as data-owner
     """
@@ -69,7 +70,6 @@ def _show(listing: Conflicts) -> None:
 
 
 def _table(pair: Pair) -> Table:
-    """Both records, a column each."""
     sides = (pair.went, pair.other)
     prompts, targets = compare(pair.went.prompt, pair.other.prompt), compare(pair.went.target, pair.other.target)
     table = Table("", *map(_name, sides), box=None, header_style="bold", expand=True)
@@ -93,7 +93,7 @@ def _dates(side: Side) -> str:
 
 
 def _marked(pieces: list[Piece]) -> Text:
-    """Never read as markup; brackets tell what differs where there are no colours."""
+    """Return the text with its differences marked: in bold yellow, and in brackets for terminals without colours."""
     text = Text()
     for piece in pieces:
         text.append(f"⟦{piece.text}⟧" if piece.differs else piece.text, style="bold yellow" if piece.differs else None)

@@ -1,4 +1,4 @@
-"""`hallmark data inventory`: every source and what became of it."""
+"""Command `hallmark data inventory`: every source with its quality, its use and its withdrawals."""
 
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,7 @@ def inventory(
     governance: shared.Governance = None,
     as_json: shared.Json = False,
 ) -> None:
-    """Show every source: its owner, class, freshness and quality over the runs, and what would be lost without it.
+    """Show every source: its owner, class, freshness, quality over the runs, and the loss of rows without it.
 
     Example: hallmark data inventory
     """
@@ -54,7 +54,7 @@ def inventory(
 
 
 def _adopted(ledger: Ledger, governed: Governance) -> dict[str, str | None]:
-    """By source, who adopted what sources.yaml says of it, or who has to; None where environment local asks nobody."""
+    """Return, by source, the state of its adoption in words, or None if environment `local` does not need it."""
     inventory, now = sources.load(governed.folder), standing.read(ledger, governed)
     declared = declarations.of_files(inventory, sources.load_suites(governed.folder, inventory))
     asked = not governed.local or any(each.subject in now.in_force for each in declared)
@@ -64,8 +64,6 @@ def _adopted(ledger: Ledger, governed: Governance) -> dict[str, str | None]:
 def _uses(
     held: list[Holding], withdrawn: dict[str, list[Withdrawal]], runs: list[Path], made: dict[str, list[str]]
 ) -> dict[str, dict[str, Any]]:
-    """By source, those that were withdrawn and are not in sources.yaml last: who withdrew it, when and why, if anybody
-    did, and the runs and releases that have it."""
     trends = {holding.source.id: holding.trend for holding in held}
     trends |= {name: trend(name, runs) for name in sorted(withdrawn.keys() - trends.keys())}
     return {
@@ -92,7 +90,6 @@ def _show(held: list[Holding], gates: dict[str, str], uses: dict[str, dict[str, 
 
 
 def _gates(state: Path) -> dict[str, str]:
-    """By run, where its data gate stands."""
     return {line.run: line.gates["data"].state for line in journal.read_all(state) if "data" in line.gates}
 
 
@@ -122,7 +119,6 @@ def _cells(holding: Holding, gates: dict[str, str]) -> list[str]:
 
 
 def _trend(holding: Holding) -> str:
-    """The share put aside in the last runs, oldest first, runs with the same share told once."""
     shares = [f"{quality.quarantined_share:.1%}" for quality in holding.trend]
     changes = [share for place, share in enumerate(shares) if place == 0 or share != shares[place - 1]]
     return " → ".join(changes[-3:])

@@ -1,4 +1,4 @@
-"""`hallmark data manifest`: what a run's dataset is made of."""
+"""Command `hallmark data manifest`: the sources of a run's dataset."""
 
 from typing import Annotated
 
@@ -15,7 +15,7 @@ def manifest(
     run: Annotated[str, runs.ARGUMENT],
     as_json: shared.Json = False,
 ) -> None:
-    """Show what a run's dataset is made of, source by source, and what changed since the last approved one.
+    """Show the sources of a run's dataset, and the differences from the last approved dataset.
 
     Example: hallmark data manifest 20260303-120000-a1b2
     """
@@ -28,7 +28,7 @@ def manifest(
 
 
 def _manifest(run: str) -> tuple[Dataset, Change | None]:
-    """As the owners were shown it; before the data gate, as it would be shown now."""
+    """Return dataset and change as the owners saw them at the data gate, or would see them now if the gate is ahead."""
     root = shared.root()
     opened, ledger = open_run(root, run), open_ledger(root / ".hallmark")
     for case in reversed(cases.read(ledger, run, "data")):

@@ -1,4 +1,4 @@
-"""Which run is meant where none is named."""
+"""Default run of commands about data: the newest one that has finished a stage."""
 
 from pathlib import Path
 
@@ -8,7 +8,11 @@ from tasks.runs import journal
 
 
 def newest(root: Path, stage: str) -> Layout:
-    """The newest run that has been through a stage. Raises InputError where none has."""
+    """Return the layout of the newest run that has finished a stage.
+
+    Raises:
+        InputError: No run has finished this stage.
+    """
     state = root.resolve() / ".hallmark"
     for line in reversed(journal.read_all(state)):
         layout = Layout(state / "runs" / line.run)

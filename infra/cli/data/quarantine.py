@@ -1,4 +1,4 @@
-"""`hallmark data quarantine`: the rows that a run put aside, and why."""
+"""Command `hallmark data quarantine`: the rows that a run quarantined, and why."""
 
 from pathlib import Path
 from typing import Annotated
@@ -14,7 +14,7 @@ from tasks.inquiry.put_aside import Count, Entry
 from tasks.runs.run import layout_of
 
 SHORT = 8
-"""Digits of a record's id that tell it from others; `hallmark data show` takes them."""
+"""Number of digits of a record's id that are shown. They tell it from others, and `hallmark data show` accepts them."""
 
 
 def quarantine(
@@ -31,8 +31,9 @@ def quarantine(
     ] = None,
     as_json: shared.Json = False,
 ) -> None:
-    """Show the rows that a run put aside: how many by each rule, then each row with its reason and the record kept
-    instead.
+    """Show the rows that a run quarantined.
+
+    First the number of rows for each rule, then each row with the reason and the record that was kept instead.
 
     Example: hallmark data quarantine --source tickets --rule missing_target --csv tickets.csv
     """

@@ -1,4 +1,4 @@
-"""`hallmark data records`: the records behind a release."""
+"""Command `hallmark data records`: the records that a release was made of."""
 
 from typing import Annotated
 
@@ -20,7 +20,9 @@ def records(
     release: Annotated[str, typer.Argument(metavar="RELEASE", help="NAME-VERSION, as `hallmark releases list` shows.")],
     as_json: shared.Json = False,
 ) -> None:
-    """Show the records behind a release, by source, with the licence and lawful basis of then. --json lists each.
+    """Show the records that a release was made of, by source, with licence and lawful basis at that time.
+
+    --json lists each record.
 
     Example: hallmark data records support-triage-1
     """

@@ -1,4 +1,4 @@
-"""`hallmark data show`: one record, or one row, as its source had it."""
+"""Command `hallmark data show`: one record or row as its source has it."""
 
 from typing import Annotated
 
@@ -20,9 +20,10 @@ def show(
     who: shared.As = None,
     as_json: shared.Json = False,
 ) -> None:
-    """Show one record as its source had it, through the vault. The ledger records first who looks, and why.
+    """Show one record as its source has it, with protected values from the vault.
 
-    A row that never became a record, such as tickets:57, is read again from its source.
+    The ledger records the data access, with person and reason, before the record is shown. A row that never became a
+    record, such as tickets:57, is read again from its source.
 
     Example: hallmark data show 4f1c09ab --run 20260303-120000-a1b2 --reason "conflict with 77aa" --as data-owner
     """
@@ -53,5 +54,8 @@ def _print(shown: Shown) -> None:
 
 
 def _indented(text: str) -> str:
-    """Visible, and further lines of it not to be taken for lines of this output."""
+    """Return the text with control characters made visible and further lines indented.
+
+    A line of a record must not look like a line of this command's output.
+    """
     return visible(text).replace("\n", "\n      ")

@@ -1,4 +1,4 @@
-"""`hallmark data where`: everything that a record or a person is in."""
+"""Command `hallmark data where`: every dataset, run and release that contains a record or a person."""
 
 from typing import Annotated
 
@@ -23,11 +23,11 @@ def where(
     who: shared.As = None,
     as_json: shared.Json = False,
 ) -> None:
-    """Show every source row, dataset, run and release that a record or a person is in. Records put aside count too.
+    """Show every source row, dataset, run and release that contains a record or a person, quarantined records too.
 
-    To look a person up takes --as, --reason and the vault's key. The ledger records the question before the answer,
-    with keyed tokens and without the value. The answer covers the sources whose records you may look at: as their
-    owner, as their steward, or by a role in `access`.
+    To look up a person, give --as and --reason; the command needs the vault's key. The ledger records the question
+    before the answer is shown, with keyed tokens instead of the value. The answer covers the sources whose records you
+    may see: as their owner, as their steward, or by a role in `access`.
 
     Example: hallmark data where --subject "ada@example.org" --reason "she asked what we hold" --as data-owner
     """

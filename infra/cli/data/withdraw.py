@@ -1,4 +1,4 @@
-"""`hallmark data withdraw`: an owner takes back a source, or gives it again."""
+"""Command `hallmark data withdraw`: an owner withdraws a source, or takes the withdrawal back."""
 
 from pathlib import Path
 from typing import Annotated
@@ -27,11 +27,11 @@ def withdraw(
     governance: shared.Governance = None,
     as_json: shared.Json = False,
 ) -> None:
-    """Withdraw a source that you own, or give it again with --restore.
+    """Withdraw a source that you own, or take your withdrawal back with --restore.
 
-    New runs that name it are refused, and those that read the same content or place under another name. Runs that have
-    it stop before their next stage or gate. Nothing trained on it is promoted. Earlier releases stay, and the command
-    names them.
+    New runs of the source are refused, and so are runs that read the same content or place under another name. Runs
+    that use it stop before their next stage or gate. No model trained on it is promoted. Earlier releases stay, and the
+    command names them.
 
     Example: hallmark data withdraw tickets --reason "consent was for a year" --as data-owner
     """
@@ -58,7 +58,7 @@ def withdraw(
 
 
 def _contents(ledger: Ledger, governed: Governance, source: str, root: Path) -> list[str]:
-    """The digest of what it holds now; none where it cannot be read, which is no reason to keep it in use."""
+    """Return the digest of the source's content. It is not needed for a withdrawal, so the list may be empty."""
     try:
         return [pin.resolve_source(declarations.inventory(ledger, governed)[source], root).sha256]
     except (HallmarkError, KeyError):
@@ -73,7 +73,7 @@ def _confirmed(source: str, entry: Entry, restore: bool, held: str | None) -> st
 
 
 def _made(ledger: Ledger, governed: Governance, as_json: bool) -> Trained:
-    """The releases by source; what cannot be told of them is no reason to say nothing of what is recorded."""
+    """Return the releases by source; none if they cannot be read, since the withdrawal itself is already recorded."""
     try:
         made = releases.by_source(ledger, governed)
     except HallmarkError as error:

@@ -1,7 +1,7 @@
-"""`hallmark gates`: what waits for people, the evidence, and their decisions.
+"""Command group `hallmark gates`: the gates that wait, their evidence, and decisions.
 
-looking.py   list and show
-page.py      a gate's evidence as a person reads it
-deciding.py  approve, reject, waive, withdraw
-asked.py     the question as it was put last, and what it is judged by
+looking.py   commands list and show
+page.py      evidence of a gate, as printed for the person who decides
+deciding.py  commands approve, reject, waive and withdraw
+asked.py     the gate that a command is about, its last evidence and its governance
 """

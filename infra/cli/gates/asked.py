@@ -1,7 +1,7 @@
-"""A gate's question as it was put last, and what it is judged by here.
+"""Gate that a command is about: its last evidence, and the governance by which it is judged.
 
-What the command line leaves out is filled in where one answer is possible alone: the gate that is open, the run that
-waits. Which it is, is said before anything else.
+Run and gate may be left out on the command line if only one run waits, or only one gate of the run is open. The command
+then names them before it prints anything else.
 """
 
 from typing import Annotated, Any, NamedTuple
@@ -21,7 +21,6 @@ from tasks.runs.run import governance_of, is_here, layout_of
 
 
 def _named(given: str) -> str:
-    """A run, or the name of a gate of the one that waits."""
     return given if given in GATES else runs.meant(given)
 
 
@@ -33,28 +32,32 @@ Gate = Annotated[
     str | None, typer.Argument(metavar="GATE", help="data, evaluation or release. Default: the one that is open.")
 ]
 MOST_TOLD = 10
-"""Gates that are told one by one."""
+"""Maximum number of waiting gates that the error message lists."""
 
 
 class Elsewhere(Refused):
-    """A gate that can be judged on another machine alone."""
+    """Gate that can be judged only on another machine."""
 
 
 class Question(NamedTuple):
     case: Case
     governance: Governance
-    """What the gate is judged by."""
     ledger: Ledger
 
     def standing(self) -> Standing:
-        """Where the gate stands now."""
         return gates.judge(self.case.evidence, self.ledger, self.governance, self.ledger.now())
 
 
 def find(run: str | None, gate: str | None, as_json: bool) -> Question:
-    """A gate as it was asked last; without a run that of the one that waits, without a gate the one that is open.
+    """Return the last question of a gate.
 
-    Raises InputError where it never was, and where what is left out may be several.
+    Args:
+        run: Id of a run, or the name of a gate if `gate` is None; None for the only run that waits.
+        gate: Name of a gate; None for the one that is open.
+        as_json: Whether the notice about a filled-in run or gate goes to stderr.
+
+    Raises:
+        InputError: The run has never asked at the gate, or several runs wait.
     """
     if run in GATES and gate is None:
         run, gate = None, run
@@ -76,7 +79,6 @@ def find(run: str | None, gate: str | None, as_json: bool) -> Question:
 
 
 def _open_of(run: str, ledger: Ledger) -> str:
-    """The gate of a run that is open. Raises InputError where none is."""
     waiting = [str(entry.body["gate"]) for entry in ledger.questions() if entry.subject == run]
     if not waiting and not cases.read(ledger, run):
         raise InputError(f"run {run} has asked at no gate; `hallmark gates list --all` shows those that have")
@@ -86,7 +88,6 @@ def _open_of(run: str, ledger: Ledger) -> str:
 
 
 def _waits(gate: str | None, ledger: Ledger) -> tuple[str, str]:
-    """The run that waits, and its gate, where it is the only one. Raises InputError for none and for several."""
     waiting = [(entry.subject, str(entry.body["gate"])) for entry in ledger.questions()]
     waiting = [each for each in waiting if gate in (None, each[1])]
     what = f"the {gate} gate" if gate else "a gate"
@@ -99,8 +100,11 @@ def _waits(gate: str | None, ledger: Ledger) -> tuple[str, str]:
 
 
 def governance(evidence: Evidence) -> Governance:
-    """What a gate is judged by. Of a run that is not on this machine these are the files installed here, since what is
-    decided here is judged again there. Raises as `standing_in`."""
+    """Return the governance by which a gate is judged.
+
+    If the run is on another machine, this is the governance installed here, since decisions made here are judged again
+    there. Raises as `standing_in`.
+    """
     where = shared.root()
     layout = layout_of(where, evidence.run)
     governed = governance_of(where, layout)
@@ -108,8 +112,11 @@ def governance(evidence: Evidence) -> Governance:
 
 
 def standing_in(evidence: Summary, governed: Governance) -> Governance:
-    """The files installed here, for a run elsewhere. Raises Elsewhere where they cannot stand for those there: the
-    policy is another, or keys are each machine's own."""
+    """Return the governance installed here, in place of that of a run on another machine.
+
+    Raises:
+        Elsewhere: The policies differ, or the environment is local, in which each machine has its own keys.
+    """
     why = "in environment local keys are each machine's own" if governed.local else "its policy is another than here"
     if governed.local or governed.policy_sha256 != evidence.policy_sha256:
         raise Elsewhere(f"run {evidence.run} is not on this machine, and {why}; look and decide where it is")
@@ -117,7 +124,6 @@ def standing_in(evidence: Summary, governed: Governance) -> Governance:
 
 
 def row(evidence: Summary, stands: Standing) -> dict[str, Any]:
-    """A gate as `--json` prints it."""
     return {
         "run": evidence.run, "gate": evidence.gate, "requested_by": evidence.requested_by, "demo": evidence.demo,
         **stands.model_dump(mode="json"),

@@ -1,6 +1,6 @@
-"""`hallmark gates approve | reject | waive | withdraw`: the evidence first, then the question, then the signature.
+"""Commands `hallmark gates approve | reject | waive | withdraw`: show the evidence, ask, and sign.
 
-The evidence that is printed is the very object that is signed; where the run has asked anew meanwhile, nothing is.
+The printed evidence is the same object that is signed. If the run has asked again meanwhile, no decision is signed.
 """
 
 import re
@@ -40,7 +40,7 @@ def approve(
     reason: Reason, run: asked.RunId = None, gate: asked.Gate = None, who: shared.As = None, role: Role = None,
     digest: Digest = None, yes: Yes = False, as_json: shared.Json = False,
 ) -> None:  # fmt: skip
-    """Show the evidence of a gate, ask, and sign your approval.
+    """Show the evidence of a gate, ask for confirmation, and sign your approval.
 
     Example: hallmark gates approve a1b2 --as data-owner --reason "suites clean"
     """
@@ -51,7 +51,7 @@ def reject(
     reason: Reason, run: asked.RunId = None, gate: asked.Gate = None, who: shared.As = None, role: Role = None,
     digest: Digest = None, yes: Yes = False, as_json: shared.Json = False,
 ) -> None:  # fmt: skip
-    """Show the evidence of a gate, ask, and sign your rejection. The run stops.
+    """Show the evidence of a gate, ask for confirmation, and sign your rejection. The run stops.
 
     Example: hallmark gates reject a1b2 data --as data-owner --reason "wrong extract"
     """
@@ -69,9 +69,10 @@ def waive(
     yes: Yes = False,
     as_json: shared.Json = False,
 ) -> None:
-    """Show the evidence of a gate, ask, and sign a waiver of failed checks, until a date. Policy names the role.
+    """Show the evidence of a gate, ask for confirmation, and sign a waiver of failed checks.
 
-    Then go on with `hallmark run --resume RUN`.
+    The waiver counts until the given date. Policy names the role that may sign it. Afterwards, resume the run with
+    `hallmark run --resume RUN`.
 
     Example: hallmark gates waive 20260303-120000-a1b2 data --check "few malformed rows" --reason "known export defect"
     --expires 2026-04-01 --as risk-officer
@@ -96,7 +97,6 @@ def withdraw(
 
 
 def _shown(run: str | None, gate: str | None, deed: str, digest: str | None, yes: bool, as_json: bool) -> Question:
-    """The question, once the person has had its evidence before them and, at a terminal, has said yes to it."""
     question = asked.find(run, gate, as_json)
     case = question.case
     _same(case, digest)
@@ -111,7 +111,6 @@ def _shown(run: str | None, gate: str | None, deed: str, digest: str | None, yes
 
 
 def _same(case: Case, digest: str | None) -> None:
-    """Raises Refused where the gate's evidence is not what the person saw before."""
     if digest is None:
         return
     if not re.fullmatch("[0-9a-f]{12,64}", digest):
@@ -148,6 +147,6 @@ def _what_next(run: str, standing: Standing, as_json: bool) -> None:
 
 
 def _stopped(run: str) -> bool:
-    """Whether the run has ended without passing: a waiver that comes now is too late for it to go on by itself."""
+    """Return whether the run has failed. It then has to be resumed by a person, even if a waiver lets the gate pass."""
     known = journal.read(shared.root() / ".hallmark", run)
     return known is not None and known.status == "failed"

@@ -1,4 +1,4 @@
-"""`hallmark gates list` and `show`."""
+"""Commands `hallmark gates list` and `hallmark gates show`."""
 
 from collections.abc import Iterator
 from typing import Annotated, Any
@@ -35,7 +35,7 @@ def list_gates(
 
 
 Listed = Iterator[tuple[dict[str, Any], Standing | HallmarkError]]
-"""Run, gate and who asked, and where it stands."""
+"""Fields of each gate's question (run, gate, requester), and its standing or the error that prevents one."""
 
 
 def _open(ledger: Ledger, rules: Rules) -> Listed:
@@ -58,7 +58,6 @@ def _governed(rules: Rules, summary: Summary) -> Governance:
 
 
 def _row(known: dict[str, Any], standing: Standing | HallmarkError) -> dict[str, Any]:
-    """A gate in the list as `--json` prints it."""
     said = {name: known.get(name) for name in ("run", "gate", "requested_by", "demo")}
     if isinstance(standing, Standing):
         return said | standing.model_dump(mode="json")
@@ -72,15 +71,16 @@ def _cells(known: dict[str, Any], standing: Standing | HallmarkError) -> list[st
 
 
 def _stands(standing: Standing | HallmarkError) -> tuple[str, list[str]]:
-    """A gate that cannot be judged says why instead: policy changed, or its run is elsewhere."""
+    """Return the state of a gate and the people it waits for; for a gate that cannot be judged, the reason instead."""
     if isinstance(standing, Standing):
         return standing.state, standing.waiting_for
     return "elsewhere" if isinstance(standing, asked.Elsewhere) else "void", [str(standing)]
 
 
 def show(run: asked.RunId = None, gate: asked.Gate = None, as_json: shared.Json = False) -> None:
-    """Show the evidence of a gate: its digest, each check, what changed since the last approval, who must decide and
-    who has.
+    """Show the evidence of a gate: its digest, each check, the changes since the last approval, and decisions.
+
+    The command also shows who must still decide.
 
     Example: hallmark gates show a1b2
     """

@@ -1,4 +1,4 @@
-"""A gate's evidence as a person reads it before deciding: what it is about, the checks, what changed, who decides."""
+"""Evidence of a gate, as printed for the person who decides: subject, checks, changes and decisions."""
 
 from rich.table import Table
 
@@ -16,7 +16,6 @@ from tasks.policy.governance import Governance
 
 
 def show(case: Case, standing: Standing, ledger: Ledger, governed: Governance) -> None:
-    """Print the page."""
     evidence, before = case.evidence, since.last_passed(case.evidence, ledger)
     console.print(f"{evidence.gate} gate of run {evidence.run}: {standing.state}", style="bold")
     if evidence.dataset:
@@ -75,6 +74,6 @@ def _cells(check: CheckStanding) -> list[str]:
 
 def _decision(decision: DecisionStanding) -> str:
     role = f" as {decision.role}" if decision.role else ""
-    why = one_line(decision.reason)  # a second line could read like one of the page's own
+    why = one_line(decision.reason)  # a second line could imitate a line of this page
     said = f"{decision.time:%Y-%m-%d %H:%M} UTC {decision.person}{role}: {decision.verb} {why}".rstrip()
     return said if decision.counted else f"{said} (does not count: {decision.why_not})"

@@ -1,1 +1,1 @@
-"""`hallmark releases`: what was promoted, by whose decisions, and back to an earlier one; one file a verb, or two."""
+"""Command group `hallmark releases`: releases, their verification, and rollbacks. One file for one or two commands."""

@@ -1,4 +1,4 @@
-"""`hallmark releases admit`"""
+"""Command `hallmark releases admit`."""
 
 import socket
 from dataclasses import fields
@@ -17,10 +17,10 @@ def admit(
     name: Annotated[str, typer.Argument(metavar="MODEL", help="Name of the model: use_case.name of its runs.")],
     as_json: shared.Json = False,
 ) -> None:
-    """Verify the release in production and print the folder to load it from. The ledger records it.
+    """Verify the release in production, print the folder to load it from, and record that in the ledger.
 
-    A server must load no other folder. --json says also how to ask the model: system prompts, chat template, decoding,
-    precision. Where the ledger is away, the release admitted here last goes on.
+    A server must load no other folder. --json also prints how to ask the model: system prompts, chat template, decoding
+    and precision. If the ledger cannot be reached, the release that was last admitted here stays admitted.
 
     Example: hallmark releases admit support-triage
     """
@@ -40,6 +40,5 @@ def admit(
 
 
 def document(admitted: Admitted) -> dict[str, Any]:
-    """What --json prints."""
     values = {field.name: getattr(admitted, field.name) for field in fields(admitted)}
     return values | {"asking": admitted.asking.model_dump(mode="json")}

@@ -1,4 +1,4 @@
-"""`hallmark releases diff`: what changed between two releases."""
+"""Command `hallmark releases diff`: the differences between two releases."""
 
 from typing import Annotated
 
@@ -16,7 +16,7 @@ Named = Annotated[str, typer.Argument(metavar="RELEASE", help="NAME-VERSION, or 
 
 
 def diff(before: Named, now: Named, as_json: shared.Json = False) -> None:
-    """Show what changed from one release to another: data, parameters, code, base model, figures, policy, people.
+    """Show the differences between two releases: data, parameters, code, base model, figures, policy, people.
 
     Exit code 1: one of them does not verify here. The command prints the differences all the same.
 

@@ -1,4 +1,4 @@
-"""`hallmark releases at`: what was in production then."""
+"""Command `hallmark releases at`: the releases in production at a time in the past."""
 
 from datetime import datetime
 from typing import Annotated
@@ -21,7 +21,7 @@ Time = Annotated[
 
 
 def at(when: Time, as_json: shared.Json = False) -> None:
-    """Show what was champion and rollback at a moment of the past, and who had decided it.
+    """Show the champion and the rollback release at a time in the past, and who had decided on them.
 
     Example: hallmark releases at 2026-03-03T12:00
     """
@@ -60,7 +60,6 @@ def _cells(holder: Holder | None) -> list[str]:
 
 
 def _tell(standing: Standing) -> None:
-    """Who decided on the champion; of a model that had none yet, when it had its first."""
     if standing.champion is None:
         console.print(
             f"\n{standing.name}: nothing was in production yet; the first promotion was {_utc(standing.first)}"

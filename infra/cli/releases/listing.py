@@ -1,4 +1,4 @@
-"""`hallmark releases list` and `show`."""
+"""Commands `hallmark releases list` and `hallmark releases show`."""
 
 from typing import Any
 
@@ -29,7 +29,7 @@ def list_releases(as_json: shared.Json = False) -> None:
 
 
 def show(release: Label, as_json: shared.Json = False) -> None:
-    """Show one release: its digests, who decided at its gates, when and why, and which failed checks were waived.
+    """Show one release: its digests, the decisions at its gates with time and reason, and its waivers.
 
     Example: hallmark releases show support-triage-1
     """

@@ -1,4 +1,4 @@
-"""`hallmark releases rollback` and `confirm`."""
+"""Commands `hallmark releases rollback` and `hallmark releases confirm`."""
 
 import sys
 from typing import Annotated
@@ -24,10 +24,10 @@ def rollback(
     ] = False,
     as_json: shared.Json = False,
 ) -> None:
-    """Order that an earlier release be champion again.
+    """Order that an earlier release becomes champion again.
 
-    It becomes champion once all roles of the release gate have ordered it. With --break-glass it does so at once, in an
-    emergency, and a second person confirms it afterwards.
+    It becomes champion once all roles of the release gate have ordered it. With --break-glass, an emergency rollback,
+    it becomes champion at once, and a second person confirms it afterwards.
 
     Example: hallmark releases rollback support-triage-1 --as risk-officer --reason "wrong queue for refunds"
     """

@@ -1,4 +1,4 @@
-"""`hallmark releases verify`"""
+"""Command `hallmark releases verify`."""
 
 import contextlib
 from pathlib import Path
@@ -32,10 +32,10 @@ def verify(
     ] = None,
     as_json: shared.Json = False,
 ) -> None:
-    """Check a release, or the dossier of one, from its folder alone: files, gates, decisions, provenance, signatures.
+    """Verify a release or its dossier from the folder alone: files, gates, decisions, provenance, signatures.
 
-    Of a dossier also who signed it, and each entry of the ledger against its proof.
-    With --root it needs nothing else, on any machine. Exit code 1: invalid, 3: incomplete, 2: no such folder or root.
+    For a dossier, the command also verifies its signature, and each ledger entry against its proof. With --root it
+    needs nothing but the folder, on any machine. Exit code 1: invalid, 3: incomplete, 2: no such folder or root.
 
     Example: hallmark releases verify support-triage-1 --root SHA256:dTMJHKLwDWSNEi81aap+xlRbD1nSaFXpP+b7HZkPkUE
     """
@@ -52,10 +52,9 @@ def verify(
 
 
 def _folder(named: Path) -> Path:
-    """Raises InputError where neither a folder nor a release of this checkout is called so."""
     if named.is_dir():
         return named
-    with contextlib.suppress(InputError):  # no checkout
+    with contextlib.suppress(InputError):  # the current folder is not in a checkout
         own = bundle.folder(shared.root() / ".hallmark", named.name)
         if own.is_dir() and named == Path(named.name):
             return own
@@ -75,7 +74,7 @@ def _own(folder: Path) -> Verification:
         where = shared.root()
     except InputError as error:
         raise InputError(f"{error}; or say --root FINGERPRINT, the root of trust as its owner told you") from None
-    try:  # what a stranger with --root has no use for, and takes longer to import than a release to verify
+    try:  # imported late: --root does not need them, and importing them takes longer than verifying a release
         from tasks.registry.promote import releases
         from tasks.runs.run import installed_governance
     except ModuleNotFoundError as error:
