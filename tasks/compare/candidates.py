@@ -38,7 +38,7 @@ class Candidate(BaseModelParams):
 
 
 class Bases(Frozen):
-    """Content of the file."""
+    """Base models to compare, as a file lists them."""
 
     bases: list[Candidate]
     """Base models to compare, at least two."""

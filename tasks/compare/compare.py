@@ -128,8 +128,6 @@ def compare(root: Path, wish: Wish, ledger: Ledger, governance: Governance, watc
 
 @dataclass(frozen=True)
 class _Work:
-    """Inputs of the stages of one base model."""
-
     name: str
     place: Place
     key: str

@@ -102,7 +102,6 @@ def _answered(layout: Layout, which: Which) -> bool:
 
 
 def _rows(layout: Layout, states: Mapping[State, Which], settings: Evaluation) -> list[Row]:
-    """Return each row with verdicts on its answers, judged as in the stage `evaluate`."""
     sides = {side: read_table(layout.stage("split") / f"{side}.parquet").to_pylist() for side in ("train", "test")}
     expected = {  # plain texts have no target
         side: {row["record_id"]: target for row in rows if (target := row["messages"][-1]["content"])}

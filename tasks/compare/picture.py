@@ -121,7 +121,6 @@ def _shares(highest: float) -> tuple[Scale, list[float]]:
 
 
 def _axis(least: float, most: float) -> tuple[Scale, list[float]]:
-    """Return the scale of costs and its ticks."""
     wide = WIDTH - LEFT - RIGHT
     if most / least < FAR:
         step = _round(most / 4)

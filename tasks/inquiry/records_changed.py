@@ -31,7 +31,6 @@ class Keyed(NamedTuple):
     """A record with a key made of its content."""
 
     record: str
-    """Id of the record."""
     source: str
     key: bytes
     """Digest of task and all turns but the target, followed by the digest of the target."""

@@ -31,7 +31,6 @@ def problem(seq: int, body: Mapping[str, Any], document: bytes | None) -> str:
 
 
 def require_fits(document: bytes) -> None:
-    """Raise InputError if the document is too long."""
     if len(document) > MOST:
         raise InputError(f"{len(document):,} bytes are to be attached to an entry of the ledger, which takes {MOST:,}")
 

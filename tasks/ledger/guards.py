@@ -63,7 +63,6 @@ def guards(dialect: str) -> list[str]:
 
 
 def missing_guards(connection: Connection) -> list[str]:
-    """Return the names of triggers that were dropped or disabled."""
     if connection.dialect.name == "sqlite":
         query = "SELECT name FROM sqlite_master WHERE type = 'trigger'"
     else:

@@ -71,7 +71,7 @@ _PROOF: TypeAdapter[Proof] = TypeAdapter(Annotated[Proof, Field(discriminator="t
 
 
 class Prover:
-    """Makes proofs under the newest head stored here. The head is read once, and each entry at most once.
+    """Proofs under the newest head stored here. The head is read once, and each entry at most once.
 
     Raises:
         InputError: No head has been signed yet.

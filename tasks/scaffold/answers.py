@@ -12,7 +12,6 @@ class Question(NamedTuple):
     name: str
     """Field of `Answers`. The option is `--NAME`, with `-` in place of `_`."""
     asks: str
-    """Question to a person."""
     example: str
 
     @property

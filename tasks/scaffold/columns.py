@@ -24,7 +24,6 @@ class Column:
     rows: int
     """Number of rows in the sample."""
     texts: int
-    """Number of values that are text."""
     dates: int
     """Number of values that are dates, or text of a date in ISO 8601."""
     chats: int

@@ -118,7 +118,6 @@ def _written(text: str, before: Any, document: Any) -> str:
 
 
 def _line(line: str | None, now: Any) -> str | None:
-    """Return the changed line of a check; None if the check was removed."""
     if line is None or now is None:
         return None
     return re.sub(r"at_least: *[\d.]+", f"at_least: {now['at_least']}", line) if "at_least" in now else line

@@ -176,7 +176,6 @@ def _called(names: Sequence[str], columns: dict[str, Column]) -> Column | None:
 
 
 def _is_id(column: Column) -> bool:
-    """Return whether the column is a number or key of each row."""
     once = column.distinct in (column.filled, MOST_DISTINCT) and column.mean_chars <= 40
     words = re.sub(r"[\W_]+", "_", column.name.casefold()).strip("_").split("_")
     return once and bool({words[0], words[-1]} & set(IDS))

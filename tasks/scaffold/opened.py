@@ -55,7 +55,7 @@ class Opened(NamedTuple):
 
 
 def look(name: str, location: str, root: Path, given: dict[str, str]) -> Opened:
-    """Read a data file.
+    """Detect the format of a data file, and read a sample of its rows.
 
     Args:
         name: Name of the use case.

@@ -44,7 +44,6 @@ class Plan:
     requester: str
     """Person who may request its runs."""
     environment: str
-    """Environment of the policy."""
     look: list[str]
     """Warnings to check before the first run."""
 

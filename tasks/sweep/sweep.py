@@ -74,8 +74,6 @@ def sweep(root: Path, wish: Wish, ledger: Ledger, governance: Governance, watche
 
 @dataclass(frozen=True)
 class _Sweep:
-    """State that all trials share."""
-
     place: Place
     rows: rows.Rows
     boxed: bool

@@ -21,8 +21,6 @@ Looked = Callable[[float], bool]
 
 
 class Outcome(Frozen):
-    """Outcome of a trial."""
-
     points: list[dict[str, Any]]
     """Points of the training curve."""
     stopped: bool

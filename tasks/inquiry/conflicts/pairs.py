@@ -28,8 +28,6 @@ READ = ("record_id", "source_id", "messages", "effective_from", "retired_at")
 
 
 class Side(Frozen):
-    """A record of a pair."""
-
     record_id: str
     source_id: str
     row: int
