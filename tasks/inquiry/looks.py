@@ -29,7 +29,7 @@ def record(ledger: Ledger, kind: Kind, about: str, person: str, reason: str, at:
         at: Further values for the entry, such as tokens or a digest.
 
     Raises:
-        InputError: The reason is empty or unreadable.
+        InputError: The reason is empty, too long, or has invisible characters.
     """
     words = checked_reason(reason, "data is shown for a reason only; say it with --reason")
     ledger.append(kind, about, {"person": person, "reason": words, **at})
