@@ -1,6 +1,6 @@
-"""Which approach fits a use case: retrieval, or which kind of training.
+"""Advice on the approach for a use case: retrieval, or a kind of training.
 
-data.py      what the rows are like, as the last run made them
-opinions.py  the rules: what speaks for and against each approach; read this one first
-advise.py    opinions with what each would cost, and the approach written into the card
+data.py      properties of the rows, as the last run made them
+opinions.py  rules for and against each approach; read this one first
+advise.py    ranking with costs, and writing of the best approach into the card
 """

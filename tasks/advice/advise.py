@@ -1,4 +1,4 @@
-"""Advice on the approach, with what each would take; and the chosen one in the card, where owners sign it."""
+"""Advice on the approach, with the cost of each, and writing of the best one into the card, which owners sign."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -23,11 +23,11 @@ from tasks.stages.train.preflight.estimate import Estimate
 class Advice:
     data: Data
     opinions: list[Opinion]
-    """The best first."""
+    """Opinions on all approaches, the best first."""
     chosen: str
-    """`use_case.approach` of the parameters."""
+    """Approach in `use_case.approach` of the parameters."""
     costs: Mapping[str, Estimate]
-    """By approach that trains here."""
+    """Estimated cost of each approach that is trained here."""
 
     @property
     def best(self) -> Opinion:
@@ -35,7 +35,12 @@ class Advice:
 
 
 def advise(root: Path, file: Path | None, changes: Mapping[str, str]) -> Advice:
-    """Raises InputError for wrong parameters, Unavailable where no run has split any rows yet."""
+    """Rank the approaches for a use case, and estimate their costs.
+
+    Raises:
+        InputError: The parameters are wrong.
+        Unavailable: No run of the use case has made a split.
+    """
     params, _ = resolve.read_params(file or root / "params.yaml", changes)
     data = _newest(params, Layout(root))
     if data is None:
@@ -47,7 +52,7 @@ def advise(root: Path, file: Path | None, changes: Mapping[str, str]) -> Advice:
     costs: dict[str, Estimate] = {}
     plain = any(prompt.text_window for prompt in params.prompts.values())
     for opinion in ranked:
-        if plain:  # no other approach goes with such prompts
+        if plain:  # prompts for plain texts allow no other approach
             if opinion.approach in methods.TEXTS:
                 costs[opinion.approach] = foretold.look(root, file, changes).estimate
         elif method := opinions.method_of(opinion.approach):
@@ -57,7 +62,7 @@ def advise(root: Path, file: Path | None, changes: Mapping[str, str]) -> Advice:
 
 
 def _as(approach: str, method: str, training: Training) -> dict[str, str]:
-    """The overrides that make a training of an approach: what its method lacks at its default, what it has not off."""
+    """Return overrides for an approach: defaults that its method requires, and other methods' settings off."""
     fields = Training.model_fields
     lacks = {it: fields[it].default for it in methods.of(method).required if getattr(training, it) is None}
     settings = {**methods.foreign(method), **lacks}
@@ -73,7 +78,7 @@ def _newest(params: Params, layout: Layout) -> Data | None:
 
 
 def write(file: Path, advice: Advice) -> None:
-    """Put the best approach and its reasons into the card of a params file, whose comments stay."""
+    """Write the best approach and its reasons into the card of a params file. Comments in the file are kept."""
     best = advice.best
     reason = "; ".join(best.reasons) or "nothing speaks against it"
     method, training = opinions.method_of(best.approach), resolve.read_params(file, {})[0].training
@@ -87,7 +92,7 @@ def _quoted(text: str) -> str:
 
 
 def document(advice: Advice) -> dict[str, Any]:
-    """For `--json`."""
+    """Return the advice as JSON for `--json`."""
     return {
         "best": advice.best.approach,
         "chosen": advice.chosen,

@@ -1,4 +1,4 @@
-"""What the rows of a use case are like, as far as it bears on the approach."""
+"""Properties of a use case's rows that matter for the choice of an approach."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,33 +8,33 @@ from tasks.core.files import read_json
 from tasks.core.layout import Layout
 
 MOST_TARGETS = 10_000
-"""Different answers that are told apart; more count as so many."""
+"""Maximum number of distinct answers that are counted."""
 
 
 @dataclass(frozen=True)
 class Data:
     rows: int
     answers: int
-    """Different ones."""
+    """Number of distinct answers."""
     answer_chars: float
-    """Of an answer, on average."""
+    """Mean length of an answer in characters."""
     refresh_days: int
-    """Of the source that is renewed most often."""
+    """Days between refreshes of the source that is refreshed most often."""
     tasks: int
-    """Prompts."""
+    """Number of tasks, each with its own prompt."""
     run: str
-    """Whose training rows these are."""
+    """Run whose training rows were read."""
     texts: int = 0
-    """Rows that are plain texts, without an answer."""
+    """Number of rows that are plain texts, without an answer."""
 
     @property
     def closed(self) -> bool:
-        """Answers come from a fixed set: each stands for five rows or more, or there are few."""
+        """Whether answers come from a fixed set: there are at most 20, or each stands for five rows on average."""
         return self.answers <= max(20, self.rows // 5)
 
 
 def of(layout: Layout, run: str) -> Data | None:
-    """Of a run's training rows; None where it did not come as far."""
+    """Return the properties of a run's training rows; None if it has none."""
     table = layout.stage("split") / "train.parquet"
     if not table.is_file() or not layout.sources.is_file():
         return None

@@ -1,4 +1,4 @@
-"""What speaks for and against each approach. A point more or less for each; the reasons are told with them."""
+"""Rules for and against each approach. Each rule adds or subtracts points, and its reason is shown."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -8,11 +8,11 @@ from tasks.core.params import methods
 from tasks.core.params.use_case import Approach
 
 FEW, MANY = 50, 50_000
-"""Rows: below the first there is little to learn from; above the second all weights may be worth training."""
+"""Numbers of rows. Below the first, training learns little; above the second, full fine-tuning may pay off."""
 OFTEN = 30
-"""Days: what is renewed within them changes faster than models pass their gates."""
+"""Days between refreshes below which a source changes faster than models pass their gates."""
 SHORT = 300
-"""Characters of an answer that is a decision or a form, and no text."""
+"""Maximum mean length in characters of answers that are labels or forms rather than texts."""
 Reasons = Iterator[tuple[int, str]]
 
 
@@ -21,11 +21,11 @@ class Opinion:
     approach: Approach
     points: int
     reasons: tuple[str, ...]
-    """For and against, as sentences."""
+    """Reasons for and against, as sentences."""
 
 
 def all_of(data: Data) -> list[Opinion]:
-    """Of every approach, the one with most points first; of equals the cheaper one."""
+    """Return opinions on all approaches by points, the highest first; of equals the cheaper one is first."""
     opinions = []
     for approach, rule in RULES.items():
         unfit = data.texts == data.rows and approach not in methods.TEXTS
@@ -82,11 +82,11 @@ RULES: Mapping[Approach, Callable[[Data], Reasons]] = {
     "full_fine_tuning": _full,
     "continued_pretraining": _pretraining,
 }
-"""The cheaper first."""
+"""Rule of each approach, in order of cost."""
 
 
 def method_of(approach: Approach) -> str | None:
-    """The training method that it would take by default; None where nothing is trained, or nothing that is here."""
+    """Return the default training method of an approach; None if it trains nothing, or has no method here."""
     if approach in ("retrieval", "continued_pretraining"):
         return None
     wanted = methods.for_approach(approach)

@@ -1,9 +1,9 @@
-"""The state of a checkout, `.hallmark/`, as one folder that can be put back: taken while it is in use.
+"""Backup of a checkout's state, `.hallmark/`, as one folder. It is taken while the checkout is in use.
 
-contents.py  what is in a backup, and its manifest
-save.py      take one: databases by SQLite's own copy, the rest in an order that leaves nothing pointing nowhere
-restore.py   put one back into a checkout that has no state yet
-judge.py     whether a state holds: its ledger under its heads, its releases
+contents.py  files of a backup, and its manifest
+save.py      taking a backup, with copies in an order that leaves no reference without its target
+restore.py   restoring into a checkout that has no state yet
+judge.py     verification of a state: ledger, heads and releases
 
-A copy of ledger.db made by `cp` is no backup: what was recorded last lies in ledger.db-wal beside it.
+A copy of ledger.db made with `cp` is no backup, since the last entries are in the file ledger.db-wal.
 """

@@ -1,7 +1,7 @@
-"""What a backup consists of.
+"""Contents of a backup.
 
-DIR/manifest.json   this: what, when, and the SHA-256 of every other file
-DIR/state/          as in `.hallmark/`: ledger.db, vault/, heads/, releases/ …
+DIR/manifest.json   list of the other files with SHA-256, and when the backup was taken
+DIR/state/          files as in `.hallmark/`: ledger.db, vault/, heads/, releases/ …
 DIR/refs.bundle     refs/hallmark/* as a git bundle: the commit of every run
 """
 
@@ -18,14 +18,14 @@ from tasks.sources import vault
 
 MANIFEST, STATE, REFS = "manifest.json", "state", "refs.bundle"
 MOST = 64 * 2**20
-"""Bytes of a manifest: some hundred for each file."""
+"""Maximum size of a manifest in bytes; each file takes about a hundred bytes."""
 HEADS, RELEASES, KEYS = "heads", "releases", "keys"
 DATABASES = ("ledger.db", "vault/vault.db", "lineage.db", "mlflow/mlflow.db")
-"""SQLite; those of Postgres are backed up there."""
+"""SQLite databases. Databases in Postgres are not part of a backup."""
 BEFORE = (vault.BEFORE,)
-"""Where an earlier version had one of them; whoever opens it next moves it."""
+"""Paths where an earlier version had one of the databases, which is moved when it is next opened."""
 TREES = ("bases", "mlflow/artifacts", "audits")
-"""Folders copied after the databases; heads, releases, keys and runs have rules of their own (save.py)."""
+"""Folders that are copied after the databases. Heads, releases, keys and runs have their own rules (save.py)."""
 NOT_IN_IT = (
     "what DVC keeps (`dvc push` takes it to a remote; without it a run that goes on makes its stages anew), "
     "checkpoints, copies of sources and models, which are fetched again, and Prefect's own database"
@@ -35,22 +35,26 @@ NOT_IN_IT = (
 class Manifest(Document):
     type: Literal["urn:hallmark:backup:v1"] = "urn:hallmark:backup:v1"
     time: datetime
-    """When it was begun, in UTC."""
+    """Time when the backup was begun, in UTC."""
     root: str
-    """Fingerprint of the root key. Whoever restores compares it with what its owner told them."""
+    """Fingerprint of the root key. Compare it with the fingerprint that its owner told you."""
     entries: int
-    """Of the ledger that is in it; 0 where that is elsewhere."""
+    """Number of entries in the ledger; 0 if the ledger is elsewhere."""
     runs: list[str]
     """Runs that had a worktree."""
     private_keys: bool
     elsewhere: list[str]
-    """Databases that are not in it, in words."""
+    """Databases that are not in the backup, in words."""
     files: dict[str, Sha256]
-    """By path in the backup."""
+    """SHA-256 of each file by its path in the backup."""
 
 
 def read(folder: Path) -> Manifest:
-    """Raises Refused where no manifest is there that can be read."""
+    """Read the manifest of a backup.
+
+    Raises:
+        Refused: There is no readable manifest, or it lists files that no backup contains.
+    """
     path = folder / MANIFEST
     try:
         manifest = Manifest.read_bytes(files.read_at_most(path, MOST))
@@ -62,8 +66,11 @@ def read(folder: Path) -> Manifest:
 
 
 def _belongs(name: str) -> bool:
-    """Whether a backup may hold a file of this name. What else lies in a state is believed there as this machine's own:
-    DVC's cache, the secret of Prefect's server, what is up."""
+    """Return whether a backup may contain a file of this name.
+
+    Others are excluded, since Hallmark trusts files of its state: DVC's cache, the secret of Prefect's server, the list
+    of running servers.
+    """
     place, _, path = name.partition("/")
     folder, _, rest = path.partition("/")
     run = folder == "runs" and "/" not in rest and rest.endswith(".json")
@@ -72,7 +79,7 @@ def _belongs(name: str) -> bool:
 
 
 def plain(folder: Path) -> Iterator[Path]:
-    """The files below a folder, without what is hidden: locks, and what is written aside at this moment."""
+    """Yield the files below a folder, except links and hidden files, which are locks or unfinished."""
     if not folder.is_dir() or folder.is_symlink():
         return
     for path in sorted(folder.iterdir()):
@@ -85,7 +92,7 @@ def plain(folder: Path) -> Iterator[Path]:
 
 
 def require_same(folder: Path, manifest: Manifest) -> None:
-    """Raises Refused where a folder does not hold exactly the files that the manifest lists, each as it was."""
+    """Raise Refused if a folder does not contain exactly the files of the manifest, unchanged."""
     there = {
         path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir() or path.is_symlink()
     }

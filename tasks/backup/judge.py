@@ -1,4 +1,4 @@
-"""Whether a state holds, wherever it lies: its ledger under the heads beside it, and its releases."""
+"""Verification of a state folder anywhere: its ledger, by the heads in it, and its releases."""
 
 from pathlib import Path
 
@@ -13,9 +13,12 @@ POSTGRES = "HALLMARK_LEDGER_URL"
 
 
 def require_holds(state: Path, governance: Path) -> int:
-    """How many entries its ledger has. Raises Refused where it does not hold.
+    """Verify a state, and return the number of entries in its ledger.
 
-    Heads in other places are not asked: they may have grown since. `governance` is where sources.yaml lies.
+    Heads in other places are not read, since they may cover later entries. `governance` is the folder of sources.yaml.
+
+    Raises:
+        Refused: The ledger or a release is not valid.
     """
     ledger = open_ledger(state)
     try:

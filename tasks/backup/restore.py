@@ -1,4 +1,4 @@
-"""Put a backup back into a checkout that has no state yet."""
+"""Restoring of a backup into a checkout that has no state yet."""
 
 import os
 import shutil
@@ -13,10 +13,14 @@ from tasks.runs.repository import Repository
 
 
 def restore(root: Path, backup: Path) -> Manifest:
-    """Make `.hallmark/` from a backup: it appears whole, with every digest and its ledger checked, or not at all.
+    """Make `.hallmark/` from a backup. It appears whole, with digests and ledger verified, or not at all.
 
-    The refs of the runs come before it, and their worktrees with it. Raises InputError where the checkout has a state,
-    or the backup's ledger is elsewhere and nothing says where; Refused where the backup is not as it was written.
+    Refs of runs are fetched before it appears, and it contains their worktrees.
+
+    Raises:
+        InputError: The checkout has a state, or the backup lacks the ledger and HALLMARK_LEDGER_URL is not set.
+        Refused: The backup was changed, or is not valid.
+        Unavailable: The disk failed.
     """
     state = root / ".hallmark"
     if there := next(iter(sorted(path for path in state.rglob("*") if not path.is_dir())), None):
@@ -55,6 +59,6 @@ def _put_back(root: Path, state: Path, backup: Path, manifest: Manifest) -> None
 
 
 def _refs(checkout: Repository, bundle: Path) -> None:
-    """The runs' commits. A ref that is here already with another commit is refused by git, and left as it is."""
+    """Fetch the commits of runs. Git rejects a ref that exists with another commit, and leaves it unchanged."""
     if bundle.exists():
         checkout.git("fetch", "--quiet", "--no-tags", str(bundle.resolve()), "refs/hallmark/*:refs/hallmark/*")

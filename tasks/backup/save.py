@@ -1,8 +1,8 @@
-"""Take a backup while the checkout is in use.
+"""Taking of a backup while the checkout is in use.
 
-The order matters. Heads come before the ledger, since a head of more entries than the ledger has says that it was cut.
-Everything that entries speak of comes after it: what was made meanwhile is more than the ledger says, never less. Of
-the releases only those are taken that the copied ledger has.
+The order matters. Heads are copied before the ledger, since a head over more entries than the ledger has would mean
+that the ledger was truncated. Files that entries refer to are copied after the ledger, so that none is missing. Only
+releases that the copied ledger lists are copied.
 """
 
 import os
@@ -31,10 +31,12 @@ ELSEWHERE = {
 
 
 def save(root: Path, target: Path, with_keys: bool) -> Manifest:
-    """Write the folder `target`, of mode 0700; it appears whole and checked, or not at all.
+    """Write a backup to the new folder `target`, with mode 0700. It appears whole and verified, or not at all.
 
-    Raises InputError where it is there already or lies in the state itself, Unavailable where a disk is full or away,
-    Refused where what was copied does not hold.
+    Raises:
+        InputError: The target exists, or is in the state folder.
+        Unavailable: A disk is full or cannot be reached.
+        Refused: The copied state is not valid.
     """
     state, target = root / ".hallmark", target.resolve()
     if target.exists() or target.is_symlink():
@@ -74,7 +76,7 @@ def _copy(state: Path, copy: Path, with_keys: bool) -> None:
 
 
 def snapshot(database: Path, copy: Path) -> None:
-    """A SQLite database as of one moment, however many write to it. Raises Refused where it is damaged."""
+    """Copy a SQLite database as of one moment, while others may write to it. Raises Refused if it is damaged."""
     copy.parent.mkdir(parents=True, exist_ok=True)
     source, target = sqlite3.connect(f"{database.resolve().as_uri()}?mode=ro", uri=True), sqlite3.connect(copy)
     try:
@@ -82,7 +84,7 @@ def snapshot(database: Path, copy: Path) -> None:
         (verdict,) = target.execute("PRAGMA quick_check").fetchone()
         if verdict != "ok":
             raise Refused(f"{database} is damaged: {verdict}; nothing was written. Restore an older backup")
-        target.execute("PRAGMA journal_mode=DELETE")  # one file: nothing of it lies in another beside it
+        target.execute("PRAGMA journal_mode=DELETE")  # all data in one file, without a WAL beside it
     finally:
         source.close()
         target.close()
@@ -90,7 +92,7 @@ def snapshot(database: Path, copy: Path) -> None:
 
 
 def _labels(copy: Path, state: Path) -> list[str]:
-    """Releases that the copied ledger has; a promotion that is being made now is not one yet."""
+    """Return the releases in the copied ledger. A release whose promotion is not finished is not among them."""
     ledger = open_ledger(copy)
     try:
         governed, _ = in_force.read(state, copy, ledger)
@@ -107,7 +109,7 @@ def _take(state: Path, paths: Iterable[Path], copy: Path) -> None:
 
 
 def _refs(root: Path, bundle: Path) -> None:
-    """Every ref of Hallmark's, where there is one: git refuses an empty bundle."""
+    """Write all refs of Hallmark to a bundle, if there are any; git refuses to write an empty one."""
     checkout = Repository.open(root)
     if checkout.git("for-each-ref", "refs/hallmark"):
         checkout.git("bundle", "create", "--quiet", str(bundle), "--glob=refs/hallmark/*")

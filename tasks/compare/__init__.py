@@ -1,12 +1,12 @@
-"""Base models compared on the task, before one is chosen. A comparison advises; it opens no gate.
+"""Comparison of base models on a task, before one is chosen. A comparison is advice and passes no gate.
 
-candidates.py  the file that lists them
-allowed.py     what policy says of licence and region
-rows.py        which rows they are asked and trained on: never those of the test side, never before the data gate
-outcome.py     what came of one base model
+candidates.py  file that lists the base models
+allowed.py     licence and region of a base model under policy
+rows.py        rows to answer and to train on, from the training side of a run whose data gate has passed
+outcome.py     answers and measurements of one base model
 figures.py     metrics with intervals, and paired differences
-compare.py     all of it in order; read this one first
+compare.py     the comparison, base model by base model; read this one first
 document.py    a comparison as one document
-picture.py     quality against cost, worked out for the page
-page.py        the page; its HTML is in templates/
+picture.py     layout of the chart of quality against cost
+page.py        HTML page, made of templates/
 """

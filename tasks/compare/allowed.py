@@ -1,4 +1,4 @@
-"""Whether policy allows a base model. What nobody declared and no policy asks is told as that."""
+"""Verdict of policy on a base model. Missing declarations and rules are reported as missing."""
 
 from collections.abc import Collection, Iterator
 
@@ -12,16 +12,16 @@ ANY = "policy lists none, so any is allowed"
 class Verdict(Frozen):
     allowed: bool
     why: str
-    """In words."""
+    """Reason in words."""
 
 
 class Terms(Frozen):
-    """What speaks for or against a base model besides its figures."""
+    """Terms of a base model, and whether policy allows them."""
 
     licence: Verdict
     residency: Verdict
     usage_policy: str | None
-    """As declared; null where nobody did, as the next."""
+    """Limits of use as declared; null if nothing was declared."""
     lock_in: str | None
 
     @property
@@ -29,12 +29,12 @@ class Terms(Frozen):
         return self.licence.allowed and self.residency.allowed
 
     def against(self) -> Iterator[str]:
-        """Why it is not allowed."""
+        """Return the reasons why policy does not allow the base model."""
         return (each.why for each in (self.licence, self.residency) if not each.allowed)
 
 
 def terms(candidate: Candidate, policy: BaseModels, regions: Collection[str]) -> Terms:
-    """`regions`: where the sources of the rows lie."""
+    """Judge a base model under policy; `regions` are those of the sources that the rows come from."""
     return Terms(
         licence=_licence(candidate.licence, policy.licences),
         residency=_residency(candidate, policy.regions, regions),

@@ -1,4 +1,4 @@
-"""The base models to compare, as their file lists them."""
+"""File that lists the base models to compare."""
 
 from pathlib import Path
 from typing import Annotated, Self
@@ -12,22 +12,22 @@ from tasks.core.params.values import Name, Text
 
 
 class Candidate(BaseModelParams):
-    """A base model: the keys of `base_model` in params.yaml, a name, and what is declared of its use."""
+    """Base model: the keys of `base_model` in params.yaml, a name, and declarations about its use."""
 
     name: Annotated[Name, Field(max_length=40)]
-    """As tables and pictures call it."""
+    """Name in tables and charts."""
     provider: Text | None = None
-    """Who answers requests, where it would be asked at somebody else's; null: this machine, or one of your own."""
+    """Company that would serve the model; null if it runs on machines of your own."""
     region: Text | None = None
-    """Where the provider answers, e.g. eu."""
+    """Region where the provider would serve it, for example `eu`."""
     usage_policy: Text | None = None
-    """What the licence or the provider forbids to use it for, in words."""
+    """Uses that the licence or the provider forbids, in words."""
     lock_in: Text | None = None
-    """What would have to change to leave it, in words."""
+    """Changes that switching to another model would take, in words."""
 
     @property
     def base(self) -> BaseModelParams:
-        """As params.yaml would have it."""
+        """Section `base_model` of params.yaml for this base model."""
         return BaseModelParams.model_validate(self.model_dump(include=set(BaseModelParams.model_fields)))
 
     @model_validator(mode="after")
@@ -38,10 +38,10 @@ class Candidate(BaseModelParams):
 
 
 class Bases(Frozen):
-    """The file."""
+    """Base models to compare, as a file lists them."""
 
     bases: list[Candidate]
-    """Two or more."""
+    """Base models to compare, at least two."""
 
     @model_validator(mode="after")
     def _several(self) -> Self:
@@ -54,5 +54,9 @@ class Bases(Frozen):
 
 
 def load(path: Path) -> list[Candidate]:
-    """Raises InputError with every mistake of the file and its line."""
+    """Read the file.
+
+    Raises:
+        InputError: The file has mistakes; each is named with its line.
+    """
     return config.load(path, Bases).bases

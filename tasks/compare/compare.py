@@ -1,6 +1,6 @@
-"""The base models of a file, one after the other: fetched, asked as they are, fine-tuned shortly, asked again.
+"""Comparison of base models: each is fetched, evaluated as it is, fine-tuned briefly, and evaluated again.
 
-Finished ones are kept, so that an interrupted comparison goes on where it was.
+Outcomes are stored, so that an interrupted comparison can be resumed.
 """
 
 import shutil
@@ -38,24 +38,24 @@ from tasks.stages.train.base import base_model
 from tasks.supervise import box
 
 FOLDER = "compared"
-"""Below `.hallmark/`. Of rows its outcomes hold the ids, and what was right."""
+"""Folder below `.hallmark/`. Outcomes in it hold ids of rows and verdicts on answers, but no texts."""
 WORDS: Mapping[State, str] = {"zero_shot": "zero-shot", "fine_tuned": "fine-tuned"}
 BRING: Mapping[State, tuple[str, ...]] = {
     "zero_shot": ("base_model", "predict@base"),
     "fine_tuned": ("tokenise", "train", "predict@candidate"),
 }
-"""The stages that each state takes besides those before."""
+"""Stages to execute for each state, in addition to those of the states before."""
 
 
 @dataclass(frozen=True)
 class Wish:
-    """What somebody asks for."""
+    """Parameters of a comparison."""
 
     candidates: list[Candidate]
     params: Params
     rows: Wanted = field(default_factory=Wanted)
     steps: int | None = None
-    """Of the optimizer; None: once through the rows."""
+    """Number of optimizer steps; None for one epoch."""
     tuned: bool = True
 
     @property
@@ -63,8 +63,13 @@ class Wish:
         return "fine_tuned" if self.tuned else "zero_shot"
 
     def params_of(self, candidate: Candidate, trained_on: int) -> Params:
-        """Those of its stages: it answers every row as it is, too, and no rows say when its training stops. Raises
-        InputError for more steps than a training may have."""
+        """Return the parameters of a base model's stages.
+
+        The base model answers all rows before the fine-tune too, and there are no validation rows for early stopping.
+
+        Raises:
+            InputError: The training would have too many epochs.
+        """
         params = self.params
         per_epoch = -(-trained_on // params.training.global_batch_size)
         epochs = 1.0 if self.steps is None else self.steps / per_epoch
@@ -85,7 +90,7 @@ class Wish:
 
 @dataclass
 class Found:
-    """What came of the base models, by name."""
+    """Results of a comparison, by name of the base model."""
 
     terms: dict[str, Terms] = field(default_factory=dict)
     outcomes: dict[str, Outcome] = field(default_factory=dict)
@@ -93,8 +98,13 @@ class Found:
 
 
 def compare(root: Path, wish: Wish, ledger: Ledger, governance: Governance, watcher: Watcher) -> tuple[Document, Found]:
-    """Raises as `rows.choose`, and Unavailable where stages need a sandbox and there is none. What goes wrong with one
-    base model does not keep the others."""
+    """Compare base models. If one fails, the failure is part of the result, and the comparison continues.
+
+    Raises:
+        InputError: The parameters do not fit the rows, or there are too few rows.
+        Refused: The rows may not be used; see `rows.choose`.
+        Unavailable: No run has rows, or stages need a sandbox and there is none.
+    """
     if wish.steps is not None and any(prompt.text_window for prompt in wish.params.prompts.values()):
         raise InputError(
             "--steps counts rows, and plain texts have as many as a base model's tokenizer makes of them; leave it "
@@ -118,8 +128,6 @@ def compare(root: Path, wish: Wish, ledger: Ledger, governance: Governance, watc
 
 @dataclass(frozen=True)
 class _Work:
-    """What there is to do for one base model."""
-
     name: str
     place: Place
     key: str
@@ -149,7 +157,7 @@ def _work(
 
 
 def key_of(params: Params, chosen: Chosen, codes: Mapping[str, str], tuned: bool) -> str:
-    """Of all that decides an outcome; a licence changes no answer."""
+    """Return the digest of everything that decides an outcome. The licence is left out, since it changes no answer."""
     sections = ("prompts", "training", "evaluation") if tuned else ("prompts", "evaluation")
     decides: dict[str, Any] = {name: params.model_dump(mode="json")[name] for name in sections}
     base = params.base_model.model_dump(mode="json", exclude={"licence"})
@@ -159,7 +167,7 @@ def key_of(params: Params, chosen: Chosen, codes: Mapping[str, str], tuned: bool
 
 
 def _find(it: _Work, governance: Governance, found: Found) -> None:
-    """What came of it; where something went wrong, also as far as it came."""
+    """Add the outcome to `found`. If a stage fails, add the failure, and the outcome up to that stage if any."""
     try:
         found.outcomes[it.name] = _kept(it) or _made(it, governance)
     except HallmarkError as error:
@@ -176,14 +184,14 @@ def _kept(it: _Work) -> Outcome | None:
         return None
     try:
         kept = Outcome.model_validate(read_json(path))
-    except ValueError:  # of another version
+    except ValueError:  # written by another version
         return None
     it.watcher.line(f"{it.name}: was done before")
     return kept
 
 
 def _made(it: _Work, governance: Governance) -> Outcome:
-    """Once it is kept, the worktree goes, and with it the copies of rows and weights."""
+    """Execute the stages and store the outcome. The worktree is deleted then, with its copies of rows and weights."""
     place.make(it.layout, it.params, it.chosen, governance)
     for state in STATES:
         if state == "zero_shot" or it.tuned:
@@ -209,7 +217,7 @@ def _bring(it: _Work, state: State) -> None:
 
 
 def document_of(wish: Wish, chosen: Chosen, found: Found) -> Document:
-    """What was found, with figures, the best, and the others compared with it."""
+    """Return the comparison with figures, the best base model, and the differences of the others from it."""
     settings = wish.params.evaluation
     compared = [_compared(each, wish, found) for each in wish.candidates]
     best = _best(compared, wish.state)

@@ -1,4 +1,4 @@
-"""A comparison, as `--json` prints it and the page shows it."""
+"""Comparison of base models as a document, for `--json` and the page."""
 
 from tasks.compare.allowed import Terms
 from tasks.compare.figures import Standing
@@ -10,59 +10,59 @@ from tasks.stages.evaluate.metrics import exact_match
 
 
 class Compared(Frozen):
-    """One base model."""
+    """One base model of a comparison."""
 
     name: str
     model: str
-    """Where it comes from, in words."""
+    """Origin of the model, in words."""
     provider: str | None
     region: str | None
     terms: Terms
     allowed: bool
-    """By policy; it opens no gate."""
+    """Whether policy allows it."""
     left_out: str | None
-    """Why it was not asked to the end, in words; null where it was."""
+    """Reason why it was not evaluated completely, in words; null if it was."""
     parameters: int | None = None
     context: int | None = None
-    """Tokens; null where it was not asked, or states no limit."""
+    """Context length in tokens; null if it was not evaluated or states no limit."""
     longest_prompt: int | None = None
-    """Tokens, by its own tokenizer."""
+    """Number of tokens of the longest prompt, by the model's own tokenizer."""
     training_gb: float | None = None
-    """What preflight says that a worker needs."""
+    """Estimated memory of a training worker in GB."""
     standings: dict[State, Standing] = {}
     taken: dict[State, Taken] = {}
     trained: Trained | None = None
     learnt: Comparison | None = None
-    """After the fine-tune against before."""
+    """Comparison of its answers after the fine-tune with those before."""
 
     def quality(self, state: State) -> Interval:
-        """The share of right answers."""
+        """Return the share of right answers with its interval."""
         return self.standings[state].scores[exact_match.METRIC.name]
 
     def cost(self, state: State) -> float | None:
-        """USD for 1,000 requests; null where it was not asked."""
+        """Return the cost of 1,000 requests in USD; None if it was not evaluated in this state."""
         return self.taken[state].cost_per_1000_requests if state in self.taken else None
 
 
 class Document(Frozen):
     use_case: str
     run: str
-    """Whose training rows these are."""
+    """Run from whose training side the rows come."""
     demo: bool
-    """Demo identities let the run's data pass."""
+    """Whether a demo identity approved the run's data."""
     asked: int
-    """Rows, the same for every base model; none shares a prompt with one that is trained on."""
+    """Number of rows that every base model answers. None has a prompt in common with a row trained on."""
     trained_on: int
     languages: dict[str, int]
-    """Asked rows by language."""
+    """Number of answered rows by language."""
     state: State
-    """In which the best is looked for."""
+    """State in which base models are ranked."""
     best: str | None
-    """The base model with most right answers among those that policy allows; of equals the cheaper one."""
+    """Allowed base model with the largest share of right answers; if several have it, the cheapest of them."""
     confidence: float
     price_per_hour: float
-    """USD, of the machine that serves."""
+    """Price of the serving machine in USD per hour."""
     metrics: list[Described]
     bases: list[Compared]
-    """As their file lists them."""
+    """Base models in the order of their file."""
     machine: str

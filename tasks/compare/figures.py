@@ -1,6 +1,6 @@
-"""Figures of several base models on the same rows: each with its interval, each difference paired.
+"""Metrics of several base models on the same rows, with intervals, and their paired differences.
 
-Metrics, intervals and tests are those of stage `evaluate`.
+Metrics, intervals and tests are those of the stage `evaluate`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,23 +20,23 @@ Scores = dict[str, Interval]
 
 
 class Part(Frozen):
-    """The rows of a language."""
+    """Metrics on the rows of one language."""
 
     rows: int
     scores: Scores
 
 
 class Standing(Frozen):
-    """How a base model answered in one state."""
+    """Metrics of a base model in one state."""
 
     scores: Scores
     languages: dict[str, Part]
     against_best: Comparison | None = None
-    """Its answers against those of the best one; null for the best itself."""
+    """Comparison of its answers with those of the best base model; null for the best itself."""
 
 
 def standing(outcome: Outcome, state: State, settings: Evaluation) -> Standing:
-    """Over all rows and by language."""
+    """Return the metrics over all rows and by language."""
     languages = sorted({row.language for row in outcome.rows})
     parts = {name: [row for row in outcome.rows if row.language == name] for name in languages}
     return Standing(
@@ -53,12 +53,12 @@ def _scores(rows: Sequence[Row], state: State, settings: Evaluation) -> Scores:
 
 
 def learnt(outcome: Outcome, settings: Evaluation) -> Comparison:
-    """Its answers after the fine-tune against those before."""
+    """Compare the answers of a base model after the fine-tune with those before."""
     return _compare(outcome, "fine_tuned", outcome, "zero_shot", settings)
 
 
 def against(best: str, outcomes: Mapping[str, Outcome], state: State, settings: Evaluation) -> dict[str, Comparison]:
-    """Each other base model against the best one, in one state; p values are corrected for their number."""
+    """Compare every other base model with the best one in one state, with p values after Holm's correction."""
     others = {name: outcome for name, outcome in outcomes.items() if name != best}
     compared = {name: _compare(it, state, outcomes[best], state, settings) for name, it in others.items()}
     ps = intervals.holm([each.p for each in compared.values()])
@@ -71,7 +71,7 @@ def against(best: str, outcomes: Mapping[str, Outcome], state: State, settings: 
 
 
 def _compare(first: Outcome, state: State, second: Outcome, other: State, settings: Evaluation) -> Comparison:
-    """The same rows, found by their ids, answered twice."""
+    """Compare two lists of answers to the same rows, which are paired by record id."""
     beside = {row.record_id: row for row in second.rows}
     examples = [
         _example(row, {"candidate": row.said[state], "base": beside[row.record_id].said[other]}) for row in first.rows
@@ -87,7 +87,7 @@ def _compare(first: Outcome, state: State, second: Outcome, other: State, settin
 
 
 def _example(row: Row, said: Mapping[Which, Answer]) -> Example:
-    """As metrics read it, without texts."""
+    """Return a row as metrics read it, without texts."""
     return Example(
         record_id=row.record_id,
         slices=dict.fromkeys(SLICES, "") | {"language": row.language},

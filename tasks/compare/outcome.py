@@ -1,4 +1,4 @@
-"""What came of one base model: how it answered, row by row, and what that took. Kept; of rows it holds no text."""
+"""Outcome of one base model: verdicts on its answers, row by row, and measurements. It is stored without texts."""
 
 from collections.abc import Mapping
 from typing import Literal
@@ -18,7 +18,7 @@ from tasks.supervise import box
 
 State = Literal["zero_shot", "fine_tuned"]
 STATES: dict[State, Which] = {"zero_shot": "base", "fine_tuned": "candidate"}
-"""As stages call them."""
+"""Names that stages use for the states."""
 
 
 class Answer(Frozen):
@@ -31,24 +31,24 @@ class Row(Frozen):
     record_id: str
     language: str
     label: str
-    """The expected one."""
+    """Expected label."""
     said: dict[State, Answer]
 
 
 class Taken(Frozen):
-    """What it took to answer, on this machine."""
+    """Measurements of answering on this machine."""
 
     cut_off: int
-    """Answers that ended at max_new_tokens."""
+    """Number of answers that ended at max_new_tokens."""
     too_long: int
-    """Prompts that leave no room in the context."""
+    """Number of prompts that leave no room for an answer in the context."""
     latency_p50_ms: float | None = None
     latency_p95_ms: float | None = None
     rows_per_second: float | None = None
     cost_per_1000_requests: float | None = None
-    """USD, at evaluation.price_per_hour."""
+    """Cost in USD, at evaluation.price_per_hour."""
     peak_memory_gb: float | None = None
-    """The most that the answering process held."""
+    """Peak memory of the process that answers."""
 
 
 class Trained(Frozen):
@@ -58,27 +58,27 @@ class Trained(Frozen):
     seconds: float
     tokens_per_second: float
     peak_memory_gb: float
-    """Of the largest worker."""
+    """Peak memory of the worker that used most."""
 
 
 class Outcome(Frozen):
     parameters: int
-    """Weights, tied ones once."""
+    """Number of weights, with tied ones counted once."""
     context: int | None
-    """Tokens; null where the model states no limit."""
+    """Context length in tokens; null if the model states no limit."""
     longest_prompt: int
-    """Tokens of the longest prompt that it was asked, by its own tokenizer."""
+    """Number of tokens of the longest prompt, by the model's own tokenizer."""
     training_gb: float
-    """What preflight says that a worker needs for the training."""
+    """Estimated memory of a training worker in GB."""
     rows: list[Row]
     taken: dict[State, Taken]
     trained: Trained | None
-    """Null where it was asked as it is alone."""
+    """Measurements of the fine-tune; null if there was none."""
     machine: str
 
 
 def read(layout: Layout, params: Params) -> Outcome:
-    """Of what its stages left, as far as they came."""
+    """Read the outcome from the outputs of a worktree, up to the stages that were executed."""
     there = {state: which for state, which in STATES.items() if _answered(layout, which)}
     model = shape.read(layout.stage("base_model") / "model")
     tokens = layout.stage("tokenise")
@@ -102,7 +102,6 @@ def _answered(layout: Layout, which: Which) -> bool:
 
 
 def _rows(layout: Layout, states: Mapping[State, Which], settings: Evaluation) -> list[Row]:
-    """Each asked row with the answers to it, judged as stage `evaluate` judges them."""
     sides = {side: read_table(layout.stage("split") / f"{side}.parquet").to_pylist() for side in ("train", "test")}
     expected = {  # plain texts have no target
         side: {row["record_id"]: target for row in rows if (target := row["messages"][-1]["content"])}

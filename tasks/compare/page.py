@@ -1,4 +1,4 @@
-"""A comparison as one HTML file that needs no network."""
+"""Comparison as one HTML file that loads nothing."""
 
 from pathlib import Path
 
@@ -27,7 +27,7 @@ def render(document: Document) -> str:
 
 
 def verdict(document: Document) -> str:
-    """In a sentence or two."""
+    """Summarise the comparison in a sentence or two."""
     if document.best is None:
         return "No base model that policy allows was asked."
     best = next(each for each in document.bases if each.name == document.best)
@@ -47,22 +47,21 @@ def _against(each: Compared, state: State) -> Comparison | None:
 
 
 def percent(it: Interval) -> str:
-    """A share with its interval."""
     return f"{it.value * 100:.1f} % [{it.low * 100:.1f}, {it.high * 100:.1f}]"
 
 
 def score(it: Interval, unit: str) -> str:
-    """A metric's figure, as its unit asks."""
+    """Format a metric's value with its unit, or as a percentage with interval if it has none."""
     return figure(it.value, unit) if unit else percent(it)
 
 
 def points(it: Interval) -> str:
-    """A difference of shares, in percentage points."""
+    """Format a difference of shares in percentage points with its interval."""
     return f"{it.value * 100:+.1f} [{it.low * 100:+.1f}, {it.high * 100:+.1f}]".replace("-", "−")
 
 
 def figure(value: float | None, unit: str = "") -> str:
-    """A plain number to three digits; nobody's is a dash."""
+    """Format a number to three significant digits, None as a dash."""
     if value is None:
         return "–"
     text = f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"

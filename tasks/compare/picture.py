@@ -1,4 +1,4 @@
-"""Quality against cost, as the page draws it: a point with its interval for each base model and state."""
+"""Layout of the page's chart of quality against cost: a point with its interval for each base model and state."""
 
 import math
 from collections.abc import Callable, Iterator
@@ -11,12 +11,12 @@ from tasks.stages.evaluate.intervals import Interval
 Scale = Callable[[float], float]
 WIDTH, HEIGHT = 1000, 420
 LEFT, RIGHT, TOP, BOTTOM = 60, 170, 20, 56
-"""Margins: for figures on the left, names on the right and costs below."""
+"""Margins in pixels. The left one holds percentages, the right one names, and the bottom one costs."""
 FAR = 8.0
-"""From this ratio of the highest to the lowest cost on, steps of the axis multiply."""
+"""Ratio of the highest to the lowest cost from which the cost axis is logarithmic."""
 MOST_MARKS = 10
 APART = 22.0
-"""Between names that would cover each other, where there is so much room."""
+"""Vertical distance of names in pixels, if there is enough room."""
 
 
 @dataclass(frozen=True)
@@ -33,15 +33,15 @@ class Point:
     y: float
     low: float
     high: float
-    """Ends of the interval, from the top."""
+    """Ends of the interval in pixels from the top."""
     allowed: bool
     title: str
-    """In words, for whoever does not see it."""
+    """Text for screen readers."""
 
 
 @dataclass(frozen=True)
 class Label:
-    """The name of a base model beside its last point."""
+    """Name of a base model beside its last point."""
 
     x: float
     y: float
@@ -54,13 +54,13 @@ class Picture:
     points: tuple[Point, ...]
     labels: tuple[Label, ...]
     ways: tuple[tuple[Point, Point], ...]
-    """From a base model as it is to the same after its fine-tune."""
+    """Lines from a base model before the fine-tune to the same after."""
     x: tuple[Tick, ...]
     y: tuple[Tick, ...]
 
 
 def draw(document: Document) -> Picture | None:
-    """None where no base model was asked."""
+    """Return the layout; None if no base model was evaluated."""
     costs = [cost for each in document.bases for state in each.standings if (cost := each.cost(state))]
     if not costs:
         return None
@@ -99,7 +99,7 @@ def _percent(it: Interval) -> str:
 
 
 def _labels(last: list[Point]) -> Iterator[Label]:
-    """From the top, each below the one before where both would stand in one place; above the axis all of them."""
+    """Yield labels that do not overlap: each is moved down below the one before, and all are kept above the axis."""
     points = sorted(last, key=lambda point: point.y)
     apart = min(APART, (HEIGHT - TOP - BOTTOM) / max(1, len(points)))
     places: list[float] = []
@@ -114,14 +114,13 @@ def _labels(last: list[Point]) -> Iterator[Label]:
 
 
 def _shares(highest: float) -> tuple[Scale, list[float]]:
-    """Where a share stands, and round shares along the axis, from 0 to the next quarter above the highest."""
+    """Return the scale of shares and six ticks, from 0 to the next multiple of 25 % above the highest share."""
     quarters = max(1, math.ceil(highest * 4 - 1e-9))
     marks = [number * quarters / 20 for number in range(6)]
     return lambda share: round(HEIGHT - BOTTOM - share / marks[-1] * (HEIGHT - TOP - BOTTOM), 1), marks
 
 
 def _axis(least: float, most: float) -> tuple[Scale, list[float]]:
-    """Where a cost stands, and round costs along the axis."""
     wide = WIDTH - LEFT - RIGHT
     if most / least < FAR:
         step = _round(most / 4)
@@ -134,7 +133,7 @@ def _axis(least: float, most: float) -> tuple[Scale, list[float]]:
 
 
 def _multiplied(least: float, most: float) -> list[float]:
-    """1, 2 and 5 times the powers of ten from at or below `least` to at or above `most`; of many the powers alone."""
+    """Return ticks at 1, 2 and 5 times powers of ten that enclose the range; only powers of ten if it is wide."""
     powers = range(math.floor(math.log10(least)), math.ceil(math.log10(most) + 1e-9) + 1)
     for factors in ((1, 2, 5), (1,)):
         marks = [factor * 10.0**power for power in powers for factor in factors]

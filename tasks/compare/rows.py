@@ -1,6 +1,6 @@
-"""The rows that base models are compared on: of the training side of a run whose data gate has passed, and of no other.
+"""Rows that base models are compared on, all from the training side of a run whose data gate has passed.
 
-The test side is for the evaluation gate. A base model that was chosen by it would look better there than it is.
+The test side is kept for the evaluation gate: if a base model were chosen on it, its metrics there would be too good.
 """
 
 from dataclasses import dataclass
@@ -25,12 +25,12 @@ from tasks.stages.data.split.placed import Places
 
 Mask = npt.NDArray[np.bool_]
 ASKED, TRAINED_ON = 100, 200
-"""Rows, where nobody says how many; a third of them at most are asked, where there are few."""
+"""Default numbers of rows to answer and to train on. If rows are few, at most a third of them are to be answered."""
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """How many rows; None: as many as ASKED and TRAINED_ON say."""
+    """Requested numbers of rows; None for the defaults."""
 
     asked: int | None = None
     trained_on: int | None = None
@@ -38,36 +38,40 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Chosen:
-    """Rows of a run's training side, as their places in its table. No prompt stands on both sides."""
+    """Rows of a run's training side, by their positions in its table. No prompt is both answered and trained on."""
 
     run: str
     demo: bool
-    """Demo identities let the run's data pass."""
+    """Whether a demo identity approved the run's data."""
     table: Path
     asked: Places
     trained_on: Places
     regions: tuple[str, ...]
-    """Where the run's sources lie."""
+    """Regions of the run's sources."""
 
     def write(self, folder: Path) -> None:
-        """As stage `split` leaves them: what is trained on, what is asked in place of the test side, and nothing that
-        says which weights were best, since the steps are few."""
+        """Write the files of the stage `split`, with the rows to answer as its test side.
+
+        There are no validation rows, since the training is too short to select among its weights.
+        """
         for name, places in (("train", self.trained_on), ("test", self.asked)):
             write_table(rows_at(self.table, places), folder / f"{name}.parquet")
         write_table(VALIDATION.empty_table(), folder / "validation.parquet")
 
     @property
     def sha256(self) -> str:
-        """Of which rows they are."""
+        """Digest that identifies the rows."""
         places = [self.asked.tolist(), self.trained_on.tolist()]
         return sha256_bytes(canonical_json([sha256_file(self.table), *places]))
 
 
 def choose(params: Params, layout: Layout, ledger: Ledger, governance: Governance, wanted: Wanted) -> Chosen:
-    """Of the newest run of the use case that has rows; the same rows each time.
+    """Choose rows from the newest run of the use case that has rows. The choice is deterministic.
 
-    Raises Unavailable where there is no such run, Refused where its data gate has not passed or an owner has withdrawn
-    a source, InputError for more rows than there are.
+    Raises:
+        Unavailable: There is no such run.
+        Refused: The run's data gate has not passed, or an owner has withdrawn a source.
+        InputError: There are fewer rows than requested.
     """
     run = source.newest(params, layout)
     statement = source.require_passed(run, ledger, governance)
@@ -92,14 +96,16 @@ def choose(params: Params, layout: Layout, ledger: Ledger, governance: Governanc
 
 
 def answered(table: Path) -> Mask:
-    """Of each row of a table, whether it has an answer: all but plain texts, which say nothing of a model's answers."""
+    """Return for each row of a table whether it has a target. Plain texts have none, and cannot evaluate answers."""
     parts = (targets(batch.column("messages")).to_pylist() for batch in batches(table, ["messages"]))
     return np.array([bool(target) for part in parts for target in part], bool)
 
 
 def _held_out(records: placed.Placed, able: Mask, wanted: int | None) -> tuple[Places, Places]:
-    """The rows that are asked, of those that are `able`, and those that share no prompt with one of them. Raises
-    InputError where a side would be empty."""
+    """Return rows to answer, drawn from those that are `able`, and all rows that share no prompt with them.
+
+    Raises InputError if either part would be empty or too small.
+    """
     every = np.arange(len(records))
     asked = draw(records, every[able], min(ASKED, max(1, len(every) // 3)) if wanted is None else wanted)
     rest = every[~np.isin(records.lot, records.lot[asked])]

@@ -1,15 +1,15 @@
-"""Questions about data, for those who may ask them. Each look at what is readable is on the ledger first.
+"""Questions about data, for people with access to it. Every data access is entered in the ledger first.
 
-access.py           who may look at single records
-looks.py            who looked at what is readable, and why
-disclose.py         one record, or one row, as its source had it
-reread.py           a row, read from its source again
-put_aside.py        what the stages of a run took out, for who answers for it
-masked.py           samples of what was masked
-records_changed.py  which records two datasets share
-inventory.py        what is known of each source
-vaulted.py          whether the vault still knows a run's tokens
-lineage/            where a record is, and a person
-conflicts/          records that contradict each other, side by side
-planted/            how much of what a drill planted was found
+access.py           people and roles with access to single records of a source
+looks.py            ledger entries of data access
+disclose.py         one record or row with the values that its source has
+reread.py           a row, read again from the pinned content of its source
+put_aside.py        quarantined rows of a run, with rule and reason
+masked.py           samples of masked text
+records_changed.py  records that two datasets have in common
+inventory.py        sources with their owners, quality and share of the dataset
+vaulted.py          tokens of a run that the vault does not have
+lineage/            index of the datasets that records and people are in
+conflicts/          contradictions, shown side by side
+planted/            score of the stages on planted defects
 """

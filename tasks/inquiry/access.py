@@ -1,8 +1,8 @@
-"""Whose single records somebody may look at: what its owner has adopted last, not what was said when a run began. In
-environment `local` that is what sources.yaml says.
+"""Access to single records of a source: by its owner, its steward, or a role in `access`.
 
-Who was taken off `access` looks at no old run either, and who was put there looks at them all. Of a source that
-is declared no longer, the run's own record says who owned it and looked after it: they may look, and no role.
+The declaration in force decides, not the one at the time of the run; in environment `local` that is sources.yaml. So a
+role that was removed from `access` has no access to records of old runs either, and a role that was added has access to
+all of them. If a source is no longer declared, the owner and steward that the run recorded have access, and no role.
 """
 
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ from tasks.sources.sources import Source, load_resolved
 
 
 class Recorded(Protocol):
-    """A source as a run has it: `Source`, or what the index of lineage keeps of one."""
+    """Source as a run recorded it: a `Source`, or a source in the lineage index."""
 
     @property
     def id(self) -> str: ...
@@ -32,21 +32,21 @@ class Recorded(Protocol):
 
 @dataclass(frozen=True)
 class Access:
-    """What a person may look at. A source is given as the run has it that holds the records."""
+    """Access of a person. Sources are passed as the run recorded them that holds the records."""
 
     person: Person
     roles: frozenset[str]
-    """That they hold now."""
+    """Roles that the person holds now."""
     inventory: Mapping[str, Source]
-    """The sources in force, by id."""
+    """Sources in force, by id."""
     closed: str = ""
-    """Why nothing of a run is for this person, whatever source its records name."""
+    """Reason why the person has no access to any record of the run; empty if there is none."""
 
     def to(self, layout: Layout) -> "Access":
-        """What of it holds for the records of a run.
+        """Return the access to records of one run.
 
-        The code of an experiment, which nobody has looked at, says itself which source a record is of. Its records are
-        for who may see those of all its sources.
+        An experiment's code is not reviewed and could assign a record to the wrong source. So its records are only for
+        people with access to all of its sources.
         """
         unseen = [source.id for each in load_resolved(layout.sources).sources if not self.sees(source := each.source)]
         if not (layout.is_apart and unseen):
@@ -54,20 +54,20 @@ class Access:
         return replace(self, closed=f"those of an experiment are for who may see all its sources, {unseen[0]} as well")
 
     def sees(self, recorded: Recorded) -> bool:
-        """Whether single records of the source are for this person: its owner, its steward, a role in `access`."""
+        """Return whether the person has access to single records of the source."""
         now = self.inventory.get(recorded.id)
         by_role = now is not None and not self.roles.isdisjoint(now.access)
         deciding = now or recorded
         return not self.closed and (by_role or self.person.id in (deciding.owner, deciding.steward))
 
     def check(self, recorded: Recorded) -> None:
-        """Raises Refused where they are not."""
+        """Raise Refused if the person has no access to single records of the source."""
         if not self.sees(recorded):
             why = self.closed or f"that takes {self.whom(recorded)}"
             raise Refused(f"{self.person.id} may not look at records of {recorded.id}: {why}")
 
     def whom(self, recorded: Recorded) -> str:
-        """In words who may look."""
+        """Describe who has access to the source."""
         now = self.inventory.get(recorded.id)
         if now is None:
             return "who owned it in that run or looked after it, since it is declared no longer"
@@ -75,14 +75,14 @@ class Access:
 
 
 def in_force(governed: Governance, person_id: str) -> Access:
-    """What a person may look at now, once their key has shown who they are.
+    """Return the current access of a person, who proves their identity with their key.
 
-    Raises as `Governance.identify`.
+    Raises the errors of `Governance.identify`.
     """
     return of(governed, governed.identify(person_id))
 
 
 def of(governed: Governance, person: Person) -> Access:
-    """What somebody may look at now who is known to be that person."""
+    """Return the current access of a person whose identity is proven."""
     roles = frozenset(person.roles_at(datetime.now(UTC)))
     return Access(person, roles, declarations.inventory(open_ledger(governed.state), governed))

@@ -1,8 +1,8 @@
-"""A record or a row as its source had it: behind a finding, for somebody who may look, with a reason, on the ledger.
+"""One record or row as its source has it, for a person with access and a reason; the ledger has an entry first.
 
-Of a record the texts that `ingest` kept are shown, with what the vault has in place of their tokens. A row that never
-became one is read from the source again, and so is every row of an experiment: its code, which nobody has looked at,
-could put a token of somebody else into a text.
+For a record, the texts of `ingest` are shown, with the vault's values in place of their tokens. A row that never became
+a record is read from its source again. So is every row of an experiment, whose unreviewed code could put another
+person's token into a text.
 """
 
 import re
@@ -30,17 +30,17 @@ RECORD_ID = re.compile("[0-9a-f]{32}")
 
 class Shown(Frozen):
     record_id: str | None
-    """None where the row never became a record."""
+    """Id of the record; null if the row never became one."""
     source_id: str
     row: int
-    """1-based data row of its source."""
+    """Data row of the source, counted from 1."""
     messages: list[dict[str, str]] = []
-    """Of a record: as the source has them, as far as the vault knows; what was masked stays masked."""
+    """Turns of the record with the values of the source, if the vault has them; masked values stay masked."""
     labelled_by: str = ""
     columns: dict[str, str | None] = {}
-    """Of a row that never became a record: what its source says. Empty where it cannot be read as columns."""
+    """Columns of a row that never became a record; empty if the row cannot be read as columns."""
     findings: list[str]
-    """Why stages put it aside, with the record kept instead where there is one."""
+    """Reasons why stages quarantined the row, with the record that was kept in its place if there is one."""
 
 
 class Place(NamedTuple):
@@ -50,9 +50,18 @@ class Place(NamedTuple):
 
 
 def show(layout: Layout, wanted: str, access: Access, reason: str, ledger: Ledger) -> Shown:
-    """What a run's source says: `wanted` is a record's id, its beginning, or SOURCE:ROW.
+    """Return a record or row of a run as its source has it, after entering the access in the ledger.
 
-    Raises InputError for what is not there, or not any more, and Refused for who may not look.
+    Args:
+        layout: Worktree of the run.
+        wanted: Id of a record, the beginning of its id, or SOURCE:ROW.
+        access: Access of the person.
+        reason: Reason to enter in the ledger.
+        ledger: Ledger of the installation.
+
+    Raises:
+        InputError: There is no such record or row, or it is gone.
+        Refused: The person has no access to the source.
     """
     clear(reason, "the reason")
     if not (layout.stage("ingest") / "result.json").exists():
@@ -60,7 +69,7 @@ def show(layout: Layout, wanted: str, access: Access, reason: str, ledger: Ledge
     place = _by_row(layout, wanted) if ":" in wanted else _by_id(layout, wanted)
     resolved = _source(layout, place.source_id)
     access.to(layout).check(resolved.source)
-    if place.record_id is not None and not RECORD_ID.fullmatch(place.record_id):  # it would stand in the ledger
+    if place.record_id is not None and not RECORD_ID.fullmatch(place.record_id):  # the id is entered in the ledger
         raise Refused(f"files of run {layout.root.name} name a record by what is no id; nothing is shown")
     if place.record_id is None or layout.is_apart:
         return _row(layout, place, resolved, access.person.id, reason, ledger)
@@ -100,7 +109,7 @@ def _source(layout: Layout, source_id: str) -> ResolvedSource:
 def _record(layout: Layout, place: Place, person: str, reason: str, ledger: Ledger) -> Shown:
     path, wanted = layout.stage("ingest") / "records.parquet", pc.field("record_id") == place.record_id
     record: dict[str, Any] = pq.read_table(path, filters=wanted).to_pylist()[0]
-    if record["source_id"] != place.source_id:  # who may see it would be told wrongly
+    if record["source_id"] != place.source_id:  # access was checked for the other source
         raise Refused(f"files of the run disagree about the source of record {place.record_id}; nothing is shown")
     texts = [record["labelled_by"], *(turn["content"] for turn in record["messages"])]
     tokens = {token for text in texts for token in IN_TEXT.findall(text)}

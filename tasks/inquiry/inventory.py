@@ -1,4 +1,4 @@
-"""What is known of each source: who answers for it, what came of it in the last runs, and what it carries."""
+"""Inventory of sources: owner, quality in the last runs, and share of the last dataset."""
 
 from collections.abc import Iterable
 from datetime import date
@@ -16,70 +16,69 @@ from tasks.sources.dataset import SIDES, Dataset, Passage, put_aside
 from tasks.sources.sources import Source, Sources
 
 CARRIED = ("department", "language", "kind")
-"""Columns whose values may be in one source alone."""
+"""Columns whose values are compared between sources."""
 Ran = list[tuple[Layout, dict[str, Any]]]
-"""Runs that have been through `ingest`, oldest first, with what it says of each source."""
+"""Runs that have been through `ingest`, oldest first, each with its results by source id."""
 
 
 class Quality(Frozen):
-    """A source in one run."""
+    """Quality of a source in one run."""
 
     run: str
     rows: int
     records: int
     quarantined_share: float
-    """Of its rows, those that stages have put aside so far."""
+    """Share of the source's rows that stages have quarantined so far."""
     protected: int
-    """Stretches of personal or secret text that were found."""
+    """Number of stretches of personal or secret text that were found."""
 
 
 class Loss(Frozen):
-    """What the last dataset would be without a source."""
+    """Change of the last dataset if it were made without a source."""
 
     rows: dict[str, int]
-    """Rows that it has of each side."""
+    """Number of rows from the source, by side of the dataset."""
     share: float
-    """Of all rows of the dataset."""
+    """Share of the dataset's rows that come from the source."""
     only_here: dict[str, list[str]]
     """Departments, languages and kinds that no other source has."""
 
 
 class Holding(Frozen):
-    """One source of the inventory."""
+    """A source of the inventory with its figures."""
 
     source: Source
     newest: date | None
-    """`effective_from` of its newest record in the last run; null where it has no dates or never ran."""
+    """Latest `effective_from` of its records in the last run; null if they have no dates or no run has read it."""
     age_days: int | None
     trend: list[Quality]
-    """Oldest first."""
+    """Quality in each run, oldest first."""
     loss: Loss | None
 
     @property
     def stale(self) -> bool:
-        """Whether its newest record is older than it promises to be."""
+        """Whether the newest record is older than the `refresh_days` of the source."""
         return self.age_days is not None and self.age_days > self.source.refresh_days
 
 
 def take(inventory: Sources, runs: Iterable[Path], today: date) -> list[Holding]:
-    """Every source with what `runs` (roots of worktrees, oldest first) made of it."""
+    """Return every source of the inventory with its figures from `runs`, roots of worktrees, oldest first."""
     ran = _ran(runs)
     return [_holding(source, ran, today) for source in inventory.sources]
 
 
 def trend(source_id: str, runs: Iterable[Path]) -> list[Quality]:
-    """What `runs` made of a source, also of one that sources.yaml does not name."""
+    """Return the quality of a source in each of `runs`. The source need not be in sources.yaml any more."""
     return [_quality(layout, ingested[source_id]) for layout, ingested in _ran(runs) if source_id in ingested]
 
 
 def _ran(runs: Iterable[Path]) -> Ran:
-    """Those of governed runs: what an experiment left, code has written that nobody had to look at."""
+    """Return the governed runs among these. Experiments are left out, since their code is not reviewed."""
     own = (layout for layout in map(Layout, runs) if not layout.is_apart)
     return [(layout, ingested) for layout in own if (ingested := _ingested(layout)) is not None]
 
 
 def _ingested(layout: Layout) -> dict[str, Any] | None:
-    """What `ingest` of a run says of each source, by its id; None where the run has not been through it."""
     path = layout.stage("ingest") / "result.json"
     return {source["id"]: source for source in read_json(path)["sources"]} if path.exists() else None
 
@@ -110,7 +109,7 @@ def _quality(layout: Layout, entry: dict[str, Any]) -> Quality:
 
 
 def _passages(layout: Layout, entry: dict[str, Any]) -> dict[str, Passage]:
-    """What each stage that has ended says of a source; from the split on, what the dataset's manifest says."""
+    """Return a source's counts in each finished stage; once `split` has ended, those of the dataset's manifest."""
     manifest = layout.stage("split") / "manifest.json"
     if manifest.exists():
         return Dataset.read_bytes(manifest.read_bytes()).sources[entry["id"]].passages

@@ -1,4 +1,4 @@
-"""A person's look at what is readable of a source: on the ledger before anything is shown."""
+"""Data access: a ledger entry is written before anything is shown."""
 
 from collections.abc import Callable
 from typing import Any, Final, Literal
@@ -7,25 +7,34 @@ from tasks.core.config import checked_reason
 from tasks.ledger.ledger import Ledger
 
 TOKENS_READ: Final = "vault.read"
-"""Of a record, whose tokens the vault reads."""
+"""Kind for the tokens of a record that the vault reveals."""
 ROW_READ: Final = "source.read"
-"""Of a row, as its source has it."""
+"""Kind for a row that is read from its source."""
 SOUGHT: Final = "person.sought"
-"""Of a person; its subject is `person`, since a token for each class of values stands for the one who was sought."""
+"""Kind for a search for a person. Its subject is always `person`; the tokens in its body stand for the person."""
 
 Kind = Literal["vault.read", "source.read", "person.sought"]
-"""Each is of the group `look` (tasks/ledger/kinds.py), by which an auditor finds them all."""
+"""Kinds of the group `look` (tasks/ledger/kinds.py), under which an auditor finds all data access."""
 
 
 def record(ledger: Ledger, kind: Kind, about: str, person: str, reason: str, at: dict[str, Any]) -> None:
-    """Who looks, why, and `at` what of it: `kind` is where it is read from, `about` the record or row.
+    """Enter an access in the ledger.
 
-    Raises InputError without a reason.
+    Args:
+        ledger: Ledger of the installation.
+        kind: Kind of access.
+        about: Record or row that is read; the subject of the entry.
+        person: Id of the person who reads.
+        reason: Reason of the person.
+        at: Further values for the entry, such as tokens or a digest.
+
+    Raises:
+        InputError: The reason is empty, too long, or has invisible characters.
     """
     words = checked_reason(reason, "data is shown for a reason only; say it with --reason")
     ledger.append(kind, about, {"person": person, "reason": words, **at})
 
 
 def at_tokens(ledger: Ledger, about: str, person: str, reason: str) -> Callable[[list[str]], None]:
-    """What `Vault.reveal` calls before it reads: the look at these tokens of `about`, e.g. a record's id."""
+    """Return a callback for `Vault.reveal`, which enters the access to the revealed tokens of `about` in the ledger."""
     return lambda tokens: record(ledger, TOKENS_READ, about, person, reason, {"tokens": tokens})

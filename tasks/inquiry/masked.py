@@ -1,6 +1,6 @@
-"""Samples of what was masked, for who may see single records: texts as every later stage has them, placeholders marked.
+"""Samples of masked text, for people with access to single records: texts after `ingest`, with marked placeholders.
 
-Nothing is read from the vault. What stood there, `disclose.show` says, for a reason that the ledger keeps.
+The vault is not read. `disclose.show` reveals values, for a reason that the ledger records.
 """
 
 from collections import Counter
@@ -15,38 +15,39 @@ from tasks.sources.sources import load_resolved
 from tasks.stages.data.protect.placeholders import PLACEHOLDER
 
 EACH = 2
-"""Samples of one class in one source."""
+"""Maximum number of samples of one class in one source."""
 LOOKS = 20_000
-"""Records that are looked through."""
+"""Maximum number of records that are searched."""
 AROUND = 80
-"""Letters around a placeholder that are shown."""
+"""Number of characters shown on either side of a placeholder."""
 
 
 class Piece(NamedTuple):
     text: str
     placeholder: bool
-    """`[address]`, `[email:k3v9x2ab7dqm]`: in place of a value."""
+    """Whether the text is a placeholder, such as `[address]` or `[email:k3v9x2ab7dqm]`."""
 
 
 class Sample(Frozen):
     source_id: str
     record_id: str
     category: str
-    """Of what was found: name, email, ..."""
+    """Class of the masked value, such as `name` or `email`."""
     pieces: list[Piece]
-    """A stretch of the text, in order."""
+    """Placeholder with the text around it, in order."""
 
 
 class Masked(Frozen):
     samples: list[Sample]
     closed: list[str]
-    """Sources with records that the person may not look at."""
+    """Sources of the run that the person has no access to."""
 
 
 def find(layout: Layout, access: Access) -> Masked:
-    """A few samples of each class in each source that a person may see, by source and class.
+    """Return a few samples of each class in each source that the person has access to, sorted by source and class.
 
-    Raises InputError for a run without records.
+    Raises:
+        InputError: The run has no records.
     """
     path = layout.stage("ingest") / "records.parquet"
     if not path.exists():
@@ -74,7 +75,7 @@ def _samples(layout: Layout, open_to: set[str]) -> list[Sample]:
 
 
 def _of(record: dict[str, object], counted: Counter[tuple[str, str]]) -> list[Sample]:
-    """The first placeholder of each class of which there are too few samples yet."""
+    """Return samples from a record, for each class with fewer than EACH samples so far."""
     source_id, found = str(record["source_id"]), []
     for turn in record["messages"]:  # type: ignore[attr-defined]
         for match in PLACEHOLDER.finditer(turn["content"]):
@@ -90,7 +91,6 @@ def _of(record: dict[str, object], counted: Counter[tuple[str, str]]) -> list[Sa
 
 
 def _around(text: str, start: int, end: int) -> list[Piece]:
-    """The stretch around a placeholder; where the text goes on, an ellipsis says so."""
     first, last = max(0, start - AROUND), min(len(text), end + AROUND)
     stretch = f"{'…' * (first > 0)}{text[first:last]}{'…' * (last < len(text))}"
     pieces, at = [], 0

@@ -1,8 +1,9 @@
-"""What the stages of a run put aside, for who answers for the rows: which, by what rule, why, and what was kept.
+"""Rows that the stages of a run quarantined: which, by which rule, why, and which record was kept in their place.
 
-Records that `split` did not draw are counted beside them: nothing is wrong with those, and they would hide the others.
+Records that `split` did not draw are only counted: nothing is wrong with them, and a list of them would hide the
+others.
 
-Nothing of this holds a text or a value, so whoever sees the run may see it.
+No text or value is included, so everybody who may see the run may see its quarantine.
 """
 
 import csv
@@ -26,13 +27,13 @@ from tasks.sources.sources import load_resolved
 from tasks.stages.data.validate.outcomes import NEAR, RULES, SPLIT
 
 TOGETHER = 10_000
-"""Rows of a file that are written at once."""
+"""Number of rows that are written to a file at once."""
 ORDER = [("source_id", "ascending"), ("row", "ascending")]
-"""Of the rows: none is put aside twice."""
+"""Sort order of rows. It is unique, since a row is quarantined at most once."""
 
 
 NAMED = frozenset((*RULES, *NEAR, *SPLIT))
-"""Rules that stages of this version put rows aside by, whatever a file says."""
+"""Rules of this version's stages, whether or not a run has used them."""
 
 
 class Count(Frozen):
@@ -43,54 +44,54 @@ class Count(Frozen):
 
 
 class Entry(Frozen):
-    """A row that was put aside, and a line of the file.
+    """A quarantined row, and a line of the CSV file.
 
-    No cell begins as a formula does: ids and rules begin with a letter or a digit, and so does every reason, whatever
-    the columns are called that it names.
+    No cell begins like a spreadsheet formula. Ids and rules begin with a letter or a digit, and so does every reason,
+    whatever the names of the columns that it mentions.
     """
 
     source_id: str
     row: int
-    """1-based data row of its source."""
+    """Data row of the source, counted from 1."""
     stage: str
     rule: str
     reason: str
     record_id: str | None
-    """None where the row never became a record."""
+    """Id of the record; null if the row never became one."""
     winner: str | None
-    """The record kept instead, if one was, and where that one came from."""
+    """Record that was kept in place of this one, if any; the next two fields say where it comes from."""
     winner_source: str | None
     winner_row: int | None
 
 
 @dataclass(frozen=True)
 class PutAside:
-    """The rows that were asked for."""
+    """The selected rows of a run's quarantine."""
 
     layout: Layout
     table: pa.Table
-    """QUARANTINE, with the stage."""
+    """Rows with the columns of QUARANTINE and the stage."""
     not_drawn: int
-    """Records of the sources asked for that were merely not drawn."""
+    """Number of records of the selected sources that `split` did not draw."""
 
     @property
     def total(self) -> int:
         return self.table.num_rows
 
     def counts(self) -> list[Count]:
-        """By source, rule and stage; of a source the most frequent first. They add up to `dataset.put_aside`."""
+        """Return counts by source, rule and stage, the largest first; they add up to `dataset.put_aside`."""
         named = ["source_id", "rule", "stage"]
         counted = self.table.group_by(named).aggregate([([], "count_all")]).rename_columns([*named, "rows"])
         counts = [Count(**row) for row in counted.to_pylist()]
         return sorted(counts, key=lambda count: (count.source_id, -count.rows, count.rule, count.stage))
 
     def first(self, most: int) -> list[Entry]:
-        """The first rows, by source and row."""
+        """Return the first `most` rows, sorted by source and row."""
         rows = self.table.take(pc.sort_indices(self.table, sort_keys=ORDER)[:most])
         return [Entry(**row) for row in _placed(rows, self.layout).to_pylist()]
 
     def write(self, path: Path) -> None:
-        """All rows, by source and row, to a CSV file that appears whole or not at all."""
+        """Write all rows to a CSV file, sorted by source and row. The file appears whole or not at all."""
         rows = _placed(self.table, self.layout).sort_by(ORDER).combine_chunks()
         with whole_file(path) as file:
             file.write(_lines([rows.column_names]))
@@ -99,9 +100,10 @@ class PutAside:
 
 
 def read(layout: Layout, sources: Collection[str] = (), rules: Collection[str] = ()) -> PutAside:
-    """What a run has put aside so far; with `sources` or `rules`, of those only.
+    """Return the rows that a run has quarantined so far, of some sources and rules if given.
 
-    Raises InputError for a run that has not been through `ingest`, and for a source or rule that there is not.
+    Raises:
+        InputError: The run has not been through `ingest`, or there is no such source or rule.
     """
     if not _path(layout, STAGES[0]).exists():
         raise InputError(f"run {layout.root.name} has put nothing aside here; name one that has been through `ingest`")
@@ -114,7 +116,7 @@ def read(layout: Layout, sources: Collection[str] = (), rules: Collection[str] =
 
 
 def of_row(layout: Layout, source_id: str, row: int) -> list[Entry]:
-    """Why a row was put aside or not drawn; empty where it is in the dataset."""
+    """Return why a row was quarantined or not drawn; empty if it is in the dataset."""
     wanted = (pc.field("source_id") == source_id) & (pc.field("row") == row)
     return PutAside(layout, _table(layout, wanted), 0).first(len(STAGES))
 
@@ -141,7 +143,7 @@ def _path(layout: Layout, stage: str, name: str = "quarantine") -> Path:
 
 
 def _table(layout: Layout, wanted: pc.Expression | None = None) -> pa.Table:
-    """The rows that are in no dataset so far and for which an expression holds: QUARANTINE, and the stage."""
+    """Return rows that are not in the dataset and match `wanted`: the columns of QUARANTINE, and the stage."""
     files = [(stage, _path(layout, stage)) for stage in STAGES] + [("split", _path(layout, "split", NOT_DRAWN))]
     parts = []
     for stage, path in files:
@@ -152,7 +154,7 @@ def _table(layout: Layout, wanted: pc.Expression | None = None) -> pa.Table:
 
 
 def _placed(rows: pa.Table, layout: Layout) -> pa.Table:
-    """The fields of `Entry`: with the source and the row of each record that was kept instead."""
+    """Add source and row of each record that was kept in place of another, and select the fields of `Entry`."""
     kept = read_table(layout.stage("ingest") / "rows.parquet")
     places = pc.index_in(rows["winner"], value_set=kept["record_id"].combine_chunks())
     rows = rows.append_column("winner_source", kept["source_id"].take(places))

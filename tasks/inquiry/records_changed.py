@@ -1,9 +1,9 @@
-"""Which records two datasets share, by source.
+"""Records that two datasets have in common, by source.
 
-A record's id is made of its source's digest and its row, so one row put in gives every record of a source a new one.
-Where the records of both datasets are on this machine they are therefore known by what they say: a record is the same
-where source, task and all turns are, and relabelled where the target alone is another. Where the records are gone and
-the index of lineage has both datasets, ids still tell of those sources whose content is the same.
+A record's id is made of its source's digest and its row, so one inserted row changes the ids of all records of a
+source. If this machine has the records of both datasets, they are therefore compared by content: two records are equal
+if source, task and all turns are, and relabelled if only the target differs. If records are gone but the lineage index
+has both datasets, ids are compared, which works only for sources whose content did not change.
 """
 
 from collections import Counter
@@ -22,48 +22,47 @@ from tasks.stages.data import conversations
 from tasks.stages.data.protect.placeholders import without_values
 
 Known = dict[str, dict[str, Counter[bytes]]]
-"""By source and side, how many records have each key."""
+"""Number of records with each key, by source and side."""
 PROMPT = 16
-"""Bytes of a key that stand for all but the target."""
+"""Number of bytes of a key that stand for everything but the target."""
 
 
 class Keyed(NamedTuple):
-    """A record by what it says."""
+    """A record with a key made of its content."""
 
     record: str
-    """Its id."""
     source: str
     key: bytes
-    """Of its task, all its turns and its target."""
+    """Digest of task and all turns but the target, followed by the digest of the target."""
 
 
 class SourceRecords(Frozen):
-    """Records of one source."""
+    """Numbers of records of one source that two datasets share or not."""
 
     kept: int
-    """In both datasets, on whichever side."""
+    """Records in both datasets, on either side."""
     moved: int
-    """Of those kept, on the other side now: trained on, and now tested with, or the other way round."""
+    """Records in both datasets that changed from training to test, or from test to training."""
     added: int
     removed: int
     relabelled: int | None
-    """The same prompt with another target; null where only ids were compared. Not counted as added or removed."""
+    """Records with the same prompt and another target, not counted as added or removed; null if ids were compared."""
 
 
 class RecordsChanged(Frozen):
     how: Literal["same", "text", "id", "unknown"]
-    """Both have the same digest; compared by what records say; by their ids; or not at all."""
+    """Basis of the comparison: `same` digest of both, `text` of the records, their `id`, or none (`unknown`)."""
     why: str
-    """In words what could not be compared, and why; else empty."""
+    """Sentence about what could not be compared, and why; or empty."""
     sources: dict[str, SourceRecords]
-    """Empty where they are the same dataset and where it is not known."""
+    """Numbers by source; empty if the datasets are the same or cannot be compared."""
 
 
 SAME = RecordsChanged(how="same", why="", sources={})
 
 
 def compare(state: Path, before: str, now: str) -> RecordsChanged:
-    """Two datasets, each by the digest of its artefacts/split, as far as this machine has them."""
+    """Compare two datasets, each given by the digest of its artefacts/split, with what this machine has of them."""
     if before == now:
         return SAME
     here = [ask.run_that_has(state, sha256) for sha256 in (before, now)]
@@ -74,7 +73,7 @@ def compare(state: Path, before: str, now: str) -> RecordsChanged:
 
 
 def between(before: Layout, now: Layout) -> RecordsChanged:
-    """Two runs that have their datasets here, by what records say."""
+    """Compare the datasets of two runs that are both on this machine, by the content of their records."""
     one_key = same_vault(before, now)
     why = "" if one_key else "made under different keys of the vault: compared without whom the texts name"
     sources = _changed(*(_by_text(layout, one_key) for layout in (before, now)))
@@ -97,7 +96,7 @@ def _compare_ids(state: Path, before: str, now: str, gone: str) -> RecordsChange
 
 
 def same_vault(before: Layout, now: Layout) -> bool:
-    """Whether a token means the same person in both."""
+    """Return whether equal tokens in both runs stand for the same person."""
     return load_resolved(before.sources).vault == load_resolved(now.sources).vault
 
 
@@ -110,7 +109,7 @@ def _by_text(layout: Layout, with_tokens: bool) -> Known:
 
 
 def keyed(layout: Layout, side: str, with_tokens: bool) -> Iterator[Keyed]:
-    """The records of one side; without tokens, whom they name counts for nothing."""
+    """Yield the records of one side. Without tokens, two records are equal whatever people they name."""
     plain = str if with_tokens else without_values
     columns = ["record_id", "source_id", "task", "messages"]
     for batch in batches(layout.stage("split") / f"{side}.parquet", columns):

@@ -1,4 +1,4 @@
-"""One row of a source, read again: from the very content that a run pinned, or not at all."""
+"""A row of a source, read again from exactly the content that a run pinned."""
 
 import json
 from typing import Any
@@ -14,9 +14,11 @@ from tasks.stages.data.text import SURROGATES
 
 
 def read(resolved: ResolvedSource, number: int, layout: Layout) -> Row | Malformed:
-    """The row with this number; what stands behind it is not read.
+    """Return the row with this number. Rows after it are not read.
 
-    Raises InputError where the source no longer has what was pinned, Unavailable where it is out of reach.
+    Raises:
+        InputError: The source no longer has the pinned content.
+        Unavailable: The source cannot be reached.
     """
     source = resolved.source
     try:
@@ -31,7 +33,7 @@ def read(resolved: ResolvedSource, number: int, layout: Layout) -> Row | Malform
 
 
 def spelled(values: dict[str, Any]) -> dict[str, str | None]:
-    """Columns and values as text: as the source has it, or as JSON where it is not text."""
+    """Return columns and values as text. Lists, objects and booleans become JSON."""
     return {_characters(name): None if value is None else _characters(_text(value)) for name, value in values.items()}
 
 
@@ -44,5 +46,5 @@ def _text(value: Any) -> str:
 
 
 def _characters(text: str) -> str:
-    """With bytes that are no character, and halves of one, spelled out: no document in UTF-8 can hold them."""
+    """Replace bytes that are no character, and single surrogates, by their code. UTF-8 cannot encode either."""
     return SURROGATES.sub(lambda match: f"<U+{ord(match[0]):04X}>", text)

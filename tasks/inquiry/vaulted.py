@@ -1,6 +1,7 @@
-"""Whether the vault still knows what a run's tokens stand for.
+"""Number of tokens of a run that the vault does not have.
 
-The outputs of `ingest` may come from a cache, written when the vault was another or before it was restored from a copy.
+The outputs of `ingest` may come from the stage cache. They may have been written with another vault, or before the
+vault was restored from a copy.
 """
 
 from tasks.core.layout import Layout
@@ -9,7 +10,11 @@ from tasks.sources.vault import open_vault
 
 
 def unknown_tokens(layout: Layout) -> int:
-    """How many tokens of the run the vault does not know. Raises InputError for a vault without its key."""
+    """Return the number of the run's tokens that the vault does not have.
+
+    Raises:
+        InputError: The vault has no key.
+    """
     vault = open_vault(layout.world)
     path = layout.stage("ingest") / "tokens.parquet"
     return sum(len(vault.missing(batch["token"].to_pylist())) for batch in batches(path))

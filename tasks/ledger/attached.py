@@ -1,9 +1,9 @@
-"""What is attached to an entry: a document of some pages, e.g. the evidence of a gate.
+"""Documents of a few pages that are attached to entries, for example the evidence of a gate.
 
-The entry's body has the document's SHA-256 under `attached`, so whatever covers the entry covers it: the tree, its
-heads, a proof. How it is packed is the database's own affair; exports and proofs have it as it is. Here it is packed by
-zlib (RFC 1950), each by itself, so that one which cannot be read leaves every other as it was. Evidence of 4 to 5 KB
-takes 1.8 to 2.0 KB. A preset dictionary took it to 1.4 to 1.6 KB, and would have been needed for ever to read anything.
+The entry's body has the document's SHA-256 under `attached`, so everything that covers the entry covers the document:
+the tree, its heads, a proof. Only the database holds documents compressed; exports and proofs hold them as they are.
+Each is compressed separately by zlib (RFC 1950), so that one that cannot be read affects no other. Evidence of 4 to 5
+KB takes 1.8 to 2.0 KB. A preset dictionary reduced that to 1.4 to 1.6 KB, but nothing could ever be read without it.
 """
 
 import zlib
@@ -14,14 +14,14 @@ from tasks.core.errors import InputError
 from tasks.core.files import sha256_bytes
 
 NAMED = "attached"
-"""The key in an entry's body."""
+"""Key in an entry's body that holds the document's SHA-256."""
 MOST = 16 * 2**20
-"""Bytes of a document, as a release takes them too: what unpacks to more was put there by hand."""
+"""Maximum size of a document in bytes, the limit for documents of a release too. `unpack` returns no longer ones."""
 LEVEL = 9
 
 
 def problem(seq: int, body: Mapping[str, Any], document: bytes | None) -> str:
-    """What is wrong with what is attached to an entry, in words; empty where nothing is."""
+    """Return what is wrong with the document of an entry, in words; empty if it is the one that `body` names."""
     named = body.get(NAMED)
     if named is None:
         return "" if document is None else f"something is attached to entry {seq} of the ledger that it does not name"
@@ -31,7 +31,6 @@ def problem(seq: int, body: Mapping[str, Any], document: bytes | None) -> str:
 
 
 def require_fits(document: bytes) -> None:
-    """Raises InputError for one that is too long."""
     if len(document) > MOST:
         raise InputError(f"{len(document):,} bytes are to be attached to an entry of the ledger, which takes {MOST:,}")
 
@@ -41,7 +40,7 @@ def pack(document: bytes) -> bytes:
 
 
 def unpack(data: bytes) -> bytes:
-    """Empty for what was not packed here."""
+    """Return the document, or empty bytes if `data` was not made by `pack`."""
     try:
         unpacker = zlib.decompressobj()
         document = unpacker.decompress(data, MOST)

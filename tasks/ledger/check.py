@@ -1,4 +1,4 @@
-"""Verify the ledger of this installation: every entry anew, against every head that can be reached."""
+"""Verification of this installation's ledger: every entry is hashed again and compared with every head in reach."""
 
 from dataclasses import dataclass
 
@@ -12,13 +12,21 @@ from tasks.trust.keyholder import Keyholder
 
 
 def verify(ledger: Ledger, keyholder: Keyholder, tick: Tick = lambda _: None, elsewhere: bool = True) -> Report:
-    """Recompute the tree from the entries alone. Raises Unavailable where the ledger is away.
+    """Recompute the tree from the entries alone, and compare it with the signed heads.
 
-    Without `elsewhere` only the heads kept here are looked at. A million entries take half a minute and no more memory
-    than a thousand.
+    A million entries take half a minute, and no more memory than a thousand.
+
+    Args:
+        ledger: Ledger to verify.
+        keyholder: Keys of this installation, and the folder with its heads.
+        tick: Called with the number of entries verified so far.
+        elsewhere: Whether to compare with published heads too, instead of those stored here alone.
+
+    Raises:
+        Unavailable: The database cannot be reached.
     """
     known, findings = known_heads(keyholder, elsewhere)
-    with ledger.transaction():  # so that nothing is appended between
+    with ledger.transaction():  # so that nothing is appended between the queries
         last, beside = ledger.last(), _Beside.of(ledger)
     walked = walk(ledger.kept(upto=last), known, tick)
     report = judge(walked, known)
@@ -27,7 +35,7 @@ def verify(ledger: Ledger, keyholder: Keyholder, tick: Tick = lambda _: None, el
 
 
 def known_heads(keyholder: Keyholder, elsewhere: bool = True) -> tuple[list[Known], list[Finding]]:
-    """Every head kept here and in the places, and what is to say of those that do not count or cannot be seen."""
+    """Return the heads stored here and published, and findings about heads that do not count or cannot be read."""
     known, findings = [], []
     here = publish.local(keyholder)
     others = publish.places(keyholder) if elsewhere else []
@@ -81,7 +89,7 @@ def _late(there: set[int], here: set[int], where: Place) -> list[Finding]:
 
 @dataclass(frozen=True)
 class _Beside:
-    """What the database has beside the entries, as of one moment."""
+    """Values that the database stores beside the entries, read in one transaction."""
 
     count: int
     documents: int
@@ -110,7 +118,6 @@ def _cached(ledger: Ledger) -> object:
 
 
 def _database(walked: Walk, beside: _Beside) -> list[Finding]:
-    """What only the database itself can show."""
     wrong, notes = [], []
     if beside.count != walked.tree.size:
         wrong.append(f"the table counts {beside.count:,} rows, and {walked.tree.size:,} were read in order: some have "

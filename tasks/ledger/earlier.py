@@ -1,7 +1,7 @@
-"""A ledger whose entries an earlier Hallmark hashed in another form, told from one that somebody changed.
+"""Detection of a ledger that an early commit of Hallmark wrote, which is not a ledger that somebody changed.
 
-Before commit 9efc2bd the leaf of an entry did not name its type. Nothing of that form was released, and no later
-version reads its heads.
+Before commit 9efc2bd the leaf of an entry did not contain its type. No release wrote that format, and no later version
+reads heads over it.
 """
 
 from collections.abc import Iterable, Sequence
@@ -14,11 +14,11 @@ from tasks.ledger.tree import merkle
 from tasks.ledger.tree.merkle import Frontier
 
 CHANGED_BY = "9efc2bd"
-"""The commit that gave entries their form of today."""
+"""Commit that introduced today's format of leaves."""
 
 
 def tree(rows: Iterable[Row]) -> Frontier:
-    """The tree that a Hallmark of before made of these rows."""
+    """Return the tree over these rows in the earlier format."""
     made = Frontier()
     for row in rows:
         made = made.append(merkle.leaf_hash(canonical_json(row._asdict())))
@@ -26,7 +26,7 @@ def tree(rows: Iterable[Row]) -> Frontier:
 
 
 def require_this_form(first: Sequence[Row], root: bytes | None, where: str) -> None:
-    """Raises Refused if the first entries of a ledger have, in the form of before, the root that is kept of them."""
+    """Raise Refused if hashing the first entries in the earlier format gives the stored root."""
     if first and tree(first).root() == root:
         raise Refused(
             f"the ledger at {where} was written by an early commit of Hallmark 0.1.0 (before {CHANGED_BY}), which "

@@ -1,11 +1,11 @@
-"""An entry of the ledger: as its table holds it, as a leaf of its tree, and as it is read.
+"""An entry of the ledger: as a row of the table, as a leaf of the tree, and as an object.
 
 A leaf is the canonical JSON (tasks/core/files.py: keys sorted, no spaces, UTF-8) of
 
     {"body": TEXT, "kind": TEXT, "seq": NUMBER, "subject": TEXT, "time": TEXT, "type": "urn:hallmark:ledger-entry:v1"}
 
-with each column letter for letter; `body` is the text of the body's JSON, not the JSON itself, so that nobody needs to
-parse it to hash it. These bytes are also the entry's line in an export.
+with every column character for character. `body` is the body's JSON as a string, so that a leaf can be hashed without
+parsing it. The same bytes are the entry's line in an export.
 """
 
 import json
@@ -23,12 +23,12 @@ from tasks.ledger.tree import merkle
 TYPE: Final = "urn:hallmark:ledger-entry:v1"
 _TYPE = f',"type":"{TYPE}"}}'
 _SPELLED = re.compile(r"\d{4}-\d\d-\d\dT([01]\d|2[0-3]):\d\d:\d\d\.\d{6}Z", re.ASCII).fullmatch
-"""What `spell_time` makes of a time; to spell each anew and compare takes twice as long."""
+"""Pattern of the times that `spell_time` writes. It takes half the time of formatting each one again to compare."""
 MOST = 16 * 2**20
-"""Bytes of a leaf: who reads an export takes no longer line for an entry."""
+"""Maximum length of a leaf in bytes. Readers of an export accept no longer line for an entry."""
 _json = json.JSONDecoder().decode
 _PIECES = 20
-"""Of the JSON of a leaf, which has six columns."""
+"""Maximum number of values in a leaf's JSON, which has six columns."""
 
 
 class Row(NamedTuple):
@@ -41,9 +41,10 @@ class Row(NamedTuple):
     body: str
 
     def leaf(self) -> bytes:
-        """The bytes that the tree is about: `canonical_json` of the columns, written out since it is five times faster.
+        """Return the bytes that the tree hashes: the canonical JSON of the columns, built by hand, five times as fast.
 
-        Raises Refused for a column that holds another kind of value, or no text.
+        Raises:
+            Refused: A column has a value of the wrong type.
         """
         try:
             body, kind, subject, time = map(encode_basestring, (self.body, self.kind, self.subject, self.time))
@@ -56,44 +57,50 @@ class Row(NamedTuple):
 
 
 def require_fits(row: Row) -> None:
-    """Raises Refused for an entry that no export could be read with: it would stand in the ledger for ever."""
+    """Raise Refused if the entry is too long for readers of an export; recorded entries cannot be removed."""
     if (size := len(row.leaf())) > MOST:
         raise Refused(f"an entry of {size:,} bytes was to be recorded, and may have {MOST:,}; nothing was recorded")
 
 
 class Kept(NamedTuple):
-    """A row with what is attached to it, None where nothing is."""
+    """A row with its attached document; None if it has none."""
 
     row: Row
     document: bytes | None
 
 
 class Entry(Frozen):
-    """One row."""
-
     seq: int
     time: datetime
     kind: str
-    """What happened, `NOUN.VERB`, e.g. gate.asked."""
+    """Type of event, as `NOUN.VERB`, for example `gate.asked`."""
     subject: str
-    """What it is about: usually a SHA-256."""
+    """Identifier of the thing that the entry is about, usually a SHA-256."""
     body: dict[str, Any]
 
 
 def of_leaf(data: bytes) -> Row:
-    """The row that a leaf is of. Raises ValueError or TypeError where it is none."""
+    """Return the row that a leaf was made from.
+
+    Raises:
+        ValueError: The bytes are no leaf. TypeError is raised for wrong or missing columns.
+    """
     columns = json_of_others(data, _PIECES)
     require_type(columns.pop("type", None), TYPE)
     return Row(**columns)
 
 
 def spell_time(moment: datetime) -> str:
-    """UTC, ISO 8601 with microseconds and Z."""
+    """Format a time in UTC as ISO 8601 with microseconds and Z."""
     return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def read(row: Row) -> Entry:
-    """Raises Refused where Hallmark cannot have written the row."""
+    """Parse a row.
+
+    Raises:
+        Refused: Hallmark cannot have written the row.
+    """
     moment, body = parse(row)
     try:
         return Entry(seq=row.seq, time=moment, kind=row.kind, subject=row.subject, body=body)
@@ -102,7 +109,11 @@ def read(row: Row) -> Entry:
 
 
 def parse(row: Row) -> tuple[datetime, dict[str, Any]]:
-    """Time and body. Raises Refused where Hallmark cannot have written them."""
+    """Return time and body of a row.
+
+    Raises:
+        Refused: Hallmark cannot have written them.
+    """
     try:
         moment, body = datetime.fromisoformat(row.time), _json(row.body)
         if not _SPELLED(row.time):

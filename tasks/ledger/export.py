@@ -1,14 +1,15 @@
-"""The whole ledger as one file that a stranger verifies with the ledger's public key alone.
+"""The whole ledger as one file, which anybody can verify with the ledger's public key alone.
 
-JSON lines, each canonical, and no other key in any:
+Lines of canonical JSON with exactly these keys:
 
     {"entries": N, "heads": M, "keys": [PUBLIC KEY LINE, …], "type": "urn:hallmark:ledger-export:v1"}
     {"head": DSSE ENVELOPE, "where": TEXT}            M times, smallest first
-    {"body": TEXT, "kind": TEXT, "seq": 1, …}         N times: the bytes that the tree is over (entry.py)
-    {"attached": TEXT}                                after an entry that has something attached: that, as it is
+    {"body": TEXT, "kind": TEXT, "seq": 1, …}         N times: the leaves of the tree (entry.py)
+    {"attached": TEXT}                                after an entry with an attached document: the document
 
-Signed heads cover the entries, and these what is attached to them. Nothing covers the first line's counts, which are
-compared with what follows, and `where`, which says where a head was found and is believed by nobody.
+Signed heads cover the entries, and entries cover their documents. Two things are unsigned: the counts in the first
+line, which are compared with the rest of the file, and `where`, the place where a head was found, which no verification
+uses.
 """
 
 import json
@@ -36,21 +37,21 @@ from tasks.trust import keys
 from tasks.trust.keyholder import Keyholder
 from tasks.trust.validity import Key
 
-# A file is somebody else's: no count in it is believed, and no line read that is longer than it can be. JSON takes some
-# thirty times its length in memory.
+# An export comes from somebody else: its counts are not trusted, and reading stops at a line that is too long. JSON
+# takes about thirty times its length in memory.
 HEADER_MOST = 2**20
-"""Bytes of the header's line, and of a head's."""
+"""Maximum length in bytes of the first line, and of the line of a head."""
 ATTACHED_MOST = 2 * attached.MOST + 64
-"""Bytes of the line of what is attached: JSON itself, of which spelling it as JSON makes at most twice as much."""
+"""Maximum length in bytes of a document's line. A document is JSON, which at most doubles when quoted as JSON."""
 _ATTACHED = f'{{"{NAMED}":'.encode()
-"""How such a line begins; its text is read alone."""
+"""Beginning of a document's line. Only the text after it is parsed."""
 
 
 @dataclass(frozen=True)
 class Exported:
     header: "Header"
     away: list[str]
-    """Why heads of some places are not in it."""
+    """Reasons why the heads of some places are missing from the export."""
 
 
 class Header(Document):
@@ -58,21 +59,21 @@ class Header(Document):
     entries: Annotated[StrictInt, Field(ge=0)]
     heads: Annotated[StrictInt, Field(ge=0)]
     keys: list[str]
-    """Public keys that signed the heads. They count where the reader has them, or a fingerprint, by another way."""
+    """Public keys that signed the heads. Readers must know each key or its fingerprint by another way."""
 
 
 class HeadLine(Frozen):
     head: dict[str, Any]
-    """DSSE envelope."""
+    """DSSE envelope of the signed head."""
     where: str
-    """Place where it was found."""
+    """Place where the head was found."""
 
 
 def export(ledger: Ledger, keyholder: Keyholder, path: Path) -> Exported:
-    """Write the entries and every head that can be reached; the file appears whole or not at all."""
+    """Write the entries and every head in reach to a file. The file appears whole or not at all."""
     heads_of, away = _envelopes(keyholder)
     known = sorted(heads_of.items())
-    last = ledger.last()  # after the heads, so that none covers more than the file holds
+    last = ledger.last()  # read after the heads, so that no head covers more entries than the file holds
     header = Header(entries=last, heads=len(known), keys=[key.public_key for key in publish.signers(keyholder)])
     with whole_file(path) as file:
         _write(file, header.spelled)
@@ -86,9 +87,16 @@ def export(ledger: Ledger, keyholder: Keyholder, path: Path) -> Exported:
 
 
 def verify(path: Path, trusted: Sequence[str | Key], tick: Tick = lambda _: None) -> Report:
-    """Check a file against public keys, each given whole, as a line or as a fingerprint.
+    """Verify an export against trusted public keys.
 
-    Raises InputError where it cannot be read, Refused where it is no export or none of the keys signed it.
+    Args:
+        path: File to verify.
+        trusted: Keys, each as an object, a public key line or a fingerprint of a key that the file contains.
+        tick: Called with the number of entries verified so far.
+
+    Raises:
+        InputError: The file cannot be read.
+        Refused: The file is not an export, or none of the keys signed it.
     """
     try:
         with open_plain(path) as file:
@@ -108,9 +116,11 @@ def verify(path: Path, trusted: Sequence[str | Key], tick: Tick = lambda _: None
 
 
 def trusted_keys(trusted: Sequence[str | Key], offered: list[str]) -> list[Key]:
-    """Keys that count: those given, and of the lines offered the ones whose fingerprint was given.
+    """Return the trusted keys, looking up each fingerprint among the `offered` public key lines.
 
-    Raises InputError for a text that is neither, Refused for a fingerprint that nothing offered has.
+    Raises:
+        InputError: A text is neither a public key line nor a fingerprint.
+        Refused: No offered key has a given fingerprint.
     """
     prints = {keys.fingerprint(line): line for line in offered}
     counting = []
@@ -129,7 +139,7 @@ def trusted_keys(trusted: Sequence[str | Key], offered: list[str]) -> list[Key]:
 
 
 def _envelopes(keyholder: Keyholder) -> tuple[dict[int, tuple[str, dict[str, Any]]], list[str]]:
-    """A head of each size, with where it was found, once known to be signed; and why some cannot be had."""
+    """Return place and envelope of one signed head of each size, and why some places cannot be read."""
     envelopes: dict[int, tuple[str, dict[str, Any]]] = {}
     away = []
     for where in [*publish.places(keyholder), publish.local(keyholder)]:
@@ -139,7 +149,7 @@ def _envelopes(keyholder: Keyholder) -> tuple[dict[int, tuple[str, dict[str, Any
             away.append(str(error))
             continue
         for size, data in there.items():
-            with suppress(Refused):  # what does not count, `hallmark ledger verify` tells
+            with suppress(Refused):  # `hallmark ledger verify` reports heads that do not count
                 head, envelope = heads.parse(data, publish.signers(keyholder))
                 if head.size == size:
                     envelopes[size] = (where.name, envelope)
@@ -160,8 +170,10 @@ def _header(file: IO[bytes]) -> Header:
 
 
 def _heads(file: IO[bytes], count: int, those: list[Key]) -> tuple[list[Known], list[Finding]]:
-    """The heads that count, and what is to say of the others. Raises Refused where `count` lines of heads do not stand
-    there: what comes after them would be read as something else."""
+    """Return the heads that count, and findings about the others.
+
+    Raises Refused if there are not `count` lines of heads, since the lines after them would be misread.
+    """
     known, void, wrong = list[Known](), Listed(), Listed()
     for number in range(1, count + 1):
         try:
@@ -180,7 +192,6 @@ def _heads(file: IO[bytes], count: int, those: list[Key]) -> tuple[list[Known], 
 
 
 def _rows(file: IO[bytes]) -> Iterator[Kept]:
-    """Entries of the file, each with what is attached to it, which stands in the line after."""
     row: Row | None = None
     number = 0
     while line := _line(file, ATTACHED_MOST):
@@ -206,7 +217,7 @@ def _rows(file: IO[bytes]) -> Iterator[Kept]:
 
 
 def _canonical(line: bytes) -> Any:
-    """The value in a line. Raises ValueError for one that is not in the one spelling, as an object with a key twice."""
+    """Parse a line. Raises ValueError if it is not canonical, for example if an object has a key twice."""
     try:
         value = json.loads(line)
         same = canonical_json(value) + b"\n" == line
@@ -218,7 +229,7 @@ def _canonical(line: bytes) -> Any:
 
 
 def _text(line: bytes) -> str:
-    """What a line of something attached holds, if that is a text; nothing else is taken apart."""
+    """Return the document that a line holds. Raises ValueError if it is not a string, before parsing more."""
     inside = line.removeprefix(_ATTACHED).removesuffix(b"}\n")
     if not inside.startswith(b'"'):
         raise ValueError("what is attached is no text")
@@ -227,7 +238,7 @@ def _text(line: bytes) -> str:
 
 
 def _line(file: IO[bytes], most: int) -> bytes:
-    """The next line; empty at the end. Raises Refused for one that is too long, which is not read to its end."""
+    """Return the next line, empty at the end. Raises Refused if it is longer than `most`, without reading all of it."""
     return _at_most(file.readline(most + 1), most)
 
 

@@ -1,11 +1,11 @@
-"""A short look at the ledger, before anything is read from it: whether it can be seen that somebody changed it.
+"""Quick check of the ledger before anything is read from it.
 
-Counts and the tree's end are compared with each other and with the newest head that was signed here. Then some entries
-are hashed anew: in a ledger of up to LOOKED_AT blocks all of them, each block held to the head by one path, and those
-after the head by the tree; in a longer one the newest block and others drawn by chance, others each time. So an old
-entry that was changed shows at once in a short ledger and after some looks in a long one. Nothing is remembered from
-look to look, since whoever can write to the ledger could write to that as well. `hallmark ledger verify` (check.py)
-looks at everything.
+The number of entries, the last entry and the size of the tree are compared with each other and with the newest head
+that was signed here. Then some entries are hashed again. In a ledger of up to LOOKED_AT blocks, each block is verified
+against the head by one inclusion path, and the entries after the head against the tree. In a longer ledger, the newest
+block and a random sample of the others are verified. So a changed entry is noticed at once in a short ledger, and after
+some checks in a long one. No state is stored between two checks, since an attacker who can write to the ledger could
+write to that state too. `hallmark ledger verify` (check.py) verifies all entries.
 """
 
 import random
@@ -22,11 +22,15 @@ from tasks.ledger.tree.subtrees import BLOCK
 from tasks.trust.keyholder import Keyholder
 
 LOOKED_AT = 8
-"""Blocks of 256 entries, which take some 4 ms each."""
+"""Number of blocks that are verified. A block of 256 entries takes about 4 ms."""
 
 
 def wrong(ledger: Ledger, keyholder: Keyholder) -> list[str]:
-    """What is wrong with the ledger as far as can be seen so soon, in words. Raises Unavailable where it is away."""
+    """Return what this check finds wrong with the ledger, in words.
+
+    Raises:
+        Unavailable: The database cannot be reached.
+    """
     with ledger.reading():
         try:
             return list(_looked(ledger, keyholder))
@@ -49,7 +53,7 @@ def _looked(ledger: Ledger, keyholder: Keyholder) -> Iterator[str]:
 
 
 def _signs(keyholder: Keyholder) -> bool:
-    """Whether heads of this installation can be told from others: one that never had the ledger's key signed none."""
+    """Return whether this installation can verify heads. One that never had the ledger's key has signed none."""
     try:
         return bool(publish.signers(keyholder))
     except HallmarkError:
@@ -57,7 +61,7 @@ def _signs(keyholder: Keyholder) -> bool:
 
 
 def _under(head: Head, ledger: Ledger) -> Iterator[str]:
-    """Entries under the head: a path that begins in a block is made of every entry of the block."""
+    """Verify entries under the head. The inclusion path of a block's first entry depends on the whole block."""
     roots, root = Roots(ledger), bytes.fromhex(head.root)
     for block in _drawn((head.size + BLOCK - 1) // BLOCK):
         first = block * BLOCK
@@ -74,7 +78,7 @@ def _drawn(blocks: int) -> list[int]:
 
 
 def _after(head: Head | None, tree: Frontier, ledger: Ledger) -> Iterator[str]:
-    """Entries that came since the head, where they are few: with them its tree has to be the one kept beside them."""
+    """Verify the entries after the head, if they are few: appended to the head's tree they give the stored tree."""
     before = head.tree if head else Frontier()
     if tree.size - before.size > LOOKED_AT * BLOCK:
         return

@@ -1,4 +1,4 @@
-"""The triggers that keep the ledger's tables append-only, in the words of each database."""
+"""Triggers that keep the ledger's tables append-only, for SQLite and Postgres."""
 
 import re
 
@@ -13,7 +13,7 @@ _SQLITE = [
     """CREATE TRIGGER IF NOT EXISTS {table}_no_delete BEFORE DELETE ON {table}
     BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END""",
 ]
-# INSERT OR REPLACE deletes without firing the delete trigger, so every row must also be the next one.
+# INSERT OR REPLACE deletes a row without firing the delete trigger, so every new row must also have the next number.
 _SQLITE_ENTRIES = """CREATE TRIGGER IF NOT EXISTS {table}_next BEFORE INSERT ON {table}
     WHEN NEW.seq IS NOT (SELECT coalesce(max(seq), 0) + 1 FROM {table})
     BEGIN SELECT RAISE(ABORT, 'the ledger is append-only: seq is not the next one'); END"""
@@ -54,7 +54,7 @@ _GUARDS = {
 
 
 def guards(dialect: str) -> list[str]:
-    """Statements that put the triggers in place where they are missing; safe to run every time."""
+    """Return statements that create the triggers. Executing them again has no effect."""
     return [
         statement.format(table=table, entries=ENTRIES.name)
         for table, statements in _GUARDS[dialect].items()
@@ -63,7 +63,6 @@ def guards(dialect: str) -> list[str]:
 
 
 def missing_guards(connection: Connection) -> list[str]:
-    """Names of the triggers that somebody took off a table or turned off."""
     if connection.dialect.name == "sqlite":
         query = "SELECT name FROM sqlite_master WHERE type = 'trigger'"
     else:

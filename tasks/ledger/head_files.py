@@ -1,4 +1,4 @@
-"""How the file of a signed head is named: for the tree's size, so that names in order are heads in order."""
+"""File names of signed heads: the tree's size with leading zeros, so that names sort like heads."""
 
 import re
 
@@ -10,6 +10,6 @@ def filename(size: int) -> str:
 
 
 def size_of(filename: str) -> int | None:
-    """The size that a file's name tells; None where it is no head's."""
+    """Return the tree size in a file name; None if it is not the name of a head."""
     matched = NAME.fullmatch(filename)
     return int(matched[1]) if matched else None

@@ -1,9 +1,9 @@
-"""The kinds of entries, in words. A test compares them with the kinds that the code records and with real entries."""
+"""Kinds of entries, with a description. A test compares them with the kinds that the code records and real entries."""
 
 from typing import NamedTuple
 
 LOOK = "look"
-"""The group of kinds that say who looked at personal data, and why."""
+"""Group of the kinds that record who had access to personal data, and why."""
 
 
 class Kind(NamedTuple):
@@ -11,7 +11,7 @@ class Kind(NamedTuple):
     subject: str
     body: str
     group: str = ""
-    """Name under which `hallmark ledger show --kind` and the console's ledger page find it together with others."""
+    """Name under which `hallmark ledger show --kind` and the console's ledger page find several kinds; or empty."""
 
 
 KINDS = (
@@ -100,5 +100,5 @@ KINDS = (
 
 
 def of_group(name: str) -> tuple[str, ...]:
-    """Return the kinds of a group; none if there is no such group."""
+    """Return the kinds of a group, empty if there is no such group."""
     return tuple(kind.kind for kind in KINDS if name and kind.group == name)

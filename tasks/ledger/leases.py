@@ -1,11 +1,11 @@
-"""Leases in the ledger's database: which of several machines does work that one is enough for.
+"""Leases in the ledger's database, which decide which of several machines does work that need be done only once.
 
-A lease saves work, and nothing that is right hangs on it: whatever is done under one may be done twice, by two that
-each believe to hold it, and comes to the same. So neither a wrong clock nor somebody who writes into this table does
-more harm than work that is done twice, or late.
+Leases save work; correctness does not depend on them. Two processes may both believe that they hold a lease, so all
+work under one may be done twice with the same result. A wrong clock, or a change of this table by hand, can only cause
+work to be done twice or late.
 
-Time is the database server's; with SQLite it is this machine's, which all its processes share. One who stops renewing
-has lost the lease once its term is over. A lease that lasts longer than any does was written before the clock was put
+The time is that of the database server; with SQLite, of this machine, which all processes share. A process that stops
+renewing loses the lease after TERM. A lease that ends more than two TERMs ahead was written before the clock was set
 back, and counts as over.
 """
 
@@ -29,33 +29,33 @@ from tasks.ledger import ledger
 
 Value = TypeVar("Value")
 TERM = timedelta(seconds=30)
-"""How long a lease lasts unless it is renewed."""
+"""Duration of a lease that is not renewed."""
 BOOTTIME: int | None = getattr(time, "CLOCK_BOOTTIME", None)
-"""None on macOS, whose monotonic clock stands still too: a lease counts there until its next renewal."""
+"""Clock that runs while the machine is suspended. None on macOS, where `_clock` reads one that stops meanwhile."""
 METADATA = MetaData()
 LEASES = Table(
     "hallmark_leases",
     METADATA,
     Column("name", Text, primary_key=True),
-    Column("owner", Text, nullable=False),  # empty: nobody since `until`
+    Column("owner", Text, nullable=False),  # empty after `let_go`
     Column("place", Text, nullable=False),
-    Column("since", Text, nullable=False),  # as `until`: UTC, ISO 8601
+    Column("since", Text, nullable=False),  # like `until` in UTC, ISO 8601
     Column("until", Text, nullable=False),
     Column("come", BigInteger),
     comment="who does what one machine does for all; nothing is proven by it",
 )
 NO_NUMBER = 2**63 - 1
-"""How far somebody has come whose row says none, as SQLite takes any text: further than any ledger."""
+"""Position returned if the row holds no number, since SQLite accepts any text. It is beyond the end of any ledger."""
 SCHEMA = Schema("leases", METADATA, METADATA.create_all)
-"""With a version of its own, so that the ledger's tables stay as they are."""
+"""Schema with its own version, separate from the ledger's tables."""
 
 
 class Lease(NamedTuple):
     name: str
     owner: str
-    """Whoever holds it: one process of one installation. Empty where it was let go of."""
+    """Process of an installation that holds the lease; empty if it was released."""
     place: str
-    """The same for people: the machine's name and the process."""
+    """Machine and process of the owner, to show to people."""
     since: datetime
     until: datetime
 
@@ -64,14 +64,14 @@ class Lease(NamedTuple):
 
 
 class Leases:
-    """Every method raises Unavailable where the database is away."""
+    """The leases in a database. Every method raises Unavailable if the database cannot be reached."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._prepared = False
 
     def take(self, name: str, owner: str, place: str) -> Lease:
-        """Take or renew a lease where nobody else has it. Returns the one that counts now, whoever's it is."""
+        """Take or renew a lease unless another owner holds it. Return the lease that is valid now, of any owner."""
 
         def turn(connection: Connection) -> Lease:
             now, held = self._now(connection), _read(connection, name)
@@ -85,7 +85,7 @@ class Leases:
         return self._write(turn)
 
     def let_go(self, name: str, owner: str) -> None:
-        """End a lease before its term, where `owner` has it."""
+        """Release a lease before its term ends, if `owner` holds it."""
 
         def turn(connection: Connection) -> None:
             held = _read(connection, name)
@@ -95,20 +95,20 @@ class Leases:
         self._write(turn)
 
     def read(self, name: str) -> tuple[Lease | None, datetime]:
-        """Who has a lease or had it last, and what time it is there. Writes nothing, and makes no table."""
+        """Return the current or last lease of a name, and the time of the database. Writes nothing."""
         with self._reading() as connection:
             there = migrations.version(connection, SCHEMA) is not None
             return _read(connection, name) if there else None, self._now(connection)
 
     def come(self, name: str) -> int | None:
-        """How far in the ledger those have come who held a lease one after the other; None where nobody has said."""
+        """Return the position in the ledger up to which holders of the lease have done their work; None if unknown."""
         with self._reading() as connection:
             there = migrations.version(connection, SCHEMA) is not None
             come = connection.scalar(select(LEASES.c.come).where(LEASES.c.name == name)) if there else None
         return come if come is None or isinstance(come, int) else NO_NUMBER
 
     def advance(self, name: str, seq: int) -> None:
-        """Say so. It never goes back."""
+        """Store a position in the ledger. Has no effect if a later position is stored."""
 
         def turn(connection: Connection) -> None:
             if not connection.scalar(select(func.count()).where(LEASES.c.name == name)):
@@ -120,7 +120,7 @@ class Leases:
         self._write(turn)
 
     def take_back(self, name: str, seq: int) -> None:
-        """Say so where the row says what cannot be."""
+        """Store a position in the ledger in place of a later one, which must be wrong."""
         back = LEASES.update().where(LEASES.c.name == name).values(come=seq)
         self._write(lambda connection: connection.execute(back))
 
@@ -147,10 +147,18 @@ class Leases:
 
 
 class Turn:
-    """The lease of one name, as one process tries to have it again and again."""
+    """Attempts of one process to take and keep a lease."""
 
     def __init__(self, leases: Leases, name: str, installation: str, one: bool = False) -> None:
-        """`one`: the processes of an installation are one owner; something else keeps them apart."""
+        """Prepare the attempts without taking the lease.
+
+        Args:
+            leases: Leases of the database.
+            name: Name of the lease.
+            installation: Id of the installation.
+            one: Whether all processes of the installation count as one owner, because something else excludes them from
+                each other.
+        """
         self._leases, self._name = leases, name
         self._owner = installation if one else f"{installation}/{os.getpid()}/{secrets.token_hex(4)}"
         self._place = f"{socket.gethostname()}, installation {installation}, process {os.getpid()}"
@@ -158,34 +166,38 @@ class Turn:
 
     @property
     def is_mine(self) -> bool:
-        """Whether this process has it, by its own clock since the last renewal. One that slept has lost it."""
+        """Whether this process holds the lease, by its own clock since the last renewal."""
         return _clock() < self._until
 
     def renew(self) -> Lease:
-        """Take or renew it. Returns the one that counts. Raises Unavailable as the ledger does; it runs out then."""
+        """Take or renew the lease. Return the lease that is valid now, of any owner.
+
+        Raises:
+            Unavailable: The database cannot be reached. The lease ends with its term.
+        """
         asked = _clock()
         lease = self._leases.take(self._name, self._owner, self._place)
         self._until = asked + TERM.total_seconds() if lease.owner == self._owner else 0.0
         return lease
 
     def let_go(self) -> None:
-        """Have another process take over at once."""
+        """Release the lease, so that another process can take it at once."""
         self._until = 0.0
         self._leases.let_go(self._name, self._owner)
 
 
 def _clock() -> float:
-    """Seconds that pass while the machine is suspended as well, which Linux does not count as monotonic."""
+    """Return seconds that also pass while the machine is suspended; Linux's monotonic clock does not count these."""
     return time.clock_gettime(BOOTTIME) if BOOTTIME is not None else time.monotonic()
 
 
 def open_leases(state: Path) -> Leases:
-    """Those of the ledger's database. Nothing is made before the first one is taken."""
+    """Return the leases in the ledger's database. Nothing is created before the first lease is taken."""
     return Leases(ledger.engine(state))
 
 
 def _read(connection: Connection, name: str) -> Lease | None:
-    """None also of a row that no Hallmark wrote: whoever takes the lease writes over it."""
+    """Return a stored lease; None if there is no row, or one that Hallmark cannot have written."""
     row = connection.execute(select(LEASES).where(LEASES.c.name == name)).first()
     try:
         return Lease(row.name, row.owner, row.place, _moment(row.since), _moment(row.until)) if row else None

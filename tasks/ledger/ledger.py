@@ -1,10 +1,11 @@
-"""The ledger: an append-only table of entries, and one of what is attached to them.
+"""Append-only ledger: a table of entries, and a table of the documents attached to them.
 
-It is in SQLite (`.hallmark/ledger.db`) or Postgres (HALLMARK_LEDGER_URL).
+The tables are in SQLite (`.hallmark/ledger.db`), or in Postgres if HALLMARK_LEDGER_URL names a database.
 
-Writers take turns (`database`), so `seq` has no gaps, and what was read inside a transaction still holds when it
-appends. Triggers block UPDATE and DELETE; whoever owns the database can drop them, so what must not be forged
-(decisions) is signed besides, and entries are leaves of a Merkle tree whose signed heads stand elsewhere (`heads`).
+Writers take turns (tasks/core/database.py). So `seq` has no gaps, and what a transaction has read is still true when
+it appends. Triggers block UPDATE and DELETE, but the owner of the database can drop them. So documents that must not be
+forged, such as decisions, are signed as well, and entries are leaves of a Merkle tree whose signed heads are published
+elsewhere (heads/).
 """
 
 import os
@@ -24,7 +25,7 @@ from tasks.ledger.head_files import size_of
 from tasks.ledger.tree.merkle import Frontier
 from tasks.ledger.tree.subtrees import finished
 
-if TYPE_CHECKING:  # SQLAlchemy is for whoever opens a ledger; many a module only names one
+if TYPE_CHECKING:  # importing SQLAlchemy is slow; most modules need only the names of these types
     from sqlalchemy.engine import Connection, Engine
 
     from tasks.ledger.tables import Tables
@@ -35,37 +36,39 @@ __all__ = ["Entry", "Ledger", "Row", "open_ledger"]
 
 ADVISORY_LOCK = 0x68616C6C6D61726B  # "hallmark"
 PAGE = 4000
-"""Rows that `rows` holds in memory at once."""
+"""Number of rows that `rows` reads from the database at once."""
 VARIABLE = "HALLMARK_LEDGER_URL"
 FILE = "ledger.db"
-"""Below `.hallmark/`, where the variable names no Postgres database."""
+"""Name of the SQLite database below `.hallmark/`, used if HALLMARK_LEDGER_URL is not set."""
 HEADS = "heads"
-"""Below `.hallmark/`: every head that was signed on this machine."""
+"""Folder below `.hallmark/` with every head that was signed on this machine."""
 LOWEST = -(2**63)
-"""Below every seq that a database can hold."""
+"""Number below every `seq` that a database can hold, including values written by hand."""
 
 
 class Ledger:
-    """Every method raises Unavailable where the database is away, and then nothing has happened.
+    """The ledger of an installation.
 
-    Reading raises Refused at an entry that Hallmark cannot have written.
+    Every method raises Unavailable if the database cannot be reached; then nothing has changed. Methods that read
+    entries raise Refused if an entry cannot have been written by Hallmark.
     """
 
     def __init__(self, tables: "Tables", heads: Path | None = None) -> None:
-        """`heads` is the folder of those that were signed on this machine."""
+        """Use `tables`; `heads` is the folder with the heads that were signed on this machine."""
         self._tables = tables
         self._heads = heads
         self._open = threading.local()
 
     @property
     def where(self) -> str:
-        """The database's URL without its password."""
+        """URL of the database, without its password."""
         return self._tables.where
 
     def prepare(self) -> None:
-        """Make the tables where there are none yet, and bring those of an earlier version forward.
+        """Create the tables if there are none, or migrate those of an earlier version.
 
-        Raises Unavailable for those of a newer one, and where a ledger that was here is lost.
+        Raises:
+            Unavailable: The tables belong to a newer version, or the ledger that was here is lost.
         """
         if lost := self.lost():
             raise Unavailable(lost)
@@ -73,7 +76,7 @@ class Ledger:
             self._tables.prepare()
 
     def lost(self) -> str:
-        """Why no tables may be made here: there are none, and heads that were signed here speak of entries."""
+        """Return why no tables may be created: there are none, but heads signed here cover entries. Else return ""."""
         names = [path.name for path in self._heads.iterdir()] if self._heads and self._heads.is_dir() else []
         entries = max((size_of(name) or 0 for name in names), default=0)
         if not entries:
@@ -88,12 +91,12 @@ class Ledger:
         )
 
     def close(self) -> None:
-        """Let go of the file. Whatever is asked later opens it again."""
+        """Close the database. The next call of any method opens it again."""
         self._tables.close()
 
     @contextmanager
     def reading(self) -> Iterator["Ledger"]:
-        """Everything that is read in the block is read from one connection and sees one state. Nothing is written."""
+        """Read everything in the block from one connection and one snapshot. Nothing can be written in the block."""
         if getattr(self._open, "connection", None) is not None:
             yield self
             return
@@ -106,7 +109,7 @@ class Ledger:
                 self._open.once = None
 
     def once(self, key: Hashable, made: Callable[[], T]) -> T:
-        """What `made` makes of the ledger. Within `reading`, where nothing changes, that is made once for a key."""
+        """Return `made()`. In a `reading` block, `made` is called once for each key and its result is cached."""
         kept: dict[Hashable, T] | None = getattr(self._open, "once", None)
         if kept is None:
             return made()
@@ -115,7 +118,13 @@ class Ledger:
         return kept[key]
 
     def read_ahead(self, wanted: Mapping[str, Collection[str]]) -> None:
-        """Within `reading`, read entries of some kinds about many subjects at once; `entries` has each then."""
+        """Load entries by kind and subject in few queries, so that `entries` answers from memory.
+
+        Works in a `reading` block only; the entries are dropped when the block ends.
+
+        Args:
+            wanted: Subjects by kind.
+        """
         assert self._open.only_reads, "what is read ahead would not show what is written"
         ahead: dict[tuple[str | None, str | None], list[Entry]] = {}
         for kind, subjects in wanted.items():
@@ -126,9 +135,9 @@ class Ledger:
 
     @contextmanager
     def transaction(self) -> Iterator["Ledger"]:
-        """Everything in the block sees one state and lands together or not at all; other writers wait.
+        """Run the block in one transaction on one snapshot; other writers wait until it ends.
 
-        Inside, the ledger's own methods join the transaction; a nested `transaction()` does too.
+        The ledger's own methods, and nested calls of `transaction`, join the transaction.
         """
         if getattr(self._open, "connection", None) is not None:
             assert not getattr(self._open, "only_reads", False), "what only reads the ledger writes to it"
@@ -142,10 +151,17 @@ class Ledger:
                 self._open.connection = None
 
     def append(self, kind: str, subject: str, body: dict[str, Any], document: bytes | None = None) -> Entry:
-        """Record `body` (JSON-ready) as the next entry. It is durable when the outermost transaction ends.
+        """Record an entry. It is durable once the outermost transaction ends.
 
-        A `document` is attached to it, and `body` gets its SHA-256. Raises Refused where the table and its tree differ,
-        which takes somebody who changed the database by hand.
+        Args:
+            kind: One of tasks/ledger/kinds.py.
+            subject: Identifier that the entry is about, such as a run or a digest.
+            body: Content that can be written as JSON.
+            document: Document to attach. Its SHA-256 is added to `body`.
+
+        Raises:
+            Refused: The table and its tree differ, so the database was changed by hand; or the entry is too long.
+            InputError: The document is too long.
         """
         if document is not None:
             attached.require_fits(document)
@@ -171,7 +187,7 @@ class Ledger:
     def entries(
         self, kind: str | None = None, subject: str | None = None, after: int = 0, upto: int | None = None
     ) -> list[Entry]:
-        """Entries with seq above `after`, and not above `upto`, oldest first, of one kind and subject where given."""
+        """Return the entries with `after` < seq <= `upto`, of one kind and subject if given, oldest first."""
         ahead = getattr(self._open, "ahead", {})
         if (after, upto) == (0, None) and (kind, subject) in ahead:
             return list(ahead[kind, subject])
@@ -180,18 +196,22 @@ class Ledger:
         return [ledger_entry.read(row) for row in rows]
 
     def subjects(self, kind: str) -> list[str]:
-        """What the entries of one kind are about, each once, sorted."""
+        """Return the distinct subjects of the entries of one kind, sorted."""
         with self._reading() as connection:
             return self._tables.subjects(connection, kind)
 
     def rows_about(self, kind: str, subject: str) -> list[Row]:
-        """The rows of the entries of one kind and subject, oldest first, as they lie there and unread."""
+        """Return the rows of one kind and subject as they are stored, oldest first."""
         with self._reading() as connection:
             return self._tables.find(connection, 0, None, kind, subject)
 
     def newest_first(self, *kinds: str, below: int | None = None) -> Iterator[Entry]:
-        """Entries, of some kinds and with seq below a number where these are given, the last first; whoever stops early
-        has read few."""
+        """Yield entries from the newest to the oldest, page by page, so that a caller who stops early reads few.
+
+        Args:
+            kinds: Kinds to yield; all if empty.
+            below: Upper limit of seq, exclusive; None for no limit.
+        """
         before = 2**63 - 1 if below is None else below
         while True:
             with self._reading() as connection:
@@ -202,31 +222,38 @@ class Ledger:
             before = page[-1].seq
 
     def news(self, after: int) -> set[tuple[str, str]]:
-        """Kind and subject of the entries with seq above `after`."""
+        """Return kind and subject of each entry with seq above `after`."""
         with self._reading() as connection:
             return self._tables.news(connection, after)
 
     def questions(self) -> list[Entry]:
-        """Entries that ask what none has closed, oldest first; it takes no more time in a ledger of many entries."""
+        """Return the open questions, that is their `gate.asked` entries, oldest first.
+
+        The time this takes does not depend on the length of the ledger.
+        """
         with self._reading() as connection:
             rows = self._tables.rows_of(connection, self._tables.open_seqs(connection))
         return list(map(ledger_entry.read, rows))
 
     def documents(self, entries: Sequence[Entry]) -> list[bytes]:
-        """What is attached to each of the entries. Raises Refused where it is missing or not what the entry names."""
+        """Return the document attached to each entry.
+
+        Raises:
+            Refused: A document is missing, or its digest is not the one that its entry names.
+        """
         documents = self.documents_or_why(entries)
         if wrong := next((each for each in documents if isinstance(each, Refused)), None):
             raise wrong
         return [each for each in documents if isinstance(each, bytes)]
 
     def documents_or_why(self, entries: Sequence[Entry]) -> list[bytes | Refused]:
-        """The same, with what would be raised in the place of each that cannot be had."""
+        """Return the document attached to each entry, or the Refused that `documents` would raise for it."""
         with self._reading() as connection:
             documents = self._tables.documents(connection, [entry.seq for entry in entries])
         return [_document(entry, documents.get(entry.seq)) for entry in entries]
 
     def kept(self, upto: int) -> Iterator[Kept]:
-        """As `rows`, each with what is attached to it."""
+        """Yield the rows up to `upto`, each with its attached document, oldest first."""
         page: list[Row] = []
         for row in self.rows(upto=upto):
             page.append(row)
@@ -236,7 +263,7 @@ class Ledger:
         yield from self._kept(page)
 
     def rows(self, after: int = LOWEST, upto: int | None = None) -> Iterator[Row]:
-        """Rows with seq above `after`, and not above `upto` where that is given, oldest first, letter for letter."""
+        """Yield the rows with `after` < seq <= `upto` exactly as they are stored, oldest first."""
         while True:
             with self._reading() as connection:
                 page = self._tables.find(connection, after, upto, most=PAGE)
@@ -246,47 +273,45 @@ class Ledger:
             after = page[-1].seq
 
     def frontier(self) -> Frontier:
-        """The tree as it was at the last append."""
+        """Return the tree as the last append stored it."""
         with self._reading() as connection:
             return self._tables.frontier(connection)
 
     def subtree(self, stop: int, size: int) -> bytes | None:
-        """Root over `size` entries up to number `stop`, where it is kept."""
+        """Return the root over the `size` entries that end with entry `stop`; None if it is not stored."""
         with self._reading() as connection:
             return self._tables.subtree(connection, stop, size)
 
     def subtrees(self) -> dict[tuple[int, int], str]:
-        """Every root that is kept, in hex, by the number of its last entry and its size."""
+        """Return all stored roots in hex, by the number of their last entry and their size."""
         with self._reading() as connection:
             return {(stop, size): root for stop, size, root in self._tables.subtrees(connection)}
 
     def last(self) -> int:
-        """seq of the last row, 0 where there is none."""
+        """Return the seq of the last row; 0 if there are no rows."""
         with self._reading() as connection:
             return self._tables.last(connection)
 
     def count(self) -> int:
-        """How many rows there are."""
         with self._reading() as connection:
             return self._tables.count(connection)
 
     def count_attached(self) -> int:
-        """To how many entries something is attached."""
         with self._reading() as connection:
             return self._tables.count_attached(connection)
 
     def open_seqs(self) -> set[int]:
-        """seq of each entry that `questions` reads, as it is kept beside the entries."""
+        """Return the seq of each open question, as stored beside the entries; `questions` reads these entries."""
         with self._reading() as connection:
             return self._tables.open_seqs(connection)
 
     def unguarded(self) -> list[str]:
-        """Names of the triggers that are missing."""
+        """Return the names of the triggers that are missing."""
         with self._reading() as connection:
             return self._tables.unguarded(connection)
 
     def now(self) -> datetime:
-        """The one clock, in UTC: the database server's, or this machine's for SQLite."""
+        """Return the time in UTC by the clock of the database server; with SQLite, of this machine."""
         if self._tables.on_this_machine:
             return datetime.now(UTC)
         with self._reading() as connection:
@@ -302,7 +327,7 @@ class Ledger:
 
     @contextmanager
     def _reading(self) -> "Iterator[Connection]":
-        """The open transaction's connection, else one that waits for no writer."""
+        """Yield the connection of the open block, or else a new one that does not wait for writers."""
         if getattr(self._open, "connection", None) is not None:
             yield self._open.connection
             return
@@ -311,9 +336,11 @@ class Ledger:
 
 
 def open_ledger(state: Path) -> Ledger:
-    """The ledger of HALLMARK_LEDGER_URL, else `state/ledger.db`, made if absent.
+    """Open the ledger of HALLMARK_LEDGER_URL, or else of `state/ledger.db`. Create its tables if they are absent.
 
-    Raises Unavailable, saying what to do, where it cannot be opened and written; InputError for a wrong URL.
+    Raises:
+        Unavailable: The database cannot be opened or written; the message says what to do.
+        InputError: The URL is wrong.
     """
     ledger = reach_ledger(state)
     ledger.prepare()
@@ -321,9 +348,12 @@ def open_ledger(state: Path) -> Ledger:
 
 
 def reach_ledger(state: Path) -> Ledger:
-    """The same ledger, whether or not it is there: each use of it says so. `Ledger.prepare` makes its tables.
+    """Return the ledger without connecting to it or creating tables.
 
-    Raises InputError for a wrong URL.
+    Its methods raise Unavailable if the database cannot be reached.
+
+    Raises:
+        InputError: The URL is wrong.
     """
     from tasks.ledger.tables import Tables
 
@@ -331,7 +361,11 @@ def reach_ledger(state: Path) -> Ledger:
 
 
 def engine(state: Path) -> "Engine":
-    """The database that the ledger is in. Raises InputError for a wrong URL."""
+    """Return the engine of the ledger's database.
+
+    Raises:
+        InputError: The URL is wrong.
+    """
     from tasks.core import database
 
     if configured := os.environ.get(VARIABLE):
@@ -340,7 +374,7 @@ def engine(state: Path) -> "Engine":
 
 
 def is_there(state: Path) -> bool:
-    """Whether one was made here, or is named elsewhere."""
+    """Return whether a ledger was created in `state`, or HALLMARK_LEDGER_URL names one."""
     return bool(os.environ.get(VARIABLE)) or (state / FILE).exists()
 
 

@@ -1,7 +1,7 @@
-"""Proofs about the ledger that a stranger checks with the ledger's public key alone.
+"""Proofs about the ledger, which anybody can verify with the ledger's public key alone.
 
-An inclusion proof shows that an entry is among those that a signed head covers; a consistency proof that what an older
-head covered is the beginning of what a newer one does.
+An inclusion proof shows that an entry is covered by a signed head. A consistency proof shows that the entries covered
+by an older head are the first entries covered by a newer one.
 """
 
 from collections.abc import Sequence
@@ -26,13 +26,13 @@ from tasks.trust.keyholder import Keyholder
 from tasks.trust.validity import Key
 
 MOST = 2 * attached.MOST
-"""Bytes of a proof's file. Few have a hundredth of it."""
+"""Maximum size of a proof's file in bytes. Few proofs reach a hundredth of it."""
 PIECES = 10_000
-"""Of its JSON. A path has 126 steps at most, and a head some dozens of values."""
+"""Maximum number of values in a proof's JSON. A path has at most 126 steps, and a head a few dozen values."""
 
 
 class Leaf(Frozen):
-    """An entry as the tree has it: its canonical JSON is what is hashed."""
+    """An entry as a leaf of the tree: its canonical JSON is hashed."""
 
     type: Literal["urn:hallmark:ledger-entry:v1"]
     seq: StrictInt
@@ -50,12 +50,12 @@ class Inclusion(Frozen):
     type: Literal["urn:hallmark:ledger-inclusion:v1"] = "urn:hallmark:ledger-inclusion:v1"
     entry: Leaf
     attached: str | None
-    """What is attached to the entry, which has its SHA-256; null: nothing."""
+    """Document attached to the entry, which names its SHA-256; null if the entry has none."""
     path: list[Sha256]
     head: dict[str, Any]
-    """DSSE envelope."""
+    """DSSE envelope of the signed head."""
     key: str
-    """Public key line of the signer. Says which key is meant; it counts where the reader has it by another way."""
+    """Public key line of the signer. It identifies the key; readers must have obtained the key by another way."""
 
 
 class Consistency(Frozen):
@@ -71,9 +71,10 @@ _PROOF: TypeAdapter[Proof] = TypeAdapter(Annotated[Proof, Field(discriminator="t
 
 
 class Prover:
-    """Proofs under the newest head kept here, as many as are asked: the head is read once, and each entry at most.
+    """Proofs under the newest head stored here. The head is read once, and each entry at most once.
 
-    Raises InputError where no head was signed yet.
+    Raises:
+        InputError: No head has been signed yet.
     """
 
     def __init__(self, ledger: Ledger, keyholder: Keyholder) -> None:
@@ -90,9 +91,11 @@ class Prover:
         )
 
     def prove(self, seq: int) -> Inclusion:
-        """That entry `seq` is under the head.
+        """Prove that entry `seq` is covered by the head.
 
-        Raises InputError where the head does not reach it, Refused where it is not the entry that was signed.
+        Raises:
+            InputError: The head does not cover so many entries.
+            Refused: The entry is not the one that the head was signed over.
         """
         size = self._head.size
         if not 1 <= seq <= size:
@@ -115,7 +118,11 @@ class Prover:
         return made
 
     def prove_since(self, old: dict[str, Any]) -> Consistency:
-        """That the head goes on from an older one. Raises Refused where it does not."""
+        """Prove that the head extends an older one, given by its envelope.
+
+        Raises:
+            Refused: The head does not extend the older one.
+        """
         before, size = heads.verify(old, self._signers), self._head.size
         if before.size > size:
             raise Refused(f"that head has {before.size} entries, the newest one here {size}: entries were taken off")
@@ -126,22 +133,32 @@ class Prover:
 
 
 def prove(ledger: Ledger, keyholder: Keyholder, seq: int) -> Inclusion:
-    """One proof; raises as Prover."""
+    """Prove that one entry is covered by the newest head; raises the errors of Prover."""
     return Prover(ledger, keyholder).prove(seq)
 
 
 def prove_since(ledger: Ledger, keyholder: Keyholder, old: dict[str, Any]) -> Consistency:
-    """One proof; raises as Prover."""
+    """Prove that the newest head extends an older one; raises the errors of Prover."""
     return Prover(ledger, keyholder).prove_since(old)
 
 
 def read(path: Path) -> Proof:
-    """Raises OSError or ValueError where there is no JSON of a proof's length, Refused where it is no proof."""
+    """Read a proof from a file.
+
+    Raises:
+        OSError: The file cannot be read.
+        ValueError: The file is too long or not JSON.
+        Refused: The JSON is not a proof.
+    """
     return parse(json_of_others(read_at_most(path, MOST), PIECES))
 
 
 def parse(value: Any) -> Proof:
-    """Raises Refused where it is no proof."""
+    """Parse the JSON value of a proof.
+
+    Raises:
+        Refused: The value is not a proof.
+    """
     try:
         return _PROOF.validate_python(value)
     except ValidationError as error:
@@ -149,7 +166,11 @@ def parse(value: Any) -> Proof:
 
 
 def check(proof: Proof, those: Sequence[Key]) -> str:
-    """What a proof shows, in words. Raises Refused where it does not hold, with keys that the reader trusts."""
+    """Verify a proof with keys that the reader trusts, and return in words what it proves.
+
+    Raises:
+        Refused: The proof does not hold.
+    """
     head = heads.verify(proof.head, those)
     path = [bytes.fromhex(step) for step in proof.path]
     if isinstance(proof, Consistency):

@@ -1,7 +1,7 @@
-"""Which questions stand open, so that nobody reads the whole ledger for them.
+"""Open questions of gates, found without reading the whole ledger.
 
-An entry of kind ASKED asks what is attached to it, at the `gate` of its subject, in the place of what was asked there
-before. One of kind CLOSED with the digest of that under `sha256` closes it.
+An entry of kind ASKED asks for a decision about the attached evidence, at the `gate` and run that it names. It replaces
+an earlier question at the same gate of the run. An entry of kind CLOSED with the SHA-256 of the evidence closes it.
 """
 
 from collections.abc import Mapping
@@ -14,13 +14,13 @@ CLOSED = "gate.closed"
 
 
 class Open:
-    """What stands open after the entries that it has taken."""
+    """Open questions after a sequence of entries."""
 
     def __init__(self) -> None:
         self._asked: dict[tuple[str, str], tuple[int, str]] = {}
 
     def take(self, seq: int, kind: str, subject: str, body: Mapping[str, Any]) -> None:
-        """The next entry."""
+        """Apply the next entry."""
         if kind == ASKED and isinstance(gate := body.get("gate"), str):
             self._asked[subject, gate] = seq, str(body.get(NAMED))
         elif kind == CLOSED:

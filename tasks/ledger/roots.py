@@ -1,4 +1,4 @@
-"""Roots over ranges of a ledger's entries, as proofs need them: the kept ones of `subtrees`, and else computed."""
+"""Roots over ranges of a ledger's entries, for proofs. Stored ones are read (tree/subtrees.py), others computed."""
 
 from functools import lru_cache
 
@@ -8,11 +8,11 @@ from tasks.ledger.tree.merkle import node_hash, split, tree_hash
 from tasks.ledger.tree.subtrees import BLOCK
 
 REMEMBERED = 64
-"""Blocks of leaf hashes held in memory at once."""
+"""Maximum number of blocks whose leaf hashes are held in memory."""
 
 
 class Roots:
-    """For any number of proofs; of each range and block what was found is remembered."""
+    """Cached roots over ranges of entries, to be used for any number of proofs."""
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
@@ -20,8 +20,11 @@ class Roots:
         self._block = lru_cache(maxsize=REMEMBERED)(self._read)
 
     def _over(self, start: int, stop: int) -> bytes:
-        """Root over the entries `start + 1` to `stop`. The range is one that the tree divides into, so that none up to
-        a block's size crosses a block. Raises Refused where an entry is missing."""
+        """Return the root over entries `start + 1` to `stop`.
+
+        The range must be a subtree of the tree, so that a range of up to BLOCK entries lies within one block. Raises
+        Refused if an entry is missing.
+        """
         size = stop - start
         if size >= BLOCK and size.bit_count() == 1:
             kept = self._ledger.subtree(stop, size)

@@ -1,5 +1,8 @@
-"""The ledger's tables. Entries and what is attached to them are append-only (guards.py); the others are kept beside
-them, so that nobody need read all entries."""
+"""Names and columns of the ledger's tables.
+
+Entries and attached documents are append-only (guards.py). The other tables hold values computed from the entries, so
+that they need not be computed from all entries each time.
+"""
 
 from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, MetaData, Table, Text
 
@@ -7,14 +10,14 @@ METADATA = MetaData()
 ENTRIES = Table(
     "hallmark_ledger",
     METADATA,
-    # SQLite calls its 64 bits INTEGER, and makes no other type the row's own number.
+    # SQLite's 64-bit type is INTEGER, and only a column of that type can be the row's own number.
     Column(
         "seq", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False
-    ),  # 1, 2, 3 … without gaps
+    ),  # 1, 2, 3, … without gaps
     Column("time", Text, nullable=False),  # UTC, ISO 8601 with microseconds and Z
     Column("kind", Text, nullable=False),
     Column("subject", Text, nullable=False),
-    Column("body", Text, nullable=False),  # canonical JSON, kept as text: its bytes are what gets hashed
+    Column("body", Text, nullable=False),  # canonical JSON as text: these bytes are hashed
     Index("hallmark_ledger_by_subject", "subject", "kind"),
     Index("hallmark_ledger_by_kind", "kind"),
 )
@@ -22,7 +25,7 @@ TREE = Table(
     "hallmark_ledger_tree",
     METADATA,
     Column("size", BigInteger, nullable=False),
-    Column("peaks", Text, nullable=False),  # hex digests, with spaces between
+    Column("peaks", Text, nullable=False),  # digests in hex, separated by spaces
     comment="one row: the frontier of the tree. What it says can be computed from the entries, and is by `verify`",
 )
 SUBTREES = Table(
@@ -37,7 +40,7 @@ ATTACHED = Table(
     "hallmark_ledger_attached",
     METADATA,
     Column("seq", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False),  # the entry's
-    Column("data", LargeBinary, nullable=False),  # packed (attached.py)
+    Column("data", LargeBinary, nullable=False),  # compressed by attached.pack
 )
 OPEN = Table(
     "hallmark_ledger_open",

@@ -1,4 +1,4 @@
-"""Find entries: by kind, subject, run, person and time. What entries say is shown; no signature is checked here."""
+"""Search of entries by kind, subject, run, person and time. It shows what entries say and verifies no signatures."""
 
 import sys
 import textwrap
@@ -16,32 +16,32 @@ from tasks.trust import dsse
 
 ENVELOPE = {"payload", "payloadType", "signatures"}
 RUNS, PEOPLE = {"run"}, {"person", "requested_by", "decided_by", "who"}
-"""Keys under which bodies and signed statements name a run and a person."""
+"""Keys under which bodies and signed statements name a run or a person."""
 
 FIRST = ("person", "requested_by", "verb", "gate", "run", "reason")
-"""Keys whose values are worth most to a reader of one line."""
+"""Keys whose values come first in an entry's one-line summary."""
 WIDE = 60
-"""Characters of one value in that line."""
+"""Maximum number of characters of a value in the summary."""
 
 
 class Wanted(Frozen):
-    """What to show; None: any."""
+    """Conditions on the entries to find. None means no condition."""
 
     kind: str | None = None
-    """A kind, the beginning of one up to its dot (`gate` finds gate.asked and gate.closed), or a group of kinds:
-    `look` finds every look at personal data (kinds.py)."""
+    """Kind, first part of a kind, or group of kinds: `gate` finds gate.asked and gate.closed, `look` every access to
+    personal data (kinds.py)."""
     subject: str | None = None
-    """A subject, or its beginning."""
+    """Beginning of a subject."""
     run: str | None = None
     person: str | None = None
     keys: frozenset[str] = frozenset()
-    """Fingerprints of that person's keys: what one of them signed names the person too."""
+    """Fingerprints of the person's keys. Entries signed with one of them are found too."""
     since: datetime | None = None
     until: datetime | None = None
 
     @property
     def exact(self) -> tuple[str, ...]:
-        """The kinds meant, if they can be named one by one: the database finds entries of these at once."""
+        """Kinds that match, if they can be listed, so that the database can select them by index; else empty."""
         if self.kind and "." in self.kind:
             return (self.kind,)
         return kinds.of_group(self.kind or "")
@@ -61,23 +61,37 @@ class Wanted(Frozen):
 
 
 def find(ledger: Ledger, wanted: Wanted, last: int | None) -> list[Entry]:
-    """The last entries that fit, all where `last` is None, oldest first. Raises Refused at one that was changed."""
+    """Return the last entries that match, oldest first; all of them if `last` is None.
+
+    Raises:
+        Refused: An entry was changed and cannot be read.
+    """
     fit = (entry for row in ledger.rows() if wanted.fits(entry := ledger_entry.read(row)))
     return list(deque(fit, maxlen=None if last is None else min(last, sys.maxsize)))
 
 
 class Looked(NamedTuple):
-    """What a look found."""
+    """Result of a search from the newest entry backwards."""
 
     entries: list[Entry]
-    """Newest first."""
+    """Entries that match, newest first."""
     reached: int | None
-    """The entry that it stopped at; null where it came to the first."""
+    """Number of the entry at which the search stopped; None if it reached the first."""
 
 
 def newest(ledger: Ledger, wanted: Wanted, most: int, below: int | None = None, looks: int | None = None) -> Looked:
-    """The newest entries that fit, of those below a number where one is given. A look goes through at most `looks`
-    entries, for who has not all day. Raises as `find`."""
+    """Return the newest entries that match.
+
+    Args:
+        ledger: Ledger to search.
+        wanted: Conditions.
+        most: Maximum number of entries to return.
+        below: Number below which to search; None for all.
+        looks: Maximum number of entries to read; None for all.
+
+    Raises:
+        Refused: An entry was changed and cannot be read.
+    """
     found: list[Entry] = []
     for number, entry in enumerate(ledger.newest_first(*wanted.exact, below=below), start=1):
         found += [entry] * wanted.fits(entry)
@@ -87,7 +101,7 @@ def newest(ledger: Ledger, wanted: Wanted, most: int, below: int | None = None, 
 
 
 def opened(body: Any) -> Any:
-    """A body with each envelope's statement readable beside it, unverified."""
+    """Return a body in which each envelope is replaced by its decoded statement and signatures, unverified."""
     if isinstance(body, list):
         return [opened(item) for item in body]
     if not isinstance(body, dict):
@@ -101,7 +115,7 @@ def opened(body: Any) -> Any:
 
 
 def gist(entry: Entry) -> str:
-    """An entry's plain values in one line: who and why first, then the others that are short."""
+    """Summarise an entry's short values in one line, beginning with person and reason."""
     said = {key: str(value) for key, value in _said(opened(entry.body)) if value not in ("", None)}
     first = {key: said.pop(key) for key in FIRST if key in said}
     short = {key: value for key, value in said.items() if len(value) <= WIDE and not _digest(value)}
@@ -110,7 +124,7 @@ def gist(entry: Entry) -> str:
 
 
 def _said(body: Any) -> Iterator[tuple[str, Any]]:
-    """The values of a body and of the statements in it, and not what those carry along: a policy, say."""
+    """Yield the plain values of a body and of its statements, but not of objects inside them, such as a policy."""
     for key, value in body.items():
         if isinstance(value, dict) and "statement" in value:
             yield from _said(value["statement"].get("predicate") or {})

@@ -1,4 +1,4 @@
-"""The ledger's tables in SQLite or Postgres, and every statement that is ever sent to them."""
+"""The ledger's tables in SQLite or Postgres. Every SQL statement of the ledger is in this file."""
 
 import re
 from collections.abc import Collection, Iterator, Sequence
@@ -21,7 +21,7 @@ from tasks.ledger.schema import ATTACHED, ENTRIES, METADATA, OPEN, SUBTREES, TRE
 from tasks.ledger.tree.merkle import Frontier
 from tasks.ledger.tree.subtrees import BLOCK, Subtree
 
-# Made once: to put a statement together takes SQLAlchemy longer than to run it takes SQLite.
+# Built once: building a statement takes SQLAlchemy longer than executing it takes SQLite.
 INSERT, UPDATE_TREE, INSERT_SUBTREES = ENTRIES.insert(), TREE.update(), SUBTREES.insert()
 LAST = select(func.max(ENTRIES.c.seq))
 COUNT = select(func.count()).select_from(ENTRIES)
@@ -31,7 +31,7 @@ NEWS = select(ENTRIES.c.kind, ENTRIES.c.subject)
 COUNT_ATTACHED = select(func.count()).select_from(ATTACHED)
 Value = TypeVar("Value", int, str)
 CHUNK = 500
-"""Rows asked for at once by their numbers or subjects: a database takes only so many parameters in a statement."""
+"""Number of rows per query by numbers or subjects; databases limit the parameters of a statement."""
 
 
 def _make(connection: Connection) -> None:
@@ -42,7 +42,7 @@ def _make(connection: Connection) -> None:
 
 
 def _require_this_form(connection: Connection, writers: Sequence[str]) -> None:
-    """Raises Refused for a ledger of the form of before versions named themselves."""
+    """Raise Refused for a ledger whose entries were hashed by a commit from before tables recorded their writers."""
     if writers or not set(inspect(connection).get_table_names()) >= METADATA.tables.keys():
         return
     tables = Tables(connection.engine)
@@ -56,38 +56,40 @@ SCHEMA = Schema("ledger", METADATA, _make, require=_require_this_form)
 
 
 class Tables:
-    """The tables of one database. What takes a connection is part of whatever transaction that is in."""
+    """The tables of one database. Methods that take a connection run in the transaction of that connection."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
     @property
     def where(self) -> str:
-        """The database's URL without its password."""
         return self._engine.url.render_as_string(hide_password=True)
 
     def reaching(self) -> AbstractContextManager[None]:
-        """Says of a database that is away which one it is."""
+        """Return a context that turns errors of an unreachable database into Unavailable."""
         return database.reaching(f"the ledger at {self.where}")
 
     def close(self) -> None:
-        """Let go of the file. Whatever is asked later opens it again."""
         self._engine.dispose()
 
     def writing(self) -> AbstractContextManager[Connection]:
-        """A transaction that other writers wait for."""
+        """Return a transaction for writing; other writers wait until it ends."""
         return self._engine.begin()
 
     def reading(self) -> AbstractContextManager[Connection]:
-        """A connection that waits for no writer."""
+        """Return a connection for reading, which does not wait for writers."""
         return self._engine.connect().execution_options(takes_turn=False)
 
     def prepare(self) -> None:
-        """The tables and their triggers, in the form of this version. Raises Unavailable for those of a newer one."""
+        """Create the tables and triggers, or migrate them to this version.
+
+        Raises:
+            Unavailable: The tables belong to a newer version.
+        """
         migrations.prepare(self._engine, SCHEMA)
 
     def are_there(self) -> bool:
-        """Whether any were made. Leaves no file where none was."""
+        """Return whether the tables exist. Does not create a SQLite file."""
         file = self._engine.url.database if self.on_this_machine else None
         if file and (not Path(file).exists() or not Path(file).stat().st_size):
             return False
@@ -95,7 +97,7 @@ class Tables:
             return migrations.version(connection, SCHEMA) is not None
 
     def put(self, connection: Connection, row: Row, after: Frontier, finished: Sequence[Subtree]) -> None:
-        """The next row, and the tree with it."""
+        """Insert the next row, and update the stored tree and subtrees."""
         connection.execute(INSERT, row._asdict())
         connection.execute(UPDATE_TREE, {"size": after.size, "peaks": " ".join(map(bytes.hex, after.peaks))})
         if finished:
@@ -112,7 +114,6 @@ class Tables:
         subject: str | None = None,
         most: int | None = None,
     ) -> list[Row]:
-        """Rows with seq above `after`, and not above `upto`, oldest first, of one kind and subject where given."""
         query = select(ENTRIES).where(ENTRIES.c.seq > after).order_by(ENTRIES.c.seq)
         if upto is not None:
             query = query.where(ENTRIES.c.seq <= upto)
@@ -125,16 +126,14 @@ class Tables:
         return list(map(Row._make, connection.execute(query).fetchall()))
 
     def newest(self, connection: Connection, kinds: Collection[str], before: int, most: int) -> list[Row]:
-        """The last rows with seq below `before`, of some kinds where these are given, the last first."""
         query = select(ENTRIES).where(ENTRIES.c.seq < before, *[ENTRIES.c.kind.in_(kinds)] * bool(kinds))
         return list(map(Row._make, connection.execute(query.order_by(ENTRIES.c.seq.desc()).limit(most)).fetchall()))
 
     def subjects(self, connection: Connection, kind: str) -> list[str]:
-        """Of the entries of one kind, each once, sorted."""
         return sorted(connection.scalars(select(ENTRIES.c.subject).where(ENTRIES.c.kind == kind).distinct()))
 
     def about(self, connection: Connection, kind: str, subjects: Collection[str]) -> list[Row]:
-        """Rows of one kind about any of many subjects, oldest first."""
+        """Return the rows of one kind about any of the subjects, oldest first."""
         rows: list[Row] = []
         for some in _chunks(sorted(subjects)):
             query = select(ENTRIES).where(ENTRIES.c.kind == kind, ENTRIES.c.subject.in_(some))
@@ -142,15 +141,13 @@ class Tables:
         return sorted(rows, key=lambda row: row.seq)
 
     def news(self, connection: Connection, after: int) -> set[tuple[str, str]]:
-        """Kind and subject of the rows with seq above `after`."""
         return {(kind, subject) for kind, subject in connection.execute(NEWS.where(ENTRIES.c.seq > after))}
 
     def attach(self, connection: Connection, seq: int, document: bytes) -> None:
-        """Attach a document to the row being recorded."""
         connection.execute(ATTACHED.insert().values(seq=seq, data=attached.pack(document)))
 
     def documents(self, connection: Connection, seqs: Sequence[int]) -> dict[int, bytes]:
-        """What is attached, by row; empty where it cannot be unpacked, none where nothing is."""
+        """Return documents by seq, empty bytes if one cannot be unpacked. Rows without a document are left out."""
         documents: dict[int, bytes] = {}
         for some in _chunks(seqs):
             rows = connection.execute(select(ATTACHED).where(ATTACHED.c.seq.in_(some)))
@@ -158,7 +155,6 @@ class Tables:
         return documents
 
     def documents_between(self, connection: Connection, first: int, last: int) -> dict[int, bytes]:
-        """As `documents`, of every row from `first` to `last`."""
         rows = connection.execute(select(ATTACHED).where(ATTACHED.c.seq.between(first, last)))
         return {seq: attached.unpack(data) for seq, data in rows}
 
@@ -166,11 +162,10 @@ class Tables:
         return connection.scalar(COUNT_ATTACHED) or 0
 
     def open_seqs(self, connection: Connection) -> set[int]:
-        """Rows whose question stands open, as it is kept beside them."""
         return set(connection.scalars(select(OPEN.c.seq)))
 
     def rows_of(self, connection: Connection, seqs: Collection[int]) -> list[Row]:
-        """Rows by their numbers, oldest first: a join may be planned as a walk over all entries."""
+        """Return rows by their numbers, oldest first. A join could be executed as a scan of all entries."""
         rows: list[Row] = []
         for some in _chunks(sorted(seqs)):
             query = select(ENTRIES).where(ENTRIES.c.seq.in_(some)).order_by(ENTRIES.c.seq)
@@ -178,7 +173,7 @@ class Tables:
         return rows
 
     def keep_open(self, connection: Connection, entry: Entry) -> None:
-        """Keep what stands open as it is after an entry that is being recorded."""
+        """Update the stored open questions for an entry that is being recorded."""
         if entry.kind not in (ASKED, CLOSED):
             return
         before = connection.scalars(select(OPEN.c.seq).where(OPEN.c.subject == entry.subject)).all()
@@ -193,7 +188,11 @@ class Tables:
             connection.execute(OPEN.insert().values(seq=seq, subject=entry.subject))
 
     def frontier(self, connection: Connection) -> Frontier:
-        """The tree as the last append left it. Raises Refused where somebody changed it by hand."""
+        """Return the tree as the last append stored it.
+
+        Raises:
+            Refused: The stored tree was changed by hand.
+        """
         stored = [tuple(row) for row in connection.execute(STORED)]
         try:
             ((size, peaks),) = stored
@@ -202,7 +201,11 @@ class Tables:
             raise Refused(f"{TREE.name} in the ledger's database was changed by hand: it holds {stored}") from None
 
     def subtree(self, connection: Connection, stop: int, size: int) -> bytes | None:
-        """Root of a subtree that is kept. Raises Refused where somebody changed it by hand."""
+        """Return the root of a stored subtree; None if it is not stored.
+
+        Raises:
+            Refused: The stored root was changed by hand.
+        """
         root = connection.scalar(SUBTREE, {"stop": stop, "size": size})
         if root is None:
             return None
@@ -211,18 +214,16 @@ class Tables:
         return bytes.fromhex(root)
 
     def subtrees(self, connection: Connection) -> list[tuple[int, int, str]]:
-        """Every one that is kept, by its end and size, as it stands there."""
+        """Return end, size and root of every stored subtree, unchecked."""
         return [(stop, size, root) for stop, size, root in connection.execute(select(SUBTREES))]
 
     def last(self, connection: Connection) -> int:
-        """seq of the last row, 0 where there is none."""
         return connection.scalar(LAST) or 0
 
     def count(self, connection: Connection) -> int:
         return connection.scalar(COUNT) or 0
 
     def unguarded(self, connection: Connection) -> list[str]:
-        """Names of the triggers that are missing."""
         return missing_guards(connection)
 
     @property
@@ -230,7 +231,6 @@ class Tables:
         return self._engine.dialect.name == "sqlite"
 
     def now(self, connection: Connection) -> datetime:
-        """The database server's clock, in UTC."""
         return connection.scalars(select(func.clock_timestamp())).one().astimezone(UTC)
 
 

@@ -1,4 +1,4 @@
-"""Go through the entries of a ledger, wherever they come from, and compare them with signed heads."""
+"""Verification of a sequence of entries, from a database or a file, against signed heads."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -18,14 +18,14 @@ from tasks.ledger.tree.merkle import Frontier
 from tasks.ledger.tree.subtrees import finished
 
 SHOWN = 20
-"""Entries named of each kind of trouble; the others are counted."""
+"""Maximum number of entries that are named for each kind of problem; the rest are counted."""
 
 Tick = Callable[[int], None]
-"""Told how many entries have been looked at."""
+"""Callback that gets the number of entries verified so far."""
 
 
 class Known(NamedTuple):
-    """A head whose signature holds, and where it was found."""
+    """A head with a valid signature, and the place where it was found."""
 
     head: Head
     where: str
@@ -33,16 +33,16 @@ class Known(NamedTuple):
 
 class Finding(Frozen):
     verdict: Literal["holds", "wrong", "away", "told"]
-    """`away`: could not be looked at. `told`: nothing is wrong, and a person should know."""
+    """Outcome: `away` if something could not be verified, `told` if nothing is wrong but people should know."""
     text: str
 
 
 class Report(Frozen):
-    """What was checked, and what came out, in words."""
+    """Result of a verification, in words."""
 
     entries: int
     anchored: int
-    """Entries 1 to this are held by a signed head that they agree with."""
+    """Number of entries, from the first on, that an agreeing signed head covers."""
     findings: list[Finding]
 
     @computed_field  # type: ignore[prop-decorator]
@@ -53,8 +53,7 @@ class Report(Frozen):
 
 
 class Listed:
-    """Troubles of one kind: the first ones in words, the others as a count, so that a file of nothing else fills no
-    memory."""
+    """Problems of one kind. Only the first are stored, so that a file full of problems does not fill the memory."""
 
     def __init__(self) -> None:
         self._first: list[str] = []
@@ -73,25 +72,25 @@ class Listed:
 
 @dataclass
 class Walk:
-    """The tree over entries as they came, and what is wrong with them."""
+    """Tree over the entries, and problems found in them."""
 
     tree: Frontier = field(default_factory=Frontier)
     ledger: str = ""
-    """Leaf hash of the first."""
+    """Leaf hash of the first entry, which identifies the ledger."""
     roots: dict[int, str] = field(default_factory=dict)
-    """Root at each size that a head is of."""
+    """Roots in hex, by the sizes of the known heads."""
     gaps: Listed = field(default_factory=Listed)
     subtrees: dict[tuple[int, int], str] = field(default_factory=dict)
-    """Roots that are to be kept beside the entries, by the number of their last entry and their size."""
+    """Roots in hex that should be stored beside the entries, by number of the last entry and size."""
     unreadable: Listed = field(default_factory=Listed)
     clock: Listed = field(default_factory=Listed)
     documents: int = 0
-    """How many entries have something attached."""
+    """Number of entries with an attached document."""
     open: Open = field(default_factory=Open)
 
 
 def walk(kept: Iterable[Kept], known: Iterable[Known], tick: Tick) -> Walk:
-    """Hash every entry and what is attached to it, and look at its number, its time and whether it can be read."""
+    """Hash every entry; check its number, its time, its document and whether it can be read."""
     walked, sizes, before = Walk(), {copy.head.size for copy in known}, None
     expected, tree = 1, Frontier()
     for row, document in kept:
@@ -115,7 +114,7 @@ def walk(kept: Iterable[Kept], known: Iterable[Known], tick: Tick) -> Walk:
 
 
 def judge(walked: Walk, known: list[Known]) -> Report:
-    """What the walk shows, and which heads it agrees with."""
+    """Report what the walk found, and which heads agree with the entries."""
     size = walked.tree.size
     findings = _of_entries(walked) + [_broken(walked, copy) for copy in known if not agrees(walked, copy)]
     held = [copy for copy in known if agrees(walked, copy)]

@@ -1,7 +1,7 @@
-"""A release, or a run before its release, built once more, and compared with itself.
+"""Reproduction: a release, or a run before its release, is built again and compared with the original.
 
-original.py   what is built again, with the digest and the record of each stage
-rebuild.py    stage by stage, each compared with these
-place.py      where: a worktree with a state of its own, so that nothing made before is handed out
-obstacles.py  what stands in the way of the same bytes, and what of a stage cannot be built here at all
+original.py   release or run to reproduce, with the digest and the record of each stage
+rebuild.py    reproduction, stage by stage
+place.py      worktree for the reproduction, with its own empty state folder
+obstacles.py  reasons why bytes may differ, or why a stage cannot be built here
 """

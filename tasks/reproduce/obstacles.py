@@ -1,4 +1,4 @@
-"""What stands in the way of the same bytes: known before anything is built, or why a stage cannot be built here."""
+"""Reasons why a reproduction may differ, known before anything is built, or why a stage cannot be built here."""
 
 import re
 from collections.abc import Iterator
@@ -17,11 +17,11 @@ from tasks.policy.governance import Governance
 
 PINNED = re.compile(r"^([A-Za-z0-9._-]+)(?:\[[^\]]*\])?==([^\s;#]+)")
 SHOWN = 5
-"""Library versions told of; there may be hundreds."""
+"""Maximum number of library versions to list; hundreds may differ."""
 
 
 def known(layout: Layout, released: Manifest | None, params: Params) -> list[str]:
-    """In words what makes other bytes likely, before a stage has run."""
+    """Return the reasons why bytes may differ, in words, before any stage has been executed."""
     return [
         *(_read_otherwise(layout, released) if released else ()),
         *_libraries(layout.root / "constraints.txt"),
@@ -30,12 +30,12 @@ def known(layout: Layout, released: Manifest | None, params: Params) -> list[str
 
 
 def withdrawn(layout: Layout, ledger: Ledger, governance: Governance) -> str | None:
-    """Why the release's sources may not be read again, where an owner has withdrawn one."""
+    """Return why the sources may not be read again, if an owner has withdrawn one; else None."""
     return withdrawals.held_back(ledger, governance, consent.resolved(layout))
 
 
 def _read_otherwise(layout: Layout, released: Manifest) -> Iterator[str]:
-    """The commit does not hold what the manifest says that the stages read."""
+    """Compare the inputs of stages in the commit with those in the manifest, and yield the differences."""
     now = manifest.read_by_stages(layout, code.digest(layout.root))
     if released.tree_sha256 == now["tree_sha256"] and released.code_sha256 != now.pop("code_sha256"):
         yield (
@@ -62,11 +62,11 @@ def _libraries(constraints: Path) -> Iterator[str]:
 
 
 def _version(name: str) -> str | None:
-    """Without the build's name: torch 2.13.0+cpu is the same source as 2.13.0."""
+    """Return the installed version without the build's name: torch 2.13.0+cpu has the same source as 2.13.0."""
     try:
         return metadata.version(name).split("+")[0]
     except metadata.PackageNotFoundError:
-        return None  # for another platform, or of an extra that is not installed here
+        return None  # it is for another platform, or of an extra that is not installed
 
 
 def _machine(params: Params) -> Iterator[str]:

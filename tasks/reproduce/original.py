@@ -1,4 +1,4 @@
-"""What is built again: a release, or a run whose package is made, with the digest and the record of each stage."""
+"""Original of a reproduction: a release, or a run with a package, with the digest and the record of each stage."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,21 +19,25 @@ from tasks.trust.stage_record import SignedRecord
 
 @dataclass(frozen=True)
 class Original:
-    """What is built again."""
+    """Release or run that is reproduced."""
 
     label: str
-    """Of the release, or the run's id."""
+    """Label of the release, or id of the run."""
     run: str
     commit: str
     wanted: Mapping[str, str]
-    """By the folder of a stage, the digest of what it left; of `package`, the payload's."""
+    """Digest of each stage's output by folder; for `package`, that of the payload."""
     records: Mapping[str, SignedRecord]
-    """By the name that DVC knows; none of a release of before there were any."""
+    """Stage records by DVC's name of the stage; empty for a release from before there were records."""
     release: Release | None = None
 
     @staticmethod
     def of_release(release: Release, governance: Governance) -> "Original":
-        """Raises Refused for a release that does not verify."""
+        """Return a release as original.
+
+        Raises:
+            Refused: The release does not verify.
+        """
         folder = Path(release.bundle)
         verification.require(folder, governance)
         wanted = manifest.read(folder / bundle.PAYLOAD).stages | {"package": release.payload_sha256}
@@ -44,7 +48,11 @@ class Original:
 
     @staticmethod
     def of_run(run: str, commit: str, ledger: Ledger, governance: Governance) -> "Original":
-        """Raises Refused for a run that has not gone as far as its package."""
+        """Return a run as original.
+
+        Raises:
+            Refused: The run has not made its package.
+        """
         records = chain.of_run(ledger, governance, run)
         folders = {
             folder: records.get(folder.replace("/", "@")) for stage in STAGES.values() for folder in stage.folders
@@ -57,5 +65,5 @@ class Original:
 
 
 def place(folder: str) -> str:
-    """Where that lies which stands for a stage's output, from the root of a run."""
+    """Return the path that is compared for a stage's folder, relative to the worktree."""
     return f"artefacts/{folder}/{bundle.PAYLOAD}" if folder == "package" else f"artefacts/{folder}"

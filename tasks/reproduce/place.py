@@ -1,13 +1,14 @@
-"""Where a release is built again: a worktree of its run's commit, with a state of its own.
+"""Worktree in which a run's commit is built again, with its own state folder.
 
-    .hallmark/reproduced/LABEL/              stands in for the checkout: a link to everything at its top
-        .hallmark/                           its own cache, checkpoints, kept sources, vault and tracking, all empty
+    .hallmark/reproduced/LABEL/              replaces the checkout: a link to everything at its top
+        .hallmark/                           own cache, checkpoints, copies of sources, vault and tracking, all empty
             keys/vault keys/worker releases bases  links to the checkout's: keys and models that stages read
-            models/                          what the checkout has fetched
+            models/                          models that the checkout has fetched
             runs/LABEL/                      the worktree
 
-An empty state makes it a rebuilding: no stage comes from DVC's run cache, no source from what was kept of it, and no
-training from a checkpoint. The vault is empty too, so that reading a source again puts nothing back that was erased.
+Since the state is empty, every stage is executed: none comes from DVC's run cache, no source from a copy, and no
+training continues from a checkpoint. The vault is empty too, so that reading a source again does not bring back erased
+values.
 """
 
 import shutil
@@ -24,16 +25,17 @@ from tasks.sources import vault_keys
 from tasks.trust import keys
 
 FOLDER = "reproduced"
-"""Below `.hallmark/`."""
+"""Folder of reproductions below `.hallmark/`."""
 READ = ("releases", "bases", str(vault_keys.FILE), f"{EXPERIMENTS}/{vault_keys.FILE}", "keys/worker")
-"""What stages, and who supervises them, read of the checkout's state and never write."""
+"""Paths in the checkout's state that stages and their supervisor read but never write."""
 
 
 @contextmanager
 def place(checkout: Repository, label: str, commit: str, keep: bool) -> Iterator[Layout]:
-    """A worktree of `commit` with nothing made yet; gone when the block ends, however it ends, unless `keep`.
+    """Yield a new worktree of `commit`, and delete it when the block ends, unless `keep`.
 
-    What a killed reproduction of the same release left goes first; of two at once one waits.
+    A worktree that a killed reproduction of the same release left is deleted first. Simultaneous reproductions of one
+    release wait for each other.
     """
     stand_in = checkout.root / ".hallmark" / FOLDER / label
     with turn(stand_in.with_name(f".{label}.lock"), f"another reproduction of {label} is under way"):
@@ -55,7 +57,7 @@ def _make(checkout: Repository, stand_in: Path, label: str, commit: str) -> Layo
             own = layout.state / path.relative_to(theirs)
             own.parent.mkdir(parents=True, exist_ok=True)
             own.symlink_to(path)
-    if not (layout.state / "keys" / "worker").exists():  # on an auditor's machine, say; what it signs is not kept
+    if not (layout.state / "keys" / "worker").exists():  # for example on an auditor's machine; its records are not kept
         keys.create(layout.state / "keys", "worker")
     checkout.add_worktree(layout.root, commit)
     dvc.configure(layout)

@@ -1,8 +1,7 @@
-"""A release, or a run before its release, built again from the run's commit, stage by stage, each compared with the
-digest of what the stage left.
+"""Reproduction of a release or run from the run's commit, stage by stage. Each output is compared with the original's.
 
-A stage that comes out otherwise, or cannot be built, is put in place from the run that made it first, where that is
-still here and has the same digest; so the stages behind it are compared on the inputs that they had.
+If a stage's output differs, or the stage cannot be built, the original output is put in its place, provided that the
+original run is still here with the right digest. So later stages are compared on their original inputs.
 """
 
 import re
@@ -37,7 +36,7 @@ from tasks.supervise import box, kept, materials
 from tasks.trust import stage_record
 
 REPRODUCED = "release.reproduced"
-"""Ledger entry: how it came out; its subject is the release. That of a run is `agreed.AGAIN`."""
+"""Ledger entry for the reproduction of a release, with the release as subject; for runs see `agreed.AGAIN`."""
 OWN_WORDS = re.compile(r"\Astage [^\s:]+\b.*", re.DOTALL)
 UNSAID = "it failed, and says itself why; nobody has looked at that"
 Verdict = Literal["identical", "differs", "incomplete"]
@@ -48,30 +47,30 @@ class StageAgain(Frozen):
     came_out: Literal["same", "differs", "cannot"]
     seconds: float
     wanted: Sha256
-    """The digest of what the stage left; of `package`, the payload's."""
+    """Digest of the original output; for `package`, that of the payload."""
     found: Sha256 | None
-    """Null where it could not be built."""
+    """Digest of the new output; null if it could not be built."""
     why: str
-    """Why it could not be, or what the stages behind it were compared on; else empty."""
+    """Reason why it could not be built, or inputs that later stages were compared on; else empty."""
 
 
 class Reproduction(Frozen):
     release: str | None
     sha256: Sha256 | None
-    """Null where it is that of a run, which may have no release."""
+    """Digest of the release; null for the reproduction of a run, which may have no release."""
     run: str
     commit: str
     verdict: Verdict
-    """`incomplete`: something is away, and what could be built is the same."""
+    """Outcome: `incomplete` if some stages could not be built, and the others are identical."""
     stages: list[StageAgain]
     notes: list[str]
-    """What makes other bytes likely here, known before anything was built."""
+    """Reasons why bytes may differ here, known before anything was built."""
     machine: str
     records: dict[str, dict[str, Any]] = {}
-    """Of each stage that came out the same: the envelope of its record, as the worker of this machine signed it. Of a
-    release whose own records are there, one with the same materials and the same files in artefacts/."""
+    """Envelopes of stage records, signed by this machine's worker key, for each stage with an identical output. If the
+    original has records, a stage is listed only if materials and files in artefacts/ are the same in both."""
     kept: str | None
-    """The worktree, where it was to be kept."""
+    """Path of the worktree, if it was to be kept."""
 
 
 @dataclass(frozen=True)
@@ -79,33 +78,34 @@ class _Work:
     layout: Layout
     of: Original
     original: Layout
-    """Of the run that made it first; it may be gone."""
+    """Worktree of the original run, which may be gone."""
     withdrawn: str | None
     watcher: "Watcher"
     by: Worker | None
-    """Who signs here what stages leave; null where this machine has no key that counts."""
+    """Signer of stage records; None if this machine has no key that counts."""
     boxed: bool
     supervised: bool = True
-    """False in a test of something else."""
+    """Whether stages run under a supervisor; False only in tests of something else."""
     records: dict[str, dict[str, Any]] = field(default_factory=dict)
-    """Those that `Reproduction.records` will have."""
+    """Content of `Reproduction.records` so far."""
 
 
 class Watcher(Protocol):
-    """Who is told how a reproduction goes."""
+    """Receiver of the progress of a reproduction."""
 
     def working(self, what: str, how: str = "") -> None:
-        """A stage is being built; `how` is its own word on how far it is."""
+        """Report that a stage is being built; `how` is its own description of its progress."""
 
     def line(self, text: str) -> None:
-        """A stage came out, in words."""
+        """Report the outcome of a stage, in words."""
 
 
 def reproduce(checkout: Repository, of: Original, ledger: Ledger, governance: Governance,
               watcher: Watcher, keep: bool = False) -> Reproduction:  # fmt: skip
-    """Build it again and record how it came out. Nothing else is left, and nothing of the checkout is written.
+    """Build the original again, and enter the outcome in the ledger. The checkout is not written to.
 
-    Raises Unavailable where its commit is not in this clone.
+    Raises:
+        Unavailable: The run's commit is not in this clone.
     """
     with place(checkout, of.label, _commit(checkout, of), keep) as layout:
         work = _Work(
@@ -138,8 +138,7 @@ def reproduce(checkout: Repository, of: Original, ledger: Ledger, governance: Go
 
 
 def _recorded(result: Reproduction) -> dict[str, Any]:
-    """The result without what a failed stage says of itself: that may quote its sources, and everybody may read the
-    ledger."""
+    """Return the result for the ledger, without messages of failed stages, which may quote sources."""
     stages = [each.model_copy(update={"why": OWN_WORDS.sub(UNSAID, each.why)}) for each in result.stages]
     return result.model_copy(update={"stages": stages}).model_dump(mode="json", exclude={"kept"})
 
@@ -184,7 +183,7 @@ def _stages(work: _Work) -> Iterator[StageAgain]:
 
 
 def _build(work: _Work, name: str, folder: str, missing: list[str]) -> tuple[str | None, str]:
-    """The digest of what the stage leaves now; or None, and why it cannot be built."""
+    """Build a stage. Return the digest of its output; or None, and the reason why it cannot be built."""
     if name == dvc.VAULTED and work.withdrawn:
         return None, f"its sources may not be read again: {work.withdrawn}"
     if missing:
@@ -211,7 +210,7 @@ def _worker(governance: Governance, ledger: Ledger) -> Worker | None:
 
 
 def _keep_record(work: _Work, name: str) -> None:
-    """A second machine's signature for what the first record says; none where its materials are others."""
+    """Add this machine's stage record to the result, unless its materials differ from those of the original record."""
     if work.by is None:
         return
     record = kept.find(work.layout, name, materials.read(name, work.layout), work.by.lines, work.by.boxed)
@@ -221,7 +220,7 @@ def _keep_record(work: _Work, name: str) -> None:
 
 
 def _listener(watcher: Watcher, stage: str) -> Callable[[str], None]:
-    """Passes on what a stage prints of how far it is, and nothing else."""
+    """Return a callback that forwards a stage's reports of progress, and no other output."""
 
     def hear(line: str) -> None:
         if match := dvc.PROGRESS.match(line):
@@ -231,12 +230,12 @@ def _listener(watcher: Watcher, stage: str) -> Callable[[str], None]:
 
 
 def _restore(work: _Work, folder: str, wanted: str) -> bool:
-    """Put what a stage left first in place, where the run that made it still has it."""
+    """Put the original output of a stage in place, if the original run still has it. Return whether it does."""
     theirs, ours = work.original.stage(folder), work.layout.stage(folder)
     try:
         if not theirs.is_dir() or files.tree_digest(theirs) != wanted:
             return False
-    except ValueError:  # a link
+    except ValueError:  # the folder has a link
         return False
     shutil.rmtree(ours, ignore_errors=True)
     shutil.copytree(theirs, ours)
@@ -244,7 +243,7 @@ def _restore(work: _Work, folder: str, wanted: str) -> bool:
 
 
 def _reads(layout: Layout) -> dict[str, list[str]]:
-    """What each stage depends on, as the run's dvc.lock has it."""
+    """Return the dependencies of each stage in the run's dvc.lock."""
     path = layout.root / "dvc.lock"
     if not path.is_file():
         raise Refused(f"the commit of the release holds no dvc.lock; it is no run's: {path}")

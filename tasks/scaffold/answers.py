@@ -1,4 +1,4 @@
-"""What no data file says, and a person has to."""
+"""Questions that a person has to answer, since no data file does."""
 
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
@@ -10,9 +10,8 @@ from tasks.sources.protection import CATEGORIES, Category
 
 class Question(NamedTuple):
     name: str
-    """As `Answers` has it; the option is `--NAME`, with `-` for `_`."""
+    """Field of `Answers`. The option is `--NAME`, with `-` in place of `_`."""
     asks: str
-    """As a person is asked."""
     example: str
 
     @property
@@ -29,14 +28,14 @@ QUESTIONS = (
 
 
 class Answers(config.Frozen):
-    """What a person said."""
+    """Answers of a person to QUESTIONS and PERSONAL."""
 
     owner: str
     licence: str
     basis: str
     purpose: str
     personal: dict[str, Category] = {}
-    """By field of the answer that is personal by its purpose, its class."""
+    """Class of each field of the answer that is personal by its purpose."""
 
 
 PERSONAL = Question(
@@ -47,7 +46,11 @@ PERSONAL = Question(
 
 
 def personal(said: Iterable[str]) -> dict[str, Category]:
-    """The fields of `FIELD=CLASS`, each or several apart by commas. Raises InputError for what is none."""
+    """Parse `FIELD=CLASS` options, each of which may hold several, separated by commas.
+
+    Raises:
+        InputError: A part is not FIELD=CLASS, or there is no such class.
+    """
     fields: dict[str, Category] = {}
     for pair in filter(None, (part.strip() for text in said for part in text.split(","))):
         name, _, category = (part.strip() for part in pair.partition("="))
@@ -61,7 +64,6 @@ def personal(said: Iterable[str]) -> dict[str, Category]:
 
 
 def missing(given: dict[str, str | None]) -> Iterator[Question]:
-    """The questions that nobody has answered."""
     for question in QUESTIONS:
         if not (given.get(question.name) or "").strip():
             yield question

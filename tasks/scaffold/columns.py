@@ -1,4 +1,4 @@
-"""What each column of a file holds, as far as a sample of its rows shows."""
+"""Profile of a file's columns, from a sample of its rows."""
 
 import json
 from collections import Counter
@@ -11,32 +11,31 @@ from typing import Any
 from tasks.stages.data.readers.rows import Row
 
 MOST_DISTINCT = 5_000
-"""Values that are counted one by one; a column with more has too many for labels."""
+"""Maximum number of distinct values that are counted. A column with more has too many for labels."""
 MOSTLY = 0.98
-"""Share of a column's values that makes it a column of them."""
+"""Minimum share of a column's values of one type that makes it a column of that type."""
 
 
 @dataclass(frozen=True)
 class Column:
     name: str
     filled: int
-    """Rows with a value."""
+    """Number of rows with a value."""
     rows: int
-    """Rows looked at."""
+    """Number of rows in the sample."""
     texts: int
-    """Values that are text."""
     dates: int
-    """Values that are dates, or ISO 8601 text of one."""
+    """Number of values that are dates, or text of a date in ISO 8601."""
     chats: int
-    """Values that are lists of turns, or JSON text of one."""
+    """Number of values that are lists of turns, or JSON of one."""
     objects: int
-    """Values that are JSON text of an object."""
+    """Number of values that are JSON of an object."""
     mean_chars: float
     values: Counter[str]
-    """How often each value of text comes, up to MOST_DISTINCT of them."""
+    """Frequency of each value as text, of at most MOST_DISTINCT values."""
 
     def mostly(self, count: int) -> bool:
-        """Whether so many values are nearly all of it."""
+        """Return whether `count` is nearly all values of the column."""
         return self.filled > 0 and count >= MOSTLY * self.filled
 
     @property
@@ -45,13 +44,12 @@ class Column:
 
     @property
     def repeats(self) -> bool:
-        """Whether its values are names of classes: short, few, and each again and again."""
+        """Whether the values are names of classes: few, short, and each of them frequent."""
         few = self.distinct <= 200 and self.distinct * 4 <= self.filled
         return self.filled > 0 and few and self.mean_chars <= 80
 
 
 def profiled(name: str, rows: Sequence[Row]) -> Column:
-    """One column of these rows."""
     values = [value for row in rows if (value := row.values.get(name)) not in (None, "")]
     texts = [value for value in values if isinstance(value, str)]
     counted: Counter[str] = Counter()
@@ -91,7 +89,7 @@ def _is_chat(value: Any) -> bool:
 
 
 def _json(text: str, begins: str) -> Any:
-    """What JSON text says; null for what is none, or does not begin so."""
+    """Parse JSON that begins with the character `begins`; None if it does not, or is invalid."""
     if text.lstrip()[:1] != begins:
         return None
     with suppress(ValueError, RecursionError):

@@ -1,4 +1,4 @@
-"""YAML as a person would have written it: a heading, and a remark beside what was guessed."""
+"""YAML as a person would write it: a heading, and a comment beside each guess."""
 
 from collections.abc import Mapping
 from io import StringIO
@@ -9,12 +9,12 @@ from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
 WIDTH = 118
 Remarks = Mapping[str, str]
-"""By dotted key, what stands behind its value."""
+"""Comment for a value, by its dotted key."""
 NONE: Remarks = {}
 
 
 def text(value: Any, heading: str = "", remarks: Remarks = NONE) -> str:
-    """The document. Each line of the heading becomes a comment."""
+    """Return the YAML document. Each line of the heading becomes a comment."""
     out = StringIO()
     writer = YAML()
     writer.width = WIDTH
@@ -24,7 +24,7 @@ def text(value: Any, heading: str = "", remarks: Remarks = NONE) -> str:
 
 
 def _made(value: Any, remarks: Remarks, where: str) -> Any:
-    """The same as ruamel's containers, which hold remarks; lists of plain values stand on one line."""
+    """Convert to ruamel's containers, which hold comments. Lists of plain values are written on one line."""
     if isinstance(value, dict):
         made = CommentedMap((key, _made(item, remarks, f"{where}.{key}".lstrip("."))) for key, item in value.items())
         for key in value:

@@ -1,7 +1,7 @@
-"""Suites with limits drawn from a sample, wide enough that the next file of the kind keeps them too.
+"""Expectation suites with limits from a sample, wide enough that the next file of the kind meets them too.
 
-A limit that the next month's file breaks teaches its owner to wave failures through. So counts are halved, lengths
-doubled, and of labels and repeats as many again are allowed as there were.
+If next month's file breaks a limit, its owner learns to wave failures through. So minimum counts are half of today's,
+maximum lengths are twice today's, and twice as many new labels and repeated rows are allowed.
 """
 
 import math
@@ -11,11 +11,10 @@ from tasks.scaffold.sampled import Sampled
 
 Expected = dict[str, Any]
 MOST_SPARED = 0.5
-"""Share of rows that may be put aside, at most, before somebody should look."""
+"""Maximum share of repeated rows that a suite allows."""
 
 
 def of_source(name: str, sample: Sampled, rows: int, mapping: dict[str, Any]) -> Expected:
-    """What to expect of the file."""
     low, high = sample.prompt_chars
     expectations = [
         _one("expect_table_row_count_to_be_between", {"min_value": max(1, rows // 2)},
@@ -45,7 +44,6 @@ def of_source(name: str, sample: Sampled, rows: int, mapping: dict[str, Any]) ->
 
 
 def of_dataset(name: str, sample: Sampled) -> Expected:
-    """What to expect of all records together."""
     distinct = sample.prompts / sample.records
     expectations = [
         _one("expect_column_values_to_be_unique", {"column": "record_id"}, "Lineage needs one name for each record."),
@@ -62,13 +60,13 @@ def of_dataset(name: str, sample: Sampled) -> Expected:
 
 
 def rounded(number: float) -> int:
-    """Up to two digits that count: 1,234 becomes 1,300."""
+    """Round up to two significant digits: 1,234 becomes 1,300."""
     step = 10 ** max(0, len(str(math.ceil(number))) - 2)
     return math.ceil(number / step) * step
 
 
 def _mostly(sample: Sampled) -> float:
-    """Of repeats as many again as there are, and one row in ten in any case."""
+    """Return the minimum share of unrepeated rows. It allows twice the repeats of the sample, and at least 10 %."""
     return round(1 - min(MOST_SPARED, max(0.1, 2 * sample.repeated / sample.records)), 2)
 
 

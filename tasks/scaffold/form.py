@@ -1,4 +1,4 @@
-"""The form of a file that nothing is said about: its kind, what encodes its text, what separates its columns."""
+"""Detection of a file's format: csv, JSON Lines or Parquet, encoding and delimiter."""
 
 import csv
 import io
@@ -12,15 +12,15 @@ from tasks.stages.data.readers.delimiters import USUAL
 
 Kind = Literal["csv", "jsonl", "parquet"]
 ENCODINGS = ("utf-8", "utf-16", "utf-32", "cp1252", "utf-16-le", "utf-16-be")
-"""In this order; the last two are those without a byte order mark."""
+"""Encodings in the order in which they are tried. The last two are for files without a byte order mark."""
 SCORED = 50
-"""Rows by which a separator is judged."""
+"""Number of rows by which a delimiter is judged."""
 FOREIGN = 0.3
-"""Share of the letters beyond ASCII from which a text is in no language that cp1252 is for."""
+"""Share of non-ASCII letters above which a text is in no language that cp1252 is for."""
 
 
 def kind(file: IO[bytes]) -> Kind:
-    """By what it begins with, whatever its name."""
+    """Detect the kind of a file by its first bytes, whatever its name is."""
     head = file.read(1 << 16)
     file.seek(0)
     if head.startswith(b"PAR1"):
@@ -30,7 +30,17 @@ def kind(file: IO[bytes]) -> Kind:
 
 
 def of(file: IO[bytes], kind: Kind, draft: Source, given: dict[str, str]) -> dict[str, str]:
-    """Encoding and delimiter, as far as they are not what a source has without saying so."""
+    """Return encoding and delimiter where they differ from the defaults of a source.
+
+    Args:
+        file: File to read.
+        kind: Its kind.
+        draft: Source with the file's location.
+        given: Options of the user, `encoding` and `delimiter`.
+
+    Raises:
+        InputError: No encoding fits, or an option is wrong.
+    """
     if kind == "parquet":
         return {}
     encoding = _encoding(file, draft.model_copy(update={"kind": kind}), given.get("encoding"))
@@ -43,7 +53,7 @@ def of(file: IO[bytes], kind: Kind, draft: Source, given: dict[str, str]) -> dic
 
 
 def _encoding(file: IO[bytes], draft: Source, given: str | None) -> str:
-    """The first encoding that the reader of a run takes the file in. Raises what it says of the first one, else."""
+    """Return the first encoding in which the reader of runs accepts the file; else raise the reader's first error."""
     refused: list[InputError] = []
     for encoding in [given] if given else ENCODINGS:
         try:
@@ -59,18 +69,18 @@ def _encoding(file: IO[bytes], draft: Source, given: str | None) -> str:
 
 
 def _foreign(file: IO[bytes], draft: Source) -> bool:
-    """Whether cp1252 makes a text of it that nobody writes."""
+    """Return whether the file, read as cp1252, has more non-ASCII letters than any text in such a language."""
     letters = [one for one in beginning(file, draft, "cp1252") if one.isalpha()]
     return sum(not one.isascii() for one in letters) > FOREIGN * len(letters)
 
 
 def decoded(file: IO[bytes], draft: Source, encoding: str) -> io.TextIOWrapper:
-    """Whoever is done with it detaches it, so that the file stays open."""
+    """Return the file as text. The caller must detach the wrapper, or the file is closed with it."""
     return cast(io.TextIOWrapper, decoding.text(file, draft.model_copy(update={"encoding": encoding})))
 
 
 def beginning(file: IO[bytes], draft: Source, encoding: str) -> str:
-    """The first characters of a text."""
+    """Return the first 2**18 characters of a file."""
     text = decoded(file, draft, encoding)
     read = text.read(1 << 18)
     text.detach()
@@ -79,7 +89,7 @@ def beginning(file: IO[bytes], draft: Source, encoding: str) -> str:
 
 
 def _mark(given: str) -> str:
-    """A delimiter as somebody typed it, a tab also as a backslash and a t."""
+    """Return the delimiter that an option gives. A tab may be written as a backslash and a t."""
     mark = given.replace("\\t", "\t")
     if len(mark) != 1 or mark in '"\r\n\0':
         raise InputError(f"--delimiter {given!r}: expected one character that is no quote and no line end, such as ;")
@@ -87,8 +97,10 @@ def _mark(given: str) -> str:
 
 
 def _delimiter(beginning: str) -> str:
-    """What separates most rows into as many fields as the header, those into most, and no prose, whose commas a blank
-    follows."""
+    """Return the delimiter that splits most rows into as many fields as the header.
+
+    Of several, it is the one that gives more fields, and fewer of them with a leading blank, as commas of prose do.
+    """
     return max(USUAL, key=lambda mark: _score(beginning, mark))
 
 

@@ -1,7 +1,7 @@
-"""The governance files of a new use case: its own sources, and policy and people as they stand in the checkout.
+"""Governance files of a new use case: its own sources.yaml, and policy and people of the checkout.
 
-Policy is not this command's to word. What a small file cannot reach, how many rows it wants, is set to what the file
-has, with a remark that says what it was: the risk officer sees both.
+The policy is copied. Only checks that a small file cannot pass are changed: minimum numbers of rows are lowered, and
+checks of classes are removed if answers are free text. A comment states each change, so that the risk officer sees it.
 """
 
 import re
@@ -23,15 +23,15 @@ from tasks.scaffold.sampled import Sampled
 
 DAYS = 3650
 ROWS = {"split.train_rows": 0, "split.test_rows": 1, "evaluate.test_rows": 1}
-"""Facts that count rows, and which side they count."""
+"""Facts that count rows, with the index of the side that they count: 0 for training, 1 for test."""
 OF_CLASSES = {"split.labels_only_in_test"}
-"""Facts that say nothing where answers are free text."""
+"""Facts that are meaningless if answers are free text."""
 
 
 def sources(
     name: str, opened: Opened, mapped: Mapped, answers: Answers, sample: Sampled
 ) -> tuple[dict[str, Any], Remarks]:
-    """sources.yaml, and remarks on what was guessed."""
+    """Return sources.yaml, and comments on its guesses."""
     form = {
         key: value for key in ("encoding", "delimiter") if (value := getattr(opened.source, key)) not in ("utf-8", ",")
     }
@@ -59,15 +59,25 @@ def spoken(mapped: Mapped, sample: Sampled) -> dict[str, str]:
 
 
 def retention(sample: Sampled) -> int:
-    """Ten years, or what keeps the oldest record in for another year."""
+    """Return ten years in days, or more if the oldest record needs it to be usable for another year."""
     age = (datetime.now(UTC).date() - sample.dates[0]).days if sample.dates else 0
     return max(DAYS, age + 365)
 
 
 def policy(folder: Path, tier: str, sides: tuple[int, int], classes: bool) -> tuple[str, list[tuple[str, str]]]:
-    """policy.yaml of `folder` for a file that leaves so many records to train and to test on; what differs, and why.
+    """Adapt the checkout's policy.yaml to a small file.
 
-    `classes`: targets are names of classes, so that one which is tested has to be trained.
+    Args:
+        folder: Governance folder of the checkout.
+        tier: Risk tier of the use case.
+        sides: Number of records to train on and to test on.
+        classes: Whether targets are names of classes, so that each class that is tested must be trained.
+
+    Returns:
+        The text of the file, and pairs of a change and its reason.
+
+    Raises:
+        InputError: The policy has no such tier.
     """
     text = (folder / "policy.yaml").read_text(encoding="utf-8")
     document, before = (yaml_text.load(text, str(folder / "policy.yaml")) for _ in range(2))
@@ -87,8 +97,10 @@ def policy(folder: Path, tier: str, sides: tuple[int, int], classes: bool) -> tu
 
 
 def _written(text: str, before: Any, document: Any) -> str:
-    """The text with the checks as the document has them now, and every other line as it was; where lines do not divide
-    the checks, the document as ruamel writes it."""
+    """Return the text with changed checks and all other lines as they were.
+
+    If checks are not on lines of their own, return the document as ruamel writes it.
+    """
     lines: list[str | None] = list(text.splitlines())
     for tier, said in before["tiers"].items():
         for name, gate in (said.get("gates") or {}).items():
@@ -106,7 +118,6 @@ def _written(text: str, before: Any, document: Any) -> str:
 
 
 def _line(line: str | None, now: Any) -> str | None:
-    """The line of a check as it is now; None where the check is gone."""
     if line is None or now is None:
         return None
     return re.sub(r"at_least: *[\d.]+", f"at_least: {now['at_least']}", line) if "at_least" in now else line
@@ -126,13 +137,13 @@ def _too_high(check: dict[str, Any], sides: tuple[int, int]) -> bool:
 
 
 def _lower(check: dict[str, Any], sides: tuple[int, int]) -> tuple[str, str]:
-    """Ask for three quarters of what is there, and say so."""
+    """Lower a check to three quarters of the available rows. Return the change and its reason."""
     before, check["at_least"] = check["at_least"], max(1, int(0.75 * sides[ROWS[check["fact"]]]))
     return f"{check['name']}: at least {check['at_least']}, where the checkout asks {before}", "the file has no more"
 
 
 def people(folder: Path, owner: str) -> tuple[str, bool]:
-    """people.yaml of `folder`, with the owner in it; whether they had to be added."""
+    """Return the checkout's people.yaml with the owner in it, and whether the owner had to be added."""
     text = (folder / "people.yaml").read_text(encoding="utf-8")
     document = yaml_text.load(text, str(folder / "people.yaml"))
     if any(person.get("id") == owner for person in document.get("people") or []):

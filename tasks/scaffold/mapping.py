@@ -1,7 +1,7 @@
-"""Which column becomes which part of a record, each guess with its reason.
+"""Guesses of the column for each part of a record, with reasons.
 
-Names count first, and only where the values bear them out; of two columns that no name tells apart the longer texts are
-what is asked.
+Names of columns decide first, if the values fit them. Of two text columns without telling names, the one with more
+varied texts is the prompt.
 """
 
 import re
@@ -38,11 +38,11 @@ DATES: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 IDS = ("id", "uuid", "key", "nr", "no", "number", "index", "row")
 MOST_LABELS = 100
-"""Values of a column that results are reported by."""
+"""Maximum number of values of a column by which results are reported."""
 
 
 class Unclear(Exception):
-    """No name and no value says which column is what. Holds the options that say it."""
+    """Neither names nor values decide which column is prompt or response. `wanted` lists the options that would."""
 
     def __init__(self, wanted: list[str]) -> None:
         super().__init__(", ".join(wanted))
@@ -52,19 +52,28 @@ class Unclear(Exception):
 @dataclass
 class Mapped:
     keys: dict[str, Any] = field(default_factory=dict)
-    """As `mapping` in sources.yaml has them."""
+    """Mapping as in sources.yaml."""
     why: dict[str, str] = field(default_factory=dict)
-    """The reason of each key."""
+    """Reason for each key of the mapping."""
     unread: dict[str, str] = field(default_factory=dict)
-    """Columns that no record has anything of, and why."""
+    """Columns that are not used, and why."""
 
     def take(self, key: str, value: Any, why: str) -> None:
         self.keys[key], self.why[key] = value, why
 
 
 def guess(columns: Sequence[Column], prompt: str | None, response: Sequence[str]) -> Mapped:
-    """`prompt` and `response` are the columns that somebody named. Raises Unclear, and InputError for a column that is
-    not there or whose name cannot stand in a file that others read."""
+    """Guess the mapping.
+
+    Args:
+        columns: Profiles of the columns.
+        prompt: Column that the user named as prompt, if any.
+        response: Columns that the user named as response; several become fields of one JSON object.
+
+    Raises:
+        Unclear: Prompt or response cannot be guessed.
+        InputError: A named column does not exist, or its name has invisible characters.
+    """
     _require(columns, [*([prompt] if prompt else []), *response])
     mapped, left = Mapped(), {column.name: column for column in columns if column.name}
     chat = next((column for column in left.values() if column.mostly(column.chats)), None)
@@ -107,7 +116,6 @@ def _labels(mapped: Mapped, left: dict[str, Column]) -> None:
 
 
 def _pair(mapped: Mapped, left: dict[str, Column], prompt: str | None, response: list[str]) -> None:
-    """What is asked, and what is answered."""
     able = {name: column for name, column in left.items() if column.filled and not _is_id(column)}
     texts = {name: column for name, column in able.items() if column.mostly(column.texts) and name not in response}
     asked, why = _prompt(texts, able, prompt, response)
@@ -154,7 +162,7 @@ def _response(rest: dict[str, Column], given: list[str]) -> tuple[str | dict[str
 
 
 def _called(names: Sequence[str], columns: dict[str, Column]) -> Column | None:
-    """The column with the first of these names; else the first one of which a name is a word."""
+    """Return the column with the first of these names; else the first column whose name has one of them as a word."""
     spelled = {name: re.sub(r"[\W_]+", "_", name.casefold()).strip("_") for name in columns}
     for name in names:
         for column, spelling in spelled.items():
@@ -168,7 +176,6 @@ def _called(names: Sequence[str], columns: dict[str, Column]) -> Column | None:
 
 
 def _is_id(column: Column) -> bool:
-    """A number or key of each row, which is no text."""
     once = column.distinct in (column.filled, MOST_DISTINCT) and column.mean_chars <= 40
     words = re.sub(r"[\W_]+", "_", column.name.casefold()).strip("_").split("_")
     return once and bool({words[0], words[-1]} & set(IDS))
@@ -190,7 +197,7 @@ def _unread(mapped: Mapped, left: dict[str, Column]) -> None:
 
 
 def _clear(mapped: Mapped) -> None:
-    """Raises InputError for names that hold what nobody sees: whoever signs sources.yaml has to read them."""
+    """Raise InputError if a name has invisible characters, which signers of sources.yaml could not see."""
     for value in mapped.keys.values():
         for name in value.values() if isinstance(value, dict) else [value]:
             if what := hidden(name):

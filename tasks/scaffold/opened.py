@@ -1,6 +1,6 @@
-"""A data file of which nothing is known but its path: its form, encoding and separator, and a sample of its rows.
+"""Detection of the columns of a data file, and a sample of its rows.
 
-The readers are those of a run, so that a file which can be sampled here can be read there.
+The readers of runs are used, so that a run can read any file that can be sampled here.
 """
 
 import csv
@@ -22,16 +22,16 @@ from tasks.stages.data.readers.kinds import READERS
 from tasks.stages.data.readers.rows import Malformed, Row
 
 MOST_BYTES = 256 << 20
-"""Bytes that are looked at, packed or not: some ten seconds."""
+"""Maximum number of bytes that are read, before and after unpacking; reading them takes about ten seconds."""
 SAMPLE = 20_000
-"""Rows that guesses are made from, drawn evenly over the file."""
+"""Maximum number of rows in the sample, drawn uniformly from the file."""
 LOOKED = 1_000
-"""Lines whose fields are collected, of JSON Lines."""
+"""Number of lines of a JSON Lines file whose keys become columns."""
 MOST_COLUMNS = 500
 MOST_UNREADABLE = 0.05
-"""Share of the rows; `data.max_malformed_share` of the params.yaml that is written."""
+"""Maximum share of malformed rows; `data.max_malformed_share` in the new params.yaml."""
 LONGEST_NAME = 80
-"""Characters of a column's name; a longer one is a value."""
+"""Maximum number of characters in a column's name; anything longer is a value."""
 IN_MEMORY = 64 << 20
 REWORDED = (
     (r"correct `kind` or `location`", "save it as csv, jsonl or parquet, and give that"),
@@ -39,26 +39,32 @@ REWORDED = (
     (r"and sources.yaml says", "and --delimiter says"),
     (r"find out its encoding and declare it in sources.yaml", "find out its encoding, and say --encoding NAME"),
 )
-"""What readers advise, and what that is on this command line."""
+"""Patterns of advice in readers' errors, and its replacement for the command line."""
 
 
 class Opened(NamedTuple):
     source: Source
-    """As far as the file says it; its mapping names every column, and all else that a source must say is made up."""
+    """Source with the detected format. Its mapping names every column; other required fields have placeholders."""
     names: list[str]
-    """Of the columns, in the order of the file."""
+    """Names of the columns, in the order of the file."""
     rows: int
-    """Rows, malformed ones too."""
+    """Number of rows, including malformed ones."""
     malformed: int
     sample: list[Row]
-    """At most SAMPLE rows, in the order of the file."""
+    """Sample of at most SAMPLE rows, in the order of the file."""
 
 
 def look(name: str, location: str, root: Path, given: dict[str, str]) -> Opened:
-    """The file at `location`, which starts at `root` where it is relative. `given` has `encoding` and `delimiter` where
-    somebody said them.
+    """Detect the format of a data file, and read a sample of its rows.
 
-    Raises InputError for what is no table of at least two columns with a header and rows, and for what no reader takes.
+    Args:
+        name: Name of the use case.
+        location: Path or URL; a relative path is below `root`.
+        root: Root of the checkout.
+        given: Options of the user, `encoding` and `delimiter`.
+
+    Raises:
+        InputError: The file is not a table with a header, two columns and rows, or no reader accepts it.
     """
     draft = _draft(name, location, {})
     with _reworded(name), _unpacked(draft, root) as file:
@@ -72,7 +78,7 @@ def look(name: str, location: str, root: Path, given: dict[str, str]) -> Opened:
 
 @contextmanager
 def _reworded(name: str) -> Iterator[None]:
-    """A reader's errors, for somebody who has no sources.yaml to correct yet."""
+    """Rewrite advice in readers' errors for users who have no sources.yaml yet."""
     try:
         yield
     except InputError as error:
@@ -98,7 +104,7 @@ def _of_all(names: list[str]) -> Mapping:
 
 @contextmanager
 def _unpacked(source: Source, root: Path) -> Iterator[IO[bytes]]:
-    """A copy of the file that nobody changes, unpacked. Raises InputError for one that is too large."""
+    """Yield a private, unpacked copy of the file. Raises InputError if it is too large."""
     with SpooledTemporaryFile(IN_MEMORY) as packed, SpooledTemporaryFile(IN_MEMORY) as plain:
         with content.opened(source, root) as file:
             while block := file.read(content.BLOCK):
@@ -126,7 +132,6 @@ def _too_large(source: Source) -> InputError:
 
 
 def _names(file: IO[bytes], source: Source) -> list[str]:
-    """The names of the columns. Raises InputError for a header that is none."""
     names = {"csv": _of_csv, "jsonl": _of_jsonl, "parquet": _of_parquet}[source.kind](file, source)
     where, shown = source.location, [name for name in names if name]
     if len(shown) < 2:
@@ -158,13 +163,13 @@ def _of_csv(file: IO[bytes], source: Source) -> list[str]:
 
 
 def _of_jsonl(file: IO[bytes], source: Source) -> list[str]:
-    """The fields of the first objects. Lines that are no objects are for the reader to tell."""
+    """Return the keys of the first objects. Lines that are not objects are left to the reader to report."""
     names: dict[str, None] = {}
     for line in form.beginning(file, source, source.encoding).splitlines()[:LOOKED]:
         with suppress(ValueError, RecursionError):
             value = json.loads(line)
             names.update(dict.fromkeys(value if isinstance(value, dict) else ()))
-    if not names:  # it says in words what the first line is instead
+    if not names:  # the reader's error describes the first line
         list(READERS["jsonl"](file, source))
         raise InputError(f"{source.location}: no line of it is a JSON object; write one object a line")
     return list(names)
@@ -175,14 +180,14 @@ def _of_parquet(file: IO[bytes], source: Source) -> list[str]:
 
     try:
         return list(pq.ParquetFile(file).schema_arrow.names)
-    except Exception:  # whatever pyarrow raises of a damaged file, the reader has words for it
+    except Exception:  # for a damaged file, the reader has a clearer error than pyarrow
         file.seek(0)
         list(READERS["parquet"](file, source))
         raise
 
 
 def _sampled(file: IO[bytes], source: Source, names: list[str]) -> Opened:
-    """All rows read, as a run reads them, and SAMPLE of them kept."""
+    """Read all rows as a run does, and keep a uniform sample of SAMPLE rows."""
     kept: list[Row] = []
     drawn, malformed, rows, first = random.Random(17), 0, 0, ""
     for row in READERS[source.kind](file, source):
@@ -202,7 +207,7 @@ def _sampled(file: IO[bytes], source: Source, names: list[str]) -> Opened:
 
 
 def refuse_unreadable(count: int, rows: int, first: str, source: Source) -> None:
-    """Raises InputError where so many rows are not what the form of the file promises that a run would stop."""
+    """Raise InputError if so many rows are malformed that a run would stop."""
     if count > MOST_UNREADABLE * rows:
         raise InputError(
             f"{source.location}: {count:,} of {rows:,} rows cannot be read, and a run stops where it is more than "

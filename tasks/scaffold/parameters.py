@@ -1,7 +1,7 @@
-"""params.yaml of a new use case: its card, and what the data asks for; model and training as the checkout has them.
+"""params.yaml of a new use case: its card, and settings that follow from the data. The rest is as in the checkout.
 
-Tokens are not counted, as no model may be here yet: a token has at least a byte and a half of what is written, which
-holds for prose in every script that the sample's model reads.
+Lengths in tokens are estimated, since there may be no model yet. A token has at least 1.5 bytes of UTF-8, which holds
+for prose in every script that the sample's model reads.
 """
 
 import math
@@ -15,30 +15,30 @@ from tasks.scaffold.sampled import Sampled
 
 BYTES_A_TOKEN = 1.5
 TEMPLATE_TOKENS = 64
-"""Of the chat template and a short system prompt."""
+"""Number of tokens of the chat template and a short system prompt."""
 TESTED = 150
-"""Records to test on, so that with the luck of the draw a hundred are left, of which an interval says something."""
+"""Number of records to test on. About a hundred are left in an unlucky draw, enough for a useful interval."""
 MOST_TESTED = 0.35
-"""Share of the records that are tested, at most."""
+"""Maximum share of the records to test on."""
 TRAINED = 900
-"""Records to train on at first: some minutes on two cores."""
+"""Number of records to train on at first, which takes some minutes on two cores."""
 VALIDATED = 10
-"""Records to validate on, at least: of so many expected ones the lots leave none in one split of 20,000."""
+"""Minimum expected number of validation records. With it, one split in 20,000 has none by chance."""
 MOST_VALIDATED = 0.2
-"""Share of the training records that validate, at most; where `VALIDATED` would take more, none do."""
+"""Maximum share of the training records to validate on. If `VALIDATED` would need more, there are none."""
 NOT_SAID = "not said yet"
 HOW = {"json": "Answer as JSON.", "label": "Answer with one label.", "text": "Answer in a few words."}
 WINDOW = 8192
-"""Tokens that the sample's model can look at."""
+"""Context length of the sample's model, in tokens."""
 
 
 def form(sample: Sampled) -> str:
-    """What the targets are: json, label or text."""
+    """Return the form of the targets: json, label or text."""
     return "json" if sample.fields else "label" if sample.labels else "text"
 
 
 def shares(rows: int, sample: Sampled) -> tuple[float, int, int]:
-    """`data.test_share`, and about how many records that leaves to train on and to test on."""
+    """Return `data.test_share`, and the approximate numbers of records to train on and to test on."""
     prompts = rows * sample.prompts / (sample.records + sum(sample.rejected.values()))
     share = round(min(MOST_TESTED, max(0.1, TESTED / max(1.0, prompts))), 2)
     test = round(prompts * share)
@@ -46,7 +46,7 @@ def shares(rows: int, sample: Sampled) -> tuple[float, int, int]:
 
 
 def validation_share(base: dict[str, Any], train: int) -> float:
-    """`data.validation_share` for so many records to train on: the checkout's, or more of a small file; 0 for none."""
+    """Return `data.validation_share`: that of the checkout, or more for a small file; 0 for no validation."""
     asked: float = base["data"].get("validation_share") or 0
     share = max(asked, math.ceil(100 * VALIDATED / train) / 100)
     return share if asked and share <= max(asked, MOST_VALIDATED) else 0
@@ -56,7 +56,7 @@ def made(
     name: str, answers: Answers, sample: Sampled, rows: int, tier: str, technical: str, business: str,
     base: dict[str, Any],
 ) -> tuple[dict[str, Any], Remarks]:  # fmt: skip
-    """The document, and remarks on what was guessed. `base` is the params.yaml of the checkout."""
+    """Return the document, and comments on its guesses. `base` is the checkout's params.yaml."""
     what, (share, train, _) = form(sample), shares(rows, sample)
     data = {
         "max_malformed_share": 0.05,
@@ -149,12 +149,12 @@ def _remarks(sample: Sampled, what: str, validated: bool) -> Remarks:
 
 
 def _tokens(size: float) -> int:
-    """Tokens that a text of so many bytes has, at most."""
+    """Return the maximum number of tokens of a text with so many bytes."""
     return min(WINDOW, round(size / BYTES_A_TOKEN) + 4)
 
 
 def _window(size: float) -> int:
-    """The power of two that holds a row of so many bytes."""
+    """Return the power of two that holds the tokens of a row with so many bytes."""
     wanted, length = _tokens(size) + TEMPLATE_TOKENS, 128
     while length < min(wanted, WINDOW):
         length *= 2

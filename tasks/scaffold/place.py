@@ -1,4 +1,4 @@
-"""Where the data file lies, and where the use case is to lie."""
+"""Paths of the data file and of the use case's folder."""
 
 from contextlib import suppress
 from pathlib import Path
@@ -12,8 +12,11 @@ FOLDER = "examples"
 
 
 def locate(file: str, root: Path) -> str:
-    """The location of a file as sources.yaml has it: below the checkout where it lies there. Raises InputError for what
-    is no file, and for one where no data is."""
+    """Return the location of a data file for sources.yaml, relative if it is below the checkout.
+
+    Raises:
+        InputError: There is no such file, or data may not be there.
+    """
     if file.startswith("s3://"):
         return file
     try:
@@ -31,12 +34,12 @@ def locate(file: str, root: Path) -> str:
 
 
 def _kind(path: Path) -> str:
-    """What is there, in words; empty for nothing."""
+    """Name the kind of file at a path; empty if there is none."""
     return "file" if path.is_file() else "folder" if path.is_dir() else "pipe or device" if path.exists() else ""
 
 
 def refuse_taken(folder: Path) -> None:
-    """Raises InputError where the folder is there, or another use case has its name: models go by that."""
+    """Raise InputError if the folder exists, or another use case has its name, which its models would share."""
     if folder.exists() or folder.is_symlink():
         raise InputError(f"{folder} is there already, and nothing is written over; take another name, or remove it")
     root = folder.parent.parent
@@ -46,7 +49,7 @@ def refuse_taken(folder: Path) -> None:
 
 
 def _name_of(file: Path) -> str | None:
-    """The use case of a params file; None where that cannot be told, which its own run does."""
+    """Return the use case of a params file; None if the file is invalid, which is reported when it is run."""
     with suppress(InputError, AttributeError, LookupError, TypeError):
         return str(config.read_yaml(file)["use_case"].get("name")) if file.is_file() else None
     return None

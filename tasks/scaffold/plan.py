@@ -1,4 +1,4 @@
-"""All files of a new use case, with what was guessed and why; checked as a run checks them before one is written."""
+"""All files of a new use case, with guesses and reasons, checked as a run checks them before any is written."""
 
 import tempfile
 from collections.abc import Callable, Sequence
@@ -26,15 +26,15 @@ from tasks.sources.sources import Constants, Mapping
 
 Read = TypeVar("Read")
 WHOLE = "dataset"
-"""The suite of all records together. A source of this name would have its own suite in the same file."""
+"""Suite of all records together. A source of this name would have its suite in the same file."""
 
 
 class Planned(NamedTuple):
     path: str
-    """Below the folder of the use case."""
+    """Path below the folder of the use case."""
     text: str
     guessed: list[tuple[str, str]]
-    """What was guessed, and why."""
+    """Guesses in the file, each with its reason."""
 
 
 @dataclass(frozen=True)
@@ -42,15 +42,18 @@ class Plan:
     folder: Path
     files: list[Planned]
     requester: str
-    """Who may ask for its runs."""
+    """Person who may request its runs."""
     environment: str
-    """That of the policy."""
     look: list[str]
-    """What somebody should look at before the first run."""
+    """Warnings to check before the first run."""
 
 
 def profile(opened: Opened) -> list[Column]:
-    """What each column holds. Raises InputError where the first line is a row of data."""
+    """Return profiles of all columns.
+
+    Raises:
+        InputError: The first line looks like a row of data.
+    """
     made = [columns.profiled(name, opened.sample) for name in opened.names]
     if opened.source.kind == "csv" and (stray := [each for each in made if each.name in each.values and each.repeats]):
         raise InputError(
@@ -62,7 +65,7 @@ def profile(opened: Opened) -> list[Column]:
 
 @dataclass(frozen=True)
 class Known:
-    """What all files are made of."""
+    """Input from which all files are made."""
 
     name: str
     tier: str
@@ -73,12 +76,17 @@ class Known:
 
     @property
     def rows(self) -> int:
-        """Rows that can be read."""
+        """Number of rows that can be read."""
         return self.opened.rows - self.opened.malformed
 
 
 def make(root: Path, name: str, tier: str, answers: Answers, opened: Opened, mapped: Mapped) -> Plan:
-    """The plan, every file of it checked. Raises InputError for answers and names that no file can have."""
+    """Make and check all files.
+
+    Raises:
+        InputError: An answer or a name is not valid in a file.
+        Refused: Nobody could request a run that can pass its gates.
+    """
     said = {"mapping": Mapping.model_validate(mapped.keys), "constants": Constants(task=name)}
     sample = sampled.take(opened.sample, opened.source.model_copy(update=said))
     known, folder = Known(name, tier, answers, opened, mapped, sample), root / FOLDER / name
@@ -134,8 +142,12 @@ def _suites(known: Known) -> list[Planned]:
 
 
 def write(plan: Plan) -> None:
-    """All files, or none. Raises InputError where the place is taken or nobody may write there, Unavailable for a full
-    disk."""
+    """Write all files, or none.
+
+    Raises:
+        InputError: The folder or the name is taken, or the folder cannot be written.
+        Unavailable: The disk is full.
+    """
     refuse_taken(plan.folder)
     try:
         with whole_folder(plan.folder) as folder:
@@ -165,7 +177,7 @@ def _write(folder: Path, files: Sequence[Planned]) -> None:
 
 
 def _read_aside(folder: Path, files: Sequence[Planned], read: Callable[[Path], Read]) -> Read:
-    """What `read` gives of the files, written somewhere aside; its errors name them as they will be called."""
+    """Return `read` of the files in a temporary folder. Errors name the paths that the files will have."""
     with tempfile.TemporaryDirectory() as aside:
         trial = Path(aside) / folder.name
         _write(trial, files)
@@ -176,14 +188,13 @@ def _read_aside(folder: Path, files: Sequence[Planned], read: Callable[[Path], R
 
 
 def _load(trial: Path, root: Path) -> None:
-    """Read all files as a run does."""
     parameters_file.load(trial / "params.yaml")
     sources.load_suites(trial / "governance", sources.load(trial / "governance"))
     rules.load(trial / "governance", root / ".hallmark")
 
 
 def _requester(judged: Governance, tier: str, owner: str) -> str:
-    """The first person who may ask for a run that can pass. Raises Refused where there is none."""
+    """Return the first person who may request a run that can pass its gates; raise Refused if there is none."""
     now, rules_of, why = datetime.now(UTC), judged.policy.tier(tier), "people.yaml has nobody else"
     for person in judged.people.people:
         if person.demo or person.id == owner or rules_of.may_not_request(person.id, person.roles_at(now)):
@@ -196,7 +207,7 @@ def _requester(judged: Governance, tier: str, owner: str) -> str:
 
 
 def _business(judged: Governance, tier: str, owner: str) -> str:
-    """Who decides on evaluations, as they answer for what the model is used for; the owner where that is nobody."""
+    """Return a person who decides on evaluations, and so owns the use case; the data owner if there is none."""
     gate = judged.policy.tier(tier).gates.get("evaluation")
     roles = {role.role for role in gate.decisions} if gate else set()
     able = [each.id for each in judged.people.people if not each.demo and roles & set(each.roles_at(datetime.now(UTC)))]

@@ -1,4 +1,4 @@
-"""A sample of rows as records, by the code that a run takes: how long they are, what repeats, what becomes of none."""
+"""Statistics of a sample of rows as records: lengths, repeats, and rows that become none. Runs use the same code."""
 
 import re
 from collections import Counter
@@ -15,16 +15,16 @@ from tasks.stages.data.ingest.mapping import Reject, to_record
 from tasks.stages.data.readers.rows import Row
 
 LEAST = 20
-"""Records that can be divided into two sides and still say something."""
+"""Minimum number of records that can be split into training and test side."""
 _EN = "the a an of to and is in my i you for it not can how what with have do"
 _DE = "der die das ein eine und ist nicht ich mein meine sie für mit wie was kann habe zu im"
 WORDS = {
     "en": frozenset(_EN.split()),
     "de": frozenset(_DE.split()),
 }
-"""By language, words that nearly every sentence of it has some of. Protection knows these two."""
+"""Frequent words of each language that personal data is detected in; nearly every sentence has some."""
 REPEATED = 4
-"""How often a class comes on average, at least, for its names to be labels."""
+"""Minimum average frequency of targets that are labels."""
 MOST_LABELS = 200
 
 
@@ -32,44 +32,48 @@ MOST_LABELS = 200
 class Sampled:
     records: int
     rejected: Counter[str]
-    """Rows that become no record, by rule."""
+    """Number of rows that become no record, by rule."""
     prompt_chars: tuple[int, int]
-    """Of all turns before the target: the shortest, and the longest."""
+    """Length of the shortest and of the longest prompt; a prompt is all turns before the target."""
     prompt_bytes: int
-    """Of the longest."""
+    """Length of the longest prompt in bytes."""
     target_chars: int
     target_bytes: int
     prompts: int
-    """Different ones, evenly spaced and caseless."""
+    """Number of distinct prompts, ignoring case and white space."""
     repeated: int
-    """Records that stand there before, prompt and target."""
+    """Number of records whose prompt and target an earlier record has."""
     contradicted: int
-    """Prompts with several targets."""
+    """Number of additional targets of prompts that have several."""
     targets: Counter[str]
     fields: dict[str, int]
-    """Of targets that are JSON objects: the fields that all have, and how many values each takes."""
+    """Fields that all targets have, with the number of values of each; empty if targets are not JSON objects."""
     languages: Counter[str]
     departments: Counter[str]
     dates: tuple[date, date] | None
-    """The oldest and the newest `effective_from`."""
+    """Oldest and newest `effective_from`; None if there are no dates."""
     spoken: str | None
-    """The language that most prompts are in, of those that protection knows; None where it is another or mixed."""
+    """Language of most prompts, if personal data is detected in it; None for other languages, or a mixture."""
 
     @property
     def labels(self) -> list[str]:
-        """The names of the classes, where targets are such names."""
+        """Labels, sorted, if targets are names of classes; else empty."""
         few = len(self.targets) <= MOST_LABELS and len(self.targets) * REPEATED <= self.records
         return sorted(self.targets) if few and self.target_chars <= 80 and not self.fields else []
 
     @property
     def label_field(self) -> str | None:
-        """The field of JSON targets whose values are classes, the most detailed one; None where none is."""
+        """Field of JSON targets with most classes; else their first field, or None if targets are not JSON objects."""
         few = {name: n for name, n in self.fields.items() if n <= MOST_LABELS and n * REPEATED <= self.records}
         return max(few, key=lambda name: few[name]) if few else next(iter(self.fields), None)
 
 
 def take(rows: Sequence[Row], source: Source) -> Sampled:
-    """The rows as records of this source. Raises InputError where too few become any."""
+    """Convert rows to records of the source, and compute the statistics.
+
+    Raises:
+        InputError: Too few rows become records, or there are too few distinct prompts.
+    """
     records, rejected, malformed = [], Counter[str](), list[str]()
     for row in rows:
         try:
@@ -124,7 +128,7 @@ def _counted(records: list[dict[str, Any]], rejected: Counter[str]) -> Sampled:
 
 
 def _fields(targets: list[str]) -> dict[str, int]:
-    """Empty where one target is no JSON object."""
+    """Return the fields that all targets have; empty if one target is not a JSON object."""
     objects = []
     for target in targets:
         try:

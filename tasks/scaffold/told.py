@@ -1,4 +1,4 @@
-"""What was guessed and why, as a person reads it before anything is written; and what they should look at."""
+"""Guesses with their reasons, and warnings, for people to read before anything is written."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -10,9 +10,9 @@ from tasks.scaffold.sampled import Sampled
 from tasks.sources.protection import Category, Protection
 
 Guessed = list[tuple[str, str]]
-"""What was guessed, and why."""
+"""Guesses, each with its reason."""
 RARE = 5
-"""Rows of a label, of which with some luck all are tested."""
+"""Number of rows below which all rows of a label may be drawn for the test side."""
 
 
 def of_params(sample: Sampled, share: float, sides: Sequence[int]) -> Guessed:
@@ -49,7 +49,6 @@ def of_suite(suite: dict[str, Any]) -> Guessed:
 
 
 def _limit(expectation: dict[str, Any]) -> str:
-    """An expectation in a line: its name, and its arguments."""
     kwargs = expectation["kwargs"]
     said = ", ".join(f"{key} {_short(value)}" for key, value in kwargs.items() if key != "column")
     about = f"{kwargs['column']}: " if "column" in kwargs else ""
@@ -61,7 +60,7 @@ def _short(value: Any) -> str:
 
 
 def look(opened: Opened, mapped: Mapped, sample: Sampled, personal: dict[str, Category]) -> list[str]:
-    """What may go wrong in a run, or was guessed with little to go by."""
+    """Return warnings about problems that a run may have, and about weak guesses."""
     rows, unspoken = sample.records, not governed.spoken(mapped, sample) and "language" not in mapped.keys
     rare = sum(count < RARE for count in sample.targets.values()) if sample.labels else 0
     said = []
@@ -88,7 +87,7 @@ def look(opened: Opened, mapped: Mapped, sample: Sampled, personal: dict[str, Ca
 
 
 def _look_personal(sample: Sampled, personal: dict[str, Category]) -> Iterator[str]:
-    """What to know of a model that is to find things, if some of them are about people."""
+    """Warn about personal values in the answers of a model that is meant to find such values."""
     protect = Protection()
     for name, category in personal.items():
         if (action := protect.action(category)) != "keep":

@@ -1,6 +1,6 @@
-"""Stages that are tried outside of runs: what they make can never be promoted.
+"""Execution of stages outside of runs, for sweeps and comparisons. Nothing that they make can be promoted.
 
-source.py  whose rows are tried on
-place.py   worktrees with a state of their own, and what is kept of them
-work.py    one stage in such a worktree, in the sandbox of stages
+source.py  run whose rows are used
+place.py   worktrees with their own state folder, and stored outcomes
+work.py    execution of one stage in such a worktree, in the sandbox of stages
 """

@@ -1,13 +1,13 @@
-"""Where stages are tried: worktrees with a state of their own.
+"""Worktrees for stages outside of runs, with their own state folder.
 
-    .hallmark/FOLDER/                       stands in for the checkout: a link to everything at its top
-        .hallmark/                          its own checkpoints, tracking and fetched models
-            outcomes/KEY.json               of each trial that is done; no stage sees them, and no file of the checkout
-            keys/worker                     of its own, which no people.yaml has: what it signs counts nowhere
-            models/                         what the checkout has fetched, and what is fetched here
+    .hallmark/FOLDER/                       replaces the checkout: a link to everything at its top
+        .hallmark/                          own checkpoints, tracking and fetched models
+            outcomes/KEY.json               outcome of each finished trial, not visible to stages
+            keys/worker                     own key, which is not in people.yaml, so that its signatures never count
+            models/                         models that the checkout has fetched, and that are fetched here
             runs/NAME/                      a worktree
 
-KEY is a digest of all that decides an outcome, so that what is done is found again, and anything else is made anew.
+KEY is the digest of everything that decides an outcome. So finished outcomes are found again, and others are made.
 """
 
 import shutil
@@ -31,25 +31,25 @@ from tasks.trust.gate_statement import Authority
 
 CODE = Path(tasks.__file__).parent
 READY = "ready"
-"""Of a worktree: written last."""
+"""File of a worktree that is written last."""
 
 
 class Rows(Protocol):
-    """Which rows a trial is about."""
+    """Rows that the stages are executed on."""
 
     def write(self, folder: Path) -> None:
-        """As stage `split` leaves them."""
+        """Write the rows as the stage `split` writes them."""
 
 
 @dataclass(frozen=True)
 class Place:
-    """Stands in for the checkout."""
+    """Folder that replaces the checkout for worktrees outside of runs."""
 
     root: Path
 
     @staticmethod
     def of(checkout: Path, folder: str) -> "Place":
-        """`folder`: its name below `.hallmark/`."""
+        """Return the place in `.hallmark/FOLDER`, and create it if it is absent."""
         place = Place(checkout / ".hallmark" / folder)
         place.root.mkdir(mode=0o700, parents=True, exist_ok=True)
         stand_in.fill(place.root, checkout)
@@ -68,9 +68,8 @@ class Place:
         return Layout(self.state / "runs" / name)
 
     def clear(self, wanted: Collection[str]) -> None:
-        """Remove worktrees that nobody goes on with, records that count nowhere, and checkpoints where
-        no worktree is left."""
-        own = self.state / EXPERIMENTS  # where each of them keeps things, since none is governed
+        """Remove unwanted worktrees and all stage records; also checkpoints, if no wanted worktree is left."""
+        own = self.state / EXPERIMENTS  # where stages store files between executions, since these are not governed runs
         shutil.rmtree(own / kept.FOLDER, ignore_errors=True)
         left = list((self.state / "runs").glob("*"))
         for path in (path for path in left if path.name not in wanted):
@@ -80,15 +79,15 @@ class Place:
 
 
 def codes() -> dict[str, str]:
-    """The digest of each stage's code, as it is installed."""
+    """Return the digest of each stage's installed code."""
     return code.of_stages(CODE.parent)
 
 
 def make(layout: Layout, params: Params, rows: Rows, governance: Governance) -> None:
-    """A worktree of the installed code, with the rows in place of a run's split; nothing where it is there already.
+    """Create a worktree of the installed code with `rows` as the output of `split`, unless it exists.
 
-    Its gate file is that of work by hand: what is made of it can never be promoted. `rows.choose` has verified the
-    statement by which these rows may train at all.
+    Its gate statement is that of an experiment, so nothing in it can be promoted. The caller has verified the gate
+    statement that permits training on these rows.
     """
     if (layout.root / READY).exists():
         return
@@ -113,7 +112,7 @@ def make(layout: Layout, params: Params, rows: Rows, governance: Governance) -> 
 
 
 def put_params(layout: Layout, params: Params) -> None:
-    """A relative folder of a base model starts at the checkout, and `../models` leads elsewhere from what stands in."""
+    """Write params.yaml. A relative folder of the base model is made absolute, since it is relative to the checkout."""
     base, checkout = params.base_model, layout.state.parents[2]
     if base.folder:
         params = params.model_copy(

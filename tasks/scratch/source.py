@@ -1,4 +1,4 @@
-"""Whose rows are tried on: those of the newest run of the use case, once its data gate has passed."""
+"""Run whose rows are used: the newest run of the use case, if its data gate has passed."""
 
 from collections.abc import Iterator
 
@@ -13,8 +13,12 @@ from tasks.trust.gate_statement import GateStatement, read_authority, verify_gat
 
 
 def newest(params: Params, layout: Layout) -> Layout:
-    """The newest run of the use case that has rows. Raises Unavailable where there is none, InputError where the
-    parameters cannot put its rows to a model."""
+    """Return the newest run of the use case that has rows.
+
+    Raises:
+        Unavailable: There is no such run.
+        InputError: The parameters have no fitting prompts for its rows.
+    """
     for other, theirs in _split(params, layout):
         _require_prompts(params, theirs, other.root.name)
         return other
@@ -25,7 +29,7 @@ def newest(params: Params, layout: Layout) -> Layout:
 
 
 def _split(params: Params, layout: Layout) -> Iterator[tuple[Layout, Params]]:
-    """Rows of an experiment, which nobody has looked at, are for the parameters of an experiment alone."""
+    """Yield runs of the use case with rows. Only experiments may use rows of experiments, which are not reviewed."""
     for _, other, theirs in foretold.earlier(layout):
         same, has_rows = theirs.use_case.name == params.use_case.name, (other.stage("split") / "result.json").is_file()
         if same and has_rows and (params.use_case.risk_tier == EXPERIMENT or not other.is_apart):
@@ -33,8 +37,10 @@ def _split(params: Params, layout: Layout) -> Iterator[tuple[Layout, Params]]:
 
 
 def _require_prompts(params: Params, theirs: Params, run: str) -> None:
-    """Its rows are of tasks that the parameters have, and plain texts where they say so: a conversation would else be
-    trained as a text."""
+    """Raise InputError if the rows have a task that the parameters lack, or that is of the other kind.
+
+    The kinds are conversations and plain texts; a conversation would otherwise be trained on as a plain text.
+    """
     for task, prompt in theirs.prompts.items():
         own = params.prompts.get(task)
         if own is None or (own.text_window is None) != (prompt.text_window is None):
@@ -46,8 +52,13 @@ def _require_prompts(params: Params, theirs: Params, run: str) -> None:
 
 
 def require_passed(run: Layout, ledger: Ledger, governance: Governance) -> GateStatement:
-    """The statement by which a run's rows may train, judged under the policy in force and by the gate's own keys: what
-    lies in a worktree does not say whose statements count. Raises Refused."""
+    """Verify that a run's rows may be trained on, and return the gate statement that permits it.
+
+    The policy in force and its keys for gates decide, since a worktree does not prove which keys count.
+
+    Raises:
+        Refused: The data gate has not passed, or an owner has withdrawn a source.
+    """
     name = run.root.name
     if held := withdrawals.held_back(ledger, governance, consent.resolved(run)):
         raise Refused(f"run {name} may train nothing: {held}")

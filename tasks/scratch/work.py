@@ -1,6 +1,6 @@
-"""One stage in a worktree of `place.py`: in the sandbox that stages of a run have, and by the same supervisor.
+"""Execution of one stage in a worktree of place.py, by the supervisor and in the sandbox that stages of a run have.
 
-Without DVC: nothing is cached, and what is there is not done again.
+DVC is not used: no output is cached, and a stage whose output exists is not executed again.
 """
 
 import shutil
@@ -18,19 +18,28 @@ Say = Callable[[str], None]
 
 
 class Watcher(Protocol):
-    """Who is told how trials go."""
+    """Receiver of the progress of trials."""
 
     def working(self, what: str, how: str = "") -> None:
-        """That is at work; `how` is its own word on how far it is."""
+        """Report a stage at work; `how` is its own description of its progress."""
 
     def line(self, text: str) -> None:
-        """Something has ended, in words."""
+        """Report that a stage or trial has ended, in words."""
 
 
 def bring(layout: Layout, stage: str, boxed: bool, say: Say) -> None:
-    """Have the stage's outputs lie in the worktree. `say` gets every line of its output.
+    """Execute a stage unless its outputs exist.
 
-    Raises the stage's own error, with its own message. An interruption ends the stage before it is passed on.
+    An interruption ends the stage before it is propagated.
+
+    Args:
+        layout: Worktree.
+        stage: Name of the stage.
+        boxed: Whether to execute it in a sandbox.
+        say: Callback that gets every line of its output.
+
+    Raises:
+        HallmarkError: The stage failed; the error is its own.
     """
     outputs = layout.outputs(stage, measures=True)
     if (outputs[0] / "result.json").is_file():

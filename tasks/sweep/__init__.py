@@ -1,10 +1,10 @@
-"""Trainings with other parameters, to find good ones. A sweep advises; what it found is a run like any other.
+"""Sweeps: trainings with different parameters, to find good ones. A sweep is advice; its parameters still need a run.
 
-space.py     which parameters take which values
-rows.py      the rows: those of the last run whose data gate has passed
-study.py     which trials there are, and which are stopped early
-sweep.py     all trials in order; read this one first
-trial.py     one training, looked at while it goes on
-document.py  what was found
-tracked.py   each trial as an MLflow run
+space.py     parameters and the values to try
+rows.py      rows to train on, from the last run whose data gate has passed
+study.py     choice of trials and early stopping, by Optuna
+sweep.py     the sweep, trial by trial; read this one first
+trial.py     one training, which can be stopped
+document.py  result of a sweep
+tracked.py   trials as MLflow runs
 """

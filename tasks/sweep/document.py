@@ -1,4 +1,4 @@
-"""What a sweep found."""
+"""Result of a sweep as a document."""
 
 from tasks.core.config import Frozen
 from tasks.stages.train import early_stopping
@@ -15,21 +15,22 @@ class Trial(Frozen):
 class Document(Frozen):
     use_case: str
     run: str
-    """Whose rows they are."""
+    """Run whose rows were used."""
     demo: bool
     made_with: dict[str, str] = {}
-    """Parameters by which the run made them, where those of now are others: a run with what was found needs them."""
+    """Parameters by which the run made its rows, if they differ from today's. A run with the best trial's
+    parameters needs these too."""
     trials: list[Trial]
-    """In the order in which they were made."""
+    """Trials in the order of execution."""
 
     @property
     def ranked(self) -> list[Trial]:
-        """The lowest validation loss first; those that were stopped behind those that were not, failures last."""
+        """Trials by lowest validation loss; trials that were stopped come after, and failures last."""
         return sorted(self.trials, key=_rank)
 
     @property
     def best(self) -> Trial | None:
-        """Of those that came to their end."""
+        """Best of the trials that were not stopped; None if there is none."""
         first = self.ranked[0]
         return first if first.outcome and not first.outcome.stopped else None
 

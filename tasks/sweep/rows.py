@@ -1,4 +1,4 @@
-"""The rows of a sweep: those that the last run trains on, with its validation rows."""
+"""Rows of a sweep: the training and validation rows of the last run."""
 
 import json
 from collections.abc import Mapping
@@ -17,16 +17,16 @@ from tasks.policy.governance import Governance
 from tasks.scratch import source
 
 FILES = ("train.parquet", "validation.parquet")
-"""Of the run's split. The test side is for the evaluation gate."""
+"""Files of the run's split. The test side is kept for the evaluation gate."""
 
 
 @dataclass(frozen=True)
 class Rows:
     split: Path
     demo: bool
-    """Demo identities let the run's data pass."""
+    """Whether a demo identity approved the run's data."""
     made_with: Mapping[str, str]
-    """Parameters by which the run made them, as `--set` takes them, where those of now are others."""
+    """Parameters by which the run made its rows, in the format of `--set`, if they differ from today's."""
 
     @property
     def run(self) -> str:
@@ -41,12 +41,18 @@ class Rows:
 
 
 def choose(params: Params, layout: Layout, ledger: Ledger, governance: Governance) -> Rows:
-    """Raises Unavailable, Refused as `source.py`, and InputError where the run has no validation rows."""
+    """Choose the rows of the newest run of the use case.
+
+    Raises:
+        Unavailable: There is no such run.
+        Refused: Its data gate has not passed, or an owner has withdrawn a source.
+        InputError: It has no validation rows, or its rows do not fit the prompts.
+    """
     run = source.newest(params, layout)
     statement = source.require_passed(run, ledger, governance)
     split = run.stage("split")
     validation = split / "validation.parquet"
-    if not validation.is_file() or not pq.read_metadata(validation).num_rows:  # a run of an earlier version has none
+    if not validation.is_file() or not pq.read_metadata(validation).num_rows:  # runs of an earlier version have no file
         raise InputError(
             f"a sweep goes by the loss on the validation rows, and run {run.root.name} has none; set "
             "data.validation_share in params.yaml, and let a run with it pass its data gate"

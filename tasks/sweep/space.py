@@ -1,4 +1,4 @@
-"""Which parameters take which values: `KEY=VALUE,VALUE,…`, or `KEY=LOW..HIGH`. A list is a value: `[a,b],[a]`."""
+"""Parameters to vary, as `KEY=VALUE,VALUE,…` or `KEY=LOW..HIGH`. A value may be a list: `[a,b],[a]`."""
 
 import itertools
 import math
@@ -13,24 +13,24 @@ from tasks.core.params.training import LOOKS, Training
 SECTION = "training."
 EXAMPLE = "--over training.learning_rate=0.0005,0.001,0.002 or --over training.learning_rate=0.0001..0.01"
 BETWEEN = re.compile(r",(?![^\[]*\])")
-"""Commas that stand in no list."""
+"""Commas outside of lists."""
 MOST = 1_000
-"""Combinations of listed values."""
+"""Maximum number of combinations of listed values."""
 
 
 @dataclass(frozen=True)
 class Axis:
-    """A parameter, and either its values or the ends of a range."""
+    """A parameter with its values, or with the ends of a range."""
 
     key: str
     values: tuple[str, ...] = ()
     low: float = 0.0
     high: float = 0.0
     whole: bool = False
-    """Both ends are whole numbers, and so is all between them."""
+    """Whether both ends are whole numbers. Then all suggested values are too."""
 
     def suggest(self, trial: Any) -> str:
-        """A value of it, by Optuna; between the ends of a range by its logarithm."""
+        """Return a value suggested by Optuna. Ranges are searched on a logarithmic scale."""
         if self.values:
             return str(trial.suggest_categorical(self.key, self.values))
         if self.whole:
@@ -39,7 +39,7 @@ class Axis:
 
     @property
     def tried(self) -> tuple[str, ...]:
-        """Listed values; of a range its ends, and one between."""
+        """Values to check before training: the listed ones, or the ends of the range and a value between."""
         if self.values:
             return self.values
         if self.whole:
@@ -48,7 +48,11 @@ class Axis:
 
 
 def read(given: Sequence[str]) -> list[Axis]:
-    """Raises InputError for what is neither, a key that no trial may change, and one that is named twice."""
+    """Parse the options `--over`.
+
+    Raises:
+        InputError: An option is malformed, names a parameter that no trial may change, or repeats one.
+    """
     axes = [_axis(text) for text in given]
     keys = [axis.key for axis in axes]
     if twice := sorted({key for key in keys if keys.count(key) > 1}):
@@ -85,6 +89,6 @@ def _axis(text: str) -> Axis:
 
 
 def corners(axes: Sequence[Axis]) -> Iterator[Mapping[str, str]]:
-    """Every combination of listed values, and of what `Axis.tried` has of ranges."""
+    """Yield every combination of listed values and, for ranges, of the values in `Axis.tried`."""
     for values in itertools.product(*(axis.tried for axis in axes)):
         yield dict(zip((axis.key for axis in axes), values, strict=True))

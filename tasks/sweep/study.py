@@ -1,7 +1,7 @@
-"""Which trials a sweep takes, and which it stops early, by Optuna.
+"""Choice of the trials of a sweep, and their early stopping, by Optuna.
 
-It halves asynchronously, by the looks at the validation rows (Li et al., "A System for Massively Parallel
-Hyperparameter Tuning", MLSys 2020).
+Trials are stopped by asynchronous successive halving on the validation loss (Li et al., "A System for Massively
+Parallel Hyperparameter Tuning", MLSys 2020).
 """
 
 import random
@@ -12,10 +12,10 @@ from tasks.sweep import space
 from tasks.sweep.space import Axis
 
 TRIALS = 10
-"""Where a parameter has a range and nobody says how many."""
+"""Default number of trials if a parameter has a range."""
 FIRST, THIRD = 2, 3
-"""The look at which trials are first compared, then after three times as many, and so on: a trial goes on where it is
-among the best third of those that came so far."""
+"""Settings of successive halving: trials are first compared at their second evaluation on the validation rows, and then
+each time after three times as many. A trial continues if it is among the best third of those that came as far."""
 
 
 def new(halving: bool, seed: int) -> Any:
@@ -28,14 +28,17 @@ def new(halving: bool, seed: int) -> Any:
 
 
 def without_failures(study: Any, halving: bool, seed: int) -> Any:
-    """A study that knows the other trials alone: Optuna would go on comparing with what a failed one had reached."""
+    """Return a study without the failed trials, since Optuna would go on comparing with their losses."""
     fresh = new(halving, seed)
     fresh.add_trials([each for each in study.get_trials() if each.state != state("FAIL")])
     return fresh
 
 
 def enqueue(study: Any, axes: Sequence[Axis], trials: int | None, seed: int) -> int:
-    """How many trials there are. Without ranges they are known beforehand: all combinations, or some of them."""
+    """Queue the trials that are known in advance, and return the number of trials.
+
+    Without ranges, the trials are all combinations of values, or a random sample of `trials` combinations.
+    """
     if any(not axis.values for axis in axes):
         return trials or TRIALS
     corners = list(space.corners(axes))
@@ -47,7 +50,7 @@ def enqueue(study: Any, axes: Sequence[Axis], trials: int | None, seed: int) -> 
 
 
 def state(name: str) -> Any:
-    """How a trial ended, in Optuna's words: COMPLETE, PRUNED or FAIL."""
+    """Return Optuna's state of a trial: COMPLETE, PRUNED or FAIL."""
     from optuna.trial import TrialState
 
     return TrialState[name]

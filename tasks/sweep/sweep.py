@@ -1,4 +1,4 @@
-"""All trials, one after the other. Finished ones are kept, so that an interrupted sweep goes on where it was."""
+"""The trials of a sweep, one after the other. Outcomes are stored, so that an interrupted sweep can be resumed."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -26,23 +26,29 @@ from tasks.sweep.space import Axis
 from tasks.sweep.trial import Outcome
 
 FOLDER = "swept"
-"""Below `.hallmark/`."""
+"""Folder of sweeps below `.hallmark/`."""
 BEFORE = ("base_model", "tokenise")
-"""Stages that all trials have in common."""
+"""Stages whose outputs all trials share."""
 
 
 @dataclass(frozen=True)
 class Wish:
     axes: Sequence[Axis]
     params_with: Callable[[Mapping[str, str]], Params]
-    """The parameters with some changed. Raises InputError for what cannot be."""
+    """Function that returns the parameters with some of them changed. Raises InputError for invalid ones."""
     trials: int | None = None
     halving: bool = True
-    """Stop trials early that are not among the best third of those that came as far."""
+    """Whether to stop a trial that is not among the best third of those that came as far."""
 
 
 def sweep(root: Path, wish: Wish, ledger: Ledger, governance: Governance, watcher: Watcher) -> Document:
-    """Raises InputError for combinations that cannot be, before anything is trained, and as `rows.choose`."""
+    """Execute the trials. Every combination of parameters is validated before anything is trained.
+
+    Raises:
+        InputError: A combination of parameters is invalid, or the rows do not fit them.
+        Refused: The base model is not allowed, or the rows may not be used; see `rows.choose`.
+        Unavailable: No run has rows, or stages need a sandbox and there is none.
+    """
     params, *_ = [wish.params_with(corner) for corner in space.corners(wish.axes)]
     governance.policy.base_models.require(params.base_model, root)
     boxed = box.wanted(governance.policy.environment)
@@ -68,8 +74,6 @@ def sweep(root: Path, wish: Wish, ledger: Ledger, governance: Governance, watche
 
 @dataclass(frozen=True)
 class _Sweep:
-    """What its trials have in common."""
-
     place: Place
     rows: rows.Rows
     boxed: bool
@@ -83,7 +87,7 @@ class _Sweep:
         return self.place.worktree("trials")
 
     def prepare(self, params: Params, governance: Governance) -> None:
-        """Model and tokens, for all trials; made anew where rows, model, prompts or code are others."""
+        """Fetch and tokenise for all trials, again if rows, model, prompts or code have changed."""
         given = {name: params.model_dump(mode="json")[name] for name in ("base_model", "prompts")}
         codes = place.codes()
         code = {"code": [codes[stage] for stage in (*BEFORE, "train")], "libraries": versions.of_here().libraries}
@@ -97,7 +101,7 @@ class _Sweep:
             work.bring(self.layout, stage, self.boxed, lambda _: None)
 
     def made(self, asking: Any, number: int, count: int) -> Trial:
-        """The next trial that the study asks for."""
+        """Execute the next trial that the study suggests."""
         asked = asking.ask()
         changes = {axis.key: axis.suggest(asked) for axis in self.wish.axes}
         what = f"trial {number} of {count}: " + ", ".join(
@@ -121,7 +125,7 @@ class _Sweep:
         return Trial(number=number, changes=changes, outcome=outcome)
 
     def _outcome(self, asked: Any, changes: Mapping[str, str], what: str) -> tuple[Outcome, bool]:
-        """And whether it was made now. Raises what the training raised."""
+        """Return the outcome, and whether it was made now. Raises the errors of the training."""
         params, step = self.wish.params_with(changes), 0
 
         def looked(loss: float) -> bool:
@@ -138,7 +142,7 @@ class _Sweep:
             return outcome, False
         self.watcher.working(what)
         outcome = trial.run(self.layout, params, self.boxed, lambda how: self.watcher.working(what, how), looked)
-        if not outcome.stopped:  # that depends on what the others were
+        if not outcome.stopped:  # whether a trial is stopped depends on the other trials
             write_json(kept, outcome.model_dump(mode="json"))
         return outcome, True
 
@@ -146,7 +150,7 @@ class _Sweep:
 def _kept(path: Path) -> Outcome | None:
     try:
         return Outcome.model_validate(read_json(path)) if path.is_file() else None
-    except ValueError:  # of another version
+    except ValueError:  # written by another version
         return None
 
 

@@ -1,4 +1,4 @@
-"""Each trial as an MLflow run. MLflow only shows: where it is away, the sweep goes on."""
+"""Trials as MLflow runs. MLflow only displays them: if it cannot be reached, the sweep continues."""
 
 from collections.abc import Mapping
 
@@ -9,17 +9,17 @@ from tasks.runs.curve import Point
 from tasks.sweep.trial import Outcome
 
 SWEEP, TRIAL = "hallmark.sweep", "hallmark.trial"
-"""Tags: the run whose rows they are; the number of the trial."""
+"""Tags for the run whose rows were used, and for the number of the trial."""
 
 
 def track(
     layout: Layout, use_case: str, run: str, number: int, changes: Mapping[str, str], outcome: Outcome
 ) -> str | None:
-    """What to say where it is away."""
+    """Log a trial in MLflow. Return a message if MLflow cannot be reached; None if it was logged."""
     mlflow_runs.give_up_soon()
     try:
         _track(layout, use_case, run, number, changes, outcome)
-    except Exception as error:  # whatever tracking dies of, a sweep does not
+    except Exception as error:  # no failure of tracking may end a sweep
         return f"tracking is away ({type(error).__name__}: {error}); trial {number} is not in MLflow"
     return None
 

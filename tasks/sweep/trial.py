@@ -1,4 +1,4 @@
-"""One training, looked at while it goes on."""
+"""One training of a sweep, which is watched and can be stopped."""
 
 import shutil
 from collections.abc import Callable
@@ -15,18 +15,16 @@ from tasks.stages.train.rows import examples
 from tasks.stages.train.rows.order import Order
 
 Working = Callable[[str], None]
-"""Is told the stage's own words on how far it is."""
+"""Callback that gets the stage's own description of its progress."""
 Looked = Callable[[float], bool]
-"""Is told the loss of each look in turn; True ends the training."""
+"""Callback that gets each validation loss in turn. If it returns True, the training is stopped."""
 
 
 class Outcome(Frozen):
-    """What came of it."""
-
     points: list[dict[str, Any]]
-    """Of the curve."""
+    """Points of the training curve."""
     stopped: bool
-    """Before its end, since others were better by then."""
+    """Whether the trial was stopped early, since others had a lower loss by then."""
     seconds: float | None
     tokens_per_second: float | None
 
@@ -36,7 +34,7 @@ class Outcome(Frozen):
 
     @property
     def best(self) -> dict[str, Any]:
-        """The point of the lowest validation loss."""
+        """Point with the lowest validation loss."""
         lowest = early_stopping.best(self.points)
         assert lowest, "every training looks at least once"
         return lowest
@@ -47,8 +45,10 @@ class _Stopped(Exception):
 
 
 def run(layout: Layout, params: Params, boxed: bool, working: Working, looked: Looked) -> Outcome:
-    """Train in a worktree that has model and tokens. One whose last step is done is not ended any more, whatever
-    `looked` says. Raises the stage's own error."""
+    """Train in a worktree that has base model and tokens.
+
+    A training that has done its last step is not stopped, whatever `looked` returns. Raises the errors of the stage.
+    """
     place.put_params(layout, params)
     for path in layout.outputs("train", measures=True):
         shutil.rmtree(path, ignore_errors=True)
@@ -61,7 +61,7 @@ def run(layout: Layout, params: Params, boxed: bool, working: Working, looked: L
         nonlocal told, points
         if match := dvc.PROGRESS.match(line):
             working(match["how"])
-        points = _record(kept) or points  # a training that ended has taken its record away
+        points = _record(kept) or points  # a training that has ended deletes its record
         for loss in looks_of(points)[told:]:
             told += 1
             if looked(loss) and len(points) < steps:

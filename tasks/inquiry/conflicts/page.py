@@ -1,6 +1,6 @@
-"""The pairs as a page: one self-contained file without script, which loads nothing and says so to the browser.
+"""Pairs as an HTML page: one self-contained file without scripts, whose Content-Security-Policy allows none.
 
-What customers wrote is escaped, and would do nothing if it were not.
+Texts of customers are escaped as well.
 """
 
 from pathlib import Path
@@ -16,9 +16,8 @@ ADVICE = (
     "One row is wrong: correct it in its source, or retire it by a date in `retired_at`.",
     "Neither is wrong, or nobody can tell: `contradictions` of a source in sources.yaml says whether both stay or go.",
 )
-"""What an owner can do about a pair; the next run takes it up."""
+"""Remedies for an owner, each of which takes effect in the next run."""
 
 
 def render(conflicts: Conflicts) -> str:
-    """The page as HTML."""
     return templates(FOLDER).get_template("page.html").render(conflicts=conflicts, advice=ADVICE, compare=compare)

@@ -1,8 +1,8 @@
-"""The pairs of records that contradict each other, as far as a person may see them, and what decided between them.
+"""Pairs of records that contradict each other, with the rule that decided each, for a person with access.
 
-Texts are as `clean` left them: tokens stand in the place of what was found about people. So nothing is read from the
-vault, and a look leaves no entry on the ledger, where it would bury those at readable values. They are customers'
-words all the same, so only who may see single records of both sources gets them.
+Texts are those that `clean` wrote, with tokens in place of personal values. So the vault is not read and no entry is
+made in the ledger, where such entries would hide those of access to values. Texts are still customers' words, so they
+are shown only to people with access to single records of both sources.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -23,17 +23,15 @@ from tasks.stages.data.conversations import prompts, targets
 from tasks.stages.data.deduplicate.verdicts import KEPT
 
 DECIDED = "conflict"
-"""The rule of a pair of which one is kept."""
+"""Rule of pairs of which one record is kept."""
 READ = ("record_id", "source_id", "messages", "effective_from", "retired_at")
 
 
 class Side(Frozen):
-    """A record of a pair."""
-
     record_id: str
     source_id: str
     row: int
-    """1-based data row of its source."""
+    """Data row of the source, counted from 1."""
     owner: str
     authority: int
     effective_from: date | None
@@ -44,25 +42,25 @@ class Side(Frozen):
 
 
 class Pair(Frozen):
-    """Two records that ask the same and have different targets."""
+    """Two records with the same prompt and different targets."""
 
     went: Side
     other: Side
-    """Kept instead; where nothing decided, both stay or both went, as `kept` of the two says."""
+    """Record that was kept in place of `went`. In an undecided pair both were kept or neither, as their `kept` says."""
     jaccard: float
-    """Of their prompts."""
+    """Jaccard similarity of the prompts."""
     decided_by: str
-    """What the other has over the one that went; empty where nothing decided."""
+    """Reason why the other record has precedence; empty if the pair is undecided."""
 
 
 class Conflicts(Frozen):
     run: str
     total: int
-    """Pairs that the person may see, of those asked for."""
+    """Number of matching pairs that the person has access to."""
     withheld: int
-    """Pairs of which they may not."""
+    """Number of matching pairs that the person has no access to."""
     pairs: list[Pair]
-    """The first of them, undecided ones before the others."""
+    """First pairs of those counted in `total`, undecided ones first."""
 
 
 def path(layout: Layout) -> Path:
@@ -70,9 +68,17 @@ def path(layout: Layout) -> Path:
 
 
 def find(layout: Layout, access: Access, most: int, undecided: bool = False) -> Conflicts:
-    """At most `most` pairs of a run, with `undecided` of those only where nothing decided.
+    """Return contradictions of a run that the person has access to.
 
-    Raises InputError for a run without records, Refused where there are pairs and the person may see none.
+    Args:
+        layout: Worktree of the run.
+        access: Access of the person.
+        most: Maximum number of pairs in the result.
+        undecided: Whether to leave out pairs that a rule decided.
+
+    Raises:
+        InputError: The run has not been through `deduplicate`.
+        Refused: There are pairs, and the person has access to none.
     """
     if not path(layout).exists():
         raise InputError(f"run {layout.root.name} has no conflicts here; name one that has been through `deduplicate`")
@@ -99,12 +105,12 @@ def find(layout: Layout, access: Access, most: int, undecided: bool = False) -> 
 
 
 def named(layout: Layout) -> list[dict[str, Any]]:
-    """The pairs of a run, without their texts."""
+    """Return the pairs of a run without their texts."""
     return _once(read_table(path(layout)))
 
 
 def _once(table: pa.Table) -> list[dict[str, Any]]:
-    """Each pair one time, though both of an undecided one cite each other; undecided ones first."""
+    """Return each pair once, undecided ones first. The two records of an undecided pair name each other."""
     pairs = {frozenset((entry["record_id"], entry["other"])): entry for entry in reversed(table.to_pylist())}
     return sorted(pairs.values(), key=lambda entry: (entry["rule"] == DECIDED, entry["record_id"]))
 
@@ -114,21 +120,19 @@ def _ids(entries: Iterable[Mapping[str, Any]]) -> pa.Array:
 
 
 def _places(layout: Layout, entries: list[dict[str, Any]]) -> dict[str, tuple[str, int]]:
-    """Source and row of the records in pairs."""
     rows = read_table(layout.stage("ingest") / "rows.parquet")
     named = rows.filter(pc.is_in(rows["record_id"], value_set=_ids(entries))).to_pylist()
     return {row["record_id"]: (row["source_id"], row["row"]) for row in named}
 
 
 def _sources(entry: Mapping[str, Any], places: dict[str, tuple[str, int]]) -> set[str]:
-    """Of the two records of a pair."""
     return {places[entry[end]][0] for end in ("record_id", "other")}
 
 
 def _sides(
     layout: Layout, entries: list[dict[str, Any]], sources: dict[str, Source], places: dict[str, tuple[str, int]]
 ) -> dict[str, Side]:
-    """Raises Refused for a record that is of another source than its row: who may see it would be told wrongly."""
+    """Return the records of pairs by id. Raises Refused if files disagree about the source that access depends on."""
     kept = {entry["other"] for entry in entries if entry["rule"] in (DECIDED, KEPT)}
     kept |= {entry["record_id"] for entry in entries if entry["rule"] == KEPT}
     return {
@@ -170,7 +174,7 @@ def _pair(entry: dict[str, Any], sides: dict[str, Side]) -> Pair:
 
 
 def _reason(went: Side, other: Side) -> str:
-    """Which rule of precedence told them apart; a retired record is an older edition there (`deduplicate.verdicts`)."""
+    """Name the rule of precedence that decided; retired records count as older editions (deduplicate/verdicts.py)."""
     if other.authority != went.authority:
         return f"higher authority, {other.authority} over {went.authority}"
     return f"newer date, {other.effective_from} over {went.effective_from or 'none'}"

@@ -1,4 +1,4 @@
-"""Two texts with the words that differ marked, and nothing in them that a screen obeys instead of showing it."""
+"""Two texts with the words that differ marked. Invisible characters are spelled out, so that they cannot mislead."""
 
 import re
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from tasks.core.shown import visible
 
 WORD = re.compile(r"\s+|\w+|[^\w\s]")
 MOST = 2_000
-"""Words of two texts that are matched with each other; where more differ, they are marked as a whole."""
+"""Maximum number of words to match. If the differing parts are longer, they are marked as a whole."""
 
 
 class Piece(NamedTuple):
@@ -19,7 +19,7 @@ class Piece(NamedTuple):
 
 
 def compare(left: str, right: str) -> tuple[list[Piece], list[Piece]]:
-    """Both texts, visible, in pieces that are the same in both or differ."""
+    """Split both texts, made visible, into pieces that are equal or differ."""
     ours, theirs = WORD.findall(visible(left)), WORD.findall(visible(right))
     same = list(_same(ours, theirs))
     return list(_pieces(ours, [(at, size) for at, _, size in same])), list(
@@ -28,7 +28,7 @@ def compare(left: str, right: str) -> tuple[list[Piece], list[Piece]]:
 
 
 def _same(ours: list[str], theirs: list[str]) -> Iterator[tuple[int, int, int]]:
-    """Where words are the same: their places in both, and how many."""
+    """Yield runs of equal words: their positions in both texts, and their length."""
     most = min(len(ours), len(theirs))
     begin = next((n for n in range(most) if ours[n] != theirs[n]), most)
     most -= begin
@@ -42,7 +42,7 @@ def _same(ours: list[str], theirs: list[str]) -> Iterator[tuple[int, int, int]]:
 
 
 def _pieces(words: list[str], same: list[tuple[int, int]]) -> Iterator[Piece]:
-    """Stretches that are the same and that differ, by turns. A space between two words that differ differs too."""
+    """Yield equal and differing pieces in turn. A space between two differing words counts as differing."""
     differs = [True] * len(words)
     for begin, size in same:
         differs[begin : begin + size] = [False] * size

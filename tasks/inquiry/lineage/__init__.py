@@ -1,7 +1,7 @@
-"""Which record is in which dataset, and which records a person is in: an index that answers in milliseconds.
+"""Index of the records of each dataset and of the people that they mention. It answers in milliseconds.
 
-tables.py  the tables of the index, and what each column means
-build.py   writes them
-ask.py     where a record is, where a person is, what is in a dataset
-person.py  where a person is, for who may look, on the ledger before the answer
+tables.py  tables of the index, and the meaning of their columns
+build.py   addition of a dataset to the index
+ask.py     queries for records, people and datasets
+person.py  search for a person, with access control and a ledger entry
 """

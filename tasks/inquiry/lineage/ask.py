@@ -1,7 +1,7 @@
-"""Where a record is, where the records of a person are, and what is in a dataset.
+"""Queries of the lineage index: for a record, for the records of a person, and for a dataset.
 
-Every question raises Unavailable where an earlier version wrote an index: without its datasets the answer would not be
-whole.
+Every query raises Unavailable if an earlier version wrote an index in another format, since answers without its
+datasets would be incomplete.
 """
 
 from dataclasses import dataclass
@@ -21,20 +21,20 @@ from tasks.sources.dataset import SIDES
 
 @dataclass(frozen=True)
 class Membership:
-    """A record in a dataset, or put aside when it was made."""
+    """A record of a dataset, or one that was quarantined or not drawn when the dataset was made."""
 
     dataset: Sha256
     record: str
-    """The first 16 hex digits of its id."""
+    """First 16 hex digits of the record's id."""
     side: str
-    """Of the dataset; ASIDE or NOT_DRAWN of a record that is on none."""
+    """Side of the dataset; ASIDE or NOT_DRAWN if the record is in neither."""
     source_id: str
     row: int
-    """1-based data row of its source."""
+    """Data row of the source, counted from 1."""
 
 
 NUMBERS = select(DATASETS.c.number)
-"""Named where a key is looked for: SQLite takes one look for each of them, and else reads all rows."""
+"""Subquery of all datasets. With it in a condition, SQLite looks a key up in each dataset, instead of scanning."""
 MEMBERS = (
     select(DATASETS.c.sha256, RECORDS.c.record, RECORDS.c.side, RECORDS.c.source, RECORDS.c.row)
     .join(DATASETS, RECORDS.c.dataset == DATASETS.c.number)
@@ -43,18 +43,18 @@ MEMBERS = (
 
 
 def datasets(state: Path) -> list[Dataset]:
-    """Every dataset that was indexed, sorted by digest."""
+    """Return all indexed datasets, sorted by digest."""
     return list(map(_dataset, _rows(state, select(DATASETS.c.about).order_by(DATASETS.c.sha256))))
 
 
 def dataset(state: Path, sha256: str) -> Dataset | None:
-    """The dataset of that digest; None for one that was never indexed here."""
+    """Return the dataset with this digest; None if it is not in the index."""
     rows = _rows(state, select(DATASETS.c.about).where(DATASETS.c.sha256 == sha256))
     return _dataset(rows[0]) if rows else None
 
 
 def runs(state: Path, sha256: str) -> list[str]:
-    """The runs that made a dataset, oldest first."""
+    """Return the runs that made a dataset, oldest first."""
     named = _rows(
         state, select(RUNS.c.run).join(DATASETS, RUNS.c.dataset == DATASETS.c.number).where(DATASETS.c.sha256 == sha256)
     )
@@ -62,7 +62,7 @@ def runs(state: Path, sha256: str) -> list[str]:
 
 
 def run_that_has(state: Path, sha256: str) -> Layout | None:
-    """A run on this machine whose dataset is still there, byte by byte."""
+    """Return a run on this machine that still has the dataset, unchanged; None if there is none."""
     for run in runs(state, sha256):
         layout = Layout(state / "runs" / run)
         try:
@@ -74,13 +74,13 @@ def run_that_has(state: Path, sha256: str) -> Layout | None:
 
 
 def of_record(state: Path, record_id: str) -> list[Membership]:
-    """Where a record is."""
+    """Return the datasets that hold a record, and its place in each."""
     here = RECORDS.c.dataset.in_(NUMBERS) & (RECORDS.c.record == tables.record_key(record_id))
     return _members(state, MEMBERS.where(here))
 
 
 def of_subjects(state: Path, tokens: list[str]) -> list[Membership]:
-    """Where the records are that mention any of the tokens."""
+    """Return the records that mention any of the tokens, in every dataset."""
     keys = [tables.subject_key(token) for token in tokens]
     wanted = MENTIONS.c.dataset.in_(NUMBERS) & MENTIONS.c.subject.in_(keys)
     named = select(MENTIONS.c.dataset, MENTIONS.c.record).where(wanted).distinct().subquery()
@@ -89,7 +89,11 @@ def of_subjects(state: Path, tokens: list[str]) -> list[Membership]:
 
 
 def of_dataset(state: Path, sha256: str) -> list[Membership]:
-    """Every record on a side of a dataset, by source and row. Raises InputError for one that was never indexed here."""
+    """Return the training and test records of a dataset, sorted by source and row.
+
+    Raises:
+        InputError: The dataset is not in the index.
+    """
     if dataset(state, sha256) is None:
         raise InputError(f"there is no index of dataset {sha256[:12]} here; it is written when the data gate passes")
     members = _members(state, MEMBERS.where(DATASETS.c.sha256 == sha256, RECORDS.c.side.in_(SIDES)))

@@ -1,4 +1,4 @@
-"""Writes the index of a dataset."""
+"""Addition of a dataset to the lineage index."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -20,7 +20,7 @@ from tasks.sources.dataset import SIDES
 from tasks.sources.sources import load_resolved
 
 TOGETHER = 50_000
-"""Rows that are made at once."""
+"""Number of rows that are made in memory at once."""
 
 
 class Record(NamedTuple):
@@ -36,7 +36,7 @@ class Mention(NamedTuple):
 
 
 def add(layout: Layout, use_case: str) -> Dataset:
-    """Index the dataset that lies in `layout`, for its run; of one that is indexed already only the run is new."""
+    """Add a run's dataset to the index. If another run made the same dataset before, only the run is added."""
     sha256 = tree_digest(layout.stage("split"))
     about = _known(layout.state, sha256)
     if about is None:
@@ -56,7 +56,7 @@ def _known(state: Path, sha256: str) -> Dataset | None:
 
 
 def put(state: Path, about: Dataset, records: Iterable[Record], mentions: Iterable[Mention]) -> None:
-    """Write an index, all of it or nothing. Rows in the order of their keys are written fastest."""
+    """Write a dataset's index in one transaction. Rows that are sorted by key are written fastest."""
     with tables.writing(state) as connection:
         if _number(connection, about.sha256) is not None:
             return  # another run has made the same dataset meanwhile
@@ -71,7 +71,7 @@ def _number(connection: Connection, sha256: str) -> int | None:
 
 
 def _insert(connection: Connection, table: str, columns: int, rows: Iterator[tuple[Any, ...]]) -> None:
-    """By the driver itself: SQLAlchemy takes longer over a row than SQLite."""
+    """Insert rows with the SQLite driver, since SQLAlchemy takes longer for a row than SQLite."""
     statement = f"INSERT INTO {table} VALUES ({', '.join('?' * columns)})"
     while some := list(islice(rows, TOGETHER)):
         connection.exec_driver_sql(statement, some)
@@ -90,7 +90,6 @@ def _sources(layout: Layout) -> Iterator[Read]:
 
 
 def _records(layout: Layout) -> pa.Table:
-    """Every record that was read, by its id: its source, row and side."""
     records = read_table(layout.stage("ingest") / "rows.parquet", ["record_id", "source_id", "row"])
     sides = pa.array([ASIDE] * len(records))
     for side, name in (*zip(SIDES, SIDES, strict=True), (NOT_DRAWN, "not_drawn")):
@@ -107,7 +106,6 @@ def _rows(records: pa.Table) -> Iterator[Record]:
 
 
 def _mentions(layout: Layout) -> list[Mention]:
-    """Which record is about which person, by the keys of both."""
     mentions: set[Mention] = set()
     for batch in batches(layout.stage("ingest") / "records.parquet", ["record_id", "subjects"]):
         for record_id, tokens in zip(batch["record_id"].to_pylist(), batch["subjects"].to_pylist(), strict=True):
@@ -116,7 +114,7 @@ def _mentions(layout: Layout) -> list[Mention]:
 
 
 def _require_as_in_manifest(rows: Counter[tuple[str, str]], layout: Layout) -> None:
-    """Raises AssertionError where the index would say of a source what the dataset's owners have not signed."""
+    """Raise AssertionError if the counts differ from the manifest, which the dataset's owners have signed."""
     origins = read_json(layout.stage("split") / "manifest.json")["sources"]
     signed = {(name, side): origin["rows"][side] for name, origin in origins.items() for side in SIDES}
     if wrong := [(pair, signed[pair], rows[pair]) for pair in signed if signed[pair] != rows[pair]]:

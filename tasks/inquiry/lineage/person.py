@@ -1,8 +1,8 @@
-"""Where a person is, for who may look at records of the sources: on the ledger before anything is answered.
+"""Search for a person in all datasets. The ledger has an entry before anything is answered.
 
-That somebody's records are in a source says something of them, so the answer is about those sources alone that `Access`
-opens to who asks. It names the others whether the person is in them or not. The value that was looked up, a name or an
-address, is nowhere on the ledger: its keyed tokens are.
+Even the fact that a source has records of a person says something about them. So the search covers only sources that
+the searcher has access to. All other sources are named, whether or not the person is in them. The ledger does not
+contain the value that was searched for, such as a name, but only its keyed tokens.
 """
 
 from dataclasses import dataclass
@@ -24,15 +24,24 @@ from tasks.stages.data.protect.tokens import token
 @dataclass(frozen=True)
 class Sought:
     members: list[Membership]
-    """Of the sources that were looked in."""
+    """Records in the sources that were searched."""
     closed: list[str]
-    """Sources that were not looked in, each with whom it takes, in words."""
+    """Sources that were not searched, each with the people and roles that have access, in words."""
 
 
 def find(state: Path, value: str, access: Access, reason: str, ledger: Ledger) -> Sought:
-    """The records of every dataset that mention a name, an address or a number of a person.
+    """Return the records of every dataset that mention a person.
 
-    Raises InputError for an empty value and without a reason, and Refused for who may look at none of the sources.
+    Args:
+        state: State folder of the installation.
+        value: Name, address or number of the person.
+        access: Access of the searcher.
+        reason: Reason to enter in the ledger.
+        ledger: Ledger of the installation.
+
+    Raises:
+        InputError: The value or the reason is empty.
+        Refused: The searcher has access to none of the sources.
     """
     if not value.strip():
         raise InputError("--subject is empty; give a name, an address or a number of the person")

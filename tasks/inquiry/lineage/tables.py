@@ -1,9 +1,10 @@
-"""The tables of the index, in `.hallmark/lineage.db` (SQLite).
+"""Tables of the lineage index, in `.hallmark/lineage.db` (SQLite).
 
-Records that a stage put aside are in it too, as ASIDE, and those that were not drawn: a run keeps them, though no model
-was trained on them. A record is known by the first 8 bytes of its id, a subject by 8 bytes of its token's SHA-256. Rows
-are kept in the order of dataset and key, so a question takes one look for each dataset, however many records it has.
-Each row names its source and its side: a number that counts in a list elsewhere named wrong sources once.
+The index includes records that a stage quarantined (ASIDE) or that were not drawn, since a run keeps them although no
+model was trained on them. A record's key is the first 8 bytes of its id, a person's the first 8 bytes of the SHA-256 of
+their token. Rows are stored in the order of dataset and key, so a query takes one lookup per dataset, however many
+records it has. Each row names its source and side in full: an earlier design stored positions in a list, which once
+led to wrong sources.
 """
 
 from collections.abc import Iterator
@@ -22,9 +23,9 @@ from tasks.core.params.values import Sha256
 
 FILE = "lineage.db"
 ASIDE = "put aside"
-"""Of a record that a stage took out."""
+"""Side of a record that a stage quarantined."""
 NOT_DRAWN = "not drawn"
-"""Of a record that nothing is wrong with: the parameters asked for fewer."""
+"""Side of a record that was not drawn, since the parameters asked for fewer."""
 KEY_BYTES = 8
 
 METADATA = MetaData()
@@ -64,35 +65,35 @@ SCHEMA = Schema("lineage", METADATA, METADATA.create_all)
 
 
 class Read(Frozen):
-    """A source as it was read."""
+    """A source as a run read it."""
 
     id: str
     sha256: Sha256
-    """Of its content."""
+    """Digest of the content."""
     owner: str
     steward: str
 
 
 class Dataset(Frozen):
-    """What is known of a dataset as a whole."""
+    """Properties of a dataset as a whole."""
 
     sha256: Sha256
-    """`tasks.core.files.tree_digest` of artefacts/split, the subject of the data gate."""
+    """Digest of artefacts/split (`tasks.core.files.tree_digest`), the subject of the data gate."""
     use_case: str
     sources: tuple[Read, ...]
-    """As inputs/sources.json had them."""
+    """Sources, from the run's inputs/sources.json."""
     rows: dict[str, int]
-    """By side, also those on none."""
+    """Number of records by side, including ASIDE and NOT_DRAWN."""
 
     @property
     def digests(self) -> dict[str, Sha256]:
-        """Of what was read, by source."""
+        """Digest of each source's content."""
         return {source.id: source.sha256 for source in self.sources}
 
 
 @contextmanager
 def writing(state: Path) -> Iterator[Connection]:
-    """A transaction that other writers wait for; what is written in it lands together or not at all."""
+    """Yield a connection in a transaction; other writers wait until it ends."""
     engine = _engine(state)
     with _reaching(state):
         migrations.prepare(engine, SCHEMA)
@@ -102,7 +103,7 @@ def writing(state: Path) -> Iterator[Connection]:
 
 @contextmanager
 def reading(state: Path) -> Iterator[Connection | None]:
-    """A connection that sees one state and writes nothing; None where nothing was ever indexed."""
+    """Yield a connection that sees one snapshot and cannot write; None if nothing was ever indexed."""
     if not (state / FILE).exists():
         yield None
         return
@@ -115,7 +116,7 @@ def reading(state: Path) -> Iterator[Connection | None]:
 
 
 def require_none_older(state: Path) -> None:
-    """Raises Unavailable where an earlier version wrote an index, without whose datasets no answer would be whole."""
+    """Raise Unavailable if an earlier version wrote an index, since answers without its data would be incomplete."""
     if (old := state / "lineage").is_dir():
         raise Unavailable(
             f"{old}: an earlier version of Hallmark wrote this index, and this version cannot read it. Delete the "

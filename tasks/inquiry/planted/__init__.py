@@ -1,15 +1,17 @@
-"""How much of what was planted in a drill's sources the stages found. Read in this order:
+"""Score of the stages on defects that were planted in the sources of a drill.
 
-    truth.py        the table beside the sources that says what was planted, and which rules ought to find it
-    rows.py         rows that are wrong as a whole: which rule took them out
-    values.py       values within texts: how much of them was replaced
-        texts.py        a record's texts beside those of its source
-        replaced.py     what stood where a record has a class or a token
-        characters.py   recall and precision, character by character
-    score.py        all of it for a run, as figures
-    figures.py      what masking missed, by class, for the data gate
+Files in reading order:
 
-No stage reads the truth, or what it says could leak into what a model learns; and DVC does not know of these figures,
-since nothing may depend on them. The report asks for them where sources.yaml names a truth, from the run's own
-artefacts and the sources as pinned.
+    truth.py        ground truth: the table of planted defects, and the rules that should find each kind
+    rows.py         score by rows: defective rows, and the rule that removed each
+    values.py       score by characters: personal and secret values in texts, and how much of them was masked
+        texts.py        texts of the records, paired with those of their sources
+        replaced.py     stretches of a source's text that placeholders replaced
+        characters.py   recall and precision over characters
+    score.py        the whole score of a run
+    figures.py      recall of masking by class, as figures for the data gate
+
+No stage reads the ground truth, since it could leak into what a model learns. DVC does not track these figures, since
+nothing may depend on them. If sources.yaml names a ground truth, the report computes them from the run's artefacts and
+the pinned sources.
 """

@@ -1,4 +1,4 @@
-"""How well protected text was found, counted in characters that are not white space."""
+"""Recall and precision of masking, counted in characters that are not white space."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -8,18 +8,18 @@ from tasks.sources.protection import Category
 from tasks.stages.data.protect.stretch import Stretch
 
 Pairs = Counter[tuple[Category | None, Category | None]]
-"""Characters by the class that they are of and the class that they were taken for; None for neither."""
+"""Number of characters by their true class and the class that they were masked as; None for no class."""
 
 
 class Score(NamedTuple):
-    """Characters, white space not counted."""
+    """Counts of one class, in characters that are not white space."""
 
     truth: int
     hit: int
-    """Of the truth's, under any span."""
+    """Characters of this class that were masked as any class."""
     marked: int
     right: int
-    """Of the marked, personal or secret in any class."""
+    """Characters masked as this class that truly have any class."""
 
     @property
     def recall(self) -> float:
@@ -31,7 +31,7 @@ class Score(NamedTuple):
 
 
 def pairs(text: str, truth: Sequence[Stretch], marked: Sequence[Stretch]) -> Pairs:
-    """Of one text; characters that are in neither are left out."""
+    """Count the characters of one text by true class and masked class, leaving out those with neither."""
     is_of, taken_for = (
         {i: span.category for span in spans for i in range(span.start, span.end) if not text[i].isspace()}
         for spans in (truth, marked)
@@ -40,7 +40,7 @@ def pairs(text: str, truth: Sequence[Stretch], marked: Sequence[Stretch]) -> Pai
 
 
 def scores(counted: Mapping[tuple[Category | None, Category | None], int]) -> dict[str, Score]:
-    """By class, and for `all`: recall by the truth's class, precision by the found one's."""
+    """Return scores by class, and `all`. Recall is by the true class, precision by the masked class."""
     named = {name for pair in counted for name in pair if name}
     return {name: _score(counted, name) for name in sorted(named)} | {"all": _score(counted, None)}
 

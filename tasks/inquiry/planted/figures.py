@@ -1,4 +1,4 @@
-"""The recall of masking on planted values, as figures of the data gate: what masking is known to miss, by class."""
+"""Recall of masking on planted values by class, as figures for the data gate: known misses of masking."""
 
 from pydantic import ValidationError
 
@@ -8,15 +8,19 @@ from tasks.core.facts import Fact, Facts
 from tasks.core.layout import Layout
 
 PREFIX = "planted.recall_"
-"""Before a class, or `all`."""
+"""Prefix of a figure's name, before a class or `all`."""
 
 
 def facts(layout: Layout) -> Facts:
-    """Of measured/planted.json; none where nobody planted anything. Raises InputError for a file that is none."""
+    """Return the figures in measured/planted.json, empty if the run's sources have no ground truth.
+
+    Raises:
+        InputError: The file has another format.
+    """
     path = layout.measured("planted.json")
     if not path.exists():
         return {}
-    from tasks.inquiry.planted.score import Planted  # brings pyarrow, which who verifies a release need not have
+    from tasks.inquiry.planted.score import Planted  # imports pyarrow, which is optional for verifying a release
 
     try:
         planted = Planted.model_validate_json(path.read_bytes())
@@ -32,7 +36,7 @@ def facts(layout: Layout) -> Facts:
 
 
 def missed(facts: Facts) -> str:
-    """In words, what masking is known to miss, the worst class first."""
+    """Describe the known misses of masking, the worst class first."""
     recalls = {name.removeprefix(PREFIX): fact for name, fact in facts.items() if name.startswith(PREFIX)}
     if not recalls:
         return "not measured here: nobody planted values in these sources; no masking finds everything"

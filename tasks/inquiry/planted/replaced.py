@@ -1,14 +1,16 @@
-"""What stood in a source's text where a record has a class or a token in its place."""
+"""Stretches of a source's text that a record has placeholders for."""
 
 from tasks.stages.data.protect.placeholders import PLACEHOLDER
 from tasks.stages.data.protect.stretch import Stretch
 
 
 def replaced(original: str, protected: str) -> list[Stretch]:
-    """The stretches of `original` that have a placeholder in `protected`, with the placeholder's class.
+    """Return the stretches of `original` that `protected` has placeholders for, each with the placeholder's class.
 
-    Each stretch ends where the words that follow it first stand. Raises ValueError where `protected` was not made of
-    `original`.
+    A stretch ends before the first occurrence of the text that follows the placeholder.
+
+    Raises:
+        ValueError: `protected` cannot have been made from `original`.
     """
     first, *rest = PLACEHOLDER.split(protected)
     if not original.startswith(first) or not original.endswith(rest[-1] if rest else first):

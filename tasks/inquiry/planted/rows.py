@@ -1,4 +1,4 @@
-"""Rows that are wrong as a whole, judged by the rule that took them out and the record cited as kept."""
+"""Score of planted defects that affect whole rows: the rule that removed each row, and the record kept in its place."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
@@ -10,27 +10,27 @@ from tasks.inquiry.planted.truth import KINDS, Place, Row
 from tasks.sources.dataset import STAGES
 
 Removed = Mapping[Place, tuple[str, Place | None]]
-"""Rule and place of the record kept instead, by the place of the row that went."""
+"""Rule that removed a row, and place of the record kept instead, by the place of the removed row."""
 
 
 class KindScore(Frozen):
-    """One kind of defect. Counts are rows."""
+    """Score of one kind of defect. Counts are rows."""
 
     stage: str
     defect: str
     planted: int
     found: int
-    """By one of the rules that ought to."""
+    """Planted rows that were removed by a rule for this kind."""
     copies: int
-    """Of those found, the ones for which the truth says what is to be kept."""
+    """Rows of `found` for which the ground truth names a row that should be kept."""
     cited: int
-    """Of the copies, those that cite it."""
+    """Rows of `copies` for which the stage kept that row."""
     removed: int
-    """By those rules, whether planted or not."""
+    """Rows that the rules for this kind removed, planted or not."""
     right: int
-    """Of the removed, those planted for these rules."""
+    """Rows of `removed` that were planted for these rules."""
     taken_for: dict[str, int]
-    """What else became of the planted: the rule that took them out, or `kept`."""
+    """Numbers of planted rows that were not found, by the rule that removed them or `kept`."""
 
     @property
     def recall(self) -> float:
@@ -42,7 +42,6 @@ class KindScore(Frozen):
 
 
 def removed(layout: Layout) -> Removed:
-    """Everything that the stages of a run took out."""
     records = read_table(layout.stage("ingest") / "rows.parquet").to_pylist()
     place = {record["record_id"]: Place(record["source_id"], record["row"]) for record in records}
     return {
@@ -53,7 +52,6 @@ def removed(layout: Layout) -> Removed:
 
 
 def judge(rows: Iterable[Row], gone: Removed) -> list[KindScore]:
-    """Every kind that was planted, in the order of KINDS."""
     by_defect: dict[str, list[Row]] = defaultdict(list)
     for row in rows:
         by_defect[row.defect].append(row)
@@ -88,10 +86,10 @@ def _rule(row: Row, gone: Removed) -> str:
 
 
 def _went(row: Row, gone: Removed) -> Place:
-    """The planted row; or its original, where either may go and that one did, citing the planted one.
+    """Return the place of the removed row: the planted row, or in some kinds its original.
 
-    Protection comes first: a word mistyped in one of two texts may be taken for a name, and its token makes that text
-    the longer one, which is kept.
+    If two rows are duplicates, the stage keeps the longer one, and masking comes first: a typing error may be masked
+    as a name, and the placeholder makes that text longer.
     """
     if KINDS[row.defect].either and row.original and row.place not in gone:
         _, kept = gone.get(row.original, ("", None))

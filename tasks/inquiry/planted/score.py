@@ -1,8 +1,8 @@
-"""How much of the planted the stages of a run found, how much else they took for it, and what for.
+"""Score of a run on planted defects: how many were found, and what else was taken for them.
 
     measured/planted.json   `Planted`, figures only
 
-It is the outputs that are judged, whatever made them.
+The score is computed from the outputs of the stages, whatever code wrote them.
 """
 
 from tasks.core.config import Frozen
@@ -23,7 +23,7 @@ class Planted(Frozen):
 
 
 def write(layout: Layout) -> None:
-    """Write measured/planted.json where the run's inventory names a truth; else there is none. Raises as `score`."""
+    """Write measured/planted.json, or delete it if the run's sources have no ground truth; raises as `score` does."""
     resolved, path = load_resolved(layout.sources), layout.measured("planted.json")
     if resolved.truth is None:
         path.unlink(missing_ok=True)
@@ -33,10 +33,13 @@ def write(layout: Layout) -> None:
 
 
 def score(layout: Layout, resolved: ResolvedSources, planted: Truth) -> Planted:
-    """Of a run that has been through `deduplicate`. A class for which its source says drop is judged by row, one for
-    which it says keep not at all: nothing shows whether it was found.
+    """Return the score of a run that has been through `deduplicate`.
 
-    Raises InputError for a source that changed since, and where the truth is about other sources or rows.
+    If a source's `protect` says `drop` for a class, its values are scored by rows. If it says `keep`, they are not
+    scored, since nothing shows whether they were found.
+
+    Raises:
+        InputError: A source changed since it was pinned, or the ground truth names other sources or rows.
     """
     protection = {item.source.id: item.source.protect for item in resolved.sources}
     places = [row.place for row in planted.rows] + [value.place for value in planted.values]

@@ -1,4 +1,4 @@
-"""The texts of every record as its source has them, beside what `ingest` made of them."""
+"""Texts of every record as its source has them, paired with the texts that `ingest` wrote."""
 
 from collections import Counter
 from collections.abc import Container, Iterator
@@ -14,12 +14,15 @@ from tasks.stages.data.readers.kinds import READERS
 from tasks.stages.data.readers.rows import Malformed
 
 Turns = list[tuple[str, str]]
-"""Of each turn, the source's text, normalised and repaired, and the record's."""
+"""Texts of each turn: as the source has it, normalised and repaired, and as the record has it."""
 
 
 def compared(layout: Layout, resolved: ResolvedSources) -> Iterator[tuple[Place, Turns]]:
-    """Every record's turns; all records are in memory, as a drill is small. Raises InputError for a source that changed
-    since it was pinned."""
+    """Yield the turns of every record. Holds all records in memory, since a drill is small.
+
+    Raises:
+        InputError: A source changed since it was pinned.
+    """
     records, rows = (read_table(layout.stage("ingest") / f"{name}.parquet").to_pylist() for name in ("records", "rows"))
     turns = {record["record_id"]: [turn["content"] for turn in record["messages"]] for record in records}
     protected = {Place(row["source_id"], row["row"]): turns[row["record_id"]] for row in rows}

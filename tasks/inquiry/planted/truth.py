@@ -1,13 +1,13 @@
-"""The table beside a drill's sources that says what was planted in them.
+"""Ground truth of a drill: a table of the defects that were planted in its sources.
 
-A CSV file with columns source_id, row (1-based data row of the source), defect, original and value:
+A CSV file with columns source_id, row (data row of the source, counted from 1), defect, original and value:
 
-    tickets,57,duplicate,tickets:12,          row 57 is a copy of row 12, which is to be kept
-    tickets,90,cut_off,,                      row 90 is no row
-    tickets,12,name,,Grace Hopper             in row 12 stands a name
+    tickets,57,duplicate,tickets:12,          row 57 is a copy of row 12, which should be kept
+    tickets,90,cut_off,,                      row 90 is malformed
+    tickets,12,name,,Grace Hopper             row 12 contains a name
 
-A value stands there as itself, since ingest repairs texts and moves whatever is counted in characters. So the table is
-as confidential as its sources: nothing but figures may be made of it.
+Values are given by their text, since offsets would change when ingest repairs texts. So the table is as confidential as
+its sources, and only figures may be made from it.
 """
 
 import csv
@@ -33,13 +33,13 @@ class Place(NamedTuple):
 
 
 class Kind(NamedTuple):
-    """A kind of defect, and who ought to find it."""
+    """Kind of defect, with the rules that should find it."""
 
     stage: str
     rules: tuple[str, ...]
-    """Of quarantine."""
+    """Rules of the quarantine."""
     either: bool = False
-    """Whether the original may go instead, citing the planted row: nothing says which of the two is better."""
+    """Whether the stage may remove the original and keep the planted row, since neither is better."""
 
 
 KINDS: Mapping[str, Kind] = {
@@ -58,12 +58,12 @@ KINDS: Mapping[str, Kind] = {
     "conflict_undecided": Kind("deduplicate", ("conflict_undecided",)),
     "in_test": Kind("deduplicate", ("near_test",)),
 }
-"""A class of protected text is a kind where its source says drop."""
+"""Kinds of defects by name. A class of protected text is a kind of defect if its source says `drop`."""
 
 
 @dataclass(frozen=True)
 class Row:
-    """A row that is wrong as a whole."""
+    """A defect that affects a whole row."""
 
     place: Place
     defect: str
@@ -72,7 +72,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Value:
-    """Something in a row's texts that is about a person, or secret."""
+    """A personal or secret value in a row's texts."""
 
     place: Place
     category: Category
@@ -86,8 +86,11 @@ class Truth:
 
 
 def read(resolved: ResolvedTruth, root: Path) -> Truth:
-    """The truth as pinned. Raises InputError, which says nothing of what stands there, where the file has changed since
-    or is no such table."""
+    """Read the ground truth of a run.
+
+    Raises:
+        InputError: The file changed since it was pinned, or is not such a table. The message does not quote the file.
+    """
     file = Layout(root).locate(resolved.path)
     data = file.read_bytes() if file.is_file() else b""
     if sha256_bytes(data) != resolved.sha256:

@@ -1,4 +1,4 @@
-"""Values within texts, judged character by character: those of the source that the record has no more."""
+"""Score of masking on planted values, character by character."""
 
 import re
 from collections import Counter, defaultdict
@@ -15,19 +15,19 @@ from tasks.stages.data.text import repair
 
 
 class ClassScore(Frozen):
-    """One class of protected text, or `all`. Counts are characters that are not white space, but for `values`."""
+    """Score of one class of protected text, or `all`, in characters that are not white space, except `values`."""
 
     category: str
     values: int
     truth: int
     hit: int
-    """Of the truth's, replaced by whatever class."""
+    """Characters of this class that were masked as any class."""
     marked: int
-    """Replaced as of this class."""
+    """Characters that were masked as this class."""
     right: int
-    """Of the marked, personal or secret in any class."""
+    """Characters of `marked` that truly have any class."""
     taken_for: dict[str, int]
-    """Of the truth's, what they were taken for other than their own class; `kept` for nothing."""
+    """Characters of this class that were masked as another, by that class, or not masked at all, as `kept`."""
 
     @property
     def recall(self) -> float:
@@ -39,7 +39,11 @@ class ClassScore(Frozen):
 
 
 def judge(values: Iterable[Value], texts: Iterable[tuple[Place, Turns]]) -> list[ClassScore]:
-    """Every class that was planted or found, and `all`. Raises InputError for a value that is not in its row."""
+    """Return the score of every class that was planted or found, and of `all`.
+
+    Raises:
+        InputError: A row does not contain its planted value.
+    """
     planted: dict[Place, list[Value]] = defaultdict(list)
     for value in values:
         planted[value.place].append(value)
@@ -58,9 +62,12 @@ def judge(values: Iterable[Value], texts: Iterable[tuple[Place, Turns]]) -> list
 
 
 def located(values: Sequence[Value], texts: Sequence[str]) -> list[list[Stretch]]:
-    """For each text every place of every value, as a whole word; longer values first, so that none counts twice.
+    """Return for each text the stretches of all values, as whole words.
 
-    Raises InputError for a value that is nowhere.
+    Longer values are located first, so that a value within another does not count twice.
+
+    Raises:
+        InputError: A value is in none of the texts.
     """
     spans: list[list[Stretch]] = [[] for _ in texts]
     for value in sorted(values, key=lambda value: -len(value.value)):

@@ -1,7 +1,7 @@
-"""Signed heads of the ledger's tree: what makes a later change of its beginning show.
+"""Signed heads of the ledger's tree. A change of earlier entries contradicts a head that was signed before.
 
-A head says that at a time the ledger had so many entries with this root hash. It is signed with the machine key
-`ledger` and kept under `.hallmark/heads`. `publish` (tasks/ledger/heads/publish.py) takes it to where the
+A head states how many entries the ledger had at a time, and the root hash over them. It is signed with the machine key
+`ledger` and stored under `.hallmark/heads`. `publish` (tasks/ledger/heads/publish.py) copies it to places where the
 database's owner cannot rewrite it.
 """
 
@@ -24,19 +24,19 @@ HEAD = "urn:hallmark:ledger-head:v1"
 
 
 class Void(Refused):
-    """A head that one of the ledger's keys signed when it did not count: it had ended, was revoked, or not begun."""
+    """Head signed by one of the ledger's keys at a time when the key did not count: too early, too late, or revoked."""
 
 
 class Head(Document):
-    """The predicate of a head; its statement's subject is `ledger` with the root."""
+    """Predicate of a head's statement, whose subject is `ledger` with the root as digest."""
 
     ledger: Sha256
-    """Leaf hash of entry 1: which ledger it is."""
+    """Leaf hash of entry 1, which identifies the ledger."""
     size: Annotated[int, Field(ge=1, lt=2**63)]
-    """How many entries."""
+    """Number of entries."""
     root: Sha256
     peaks: list[Sha256]
-    """Roots of the full subtrees, largest first, whose hash is `root`: enough to go on from this head alone."""
+    """Roots of the full subtrees, largest first. They hash to `root`, and suffice to append to the tree."""
     time: Annotated[datetime, AfterValidator(in_utc)]
 
     @model_validator(mode="after")
@@ -51,7 +51,7 @@ class Head(Document):
 
     @property
     def facts(self) -> tuple[str, int, str]:
-        """What two heads of one size must agree on."""
+        """Values that two heads of one size must agree on."""
         return self.ledger, self.size, self.root
 
     def describe(self) -> str:
@@ -59,21 +59,24 @@ class Head(Document):
 
 
 def of(tree: Frontier, ledger: str, time: datetime) -> Head:
-    """A head of a tree. `ledger` is the leaf hash of its entry 1, in hex."""
+    """Return the head of a tree. `ledger` is the leaf hash of its entry 1, in hex."""
     peaks = [peak.hex() for peak in tree.peaks]
     return Head(ledger=ledger, size=tree.size, root=tree.root().hex(), peaks=peaks, time=time)
 
 
 def sign(head: Head, signer: Signer) -> dict[str, Any]:
-    """The head's DSSE envelope."""
     return dsse.sign(dsse.statement(HEAD, {"ledger": head.root}, head.said), signer)
 
 
 def verify(envelope: Any, those: Sequence[Key]) -> Head:
-    """The head that one of the keys signed while it counted.
+    """Return the head in an envelope that one of the keys signed while it counted.
 
-    Raises Void where one did at another time, Refused where none did or what they signed is no head. When that was the
-    head itself says: whoever has a stolen key can date a head back, but not take back those that are published.
+    The head's own time decides whether the key counted. A thief of a key can backdate a head, but cannot withdraw the
+    heads that are published.
+
+    Raises:
+        Void: A key signed the head at a time when it did not count.
+        Refused: No key signed the envelope, or its statement is not a head.
     """
     if not isinstance(envelope, dict):
         raise Refused("not a signed head: no JSON object")
@@ -88,7 +91,12 @@ def verify(envelope: Any, those: Sequence[Key]) -> Head:
 
 
 def parse(data: bytes, those: Sequence[Key]) -> tuple[Head, dict[str, Any]]:
-    """The head in a file, and its envelope. Raises Refused as `verify`, and for another spelling."""
+    """Return the head in a file, and its envelope.
+
+    Raises:
+        Void: A key signed the head at a time when it did not count.
+        Refused: The head is not signed by the keys, or the file is not canonical.
+    """
     envelope = dsse.parse(data, "the head's file")
     return verify(envelope, those), envelope
 

@@ -1,11 +1,11 @@
-"""Take signed heads of the ledger to the places of HALLMARK_LEDGER_HEADS.
+"""Publication of signed heads in the places of HALLMARK_LEDGER_HEADS.
 
-What is signed is the last head's own tree with the entries that came since, and it goes on from every head that another
-machine published meanwhile. So whoever rewrote the database, and its tree with it, gets no signature for that, and is
-told of. A place that is away gets its heads the next time.
+The next head is signed over the tree of the last head, extended by the entries since. It must also extend every head
+that another machine published meanwhile. So somebody who rewrites the database, including the stored tree, gets no
+signature, and the rewriting is reported. A place that is unavailable gets its heads at the next publication.
 
-A head that was signed with a key that did not count then, since it is revoked or was followed by another, is passed
-over wherever it lies: the next one goes on from the newest that counts.
+A head is void if its key did not count at the head's time, since the key had been revoked or replaced. Void heads are
+skipped wherever they are stored; the next head extends the newest one that counts.
 """
 
 import os
@@ -29,36 +29,38 @@ from tasks.trust.keys import Signer
 from tasks.trust.validity import Key
 
 PLACES = "HALLMARK_LEDGER_HEADS"
-"""Environment variable: places, with spaces between."""
+"""Environment variable with the places, separated by spaces."""
 
 
 @dataclass(frozen=True)
 class Published:
     newest: Head | None
-    """None where the ledger is empty."""
+    """Newest head; None if the ledger is empty."""
     delivered: dict[str, int]
-    """How many heads went to each place that could be reached."""
+    """Number of heads that were added to each available place."""
     away: list[str]
-    """Why each of the others could not be."""
+    """Reasons why the other places are unavailable."""
     void: int
-    """Heads kept here, newer than the one gone on from, that count for nothing: what they covered has only this one."""
+    """Number of void heads stored here since the last head that counts. The next head covers their entries again."""
 
 
 @dataclass(frozen=True)
 class _Look:
-    """A place as it was found."""
+    """State of a place before the next head is signed."""
 
     where: Place
     there: set[int] = field(default_factory=set)
     ahead: list[Head] = field(default_factory=list)
-    """Heads of more entries than the newest that was signed here."""
+    """Heads over more entries than the newest head that was signed here."""
 
 
 def publish(ledger: Ledger, keyholder: Keyholder) -> Published:
-    """Sign a head where the ledger grew since the last, and take to each place the heads that it lacks.
+    """Sign a head if the ledger has grown, and add to each place the heads that it lacks.
 
-    Raises Refused where the ledger does not go on from a head, or a place holds another head of one size: somebody
-    rewrote the ledger, or the place is another's. Raises InputError where there is no key to sign with.
+    Raises:
+        Refused: The ledger does not extend a head, or a place has another head of the same size. Then the ledger was
+            rewritten, or the place belongs to another ledger.
+        InputError: There is no key to sign with.
     """
     with _turn(keyholder):
         last = newest(keyholder)
@@ -79,10 +81,10 @@ def publish(ledger: Ledger, keyholder: Keyholder) -> Published:
 
 
 def publish_grown(ledger: Ledger, keyholder: Keyholder) -> list[str]:
-    """Publish where the ledger is not as long as the newest head here. Returns what a person should be told, in words:
-    one that is shorter was cut.
+    """Publish if the ledger's length differs from the newest head's. Return problems in words, without raising.
 
-    For whoever has something else to do: what was recorded stands, whatever becomes of the head.
+    For callers whose own entries are valid whether or not a head is published. A ledger shorter than the newest head
+    was truncated, which is reported.
     """
     try:
         last = newest(keyholder)
@@ -94,13 +96,17 @@ def publish_grown(ledger: Ledger, keyholder: Keyholder) -> list[str]:
 
 
 def newest(keyholder: Keyholder) -> Head | None:
-    """The newest head kept here that counts. Raises Refused where it is not what was signed."""
+    """Return the newest head stored here that counts; None if there is none.
+
+    Raises:
+        Refused: The stored head was changed.
+    """
     envelope = newest_envelope(keyholder)
     return heads.verify(envelope, signers(keyholder)) if envelope else None
 
 
 def newest_envelope(keyholder: Keyholder) -> dict[str, Any] | None:
-    """The newest head kept here that counts, as it was signed."""
+    """Return the envelope of the newest head stored here that counts; None if there is none."""
     kept = local(keyholder)
     for size in sorted(kept.sizes(), reverse=True):
         try:
@@ -113,17 +119,21 @@ def newest_envelope(keyholder: Keyholder) -> dict[str, Any] | None:
 
 
 def local(keyholder: Keyholder) -> Folder:
-    """Every head that was signed here."""
+    """Return the folder with the heads that were signed here."""
     return Folder(keyholder.state / HEADS)
 
 
 def places(keyholder: Keyholder) -> list[Place]:
-    """Where heads are published. Raises InputError for a setting that names no places."""
+    """Return the places where heads are published.
+
+    Raises:
+        InputError: The setting names a place that cannot exist.
+    """
     return named.named(os.environ.get(PLACES, ""), keyholder.state.parent, keyholder.state)
 
 
 def signers(keyholder: Keyholder) -> list[Key]:
-    """Keys whose heads count, each for its time."""
+    """Return the keys whose heads count, each in its period."""
     return keyholder.keys_of("ledger")
 
 
@@ -139,7 +149,7 @@ def _turn(keyholder: Keyholder) -> Iterator[None]:
 
 
 def _look_around(keyholder: Keyholder, reached: int) -> tuple[list[_Look], list[str], list[str]]:
-    """What the places hold, why some are away, and what is wrong with others."""
+    """Return the state of each place, reasons why others are unavailable, and what is wrong with the rest."""
     looked, away, wrong = [], [], []
     for where in places(keyholder):
         try:
@@ -154,7 +164,7 @@ def _look_around(keyholder: Keyholder, reached: int) -> tuple[list[_Look], list[
 
 
 def _counting(stored: Mapping[int, bytes], keyholder: Keyholder) -> dict[int, Head]:
-    """The heads by their size, without those that are void. Raises Refused where one is none."""
+    """Return the stored heads by size, without void ones. Raises Refused if a file is not a signed head."""
     counting = {}
     for size, data in stored.items():
         with suppress(Void):
@@ -174,7 +184,7 @@ def _signer(keyholder: Keyholder) -> Signer:
 
 
 def _sign_next(ledger: Ledger, keyholder: Keyholder, last: Head | None, looked: list[_Look]) -> Head | None:
-    """The newest head, signed now where the ledger grew, after a walk from the last one over the entries since."""
+    """Check that the ledger extends every known head, sign a head if the ledger has grown, and return the newest."""
     ahead = {head.size: (head, look.where.name) for look in looked for head in look.ahead}
     tree, target, ours = (last.tree if last else Frontier()), ledger.frontier(), last.ledger if last else ""
     for row in ledger.rows(tree.size, target.size):
@@ -208,7 +218,10 @@ def _rewritten(ledger: Ledger, why: str) -> Refused:
 
 
 def _deliver(look: _Look, keyholder: Keyholder) -> int:
-    """Add what a place lacks. The newest head that both have is compared before, what was added after."""
+    """Add the heads that a place lacks.
+
+    The newest head that is in the place and here is compared before, and the added heads are read back after.
+    """
     kept = local(keyholder)
     here = kept.sizes()
     missing = set(_counting(kept.read(here - look.there), keyholder))
@@ -219,7 +232,10 @@ def _deliver(look: _Look, keyholder: Keyholder) -> int:
 
 
 def _compare(where: Place, kept: Folder, sizes: set[int], keyholder: Keyholder) -> None:
-    """Raises Refused where a place has no such head of a size as was signed here, be it another machine's."""
+    """Raise Refused if the place lacks a head that was signed here, or has one over other entries.
+
+    Heads of one size that different machines signed over the same entries are equal in this sense.
+    """
     ours, theirs = kept.read(sizes), where.read(sizes) if sizes else {}
     for size in sorted(sizes):
         if ours[size] == theirs.get(size):

@@ -1,5 +1,5 @@
-"""The Merkle tree of RFC 9162.
+"""Merkle tree of RFC 9162.
 
-merkle.py    hashing and proofs
-subtrees.py  roots that are kept beside the entries
+merkle.py    hashes and proofs
+subtrees.py  roots that are stored beside the entries
 """

@@ -1,9 +1,9 @@
-"""The Merkle tree of RFC 9162, section 2.1, over SHA-256: hashing, and both kinds of proofs.
+"""Merkle tree of RFC 9162, section 2.1, over SHA-256: hashes, inclusion proofs and consistency proofs.
 
 https://www.rfc-editor.org/rfc/rfc9162#section-2.1
 
-What makes a proof asks for the roots of the subtrees that the path names, so that where these are kept it reads nothing
-else. Our own page of code, since pymerkle is under the GPL.
+The functions that make a proof ask a callback for roots of subtrees. If these are stored, a proof reads no entries.
+Written here because pymerkle is under the GPL.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -11,11 +11,11 @@ from hashlib import sha256
 from typing import NamedTuple
 
 Roots = Callable[[int, int], bytes]
-"""Root over the leaves from one number, counted from 0, to before another."""
+"""Function that returns the root over the leaves from `start`, counted from 0, up to but not including `stop`."""
 
 
 def leaf_hash(data: bytes) -> bytes:
-    """Hash of an entry. The prefixes of leaves and nodes keep a node from being passed off as an entry."""
+    """Return the hash of a leaf. Leaves and nodes have different prefixes, so a node cannot be passed off as a leaf."""
     return sha256(b"\x00" + data).digest()
 
 
@@ -24,7 +24,7 @@ def node_hash(left: bytes, right: bytes) -> bytes:
 
 
 class Frontier(NamedTuple):
-    """What is needed of a tree to append to it: the roots of the full subtrees that it is made of, largest first."""
+    """Minimal state of a tree for appending: its size and the roots of its full subtrees, largest first."""
 
     size: int = 0
     peaks: tuple[bytes, ...] = ()
@@ -33,7 +33,7 @@ class Frontier(NamedTuple):
         return f"{self.size:,} entries, root {self.root().hex()[:12]}"
 
     def append(self, leaf: bytes) -> "Frontier":
-        """The tree with one more leaf, given by its hash; at most log2(size) hashes are computed."""
+        """Return the tree with one more leaf, given by its hash. Computes at most log2(size) hashes."""
         peaks, full = [*self.peaks, leaf], self.size
         while full & 1:
             right = peaks.pop()
@@ -42,7 +42,7 @@ class Frontier(NamedTuple):
         return Frontier(self.size + 1, tuple(peaks))
 
     def root(self) -> bytes:
-        """The tree's hash, MTH in the RFC; of no leaves, that of nothing."""
+        """Return the root hash, MTH in the RFC. The root of an empty tree is the hash of no bytes."""
         if not self.peaks:
             return sha256(b"").digest()
         root = self.peaks[-1]
@@ -52,7 +52,7 @@ class Frontier(NamedTuple):
 
 
 def tree_hash(leaves: Iterable[bytes]) -> bytes:
-    """Root over leaf hashes."""
+    """Return the root of the tree over these leaf hashes."""
     tree = Frontier()
     for leaf in leaves:
         tree = tree.append(leaf)
@@ -60,7 +60,7 @@ def tree_hash(leaves: Iterable[bytes]) -> bytes:
 
 
 def inclusion_path(index: int, size: int, root: Roots, start: int = 0) -> list[bytes]:
-    """PATH(index, D_size): what shows that leaf `index`, counted from 0, is in the tree; both count from `start` on."""
+    """Return the inclusion proof of leaf `index`, PATH(index, D_size) in the RFC; `index` counts from leaf `start`."""
     if size == 1:
         return []
     half = split(size)
@@ -70,12 +70,12 @@ def inclusion_path(index: int, size: int, root: Roots, start: int = 0) -> list[b
 
 
 def consistency_path(old: int, size: int, root: Roots) -> list[bytes]:
-    """PROOF(old, D_size): what shows that a tree of `old` leaves, at least one, is the beginning of one of `size`."""
+    """Return the proof that the first `old` leaves, at least one, are a prefix of the tree; PROOF(old, D_size)."""
     return _subproof(old, size, root, start=0, known=True)
 
 
 def includes(root: bytes, size: int, leaf: bytes, index: int, path: Sequence[bytes]) -> bool:
-    """Whether `path` shows that the leaf hash stands at `index` of the tree (section 2.1.3.2)."""
+    """Return whether `path` proves that the leaf hash is at `index` of the tree (section 2.1.3.2)."""
     if not 0 <= index < size:
         return False
     place, last, computed = index, size - 1, leaf
@@ -93,7 +93,7 @@ def includes(root: bytes, size: int, leaf: bytes, index: int, path: Sequence[byt
 
 
 def extends(old_root: bytes, old: int, root: bytes, size: int, path: Sequence[bytes]) -> bool:
-    """Whether `path` shows that the tree of `old` leaves is the beginning of the other (section 2.1.4.2)."""
+    """Return whether `path` proves that the tree of `old` leaves is a prefix of the other tree (section 2.1.4.2)."""
     if old == size:
         return old > 0 and not path and old_root == root
     if not 0 < old < size or not path:
@@ -117,12 +117,12 @@ def extends(old_root: bytes, old: int, root: bytes, size: int, path: Sequence[by
 
 
 def split(size: int) -> int:
-    """The largest power of two below `size`."""
+    """Return the largest power of two below `size`."""
     return 1 << (size - 1).bit_length() - 1
 
 
 def _subproof(old: int, size: int, root: Roots, start: int, known: bool) -> list[bytes]:
-    """SUBPROOF(old, D_size, known); `known`: whoever checks has this subtree's hash already."""
+    """Return SUBPROOF(old, D_size, known) of the RFC. `known` says whether the verifier has this subtree's hash."""
     if old == size:
         return [] if known else [root(start, start + size)]
     half = split(size)

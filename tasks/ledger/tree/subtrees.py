@@ -1,9 +1,9 @@
-"""Roots of full subtrees, kept beside the entries: with them a proof reads some hundred entries of however many.
+"""Stored roots of full subtrees. With them a proof reads a few hundred entries, however long the ledger is.
 
-Kept is the root over every BLOCK entries, over every two such blocks, every four and so on, each when its last entry is
-appended. All of them follow from the entries. Nothing is believed for standing there: a proof made of wrong ones does
-not hold under the signed head, and `hallmark ledger verify` compares each with the entries. One that is not there is
-computed (`roots`).
+Stored are the root over every BLOCK entries, over every two such blocks, every four and so on, each when its last entry
+is appended. All of them can be computed from the entries. No verification trusts them: a proof made from wrong roots
+does not match the signed head, and `hallmark ledger verify` compares each one with the entries. Missing roots are
+computed (tasks/ledger/roots.py).
 """
 
 from typing import NamedTuple
@@ -11,19 +11,19 @@ from typing import NamedTuple
 from tasks.ledger.tree.merkle import Frontier, node_hash
 
 BLOCK = 256
-"""The smallest subtree that is kept, a power of two. With a larger one fewer are, and a proof reads more entries."""
+"""Number of leaves of the smallest stored subtree, a power of two. If larger, a proof reads more entries."""
 
 
 class Subtree(NamedTuple):
     stop: int
-    """Number of its last entry."""
+    """Number of the last entry."""
     size: int
-    """How many entries it is over, a power of two."""
+    """Number of entries, a power of two."""
     root: bytes
 
 
 def finished(before: Frontier, leaf: bytes) -> list[Subtree]:
-    """Those to keep that end with this leaf, appended to that tree."""
+    """Return the subtrees to store that end with `leaf`, which is appended to the tree `before`."""
     stop, size, root = before.size + 1, 1, leaf
     if stop % BLOCK:
         return []

@@ -1,10 +1,10 @@
-"""Where signed heads of the ledger are kept, out of reach of the database's owner.
+"""Places where signed heads of the ledger are published, out of reach of the database's owner.
 
-    place.py     what every place can do
-    named.py     which one a setting names
-    folder.py    files in a folder: on another disk, another machine's share
-    s3.py        objects under a prefix; give the bucket versioning or a lock
-    git.py       a ref of a git remote, one commit for each head
+    place.py     interface of all places
+    named.py     parser of the setting HALLMARK_LEDGER_HEADS
+    folder.py    files in a folder, for example on another disk or a network share
+    s3.py        objects under a prefix; the bucket should have versioning or object lock
+    git.py       commits on a ref of a git remote, one for each head
 
-Each keeps one file for each size of the tree and never writes over one.
+Each place holds one file for each size of the tree and never overwrites it.
 """

@@ -10,7 +10,11 @@ from tasks.ledger.head_files import filename, size_of
 
 
 class Folder:
-    """Made where it is absent, but not the folder above it: what is not mounted is away, not empty."""
+    """Folder that heads are published in.
+
+    `add` creates the folder, but not its parent. If the parent is missing, its disk is not mounted, and the folder
+    counts as unavailable rather than empty.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder

@@ -1,6 +1,6 @@
-"""Heads as commits of a git remote's `refs/hallmark/ledger`: each holds one head, the file head.json.
+"""Heads as commits on `refs/hallmark/ledger` of a git remote. Each commit holds one head in the file head.json.
 
-A clone of that ref alone is kept here, so that each head is fetched once.
+A bare clone of that ref is kept locally, so that each head is fetched once.
 """
 
 import io
@@ -16,15 +16,15 @@ REF = "refs/hallmark/ledger"
 FILE = "head.json"
 MESSAGE = re.compile(r"Ledger of (\d+) entries")
 SECONDS = 60
-"""How long git may take to answer."""
+"""Timeout of a git command."""
 AGAIN = 5
-"""How often a push is tried that another machine's came before."""
+"""Maximum number of pushes, if other machines push at the same time."""
 IDENTITY = {
     name: value for who in ("AUTHOR", "COMMITTER")
     for name, value in ((f"GIT_{who}_NAME", "Hallmark"), (f"GIT_{who}_EMAIL", "ledger@hallmark.invalid"))
 }  # fmt: skip
 ACCESS = ("GIT_SSH", "GIT_SSH_COMMAND", "GIT_ASKPASS")
-"""How git gets to a remote; every other GIT_* of the caller is kept from it."""
+"""Environment variables for access to a remote. Git gets none of the caller's other GIT_* variables."""
 
 
 class Git:
@@ -64,12 +64,12 @@ class Git:
                     self._git("push", "--quiet", "--", self._url, f"{tip}:{REF}")
                     self._git("update-ref", REF, tip)
                 return
-            except Unavailable:  # another machine's came first, say; never forced
+            except Unavailable:  # for example since another machine pushed first; a push is never forced
                 if last_try:
                     raise
 
     def _fetch(self) -> None:
-        """Bring the clone up to date. Raises Refused where the history there does not go on from what it was."""
+        """Update the local clone. Raises Refused if the remote's history is gone or was rewritten."""
         if not self._clone.exists():
             self._clone.parent.mkdir(parents=True, exist_ok=True)
             self._run("init", "--quiet", "--bare", str(self._clone), cwd=self._clone.parent)
@@ -88,7 +88,7 @@ class Git:
         return self._git("for-each-ref", "--format=%(objectname)", REF).decode().strip() or None
 
     def _commits(self) -> dict[int, str]:
-        """Commit of each head; of two for one size the first."""
+        """Return the commit of each head by size. If two commits have one size, the first counts."""
         if not self._tip():
             return {}
         commits: dict[int, str] = {}

@@ -1,4 +1,4 @@
-"""Places by the words that name them in HALLMARK_LEDGER_HEADS."""
+"""Parser of the setting HALLMARK_LEDGER_HEADS."""
 
 import re
 from pathlib import Path
@@ -11,7 +11,11 @@ from tasks.ledger.heads.places.s3 import S3
 
 
 def named(words: str, checkout: Path, state: Path) -> list[Place]:
-    """The places of a setting, by spaces. Raises InputError for what is none."""
+    """Return the places that a setting names, separated by spaces.
+
+    Raises:
+        InputError: A word names no place.
+    """
     return [_place(word, checkout, state) for word in words.split()]
 
 
@@ -24,5 +28,5 @@ def _place(word: str, checkout: Path, state: Path) -> Place:
         return Git(word, state / "heads")
     try:
         return Folder(checkout / Path(word).expanduser())
-    except RuntimeError:  # ~NAME of nobody
+    except RuntimeError:  # there is no user of the name after ~
         raise InputError(f"HALLMARK_LEDGER_HEADS: {word} begins with the home of a user who is not there") from None

@@ -1,20 +1,20 @@
-"""What a place for heads can do. A head is a file there (`tasks.ledger.head_files`)."""
+"""Interface of places where heads are published. A head is one file (tasks/ledger/head_files.py)."""
 
 from typing import Protocol
 
 
 class Place(Protocol):
-    """Every method raises Unavailable where the place is away."""
+    """Place where heads are published. Every method raises Unavailable if the place cannot be reached."""
 
     @property
     def name(self) -> str:
-        """As it is told to people: no password in it."""
+        """Name to show to people, without a password."""
 
     def sizes(self) -> set[int]:
-        """Sizes of the trees whose heads are here."""
+        """Return the tree sizes of all heads in this place."""
 
     def read(self, sizes: set[int]) -> dict[int, bytes]:
-        """The heads of these sizes, as they were added; those that are here."""
+        """Return the files of the heads with these sizes. Sizes without a head are left out."""
 
     def add(self, heads: dict[int, bytes]) -> None:
-        """Keep heads of sizes that are not here yet, in order. Never writes over one that is."""
+        """Store heads in order of their sizes. A head of a size that the place already has is not overwritten."""

@@ -1,4 +1,4 @@
-"""Heads as objects of S3 or of a store like it, reached with the usual AWS_* settings."""
+"""Heads as objects in S3 or a compatible store, accessed with the usual AWS_* variables."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,13 +9,13 @@ from tasks.core.errors import Unavailable
 from tasks.ledger.head_files import filename, size_of
 
 PATIENCE = {"connect_timeout": 5, "read_timeout": 20, "retries": {"max_attempts": 2}}
-"""Seconds and tries; a head that does not get there now gets there next time."""
+"""Timeouts in seconds, and number of attempts. A head that cannot be stored now is stored by the next publication."""
 
 
 class S3:
     def __init__(self, location: str) -> None:
         self._location = location
-        """`s3://BUCKET/PREFIX`, without a slash at its end."""
+        """`s3://BUCKET/PREFIX` without a trailing slash."""
 
     @property
     def name(self) -> str:
@@ -28,7 +28,7 @@ class S3:
             except FileNotFoundError:
                 if not store.exists(self._location.removeprefix("s3://").split("/")[0]):
                     raise
-                paths = []  # nothing has been published under this prefix yet
+                paths = []  # no head has been published under this prefix yet
         return {size for path in paths if (size := size_of(path.rsplit("/", 1)[-1])) is not None}
 
     def read(self, sizes: set[int]) -> dict[int, bytes]:
