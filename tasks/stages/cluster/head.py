@@ -98,7 +98,6 @@ def refused(address: str) -> InputError:
 
 
 def away(address: str, why: str) -> Unavailable:
-    """Return the error for a cluster that does not answer."""
     tls = f"{TLS} is {'' if with_tls() else 'not '}set here: is it on the cluster?"
     return Unavailable(
         f"Ray does not answer at RAY_ADDRESS={address} ({why}); start the cluster, or set RAY_ADDRESS to where it is. "

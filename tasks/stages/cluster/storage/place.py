@@ -35,7 +35,6 @@ SETTING_SECONDS = 20.0
 Such errors are a bad request and a failed TLS handshake.
 """
 AGAIN_SECONDS = 3.0
-"""Seconds between two attempts."""
 BOTO = {"connect_timeout": 5, "read_timeout": 60, "retries": {"max_attempts": 1}}
 """Settings of botocore for a single request; timeouts are in seconds."""
 S3 = "s3://"
@@ -133,7 +132,6 @@ class Place:
         return f"{self.where}/{name}"
 
     def _remedy(self) -> str:
-        """Return advice for a storage that refuses this machine."""
         if not self.where.startswith(S3):
             return "let the person who runs this write there"
         return (
@@ -143,7 +141,6 @@ class Place:
 
     @contextmanager
     def _files(self) -> Iterator[Any]:
-        """Yield a file system of fsspec."""
         if self.where.startswith(S3):
             with object_store.reached(**BOTO) as store:
                 yield store
