@@ -24,9 +24,9 @@ class Hunted:
     hit: int
     """Number of those that were found."""
     marked: int
-    """Number of rows or characters that the stage took for this kind or class."""
+    """Number of rows or characters that the stage identified as this kind or class."""
     right: int
-    """Number of those that it took for it correctly."""
+    """Number of identified rows or characters that are of this kind or class."""
     taken_for: tuple[tuple[str, int], ...]
     """Outcomes of planted rows or characters that were not found as this kind, with counts, largest first."""
 
