@@ -20,8 +20,8 @@ SAYS_WHY = {"RAY_RAYLET_PID": str(os.getpid())}
 """Environment variable that keeps Ray from ending this process silently.
 
 If the connection to the raylet breaks and the process with this pid has ended, Ray ends this process without a message.
-By default it checks the parent, and for the first process of a sandbox the parent looks ended. So the variable has this
-process's own pid.
+By default Ray checks the parent process instead, and a parent that is the first process of a sandbox looks ended to it.
+So the variable is set to this process's own pid.
 """
 WORDS = (
     "Ray's process on this machine (raylet) has ended: it had too little memory, or did not answer the cluster in "

@@ -46,7 +46,7 @@ def setting() -> str:
 
 
 def named() -> "Place | None":
-    """Return the storage that the environment names, or None. Sets the AWS_* variables from those in KEYS.
+    """Return the storage that the environment names, or None, and set the AWS_* variables from those in KEYS.
 
     Raises:
         InputError: The location is malformed, or its folder does not exist.
