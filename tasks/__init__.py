@@ -1,38 +1,42 @@
-"""What Hallmark's flows do: typed functions and stages that know nothing of Prefect and can be called from a test.
+"""Work of Hallmark's flows: typed functions and stages that do not depend on Prefect and can be called from a test.
 
-The rooms, from the ground up; each imports those above it in this list alone (pyproject.toml, import-linter):
+The packages, from the ground up; each imports only those above it in this list (pyproject.toml, import-linter):
 
-    core/       what everything rests on; graph.py is the one table of stages and gates
-    sources/    the inventory of sources, protection, the vault
-    trust/      signed documents, keys, what counted when
-    stages/     data, train, evaluate, package: the only code that runs from a run's own commit
-    ledger/     the append-only record
-    policy/     people, rules, what is in force
+    core/         foundations; graph.py is the one table of stages and gates
+    sources/      sources.yaml, protection, the vault
+    trust/        signed documents, keys, periods in which keys are valid
+    stages/       data, train, evaluate, package: the only code that runs from a run's own commit
+    ledger/       the append-only ledger
+    supervise/    sandbox of a stage, its supervisor and the stage cache
+    policy/       policy and people, and what of them is in force
     declarations/ sources and use-case cards as their owners adopted them
-    inquiry/    questions about data
-    incidents/  what a person has to look into
-    versions/   which versions of the code were signed off
-    gates/      evidence, decisions, where a gate stands
-    consent/    sources that their owners took back
-    registry/   releases: promoted, verified, admitted, looked back at
-    runs/       a run as a git commit
-    occasions/  schedules and triggers: why a run is asked for, and that each makes one
-    reproduce/  a release built again
-    audit/      its dossier
-    backup/     the state of a checkout as one folder, and back
-    scaffold/   a use case from a data file
-    advice/     which approach fits it
+    inquiry/      questions about data
+    incidents/    incidents that a person has to close
+    versions/     versions of the code, and their sign-off
+    gates/        evidence, decisions, state of a gate
+    consent/      withdrawals of sources by their owners
+    registry/     releases: promotion, verification, admission, history
+    runs/         a run as a git commit
+    scratch/      stages that are tried outside of runs
+    occasions/    schedules and triggers, and the runs that they request
+    reproduce/    second build of a release, and its comparison
+    audit/        dossier of a release
+    backup/       backup and restoration of the state of a checkout
+    scaffold/     use case from a data file
+    advice/       advice on the approach for a use case
+    compare/      comparison of base models
+    sweep/        trainings with different parameters
 
-Where something new goes; the tests in tests/contract/ and of the room name what is still missing:
+Places for something new; the tests in tests/contract/ and of the package name what is still missing:
 
     metric           a file in stages/evaluate/metrics/, a line in its table.py
     kind of source   a file in stages/data/readers/, a line in its kinds.py, its name in sources/sources.py: Source.kind
     stage            a module with `run`, a line in core/graph.py, its place in flows/retrain.py; the printed dvc.yaml
-    stage of data    the same with a line in core/steps/data.py alone: the flow, what counts rows and what comes after
-                     the stages that take rows out follow it
+    stage of data    a module with `run` and a line in core/steps/data.py; the flow, the counts of rows and the stages
+                     after it follow from that table
     gate             a line in core/graph.py, its place in flows/retrain.py, `require_gate` in the stage behind it, its
                      rules in every policy.yaml
     signed kind      a `Dated` document and a `Kind` (policy/read_signed.py) in one file; a line in infra/formats.py and
-                     in tasks/ledger/kinds.py; what it holds up asks it
+                     in tasks/ledger/kinds.py; a call wherever something depends on the document
     training method  a line in core/params/methods.py and in stages/train/handling.py
 """

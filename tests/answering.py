@@ -1,4 +1,4 @@
-"""HTTP servers on loopback that answer as a test wants."""
+"""HTTP servers on loopback with the answers that a test chooses."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,14 +10,14 @@ S = TypeVar("S", bound=HTTPServer)
 
 
 class Quiet:
-    """Keeps a handler of requests from logging them."""
+    """Mixin for request handlers that turns off their log."""
 
     def log_message(self, *_: object) -> None: ...
 
 
 @contextmanager
 def serving(server: S) -> Iterator[S]:
-    """Have a server answer in a thread until the end of the context."""
+    """Run a server in a thread while the block runs."""
     thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()
     try:
@@ -30,7 +30,7 @@ def serving(server: S) -> Iterator[S]:
 
 @contextmanager
 def listening(answer: str) -> Iterator[tuple[int, list[str]]]:
-    """Answer everything with one page; gives the server's port, and what it was asked for."""
+    """Answer every request with one page; yield the server's port and the list of requested paths."""
     asked: list[str] = []
 
     class Handler(Quiet, BaseHTTPRequestHandler):

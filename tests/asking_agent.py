@@ -1,4 +1,4 @@
-"""OpenSSH's own agent, with keys that it uses only once its owner says yes (`ssh-add -c`), who takes their time."""
+"""OpenSSH's agent with keys whose use the owner must confirm each time (`ssh-add -c`); a test gives the answers."""
 
 import os
 import shutil
@@ -29,18 +29,18 @@ class AskingAgent:
         return {ssh_agent.SOCKET: str(self._place)}
 
     def take(self, key: Path) -> None:
-        """Give the agent a key's file, and keep none."""
+        """Add a private key to the agent and delete its file."""
         subprocess.run(["ssh-add", "-q", "-c", key], env=os.environ | self.environment, check=True, capture_output=True)
         key.unlink()
 
     def asked(self) -> str:
-        """Wait until the owner is asked something, and return the question."""
+        """Wait until the agent asks its owner, and return the question."""
         place = self._folder / "asked"
-        # The file is made first, and written then.
+        # The file is created before it is written, so it may be empty.
         return wait_until(lambda: place.read_text() if place.exists() else "", "the agent to ask its owner")
 
     def answer(self, text: str) -> None:
-        """To this question and every one after."""
+        """Answer this question and all later ones."""
         (self._folder / "new").write_text(text)
         (self._folder / "new").replace(self._folder / "answer")
 
@@ -48,14 +48,14 @@ class AskingAgent:
 @contextmanager
 def started(folder: Path) -> Iterator[AskingAgent]:
     folder.mkdir(parents=True)
-    script, place = folder / "askpass", Path(f"/tmp/hallmark-asking-{os.getpid()}")  # a socket's path is a short one
+    script, place = folder / "askpass", Path(f"/tmp/hallmark-asking-{os.getpid()}")  # socket paths must be short
     script.write_text(ASKPASS.format(folder=folder))
     script.chmod(0o700)
     environment = os.environ | {"SSH_ASKPASS": str(script), "SSH_ASKPASS_REQUIRE": "force", "DISPLAY": ":0"}
     process = subprocess.Popen(
         ["ssh-agent", "-D", "-a", str(place)], stdout=subprocess.PIPE, text=True, env=environment
     )
-    process.stdout.readline()  # type: ignore[union-attr]  # it listens before it says where
+    process.stdout.readline()  # type: ignore[union-attr]  # the agent listens before it prints the socket's path
     agent = AskingAgent(folder, place)
     try:
         yield agent

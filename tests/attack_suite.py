@@ -1,12 +1,12 @@
-"""The attack suite: every test marked `attack`, written as somebody with the rights named would, and what stopped it.
+"""Attack suite: all tests marked `attack`. Each is written from an attacker's rights and names what stops the attack.
 
     python -m tests.attack_suite
     python -m tests.attack_suite --document docs/attacks.md | --check docs/attacks.md
 
-An attack got through when its test fails: a model was admitted, a gate opened or a rewritten ledger went unnoticed.
-Exits with 1 where one did. Beside it stands an MLflow registry without Hallmark, of which `models:/triage@champion` is
-loaded after each attack of its owner. Running none, `--document` writes the table into a document, and `--check` says
-whether it still has the attacks that there are.
+An attack got through if its test fails: a model was admitted, a gate opened or a rewritten ledger was not noticed. The
+exit code is 1 if any attack got through. For comparison, the attacks of a registry's owner also run against an MLflow
+registry without Hallmark, from which `models:/triage@champion` is loaded after each attack. `--document` writes the
+table of attacks into a document without running them, and `--check` verifies that the document's table is current.
 """
 
 import argparse
@@ -34,7 +34,7 @@ RIGHTS = {
     "disk": "the files of releases, base models and state",
     "gate key": "the private key of the gate, of one installation",
 }
-"""What each attacker has; in the order of the table."""
+"""Rights of the attackers, in the order of the table."""
 BEGIN, END = "<!-- attacks -->\n", "<!-- end of attacks -->\n"
 
 
@@ -47,7 +47,7 @@ class Row:
 
 
 class Suite:
-    """A pytest plugin that keeps a row for each marked test."""
+    """Pytest plugin that collects a row for each marked test."""
 
     def __init__(self) -> None:
         self.rows: dict[str, Row] = {}
@@ -64,14 +64,14 @@ class Suite:
             row.outcome = {"passed": "held", "failed": "BROKE"}.get(report.outcome, "not run")
 
     def sorted(self) -> list[Row]:
-        """By rights in their order, then by file, then as they stand there; pytest takes slow files first."""
+        """Return the rows by rights, file and position in the file. Pytest has run the slow files first."""
         order = list(RIGHTS)
         by_file = sorted(self.rows.items(), key=lambda item: item[0].partition("::")[0])
         return sorted((row for _, row in by_file), key=lambda row: order.index(row.rights))
 
 
 def words(nodeid: str) -> str:
-    """A test's name as a sentence: its class, its own words, its case."""
+    """Return a test's name as a sentence: its class, its own words, its case."""
     _, *classes, name = nodeid.replace("|", "/").split("::", maxsplit=nodeid.split("[")[0].count("::"))
     name, _, case = name.removeprefix("test_").partition("[")
     parts = [c.removeprefix("Test").lower() for c in classes] + [name.replace("_", " ")]
@@ -80,7 +80,7 @@ def words(nodeid: str) -> str:
 
 
 def suite(*options: str) -> tuple[Suite, int]:
-    """Run or collect the marked tests. Only files that have one are imported."""
+    """Run or collect the marked tests. Only files with marked tests are imported."""
     collected = Suite()
     files = sorted(str(path) for path in (ROOT / "tests").rglob("test_*.py") if "mark.attack(" in path.read_text())
     chosen = ["--soak", "too", "-m", "attack"]
@@ -89,7 +89,7 @@ def suite(*options: str) -> tuple[Suite, int]:
 
 
 def against_mlflow() -> list[str]:
-    """The attacks of the registry's owner after which plain MLflow serves something else than the champion."""
+    """Return the attacks of the registry's owner after which MLflow without Hallmark does not serve the champion."""
     from mlflow import MlflowClient, artifacts, set_registry_uri, set_tracking_uri
 
     os.environ["MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR"] = "false"
@@ -123,7 +123,7 @@ def served(artifacts: Any, root: Path) -> str:
 
 
 def table(rows: list[Row], outcome: bool) -> str:
-    """In Markdown, a heading for each attacker."""
+    """Render the rows as Markdown with a heading for each attacker."""
     lines = []
     for rights, what in RIGHTS.items():
         mine = [row for row in rows if row.rights == rights]
@@ -136,7 +136,7 @@ def table(rows: list[Row], outcome: bool) -> str:
 
 
 def document(path: Path, text: str) -> str:
-    """Return the text of the document with this table in it."""
+    """Return the text of the document with its table replaced by `text`."""
     before, _, rest = path.read_text().partition(BEGIN)
     return f"{before}{BEGIN}{text}{END}{rest.partition(END)[2]}"
 
@@ -160,7 +160,7 @@ def main() -> int:
 
 
 def describe(path: Path, write: bool) -> int:
-    """Write the table into the document, or say whether it has another one."""
+    """Write the table into the document, or only check it. Return the exit code: 1 if the document is stale."""
     collected, code = suite("--collect-only", "-q")
     if code:
         print(f"the tests could not be collected, so {path} stays as it is", file=sys.stderr)

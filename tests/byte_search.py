@@ -1,9 +1,9 @@
-"""Whether planted values stand anywhere in what a program wrote: every byte, and what unpacks from it.
+"""Search for planted values in everything that a program wrote: in all bytes, and in whatever they unpack to.
 
-A value is looked for without regard to case, white space, separators and punctuation, so that digits only, JSON, HTML
-and URL spellings, UTF-8, UTF-16 and Latin-1 are one thing; then again in everything that bytes turn out to hold: gzip,
-zlib, zstd and bzip2 streams wherever they begin, ZIP members, Parquet columns, SQLite tables with their blobs, Base64
-and hexadecimal runs. A plain pickle keeps its texts readable and needs nothing of its own.
+The search ignores case, white space, separators and punctuation, so that it finds a value with digits only, in JSON,
+HTML and URL spelling, and in UTF-8, UTF-16 and Latin-1. It is repeated in everything that the bytes contain: gzip,
+zlib, zstd and bzip2 streams at any offset, ZIP members, Parquet columns, SQLite tables with their blobs, Base64 and
+hexadecimal text. A pickle has its texts in plain form, so it needs no reader.
 """
 
 import base64
@@ -28,13 +28,13 @@ import pyarrow.parquet as pq
 from tasks.core.files import sha256_bytes
 
 WINDOW = 8
-"""Bytes of a value's beginning by which it is found."""
+"""Number of leading bytes of a value that are looked up first."""
 SHORTEST = 9
-"""Letters and digits that a value must have: shorter ones turn up by chance."""
+"""Minimum number of letters and digits in a value; shorter ones occur by chance."""
 DEEPEST = 4
-"""Containers within containers."""
+"""Maximum depth of nested containers."""
 LARGEST = 1 << 28
-"""Bytes taken out of one stream: a small one may unpack without end."""
+"""Maximum number of bytes unpacked from one stream, since a small stream may unpack to any size."""
 SEPARATORS = bytes(byte for byte in range(128) if not chr(byte).isalnum())
 LOWER = bytes(byte + 32 if 65 <= byte <= 90 else byte for byte in range(256))
 ESCAPES = re.compile(rb"\\u([0-9a-fA-F]{4})|\\x([0-9a-fA-F]{2})|%([0-9a-fA-F]{2})|&#(?:x([0-9a-fA-F]{1,5})|(\d{1,6}));")
@@ -42,23 +42,30 @@ BASE64 = re.compile(rb"[A-Za-z0-9+/_-]{16,}")
 HEX = re.compile(rb"(?:[0-9a-fA-F]{2}){9,}")
 STREAMS = re.compile(rb"\x1f\x8b\x08|\x78[\x01\x5e\x9c\xda]|\x28\xb5\x2f\xfd|BZh[1-9]1AY")
 PROBE = 64
-"""Bytes by which a stream shows that it is one."""
+"""Number of unpacked bytes that show whether bytes are a stream."""
 
 
 def bare(data: bytes) -> bytes:
-    """What is compared: ASCII letters in lower case and digits, bytes beyond ASCII as they are, nothing else."""
+    """Return bytes in the form that is compared: ASCII letters in lower case, digits, and unchanged non-ASCII bytes."""
     return data.replace(b"\xc2\xa0", b"").translate(LOWER, SEPARATORS)
 
 
 def spellings(value: str) -> set[bytes]:
-    """The value's bytes by encoding, bared; what is beyond ASCII has no case here, so in both, composed and not."""
+    """Return the forms of a value that are searched for, as `bare` bytes.
+
+    `bare` does not fold case beyond ASCII, so there are forms in both cases, composed and decomposed, by encoding.
+    """
     cased = {value.lower(), value.upper(), value.casefold(), value}
     forms = {unicodedata.normalize(form, text) for text in cased for form in ("NFC", "NFD")}
     return {bare(text.encode(encoding, "ignore")) for text in forms for encoding in ("utf-8", "latin-1")}
 
 
 class Planted:
-    """Values to look for. Raises ValueError for one that is too short."""
+    """Values to search for.
+
+    Raises:
+        ValueError: A value has fewer than SHORTEST letters and digits.
+    """
 
     def __init__(self, values: Iterable[str]) -> None:
         self._by_beginning: dict[int, list[tuple[bytes, str]]] = defaultdict(list)
@@ -71,7 +78,7 @@ class Planted:
         self._beginnings = np.array(sorted(self._by_beginning), np.uint64)
 
     def within(self, data: bytes) -> set[str]:
-        """The values that stand in these bytes as they are."""
+        """Return the values in these bytes, without unpacking them."""
         plain = bare(data)
         found = {value for at in self._places(plain) for value in self._at(plain, at)}
         if ESCAPES.search(data):
@@ -79,7 +86,7 @@ class Planted:
         return found
 
     def _places(self, plain: bytes) -> Iterator[int]:
-        """Where the beginning of a value stands."""
+        """Yield the offsets at which the first bytes of a value occur."""
         for shift in range(min(WINDOW, max(0, len(plain) - WINDOW + 1))):
             windows = np.frombuffer(plain, "<u8", (len(plain) - shift) // WINDOW, shift)
             places = np.searchsorted(self._beginnings, windows).clip(max=len(self._beginnings) - 1)
@@ -99,12 +106,12 @@ def _character(match: "re.Match[bytes]") -> bytes:
 
 
 def search(data: bytes, planted: Planted) -> set[str]:
-    """The values that stand in these bytes or in anything that unpacks from them."""
+    """Return the values in these bytes, and in everything that they unpack to."""
     return {value for part in unpacked(data) for value in planted.within(part)}
 
 
 def unpacked(data: bytes, depth: int = 0) -> Iterator[bytes]:
-    """The bytes, and those of everything in them."""
+    """Yield the bytes, and those of everything that they contain."""
     yield data
     if depth < DEEPEST:
         for read in (_parquet, _sqlite, _zip, _streams, _encoded):
@@ -113,18 +120,18 @@ def unpacked(data: bytes, depth: int = 0) -> Iterator[bytes]:
 
 
 def _parquet(data: bytes) -> Iterator[bytes]:
-    """The column's values one a line, column by column."""
+    """Yield each column, with one value per line."""
     if data[:4] == b"PAR1" == data[-4:]:
         for column in pq.read_table(pa.BufferReader(data)).itercolumns():
             yield "\n".join(map(str, column.to_pylist())).encode("utf-8", "replace")
 
 
 def _sqlite(data: bytes) -> Iterator[bytes]:
-    """Every cell; what was deleted and not yet overwritten stands in the file's own bytes."""
+    """Yield every cell. Deleted cells that were not overwritten are found in the bytes of the file itself."""
     if not data.startswith(b"SQLite format 3\0"):
         return
     with tempfile.NamedTemporaryFile(suffix=".db") as copy:
-        # Bytes 18 and 19 say that there is a write-ahead log beside the file, and here is none.
+        # Bytes 18 and 19 may demand a write-ahead log beside the file; the copy has none.
         copy.write(data[:18] + b"\1\1" + data[20:])
         copy.flush()
         connection = sqlite3.connect(copy.name)
@@ -153,7 +160,7 @@ def _streams(data: bytes) -> Iterator[bytes]:
 
 
 def _inflated(data: memoryview) -> bytes:
-    """What a stream holds; empty for bytes that begin like one and are none."""
+    """Return the contents of a stream; empty if the bytes only begin like a stream."""
     kind = {0x1F: 31, 0x78: 15}.get(data[0])
     if kind:
         try:
@@ -167,12 +174,12 @@ def _inflated(data: memoryview) -> bytes:
             while len(read) < LARGEST and (block := stream.read(1 << 20)):
                 read += block
     except OSError:
-        pass  # its end is not the end of the bytes; what came before counts
+        pass  # other bytes follow the stream; what was read until then counts
     return bytes(read)
 
 
 def _encoded(data: bytes) -> Iterator[bytes]:
-    """Base64 read from each of the four places at which it may begin, and hexadecimal, where it may be text."""
+    """Yield decoded runs of Base64, from each of the four offsets at which it may begin, and of hexadecimal text."""
     for run in BASE64.findall(data):
         for begin in range(4):
             part = run[begin:]
@@ -184,14 +191,14 @@ def _encoded(data: bytes) -> Iterator[bytes]:
 
 @dataclass
 class Findings:
-    """Where values were found, and how much was looked at."""
+    """Places where values were found, and the amount of data that was searched."""
 
     places: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
-    """By value, the names of the files."""
+    """Names of the files with a value, by value."""
     files: int = 0
     bytes: int = 0
     _seen: dict[str, set[str]] = field(default_factory=dict)
-    """By digest, what stands in it: a cache and a worktree hold the same bytes."""
+    """Values found so far by digest of the data, since a cache and a worktree hold the same bytes."""
 
     def look(self, name: str, data: bytes, planted: Planted) -> None:
         digest = sha256_bytes(data)
@@ -206,14 +213,14 @@ class Findings:
 def search_folder(
     folder: Path, planted: Planted, findings: Findings, left_out: Callable[[Path], bool] = lambda _: False
 ) -> None:
-    """Look into every file below a folder, names too; a file that others link to counts once for each name."""
+    """Search every file below a folder, and its name. A file with several hard links counts once for each."""
     for path in sorted(folder.rglob("*")):
         if path.is_file() and not path.is_symlink() and not left_out(path):
             findings.look(path.relative_to(folder).as_posix(), _content(path), planted)
 
 
 def _content(path: Path) -> bytes:
-    """A file's bytes; of a database with a write-ahead log those it has once the log is worked in."""
+    """Return a file's bytes; for a database with a write-ahead log, those after a checkpoint."""
     log = path.with_name(f"{path.name}-wal")
     if not log.exists():
         return path.read_bytes()

@@ -1,4 +1,4 @@
-"""What the chart makes of each set of values, as tests look at it."""
+"""Manifests that the Helm chart renders for each set of values, for tests."""
 
 import copy
 from collections.abc import Callable, Iterator
@@ -19,7 +19,7 @@ SETS: dict[str, tuple[str, ...]] = {
     "all": ("gpu", "spot", "kueue", "production"),
     "all on a shared disk": ("spot", "shared-disk", "production"),
 }
-"""Names of values under infra/kubernetes/examples, the later before the earlier."""
+"""Files of values in infra/kubernetes/examples, by name of the set; later files override earlier ones."""
 Manifest = dict[str, Any]
 
 
@@ -29,7 +29,7 @@ def rendered(which: str) -> list[Manifest]:
 
 
 def manifests(which: str) -> list[Manifest]:
-    """What the chart makes, and the job of a flow run."""
+    """Return the manifests of the chart, and the job of a flow run."""
     pool = Pool(type="kubernetes", image=f"registry.example/hallmark@sha256:{'0' * 64}", namespace=NAMESPACE)
     return [*copy.deepcopy(rendered(which)), template(pool)["job_configuration"]["job_manifest"]]
 
@@ -40,7 +40,7 @@ def of_kind(documents: list[Manifest], kind: str) -> list[Manifest]:
 
 class Pod(NamedTuple):
     part: str
-    """As network.outside calls it."""
+    """Name of the part, as network.outside has it."""
     template: Manifest
 
     @property
@@ -53,7 +53,7 @@ class Pod(NamedTuple):
 
 
 def pods(documents: list[Manifest]) -> Iterator[Pod]:
-    """Every pod, a Ray cluster's as KubeRay completes them."""
+    """Yield every pod; those of a Ray cluster in the form to which KubeRay completes them."""
     for document in (*of_kind(documents, "Deployment"), *of_kind(documents, "Job")):
         made = document["spec"]["template"]
         yield Pod(made["metadata"]["labels"]["app.kubernetes.io/name"].removeprefix("hallmark-"), made)
@@ -68,12 +68,12 @@ def pods(documents: list[Manifest]) -> Iterator[Pod]:
 
 
 BESIDE = ("securityContext", "resources", "env", "envFrom", "volumeMounts", "image")
-"""What KubeRay takes over from autoscalerOptions to the container that it puts beside the head's."""
+"""Keys of autoscalerOptions that KubeRay copies to the autoscaler's container in the head's pod."""
 
 
 Change = Callable[[list[Manifest]], object]
 WHERE = "all on a shared disk"
-"""Where all that can be opened is there."""
+"""Set of values with everything that can be reached over the network."""
 
 
 def spec_of(documents: list[Manifest], part: str = "training") -> Manifest:

@@ -1,8 +1,8 @@
-"""Checkouts of the tiny project that are finished once a test session, and copied from then on.
+"""Checkouts of the tiny project that are made once in a test session and copied for each test.
 
-A tiny model, a commit, keys, a ledger with governance in force, the tables of Prefect and MLflow, and what stages
-compute of the same rows are the same each time. They take twenty seconds to make, with all stages a minute and a half;
-a copy takes a third of a second. A test about one of these makes its own.
+A tiny model, a commit, keys, a ledger with governance in force, the tables of Prefect and MLflow, and the outputs of
+stages on the same rows are the same each time. Making them takes twenty seconds, with all stages a minute and a half;
+a copy takes a third of a second. A test that is about how one of them comes about makes its own.
 """
 
 import os
@@ -25,34 +25,38 @@ from tests.tiny_project import git, hallmark, make_project
 
 
 class Checkouts(NamedTuple):
-    """Where the originals lie; processes of one pytest-xdist run share the folder."""
+    """Original checkouts below `home`, which the processes of one pytest-xdist run share.
+
+    Each method copies a checkout to `folder` and returns `folder`.
+    """
 
     home: Path
 
     def made(self, folder: Path) -> Path:
-        """A copy of a project as `make_project` leaves it. Returns `folder`, as all of these."""
+        """Copy a project as `make_project` writes it."""
         return _copied(self._once("made", _make), folder)
 
     def ready(self, folder: Path) -> Path:
-        """A copy of one in which `hallmark init` was said as well; the first server finds its tables made."""
+        """Copy a project after `hallmark init`, with the tables of Prefect and MLflow."""
         return _copied(self._once("ready", self._initialised), folder)
 
     def warm(self, folder: Path, ledger: bool = True) -> Path:
-        """A copy of one whose cache has what every stage makes of it in a governed run: a run of the same
-        parameters takes that from there. For tests about a run at its gates, and not about how it got there.
+        """Copy a project whose stage cache has the outputs of all stages of a governed run.
 
-        Without `ledger` it has keys and cache, and `hallmark init` is yet to be said: the ledger is elsewhere."""
+        A run with the same parameters uses them. This is for tests about gates and what follows, not about stages.
+        Without `ledger` the copy has keys and cache, and needs `hallmark init` with a ledger elsewhere.
+        """
         _copied(self._once("warm", self._warmed), folder)
         for file in () if ledger else (folder / ".hallmark").glob("ledger.db*"):
             file.unlink()
         return folder
 
     def passed(self, folder: Path) -> Path:
-        """A copy of one with a governed run behind its last gate; git does not know where its worktree is now."""
+        """Copy a project with a governed run that has passed its last gate. Git has the worktree's old path."""
         return _copied(self._once("passed", self._passed), folder)
 
     def released(self, folder: Path) -> Path:
-        """A copy of one whose run was promoted: tiny-1 is champion. Its cache is warm."""
+        """Copy a project whose run was promoted: tiny-1 is champion. Its stage cache is warm."""
         return _copied(self._once("released", self._released), folder)
 
     def _released(self, folder: Path) -> Path:
@@ -64,17 +68,17 @@ class Checkouts(NamedTuple):
 
     def _initialised(self, folder: Path) -> Path:
         hallmark(self.made(folder), "init")
-        (folder / ".hallmark" / "installation.json").unlink()  # a copy has another
+        (folder / ".hallmark" / "installation.json").unlink()  # each copy is an installation of its own
         _make_tables(folder)
         return folder
 
     def _warmed(self, folder: Path) -> Path:
-        """The cache, the records by which it is used, and the vault alone: the run that filled them is forgotten."""
+        """Copy stage cache, stage records and vault of the run, and nothing else of it."""
         ran, home = self._once("passed", self._passed) / ".hallmark", self.ready(folder) / ".hallmark"
         _copied(ran / "cache", home / "cache")
         _copied(ran / "vault", home / "vault")
         _copied(ran / "records", home / "records")
-        for path in home.rglob("*"):  # its owner's alone, as commands make it
+        for path in home.rglob("*"):  # readable by the owner alone, as commands make them
             path.chmod(path.stat().st_mode & 0o700)
         return folder
 
@@ -89,13 +93,13 @@ class Checkouts(NamedTuple):
 
 
 def _make(folder: Path) -> Path:
-    """Write the project, with the objects of git in one file, so that a copy has a thousand files less."""
+    """Write the project, with git's objects packed into one file, so that a copy has a thousand fewer files."""
     git(make_project(folder), "gc", "--quiet")
     return folder
 
 
 def _make_tables(folder: Path) -> None:
-    """Those of Prefect and MLflow, as their own commands make them."""
+    """Create the tables of Prefect and MLflow with their own commands."""
     home, tracking = access.folder(folder), Path(mirror.uri(folder / ".hallmark").removeprefix("sqlite:///"))
     for path in (home, tracking.parent):
         path.mkdir(mode=0o700)

@@ -1,4 +1,4 @@
-"""For all tests."""
+"""Set-up, fixtures and pytest hooks of all tests."""
 
 import gc
 import os
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from tests.checkouts import Checkouts
     from tests.prefect_server import Server
 
-# How long an example takes says something of the machine and its neighbours, nothing of the code.
+# The duration of an example depends on the machine and its other processes, not on the code.
 settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
 
@@ -31,24 +31,24 @@ COMPILES = "PYTEST_COMPILES"
 """Environment variable: not empty if pytest has yet to compile the tests with its assertion rewriting."""
 environment.keep_bytecode()
 
-# Set once, by the process that starts the others; they inherit it.
+# Set once, by the process that starts the workers, which inherit it.
 if not IS_WORKER:
     environment.make_own()
     os.environ[COMPILES] = "" if environment.needs_no_compiling() else "yes"
     os.environ[patience.SLOWNESS] = f"{patience.measure_slowness():.2f}"
     os.environ[costs.SESSION] = uuid4().hex
 
-# Started in the background by a shell, this process ignores SIGINT and so would every process that a test interrupts.
-# A session that is told to end stops its services first: a closed terminal and `timeout` signal all of its processes.
+# A process that a shell starts in the background ignores SIGINT, and so would the processes that a test interrupts.
+# SIGTERM (`timeout`) and SIGHUP (a closed terminal) raise KeyboardInterrupt, so that the session stops its services.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGTERM, signal.default_int_handler)
 if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as `nohup` has it
     signal.signal(signal.SIGHUP, signal.default_int_handler)
 
-# Processes of several tests share the cores, and threads that wait for each other take them from the others.
+# Processes of several tests share the cores, and waiting OpenMP threads would take them from the others.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-# tests/infra/test_tracking.py starts MLflow's pages; `hallmark up` need not, each time.
+# Only tests/infra/test_tracking.py needs MLflow's pages, so `hallmark up` does not start them in other tests.
 os.environ.setdefault("HALLMARK_MLFLOW_PORT", "off")
 
 ROOT = Path(__file__).parents[1]
@@ -60,7 +60,7 @@ os.umask(UMASK)
 
 @pytest.fixture(autouse=True)
 def own_umask() -> Iterator[None]:
-    """Commands set theirs for good; one that a test calls in this process leaves the next test none of it."""
+    """Restore the umask after each test: commands that a test calls in this process change it."""
     os.umask(UMASK)
     yield
     os.umask(UMASK)
@@ -68,11 +68,11 @@ def own_umask() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def sockets_of_a_broken_store(request: pytest.FixtureRequest) -> Iterator[None]:
-    """aiobotocore leaves the sockets of answers that broke off; they go with the test that broke them."""
+    """Collect the sockets that aiobotocore leaves open after a broken answer, in the test that broke it."""
     if not request.node.get_closest_marker("broken_store"):
         yield
         return
-    gc.freeze()  # what is there already is not looked through: half a second for each test
+    gc.freeze()  # exempts existing objects from the collection, which saves half a second per test
     yield
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ResourceWarning)
@@ -103,7 +103,7 @@ def checkouts(shared: Path) -> "Checkouts":
 
 @pytest.fixture(scope="session")
 def postgres(shared: Path) -> Iterator[str]:
-    """URL of the session's Postgres, in which a test makes a database of its own (tests/governed/postgres.py)."""
+    """URL of the session's Postgres, in which each test creates its own database (tests/governed/postgres.py)."""
     from tests.governed.postgres import shared_cluster
 
     with shared_cluster(shared) as url:
@@ -112,7 +112,7 @@ def postgres(shared: Path) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def object_store(shared: Path) -> Iterator[str]:
-    """URL of the session's S3-compatible store, in which a test makes a bucket of its own (tests/object_store.py)."""
+    """URL of the session's S3-compatible store, in which each test creates its own bucket (tests/object_store.py)."""
     from tests.object_store import shared_store
 
     with shared_store(shared) as url:
@@ -121,7 +121,7 @@ def object_store(shared: Path) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def prefect_server(shared: Path, checkouts: "Checkouts") -> "Iterator[Server]":
-    """The session's Prefect server, on which a project of a test is a guest (tests/prefect_server.py)."""
+    """Prefect server of the session, which the projects of tests share (tests/prefect_server.py)."""
     from tests.prefect_server import shared_server
 
     with shared_server(shared, checkouts) as server:
@@ -136,22 +136,22 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
-    if config.option.basetemp is None:  # a worker has been given its own
+    if config.option.basetemp is None:  # pytest-xdist sets it for workers
         config.option.basetemp = temporary.of_session()
-    NodeManager.EXIT_TIMEOUT = patience.patience(60)  # as long as a service may take to end
+    NodeManager.EXIT_TIMEOUT = patience.patience(60)  # time for services to end
     costs.register(config)
     if config.getoption("--soak") == "only" and not hasattr(config, "workerinput"):
         config.pluginmanager.register(soaking.Report())
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """A file that is left out is not even imported."""
+    """Skip slow files with `--quick`, without importing them."""
     return True if config.getoption("--quick") and _seconds(collection_path) else None
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection(session: pytest.Session) -> Iterator[None]:
-    """Collect. Compiling all tests takes a worker 9 CPU seconds, so the first worker does it alone for the others."""
+    """Collect tests; the first worker does so alone if tests must be compiled, which takes 9 CPU seconds."""
     if not (IS_WORKER and os.environ[COMPILES]):
         return (yield)
     with first_alone(_shared(session.config._tmp_path_factory), "collection"):  # type: ignore[attr-defined]
@@ -160,7 +160,7 @@ def pytest_collection(session: pytest.Session) -> Iterator[None]:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_internalerror() -> Iterator[None]:
-    """Remember it: pytest-xdist 3.8 drops the other tests of a worker whose hook fails, and lets the session pass."""
+    """Note the error: pytest-xdist 3.8 drops the other tests of a worker whose hook fails, and the session passes."""
     _broken.set()
     return (yield)
 
@@ -172,7 +172,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out tests that were not asked for. The longest files come first, so that no worker is idle at the end."""
+    """Deselect tests by `--soak`, and sort files by duration, longest first, so that no worker is idle at the end."""
     soaking.select(items, config)
     patience.lengthen_timeouts(items, config)
     items.sort(key=lambda item: -_seconds(item.path))

@@ -1,4 +1,4 @@
-"""Copies of folders, for tests that begin at what others have made."""
+"""Copies of folders, for tests that use folders made once."""
 
 import os
 from os import PathLike
@@ -6,9 +6,9 @@ from pathlib import Path
 
 
 def copy_tree(original: str | PathLike[str], folder: Path) -> Path:
-    """Copy a folder with links, modes and times into another, which may be there already; return that.
+    """Copy a folder with links, modes and times to `folder`, which may exist, and return `folder`.
 
-    It takes less than half of the processor time of `shutil.copytree`, which looks for extended attributes as well.
+    It takes less than half of the CPU time of `shutil.copytree`, which also copies extended attributes.
     """
     _copy(os.fspath(original), os.fspath(folder))
     return folder

@@ -1,4 +1,4 @@
-"""CPU time of a test session by test file, with the budget beside it: a pytest plugin.
+"""Pytest plugin that reports the CPU time of a test session by test file, and compares it with the budget.
 
 A file's time is the CPU time that its pytest worker and the worker's children use while the file runs (`spent`), plus
 that of detached processes that it started, such as servers (`Strays`).
@@ -48,21 +48,21 @@ SESSION = "PYTEST_SESSION"
 """Environment variable: name of the test session, in all processes that it starts."""
 
 SHARED = "what tests share"
-"""Stands for a test file in the table: what is made or started once for all (tests/shared.py)."""
+"""Row of the table for folders and services that are made once for all tests (tests/shared.py)."""
 CURRENT = "PYTEST_CURRENT_TEST"
-"""Environment variable in which pytest leaves the name of the test."""
+"""Environment variable in which pytest puts the name of the running test."""
 
 Key = tuple[int, int]
-"""A process: its number, and when it was started."""
+"""Identity of a process: its pid and its start time in clock ticks."""
 
 KERNEL = (0, 2)
-"""Parents of what the kernel started, which has no environment."""
+"""Parent pids of processes that the kernel started, which have no environment."""
 _origins: dict[tuple[Key, str], tuple[bool, str]] = {}
-"""What `origin` has found."""
+"""Cached results of `origin`."""
 
 
 class Process(NamedTuple):
-    """One process at one look."""
+    """State of a process at one look."""
 
     key: Key
     parent: int
@@ -71,7 +71,7 @@ class Process(NamedTuple):
     reaped: float
     """CPU seconds of the child processes that it has waited for."""
     file: str = ""
-    """Test file in which it was started, if it is one of the session."""
+    """Test file during which the process was started, if it belongs to the session."""
     stray: bool = False
     """Whether no pytest worker waits for this process or for one of its ancestors."""
 
@@ -117,7 +117,7 @@ def _finally_spent() -> float:
 
 
 def _children(pid: int | str = "self") -> Iterator[Process]:
-    with suppress(OSError):  # it has ended
+    with suppress(OSError):  # the process has ended
         for thread in Path(f"/proc/{pid}/task").iterdir():
             for child in read(pid, f"task/{thread.name}/children").split():
                 if process := look_at(int(child)):
@@ -131,7 +131,7 @@ def _spent_by_all_of(process: Process) -> float:
 
 @contextmanager
 def charged_to_all() -> Iterator[None]:
-    """Charge what happens meanwhile to no test file, but to what tests share."""
+    """Charge the CPU time of the block to SHARED and not to the current test file."""
     test, before = os.environ.get(CURRENT, ""), spent()
     if test.startswith(SHARED):
         yield
@@ -145,7 +145,7 @@ def charged_to_all() -> Iterator[None]:
 
 
 def own_session() -> dict[str, str]:
-    """Return the environment for a pytest session that a test starts: it is no worker of this one."""
+    """Return the environment for a pytest session that a test starts, so that it is no worker of this session."""
     return {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
 
 
@@ -176,8 +176,8 @@ def read(pid: int | str, name: str) -> str:
 def origin(key: Key, session: str) -> tuple[bool, str]:
     """Return whether a process was started in a test session, and the test file.
 
-    A process that was forked just now has the environment of its parent, and one that is about to run its program has
-    none yet. So what is read counts for later only if the process has a command line of its own.
+    A process that was just forked still has the environment of its parent, and one that is about to execute its program
+    has none yet. So the result is cached only if the process has a command line of its own.
     """
     if (key, session) not in _origins:
         environment = read(key[0], "environ").splitlines()
@@ -198,11 +198,11 @@ def kind(pid: int) -> str:
 
 
 class Strays:
-    """Looks at the processes of the session, in a thread of its own.
+    """Thread that observes the processes of the session at intervals of LOOK_SECONDS.
 
-    A process belongs to the session if it descended from this one at some look or was started by one that does: pytest
-    leaves the name of the test in the environment (PYTEST_CURRENT_TEST), and tests/conftest.py that of the session. The
-    time of a process that begins and ends between two looks is counted only if its parent waits for it.
+    A process belongs to the session if it descended from this process at some look, or if its environment names the
+    session: pytest sets the name of the test (PYTEST_CURRENT_TEST), and tests/conftest.py that of the session. The time
+    of a process that begins and ends between two looks is counted only if its parent waits for it.
     """
 
     def __init__(self, session: str) -> None:
@@ -217,7 +217,7 @@ class Strays:
         self._thread.start()
 
     def stop(self) -> dict[str, float]:
-        """Stop looking, and return the CPU seconds of stray processes by test file."""
+        """Stop the thread, and return the CPU seconds of stray processes by test file."""
         self._end.set()
         self._thread.join()
         self._look()
@@ -243,7 +243,7 @@ class Strays:
         self._count_ended(before)
 
     def _count_ended(self, before: dict[Key, Process]) -> None:
-        """Count what the processes that have ended since the last look took, as far as nobody waited for them."""
+        """Count the CPU time of processes that have ended since the last look without a parent that waited for them."""
         keys = {key[0]: key for key in before}
         ended: dict[Key | None, dict[str, float]] = defaultdict(lambda: defaultdict(float))
         for key, member in before.items():
@@ -259,11 +259,11 @@ class Strays:
                 waited_for = max(0, waited_for - spent[file])
 
     def _place(self, pid: int, found: dict[int, Process], before: dict[Key, Process]) -> Process | None:
-        """Return the process as a member of the session, its parents first; None if it is none."""
+        """Add a process and its parents to the members of the session, and return it; None if it is no member."""
         process = found[pid]
         if process.key not in self._members and pid != os.getpid():
             above = self._place(process.parent, found, before) if process.parent in found else None
-            known = above or before.get(process.key)  # as it was before its parent ended
+            known = above or before.get(process.key)  # `before` has it if its parent has ended
             ours, file = origin(process.key, self._session)
             if not known and not ours:
                 return None
@@ -277,7 +277,7 @@ def _file_of(item: pytest.Item) -> str:
 
 
 class Worker:
-    """Adds up the cost of each file in the process that runs its tests."""
+    """Plugin that adds up the cost of each file in the process that runs its tests."""
 
     def __init__(self) -> None:
         self.costs: dict[str, Cost] = defaultdict(Cost)
@@ -313,7 +313,7 @@ class Worker:
 
 
 class Table:
-    """Prints what the session cost, and its costliest files."""
+    """Plugin that prints the cost of the session and its costliest files."""
 
     def __init__(self, session: str, worker: Worker, kept: Path | None) -> None:
         self._costs, self._strays, self._began = worker.costs, Strays(session), time.monotonic()
@@ -364,7 +364,7 @@ class Table:
 
 
 def register(config: pytest.Config) -> None:
-    """Count in this process, and print in the one that has a terminal."""
+    """Register the plugins: `Worker` in every process, `Table` in the main process alone."""
     worker = Worker()
     config.pluginmanager.register(worker, "costs of a worker")
     if not hasattr(config, "workerinput"):

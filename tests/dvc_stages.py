@@ -1,4 +1,4 @@
-"""A run of whatever stages a test names, ready for `tasks.runs.dvc.repro`."""
+"""Run with the DVC stages that a test chooses, ready for `tasks.runs.dvc.repro`."""
 
 from pathlib import Path
 
@@ -8,12 +8,12 @@ from tests.tiny_project import commit, git
 
 
 def run_of(home: Path, stages: str) -> Layout:
-    """`stages` is the text of its dvc.yaml."""
+    """Write a run's worktree below `home` and return its layout; `stages` is the text of dvc.yaml."""
     root = home / ".hallmark" / "runs" / "r1"
     root.mkdir(parents=True)
     (root / "dvc.yaml").write_text(stages)
     git(root, "init", "--quiet")
-    (root / ".dvc").mkdir()  # as `dvc init` makes it, which takes a second
+    (root / ".dvc").mkdir()  # instead of `dvc init`, which takes a second
     (root / ".dvc" / ".gitignore").write_text("/config.local\n/tmp\n/cache\n")
     for name, text in dvc.OURS.items():
         (root / name).write_bytes(text)

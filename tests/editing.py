@@ -1,4 +1,4 @@
-"""Files that a test changes as a person does, or changes and puts back."""
+"""Edits of files in tests, for good or for a block."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def edit(file: Path, old: str, new: str) -> None:
-    """Replace a text wherever it stands in a file. Fails where it does not, since the file would stay as it is."""
+    """Replace all occurrences of a text in a file. Fails if there are none."""
     text = file.read_text()
     assert old in text, f"{file} has no {old!r}"
     file.write_text(text.replace(old, new))
@@ -14,7 +14,7 @@ def edit(file: Path, old: str, new: str) -> None:
 
 @contextmanager
 def changed(file: Path, change: Callable[[bytes], bytes]) -> Iterator[None]:
-    """Give a file another content until the end of the context; also one that is not to be written to."""
+    """Change a file's content while the block runs, even if the file is read-only."""
     before = file.read_bytes()
     after = change(before)
     assert after != before, f"{file} stays as it is"
@@ -28,7 +28,7 @@ def changed(file: Path, change: Callable[[bytes], bytes]) -> Iterator[None]:
 
 @contextmanager
 def moved(path: Path, to: Path) -> Iterator[Path]:
-    """Have a file or folder lie elsewhere until the end of the context."""
+    """Move a file or folder while the block runs."""
     path.rename(to)
     try:
         yield to

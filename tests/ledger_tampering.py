@@ -1,4 +1,4 @@
-"""What somebody does to a ledger who owns its database: without triggers, and with the tree mended after."""
+"""Changes to a ledger by an attacker who owns its database, drops its triggers and adapts the tree."""
 
 import json
 import random
@@ -13,7 +13,7 @@ KINDS = ("edit", "delete", "insert", "reorder", "truncate")
 
 
 def tamper(database: Path, kind: str, before: int, rng: random.Random) -> str:
-    """Change entries 1 to `before` in one way, as a careful forger would; what was done, in words."""
+    """Change entries 1 to `before` by the method `kind` and adapt the tree; return a description of the change."""
     connection = sqlite3.connect(database, isolation_level=None)
     unguard(connection)
     rows = [Row(*row) for row in connection.execute("SELECT * FROM hallmark_ledger ORDER BY seq")]
@@ -35,7 +35,7 @@ def unguard(connection: sqlite3.Connection) -> None:
 
 
 def mend(connection: sqlite3.Connection) -> None:
-    """Make the tree beside the entries, and the subtrees kept, those that they have now."""
+    """Recompute the stored tree and subtrees from the current entries."""
     tree, kept = Frontier(), []
     for row in connection.execute("SELECT seq, time, kind, subject, body FROM hallmark_ledger ORDER BY seq"):
         leaf = Row(*row).leaf_hash()
@@ -68,7 +68,7 @@ def _change(rows: list[Row], kind: str, before: int, rng: random.Random) -> tupl
 
 
 def _edited(row: Row, column: str, rng: random.Random) -> Row:
-    """One character of a column made another; of a time or a body one that leaves it readable."""
+    """Change one character of a column: in a time or a body a digit, so that the text stays readable."""
     text = getattr(row, column)
     places = [place for place, letter in enumerate(text) if letter.isdigit()] if column in ("time", "body") else []
     place = rng.choice(places or range(len(text)))

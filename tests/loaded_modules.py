@@ -1,4 +1,4 @@
-"""Libraries that a command loads, in a process of its own."""
+"""Libraries that a command loads in a process of its own."""
 
 import subprocess
 import sys
@@ -11,7 +11,7 @@ HEAVY = {
     "boto3", "deepspeed", "dvc", "great_expectations", "mlflow", "model_signing", "numpy", "pandas", "peft", "prefect",
     "presidio_analyzer", "pyarrow", "ray", "sigstore", "spacy", "torch", "transformers",
 }  # fmt: skip
-"""What takes longer to import than most commands to run."""
+"""Libraries whose import takes longer than most commands do."""
 CODE = """
 import sys
 from infra.cli import main
@@ -25,7 +25,7 @@ finally:
 def loaded(*args: str, code: str = CODE, by: Forking | None = None) -> set[str]:
     """Return the top-level names of all modules that `hallmark ARGS` loads; it must succeed.
 
-    It does in a new Python, or in a process that is forked from one which has imported something.
+    The command runs in a new Python, or in a process forked by `by`.
     """
     if by:
         done = by.run(code, *args, cwd=ROOT)

@@ -1,6 +1,6 @@
-"""A real S3-compatible store on loopback: what HALLMARK_SHARED/s3/serve starts.
+"""Real S3-compatible store on loopback, started by HALLMARK_SHARED/s3/serve.
 
-Tests have the session's, the fixture `object_store` of tests/conftest.py, and a bucket each.
+Tests share the session's store, the fixture `object_store` of tests/conftest.py; each test has its own bucket.
 """
 
 import fcntl
@@ -22,11 +22,11 @@ from tests.patience import wait_until
 
 SERVE = Path(os.environ.get("HALLMARK_SHARED", Path(__file__).parents[2] / "shared")) / "s3" / "serve"
 PORTS = 5
-"""The store listens on a port and the four after it."""
+"""Number of consecutive ports on which the store listens."""
 
 
 def free_ports() -> int:
-    """The first port of a free block."""
+    """Return the first port of a free block."""
     for first in range(18_085, 28_000, PORTS):
         try:
             for port in range(first, first + PORTS):
@@ -40,14 +40,14 @@ def free_ports() -> int:
 
 @contextmanager
 def nobody() -> Iterator[str]:
-    """An endpoint that nobody answers at, and that no store takes meanwhile."""
+    """Yield an endpoint that does not answer; its port is reserved while the block runs."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         yield f"http://127.0.0.1:{taken.getsockname()[1]}"
 
 
 def settings(endpoint: str) -> dict[str, str]:
-    """The variables that point at the store."""
+    """Return the environment variables for the store at `endpoint`."""
     return {
         "AWS_ENDPOINT_URL": endpoint,
         "AWS_ACCESS_KEY_ID": "test:tester",
@@ -57,14 +57,14 @@ def settings(endpoint: str) -> dict[str, str]:
 
 
 def point_at(endpoint: str, patch: pytest.MonkeyPatch, **changes: str) -> None:
-    """Set the variables that point at the store, some of them changed."""
+    """Set the environment variables for the store at `endpoint`, with `changes`."""
     for name, value in (settings(endpoint) | changes).items():
         patch.setenv(name, value)
 
 
 @contextmanager
 def served(folder: Path) -> Iterator[str]:
-    """Start a store that is kept in `folder`, and yield its URL; skip the test where there is none to start."""
+    """Start a store with its data in `folder`, and yield its URL; skip the test if no store can be started."""
     known = _start(folder)
     try:
         yield known["url"]
@@ -74,7 +74,7 @@ def served(folder: Path) -> Iterator[str]:
 
 @contextmanager
 def shared_store(home: Path) -> Iterator[str]:
-    """Yield the URL of the store of all processes that share the folder `home`."""
+    """Yield the URL of the store that all processes with the folder `home` share."""
 
     def start() -> dict[str, str]:
         folder = home / "object-store"
@@ -94,11 +94,11 @@ def _start(folder: Path) -> dict[str, str]:
     log, number = folder / "log", folder / "pid"
     with log.open("w") as said, one_after_the_other():
         port = free_ports()
-        # It outlives the process that starts it, for the others that use it: nobody's child, in a session of its own.
+        # In a session of its own and no child of this process, since it outlives this process for its other users.
         forked = ["setsid", "--fork", "sh", "-c", 'echo $$ >"$0"; exec "$@"', number, SERVE, folder / "store"]
         subprocess.run([*forked, str(port)], check=True, stdin=subprocess.DEVNULL, stdout=said, stderr=said)
         pid = wait_until(lambda: number.exists() and number.read_text().strip(), "the object store's process")
-        # The first start may have to install it.
+        # The first start may install the store.
         wait_until(
             lambda: "S3 ready" in log.read_text() or _ended(int(pid)),
             "the object store",
@@ -124,7 +124,7 @@ def _ended(pid: int) -> bool:
 
 @contextmanager
 def one_after_the_other() -> Iterator[None]:
-    """The first start may install packages, and two that install at once disturb each other."""
+    """Hold a lock while a store starts: the first start may install packages, and two installations would collide."""
     with (Path(tempfile.gettempdir()) / f"hallmark-object-store-{os.getuid()}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield

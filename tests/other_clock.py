@@ -1,4 +1,4 @@
-"""Processes whose clock is wrong, by libfaketime; what they wait for takes as long as it does."""
+"""Processes with a wrong clock, by libfaketime; their waiting times are unchanged."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ MISSING = "another clock needs libfaketime (apt install libfaketime)"
 
 
 def ahead(seconds: int) -> dict[str, str]:
-    """Variables of a process whose clock is so far ahead; none where the library is missing."""
+    """Return environment variables that set a process's clock ahead; empty if libfaketime is missing."""
     library = next(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"), None)
     if library is None:
         return {}

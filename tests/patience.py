@@ -1,9 +1,9 @@
 """Waiting in tests: for a condition, never for a number of seconds.
 
-A test that waits says what for, looks again and again, and goes on at the first look that shows it. How long it looks
-in vain before it fails is `patience`: the seconds that a quick, quiet machine would never need, times the slowness of
-this one. The slowness is measured once a session (`measure_slowness`, called by tests/conftest.py) and handed to all
-processes of the session in an environment variable.
+A test checks a condition at short intervals and continues as soon as the condition holds. It fails after a limit
+(`patience`): the seconds that a fast, idle machine would never need, times the slowness of this machine. The slowness
+is measured once a session (`measure_slowness`, called by tests/conftest.py) and passed to all processes of the session
+in an environment variable.
 """
 
 import os
@@ -17,15 +17,15 @@ import pytest
 T = TypeVar("T")
 
 SLOWNESS = "PYTEST_SLOWNESS"
-"""Environment variable: how many times slower than a quick, quiet machine this one is, at least 1."""
+"""Environment variable with the slowness of this machine, a factor of at least 1 for a fast, idle machine."""
 LOOP_SECONDS = 0.0125
-"""Seconds that the loop of `measure_slowness` takes on a quick, quiet machine."""
+"""Seconds that the loop of `measure_slowness` takes on a fast, idle machine."""
 LOOK_SECONDS = 0.05
-"""Seconds between two looks at a condition."""
+"""Seconds between two checks of a condition."""
 
 
 def measure_slowness() -> float:
-    """Return how much longer the machine takes now for a fixed piece of work than a quick, quiet one does."""
+    """Return the time that this machine takes now for a fixed loop, relative to a fast, idle machine."""
     began = time.perf_counter()
     for _ in range(3):
         sum(number * number for number in range(400_000))
@@ -33,12 +33,12 @@ def measure_slowness() -> float:
 
 
 def patience(seconds: float) -> float:
-    """Return how long to wait in vain on this machine for what takes at most `seconds` on a quick, quiet one."""
+    """Return the limit on this machine, in seconds, for something that takes at most `seconds` on a fast, idle one."""
     return seconds * float(os.environ.get(SLOWNESS, "1"))
 
 
 def lengthen_timeouts(items: list[pytest.Item], config: pytest.Config) -> None:
-    """Let pytest-timeout give each test longer on a slower machine, as `wait_until` does."""
+    """Lengthen the limits of pytest-timeout by the slowness of this machine."""
     for item in items:
         marker = item.get_closest_marker("timeout")
         seconds = float(marker.args[0] if marker else config.getini("timeout"))
@@ -54,18 +54,18 @@ def wait_until(
     saw: Callable[[], object] | None = None,
     process: "subprocess.Popen[Any] | None" = None,
 ) -> T:
-    """Return the first true result of `look`.
+    """Call `look` until it returns a true value, and return that value.
 
     Args:
-        look: Called again and again.
-        what: What is waited for, as the end of "waited for ...".
-        seconds: Longest wait on a quick, quiet machine; on a slower one it is longer in proportion.
-        every: Seconds between two looks.
-        saw: What to print if the wait was in vain; the last result of `look` if it is not given.
-        process: Process without which the wait is in vain; the wait ends when it has ended.
+        look: Function that is called repeatedly.
+        what: Name of the condition, as the end of "waited for ...".
+        seconds: Longest wait on a fast, idle machine; on a slower one it is longer in proportion.
+        every: Seconds between two calls.
+        saw: Returns what to print on failure; by default the last result of `look` is printed.
+        process: Process that must make the condition true; the wait fails as soon as it has ended.
 
     Raises:
-        AssertionError: The wait was in vain. It says what was waited for, how long, and what was seen.
+        AssertionError: The condition did not become true. The message has the condition, the time and the last result.
     """
     began, longest = time.monotonic(), patience(seconds)
     while True:

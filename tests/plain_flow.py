@@ -1,7 +1,7 @@
-"""The flow of a run as a plain function: real stages, gates, ledger and journal, and no Prefect around them.
+"""Flow of a run as a plain function: real stages, gates, ledger and journal, without Prefect.
 
-For what a flow does with a run and says of it. How Prefect suspends a flow run, wakes it up and shows it is tested in
-tests/flows and tests/e2e.
+It is for tests of what a flow does with a run and reports about it. Suspension, resumption and display in Prefect are
+tested in tests/flows and tests/e2e.
 """
 
 from collections.abc import Iterator
@@ -25,19 +25,19 @@ DEPLOYED = SimpleNamespace(flow_run=SimpleNamespace(deployment_id="a deployment"
 
 
 class Suspended(BaseException):
-    """The flow waits at a gate. As Prefect's own exception for that, it is no `Exception`."""
+    """Signal that the flow waits at a gate; like Prefect's own, it is no subclass of `Exception`."""
 
 
 def start(project: Path, run: str, **asked: Any) -> dict[str, Any]:
-    """Execute a new run until it rests; its status, as `hallmark status RUN --json` says it.
+    """Execute a new run until it is suspended or ends, and return its status as `hallmark status RUN --json` has it.
 
-    Raises the error by which it fails.
+    Raises the error with which the run fails.
     """
     return _execute(project, *signed(project, RunRequest(run_id=run, requested_by="ml-engineer", **asked)))
 
 
 def resume(project: Path, run: str) -> dict[str, Any]:
-    """Go on with a run that failed or waits, as `start`."""
+    """Continue a run that failed or waits, otherwise like `start`."""
     asked = open_run(project, run).asked
     return _execute(project, RunRequest.of(asked.request), asked.envelope)
 

@@ -1,7 +1,7 @@
-"""Two sources full of planted identifiers, each value once: in texts, labels, columns nobody reads, and broken rows.
+"""Two sources with planted identifiers, each value once: in texts, labels, unmapped columns and broken rows.
 
-`PLACES` and `LINES` say where a value may stand. What is in a text is found as well as recognisers do; what is anywhere
-else must not be written, whatever it looks like.
+`PLACES` and `LINES` are the places for values outside of texts, from which a stage must never write a value. Values in
+texts are found as far as recognisers find them.
 """
 
 import csv
@@ -17,12 +17,12 @@ from tests.stages.data.recognise import planted
 from tests.stages.data.recognise.planted import CATEGORY, GAP, Values
 
 SEARCHED = ("name", "email", "phone", "iban", "card", "account", "identity", "medical", "credential")
-"""Classes whose values are unique enough to be looked for: a first name, a day of birth or an illness is not."""
+"""Classes whose values are distinctive enough for a search; first names, dates of birth and illnesses are not."""
 COLUMNS = (
     *("text", "intent", "queue", "kind", "opened", "until", "department", "area", "language", "tags", "by", "side"),
     "customer",
 )
-"""Of the CSV source; `customer` and one more are not mapped."""
+"""Columns of the CSV source, to which `make` adds one; neither that one nor `customer` is mapped."""
 CSV_MAPPING: dict[str, Any] = {
     "prompt": "text", "response": {"intent": "intent", "queue": "queue"}, "kind": "kind", "effective_from": "opened",
     "retired_at": "until", "department": "department", "geography": "area", "language": "language",
@@ -34,7 +34,7 @@ JSONL_MAPPING: dict[str, Any] = {
     "geography": "region",
 }  # fmt: skip
 TERM = "Halcyon"
-"""An internal name, for which a record is dropped."""
+"""Internal name; records that contain it are dropped."""
 TERMS = {"internal_only": [TERM]}
 ROW = {
     "intent": "card_lost", "queue": "cards", "kind": "answer", "opened": "2025-06-01", "until": "",
@@ -51,12 +51,12 @@ PLACES = {
     "past retention": {"text": "Please write to {} about it", "opened": "1990-01-01"},
     "without target": {"text": "Please write to {} about it", "intent": ""},
 }
-"""Where in a row of the CSV source a value may stand that is in no text kept; other columns are as in ROW."""
+"""Columns of the CSV source with a value that is in no text of a record, by place; other columns are as in ROW."""
 BROKEN = {
     "row of too many fields": "{text},{value},one,field,too,many",
     "row with a stray quote": '{text},"stray "{value}" quote",x',
 }
-"""Lines of the CSV source that are no rows."""
+"""Malformed lines of the CSV source."""
 REST = '"by": "desk 1", "team": "cards", "lang": "en"'
 LINES = {
     "unread field": f'{{"turns": [TURNS], {REST}, "email": "VALUE"}}',
@@ -72,9 +72,9 @@ LINES = {
     "line that is no object": '["VALUE"]',
     "line that is no JSON": '{"turns": VALUE, "by": }',
 }
-"""Lines of the JSON Lines source with a value that is in no text kept."""
+"""Lines of the JSON Lines source with a value that is in no text of a record, by place."""
 UNLISTED = "lower-case name in a region's place"
-"""The one place outside texts where a value is left: only a list in sources.yaml tells it from a town."""
+"""Only place outside of texts where a value remains: without a list in sources.yaml it cannot be told from a town."""
 
 
 @dataclass(frozen=True)
@@ -82,13 +82,13 @@ class Identifier:
     value: str
     category: str
     place: str
-    """`text` where a recogniser has to find it; else where it stands."""
+    """Place of the value; `text` if a recogniser has to find it."""
     text: str = ""
-    """What it stands in, for a text."""
+    """Text with the value, if the place is `text`."""
 
 
 class Unique(Values):
-    """Values of one locale that are told from each other, and from chance."""
+    """Values of one locale, none of which contains another or occurs by chance."""
 
     def __init__(self, locale: str, seed: int, taken: set[bytes]) -> None:
         super().__init__(locale, seed)
@@ -113,17 +113,17 @@ class Unique(Values):
 
 @dataclass
 class Sources:
-    """The content of both sources, and what stands in it."""
+    """Contents of both sources, and the identifiers in them."""
 
     messages: bytes
-    """CSV of COLUMNS and one more, whose name is a person's."""
+    """CSV with COLUMNS and one more, whose name contains a person's name."""
     chats: bytes
-    """JSON Lines of `turns`, `team`, `tags`, `lang`, `by`."""
+    """JSON Lines with `turns`, `team`, `tags`, `lang`, `by`."""
     identifiers: list[Identifier] = field(default_factory=list)
 
 
 def make(each: int, seed: int, rows: int = 60) -> Sources:
-    """Every template and every place `each` times, and `rows` rows with nothing in them."""
+    """Return sources with every template and every place `each` times, and `rows` rows without identifiers."""
     values = [Unique(locale, seed, taken) for taken in [set()] for locale in ("en_US", "en_GB", "de_DE")]
     identifiers: list[Identifier] = []
     texts = list(_texts(each, values, identifiers))
@@ -134,7 +134,7 @@ def make(each: int, seed: int, rows: int = 60) -> Sources:
 
 
 def _texts(each: int, values: list[Unique], identifiers: list[Identifier]) -> Iterator[str]:
-    """Texts by the templates that no rule was written against."""
+    """Yield texts from templates that were not used when the recognisers' rules were written."""
     english, german = planted.ENGLISH.strip().splitlines(), planted.GERMAN.strip().splitlines()
     for turn in range(each):
         for template in (*english, *german):
@@ -146,7 +146,7 @@ def _texts(each: int, values: list[Unique], identifiers: list[Identifier]) -> It
 
 
 def _planted(place: str, each: int, values: Unique, identifiers: list[Identifier]) -> Iterator[str]:
-    """Values of every class that is searched for, noted as what stands in a place."""
+    """Yield values of every class in SEARCHED, and note each as an identifier at `place`."""
     for category in SEARCHED * each:
         value = values.make(category)
         identifiers.append(Identifier(value, category, place))
@@ -193,7 +193,7 @@ def _jsonl(texts: list[str], rows: int, each: int, values: Unique, identifiers: 
 
 
 def missed(identifiers: Sequence[Identifier]) -> set[str]:
-    """The values in texts that the recognisers do not find from end to end."""
+    """Return the values in texts that the recognisers do not find completely."""
     found = detect.find_all([identifier.text for identifier in identifiers])
     left = set()
     for identifier, spans in zip(identifiers, found, strict=True):

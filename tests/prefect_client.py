@@ -1,4 +1,4 @@
-"""A client of a project's own Prefect server."""
+"""Client of a project's own Prefect server."""
 
 import os
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ from tests.patience import wait_until
 
 @contextmanager
 def prefect(project: Path) -> Iterator[SyncPrefectClient]:
-    """With the secret of the project's server, whatever settings Prefect was imported with here."""
+    """Yield a client with the secret of the project's server, independent of the settings of this process."""
     up = server.find(project)
     assert up is not None
     secret = access.secret(project) if up.server else os.environ["PREFECT_API_AUTH_STRING"]
@@ -28,14 +28,14 @@ def prefect(project: Path) -> Iterator[SyncPrefectClient]:
 
 
 def artifacts(project: Path, flow_run: str) -> list[Artifact]:
-    """What a flow run shows in Prefect, 200 at most."""
+    """Return the first 200 artifacts of a flow run."""
     wanted = ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=[UUID(flow_run)]))
     with prefect(project) as client:
         return client.read_artifacts(artifact_filter=wanted, limit=200)
 
 
 def deployment(client: SyncPrefectClient, project: Path) -> DeploymentResponse:
-    """The project's deployment, once its runner has registered it."""
+    """Wait until the project's runner has registered its deployment, and return the deployment."""
 
     def look() -> DeploymentResponse | None:
         with suppress(ObjectNotFound):

@@ -1,8 +1,7 @@
-"""A Prefect server that the tests of a session share, if they are not about starting or losing one.
+"""Prefect server that the tests of a session share, except tests that start or stop a server.
 
-A project is a guest there, as where PREFECT_API_URL names a server that somebody else runs: deployment, runner and
-watch are its own. A project with a runner is started by `infra.prefect.server.start`; for flow runs without one there
-is `Flows`.
+A project uses it as it would use a remote server in PREFECT_API_URL: the project has its own deployment, runner and
+watch. `infra.prefect.server.start` starts a project with a runner; `Flows` executes flow runs without one.
 """
 
 import contextlib
@@ -44,7 +43,7 @@ from tests.patience import patience
 
 
 class Server(NamedTuple):
-    """One that is up, and what whoever uses it needs."""
+    """Address and secret of a running server."""
 
     api: str
     secret: str
@@ -54,7 +53,7 @@ class Server(NamedTuple):
 
     @contextmanager
     def used(self) -> Iterator[None]:
-        """Have this process and those that it starts use the server."""
+        """Make this process and its children use the server while the block runs."""
         settings = {
             PREFECT_API_URL: self.api,
             PREFECT_API_AUTH_STRING: self.secret,
@@ -66,16 +65,16 @@ class Server(NamedTuple):
             try:
                 yield
             finally:
-                for worker in (APILogWorker, EventsWorker):  # at the end of this process the server may be gone
+                for worker in (APILogWorker, EventsWorker):  # the server may have ended before this process does
                     worker.drain_all(timeout=patience(10))
 
 
 @contextmanager
 def shared_server(home: Path, checkouts: Checkouts) -> Iterator[Server]:
-    """The server of all processes that share the folder `home`."""
+    """Yield the server that all processes with the folder `home` share."""
 
     def start() -> dict[str, str]:
-        folder = checkouts.ready(home / f"prefect-{uuid4().hex}")  # its tables are made already
+        folder = checkouts.ready(home / f"prefect-{uuid4().hex}")  # a checkout that has Prefect's tables
         with pytest.MonkeyPatch.context() as environment:
             environment.setenv("HALLMARK_PREFECT_PORT", "0")
             process, api = server._serve(folder, print)
@@ -93,7 +92,7 @@ def _this_process() -> Process:
 
 
 class Flows:
-    """A project's flow runs, executed in this process as the runner has them executed in others."""
+    """Flow runs of a project, executed in this process and not by a runner in processes of their own."""
 
     def __init__(self, project: Path, client: SyncPrefectClient) -> None:
         self.project, self.client = project, client
@@ -101,23 +100,23 @@ class Flows:
         self.deployment = client.create_deployment(flow, deployed.name(project), enforce_parameter_schema=False)
 
     def ask(self, parameters: dict[str, object] | None = None, state: State | None = None) -> FlowRun:
-        """A flow run as Prefect's form or a schedule makes it."""
+        """Create a flow run as Prefect's form or a schedule would."""
         return self.client.create_flow_run_from_deployment(self.deployment, parameters=parameters or {}, state=state)
 
     @contextmanager
     def commanded(self) -> Iterator[None]:
-        """Have commands of this process find the server up, with nobody there who executes what they ask for."""
+        """Make commands in this process use the server, without a runner that executes the runs they request."""
         up = Up(api=str(self.client.api_url).rstrip("/"), server=None, runner=_this_process())
         access.folder(self.project).mkdir(parents=True, exist_ok=True)
         with patch.object(server, "start", lambda *_, **__: up):
             yield
 
     def run(self, *args: str) -> FlowRun:
-        """What `hallmark run ARGS` asks for, executed until it parks or ends."""
+        """Execute the flow run that `hallmark run ARGS` requests, until it is suspended or ends."""
         return self.execute(self.look(self.asked(*args)[1]))
 
     def asked(self, *args: str) -> tuple[str, UUID]:
-        """Run `hallmark run ARGS`; return what it prints, and the id of the flow run that it asks for."""
+        """Run `hallmark run ARGS`; return its output, and the id of the flow run that it requests."""
         with self.commanded():
             told = in_process.hallmark(self.project, "run", *args, "--detach")
         found = re.search(r"/runs/flow-run/([0-9a-f-]{36})", told)
@@ -125,7 +124,7 @@ class Flows:
         return told, UUID(found[1])
 
     def execute(self, flow_run: FlowRun) -> FlowRun:
-        """Execute a scheduled flow run, with the project as its checkout, until it parks or ends."""
+        """Execute a scheduled flow run, with the project as its checkout, until it is suspended or ends."""
         with pytest.MonkeyPatch.context() as environment, contextlib.suppress(SystemExit):
             environment.setenv("HALLMARK_ROOT", str(self.project))
             with handle_engine_signals(flow_run.id):
@@ -134,7 +133,7 @@ class Flows:
 
     @contextmanager
     def no_further_than(self, *names: str) -> Iterator[None]:
-        """Have flow runs end, as failed ones, before the first stage that is none of these."""
+        """Make flow runs fail before the first stage that is not in `names`."""
 
         def some(run: Run, *wanted: str) -> None:
             stages.stages(run, *(name for name in wanted if name in names))
@@ -145,10 +144,10 @@ class Flows:
             yield
 
     def all(self, deployment: str = "") -> list[FlowRun]:
-        """Flow runs, 200 at most, of the project's own deployment or of another."""
+        """Return the first 200 flow runs of a deployment, by default the project's own."""
         ours = DeploymentFilter(name=DeploymentFilterName(any_=[deployment or deployed.name(self.project)]))
         return self.client.read_flow_runs(deployment_filter=ours, limit=200)
 
     def look(self, flow_run: UUID) -> FlowRun:
-        """The flow run as the server has it now."""
+        """Return the current state of a flow run from the server."""
         return self.client.read_flow_run(flow_run)

@@ -1,4 +1,4 @@
-"""What other users of the machine could enter or read."""
+"""Files and folders of a project's state that other users of the machine could enter or read."""
 
 import contextlib
 import os
@@ -9,19 +9,21 @@ from pathlib import Path
 from tasks.core.files import UMASK
 
 CACHED = 0o444
-"""DVC gives every file of its cache these permissions, and so do releases; the folders that hold them are shut."""
+"""Permissions of files in DVC's cache and in releases; the folders around them are private."""
 
 
 def _below(state: Path) -> Iterator[Path]:
-    """It, and all below, also where a folder goes meanwhile."""
+    """Yield `state` and everything below; folders may be removed meanwhile."""
     yield state
     for folder, folders, names in os.walk(state):
         yield from (Path(folder, name) for name in (*folders, *names))
 
 
 def open_to_others(state: Path) -> list[str]:
-    """Folders at and below `state` that others may enter, and files that they may read but for those. What goes while
-    it is looked at, as files of a run that works, is no finding."""
+    """Return the folders at and below `state` that other users may enter, and the files that they may read.
+
+    Files with mode CACHED do not count, nor do files of a running run that are removed meanwhile.
+    """
     told = []
     for path in _below(state):
         with contextlib.suppress(FileNotFoundError):

@@ -1,4 +1,4 @@
-"""Processes of the system, which may end while they are looked at."""
+"""Processes of the system, which may end while a test reads their properties."""
 
 import contextlib
 
@@ -6,7 +6,7 @@ import psutil
 
 
 def title(process: psutil.Process) -> str:
-    """What it calls itself; the empty string where it is gone."""
+    """Return the command line of a process; empty if the process has ended."""
     with contextlib.suppress(psutil.NoSuchProcess):
         return " ".join(process.cmdline())
     return ""

@@ -1,4 +1,4 @@
-"""How much of a processor something takes, without what a garbage collection in between adds."""
+"""Check of the CPU time of an action, repeated so that a garbage collection does not spoil it."""
 
 import time
 from collections.abc import Callable
@@ -7,9 +7,9 @@ from tests.patience import patience
 
 
 def is_quick(action: Callable[[], object], seconds: float) -> bool:
-    """Whether one of three tries takes less than so many seconds of a quick machine; the first that does is the last.
+    """Return whether at least one of three calls takes less than `seconds` of CPU time on a fast machine.
 
-    For what takes minutes if it is wrong, and a small part of `seconds` if it is right.
+    It is for code that takes minutes if it is wrong, and a small part of `seconds` if it is right.
     """
 
     def quick() -> bool:

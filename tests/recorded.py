@@ -1,4 +1,4 @@
-"""Records of stages whose outputs a test wrote by hand, as their supervisor would have signed them."""
+"""Stage records for outputs that a test wrote itself, signed as the supervisor would sign them."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -16,7 +16,7 @@ SANDBOX = "bubblewrap 0.11.0"
 
 
 def record(layout: Layout, ledger: Ledger, key: Path, names: Iterable[str] = RUNS, **said: Any) -> None:
-    """Put a record of each stage that left something on the ledger; `said` is what they say otherwise."""
+    """Enter a record of each stage with outputs in the ledger; `said` replaces fields of the records."""
     for name in names:
         if layout.stage(name.replace("@", "/")).exists():
             told = {"stage": name, "outputs": "0" * 64, "read": {}, "cached": False, "seconds": 1.0}
@@ -25,7 +25,7 @@ def record(layout: Layout, ledger: Ledger, key: Path, names: Iterable[str] = RUN
 
 
 def sign(layout: Layout, name: str, key: Path, sandbox: str | None = SANDBOX, **said: Any) -> dict[str, Any]:
-    """The record of a stage by what lies there, signed by the private key at `key`."""
+    """Return the record of a stage with its present outputs, signed with the private key at `key`."""
     made = StageRecord(
         name=name,
         command=["python", "-I", "tasks/stages/start.py", name],

@@ -1,4 +1,4 @@
-"""Where a run stands, as `hallmark status RUN --json` says it, without a process for each look."""
+"""Status of a run as `hallmark status RUN --json` prints it, without a process for each query."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -11,14 +11,14 @@ LOOK_SECONDS = 0.2
 
 
 def status(project: Path, run: str) -> dict[str, Any]:
-    """Fails where there is no such run."""
+    """Return the status of a run. Fails if there is no such run."""
     found = summarise(project / ".hallmark", run)
     assert found is not None, f"there is no run {run}"
     return found.model_dump(mode="json")
 
 
 def wait_until(project: Path, run: str, done: Callable[[dict[str, Any]], object]) -> dict[str, Any]:
-    """The run as soon as `done` says so of it; it may have no journal yet."""
+    """Wait until `done` is true for the status of a run, which may have no journal yet, and return the status."""
 
     def look() -> dict[str, Any]:
         return known if (known := seen()) and done(known) else {}
@@ -31,5 +31,5 @@ def wait_until(project: Path, run: str, done: Callable[[dict[str, Any]], object]
 
 
 def wait_for(project: Path, run: str, *statuses: str) -> dict[str, Any]:
-    """The run once it has one of the statuses."""
+    """Wait until a run has one of the statuses, and return its whole status."""
     return wait_until(project, run, lambda known: known["status"] in statuses)

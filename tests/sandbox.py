@@ -1,4 +1,4 @@
-"""A sandbox to try things in."""
+"""Sandbox in which tests execute code."""
 
 import json
 import subprocess
@@ -17,7 +17,7 @@ from tests.patience import patience
 
 
 def has_namespaces() -> bool:
-    """Whether bubblewrap may make a sandbox here. What Hallmark says of its own is not asked: it may be wrong."""
+    """Return whether bubblewrap can create a sandbox here, without Hallmark's own check, which may be wrong."""
     words = ("bwrap", "--unshare-user", "--unshare-pid", "--ro-bind", "/", "/", "true")
     try:
         return subprocess.run(words, capture_output=True).returncode == 0
@@ -29,7 +29,7 @@ needs_sandbox = pytest.mark.skipif(not has_namespaces(), reason="bubblewrap can 
 
 
 def make(place: Path, **more: Any) -> Box:
-    """A run's worktree with a file of code, and an empty folder for each kind of output."""
+    """Return the sandbox of a run's worktree with one file of code and an empty folder for each kind of output."""
     root = place / "checkout" / ".hallmark" / "runs" / "r1"
     tree, outputs, measured = (place / "box" / name for name in ("tree", "artefacts", "measured"))
     for folder in (root, tree / "artefacts", tree / "measured", outputs, measured):
@@ -39,7 +39,7 @@ def make(place: Path, **more: Any) -> Box:
 
 
 def inside(made: Box, source: str) -> Any:
-    """What Python `source` leaves in `found` when it runs in the box."""
+    """Execute Python code in the sandbox and return its variable `found`."""
     words = [sys.executable, "-I", "-c", f"import json\n{source}\nprint(json.dumps(found))"]
     with calls.filtered() as handle:
         done = subprocess.run(
@@ -69,9 +69,9 @@ for name, source in SOURCES.items():
 
 
 def inside_each(made: Box, sources: Mapping[str, str]) -> dict[str, Any]:
-    """Return by name what `inside` would of each source, or "ended" of one whose process did not reach its end.
+    """Return the result of `inside` for each source by name, or "ended" if its process did not reach the end.
 
-    All run in one sandbox, one after another, each in a process of its own that is forked for it.
+    All sources run in one sandbox, one after another, each in a forked process.
     """
     found: dict[str, Any] = inside(made, PROBES.replace("SOURCES", repr(dict(sources))))
     return found
@@ -92,7 +92,7 @@ except Unavailable as error:
 
 
 def supervised(made: Box, source: str, given: Limits) -> str:
-    """What the supervisor of Python `source` in the box says, in a process of its own."""
+    """Execute Python code in the sandbox under supervision, and return the output of the supervisor's process."""
     command = box.command(made, [sys.executable, "-I", "-c", source])
     words = [sys.executable, "-c", SUPERVISED, json.dumps(asdict(given)), str(made.outputs), *command]
     return subprocess.run(words, capture_output=True, text=True, timeout=patience(120)).stdout

@@ -1,4 +1,4 @@
-"""Folders that are made once, and services that are started once, for all pytest-xdist processes of a session."""
+"""Folders that are made once and services that are started once for all pytest-xdist processes of a session."""
 
 import fcntl
 import json
@@ -15,9 +15,9 @@ from tests import costs
 
 
 def made_once(place: Path, make: Callable[[Path], object]) -> Path:
-    """Return the folder `place`. The first process that asks for it has `make` fill a folder that it then renames.
+    """Return the folder `place`; the first process that asks for it has `make` fill it and then renames it into place.
 
-    `make` may itself call `made_once` for another folder. Where it failed once, whoever asks later is told why at once.
+    `make` may itself call `made_once` for another folder. If it failed once, later calls fail at once with its error.
     """
     place.parent.mkdir(exist_ok=True)
     failed = place.with_name(f"{place.name}.failed")
@@ -47,8 +47,8 @@ def service(
     Args:
         home: Folder that all processes of the session share.
         name: Name of the service, the same in all processes.
-        start: Starts it, in processes that outlive this one, and returns what is to be known of it.
-        stop: Ends it, called with what `start` returned, perhaps in another process.
+        start: Starts the service in processes that outlive this one, and returns its properties.
+        stop: Ends the service, given the properties from `start`, perhaps in another process.
     """
     known = home / f"{name}.json"
     with (home / f"{name}.users").open("w") as users:
@@ -71,7 +71,7 @@ def service(
 
 @contextmanager
 def first_alone(home: Path, name: str) -> Iterator[None]:
-    """Let the first process into the block alone, and the others once it has left."""
+    """Let one process run the block alone, and the others after it has finished."""
     done = home / f"{name}.done"
     with ExitStack() as turn:
         turn.enter_context(_locked(home, f"{name}.lock"))

@@ -1,8 +1,8 @@
-"""Test files that take long, with about how many CPU seconds each takes.
+"""Slow test files with their approximate CPU seconds.
 
-`make test` begins with the longest, so that at the end no process waits for another's long file. `make quick` leaves
-all of these out. Files that begin at a checkout that is made once a session are among them, since the first of them
-makes it. A file that nobody listed counts as fast and is in both; `pytest --costs FILE` writes what each file takes.
+`make test` starts with the longest, so that no worker is idle at the end. `make quick` leaves all of these out. Files
+that use a checkout that is made once a session are listed too, since the first of them makes it. Unlisted files count
+as fast and run in both; `pytest --costs FILE` writes the cost of each file.
 """
 
 SECONDS = {

@@ -1,4 +1,4 @@
-"""A disk of a few mebibytes, to be filled."""
+"""Disk of a few mebibytes for tests that fill it."""
 
 import os
 import subprocess
@@ -11,7 +11,7 @@ import pytest
 
 @contextmanager
 def small_disk(folder: Path, mebibytes: int) -> Iterator[None]:
-    """Mount an empty disk at `folder`, which is made; skips the test where that is not allowed."""
+    """Create `folder` and mount an empty disk there while the block runs; skip the test if that is not allowed."""
     folder.mkdir()
     if os.geteuid() != 0:
         pytest.skip("needs root to mount a small disk")
@@ -26,7 +26,7 @@ def small_disk(folder: Path, mebibytes: int) -> Iterator[None]:
 
 
 def fill(folder: Path, leave: int = 0) -> Path:
-    """Fill the disk but for `leave` bytes, by default to its last page; the file that does, to be removed again."""
+    """Fill the disk except for `leave` bytes, and return the file that fills it, to be removed again."""
     filler = folder / "filler"
     with pytest.raises(OSError, match="No space left"), filler.open("wb", buffering=0) as file:
         while True:

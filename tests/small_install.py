@@ -1,4 +1,4 @@
-"""Commands where only what pyproject.toml asks of everybody is installed, without the extra `platform`."""
+"""Commands in an installation with the required dependencies alone, without the extra `platform`."""
 
 import os
 import subprocess
@@ -30,7 +30,7 @@ COMMAND = "from infra.cli import main\nmain()\n"
 
 
 def distributions() -> set[str]:
-    """What pip installs with `hallmark` alone, by name."""
+    """Return the names of the packages that pip installs with `hallmark` without extras."""
     asked = [
         Requirement(one) for one in tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
     ]
@@ -45,14 +45,14 @@ def distributions() -> set[str]:
 
 
 def absent() -> set[str]:
-    """Top-level modules of all else that is installed here."""
+    """Return the top-level modules of all other packages that are installed here."""
     there = distributions()
     found = {top for top, of in packages_distributions().items() if not there & {canonicalize_name(one) for one in of}}
     return found - {"infra", "flows", "tasks", "tests"}
 
 
 class Installed:
-    """`hallmark` where it finds no other library."""
+    """Installation of `hallmark` in which modules of other packages cannot be imported."""
 
     def __init__(self, processes: Forking) -> None:
         self._processes = processes

@@ -1,4 +1,4 @@
-"""Tests and cases that `make test` leaves out and `make soak` runs: repetitions of what another test shows once."""
+"""Tests and cases that run in `make soak` and not in `make test`: repetitions of what another test shows once."""
 
 import functools
 import inspect
@@ -15,14 +15,13 @@ from hypothesis.strategies import SearchStrategy
 Test = TypeVar("Test", bound=Callable[..., None])
 
 COLLECTED = pytest.StashKey[list[pytest.Item]]()
-"""Stash of the configuration: all tests that were collected, with those that are left out."""
+"""Stash key for all collected tests, including deselected ones."""
 
 
 def soak(cases: Iterable[Any]) -> list[ParameterSet]:
-    """Return cases of `pytest.mark.parametrize` that run in `make soak` alone.
+    """Return cases for `pytest.mark.parametrize` that run in `make soak` alone; a case with several values is a tuple.
 
-    `@pytest.mark.parametrize("kind", [*FEW, *soak(OTHERS)])` runs the few in `make test` as well. A case of several
-    values is a tuple.
+    For example, with `@pytest.mark.parametrize("kind", [*FEW, *soak(OTHERS)])` the cases in FEW run in `make test` too.
     """
     sets = [ParameterSet.extract_from(case, force_tuple=not isinstance(case, tuple)) for case in cases]
     return [pytest.param(*one.values, marks=[*one.marks, pytest.mark.soak], id=one.id) for one in sets]
@@ -32,7 +31,7 @@ def examples(*strategies: SearchStrategy[Any], few: int, many: int = 500, **how:
     """Decorate a property as `hypothesis.given` does: with `few` examples in `make test`, with `many` in `make soak`.
 
     Args:
-        strategies: Strategies of the last parameters of the test; those before them are fixtures.
+        strategies: Strategies for the last parameters of the test; earlier parameters are fixtures.
         few: Number of examples in `make test`.
         many: Number of examples in `make soak`.
         how: More settings of hypothesis.
@@ -53,7 +52,7 @@ def examples(*strategies: SearchStrategy[Any], few: int, many: int = 500, **how:
 
 
 def select(items: list[pytest.Item], config: pytest.Config) -> None:
-    """Leave only those of the items that `--soak` asks for."""
+    """Deselect the tests that `--soak` excludes."""
     config.stash[COLLECTED] = list(items)
     if (asked := config.getoption("--soak")) != "too":
         left_out = [item for item in items if bool(item.get_closest_marker("soak")) != (asked == "only")]
@@ -62,7 +61,7 @@ def select(items: list[pytest.Item], config: pytest.Config) -> None:
 
 
 class Report:
-    """Prints a table of what `make soak` ran: each test with its number of cases."""
+    """Plugin that prints a table of the tests in `make soak` with their numbers of runs and failures."""
 
     def __init__(self) -> None:
         self._cases: dict[str, list[str]] = defaultdict(list)

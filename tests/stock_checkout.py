@@ -1,7 +1,7 @@
-"""A checkout as it ships, and the commands of the documents, typed there as they stand.
+"""Checkout with the files that ship, and the commands of README and guides, executed in it verbatim.
 
-For what README and the guides promise with the files of the repository. A promise that is tested with other parameters
-or another policy may be broken for every user.
+The documents describe the files of the repository. A command that is tested with other parameters or another policy may
+be broken for every user.
 """
 
 import os
@@ -46,13 +46,13 @@ def recipe(target: str) -> list[str]:
 
 
 def blocks(document: str) -> list[str]:
-    """Return the code blocks of a document that name no language; a line continued by a backslash is one line."""
+    """Return the code blocks without a language in a document, with continued lines joined."""
     text = re.sub(r"\\\n\s*", "", (ROOT / document).read_text())
     return re.findall(r"^```\n(.*?)^```", text, re.M | re.S)
 
 
 def typed(block: str) -> list[tuple[str, list[str]]]:
-    """Return the commands of a block behind a prompt, each with the lines that the block shows of its output."""
+    """Return the commands after a prompt in a block, each with the lines of output that the block shows."""
     found: list[tuple[str, list[str]]] = []
     for line in block.splitlines():
         if line.startswith(PROMPT):
@@ -63,7 +63,7 @@ def typed(block: str) -> list[tuple[str, list[str]]]:
 
 
 def type_in(project: Path, command: str) -> str:
-    """Run a command line in the checkout and return what it prints: `hallmark` in this process, the rest in a shell."""
+    """Run a command line in the checkout and return its output; `hallmark` runs in this process, others in a shell."""
     if command.startswith("hallmark "):
         return hallmark(project, *shlex.split(command)[1:])
     done = subprocess.run(command, shell=True, cwd=project, capture_output=True, text=True, check=False)
@@ -72,7 +72,7 @@ def type_in(project: Path, command: str) -> str:
 
 
 def run_asked_for(project: Path, command: str) -> Run:
-    """Return the run that the command line `hallmark run ...` asks for, as the flow would make it, without Prefect."""
+    """Return the run that a command line `hallmark run ...` requests, created as by the flow but without Prefect."""
     made: list[Run] = []
 
     def begin(where: Path, request: RunRequest, envelope: Envelope, *_: object) -> None:
@@ -85,7 +85,7 @@ def run_asked_for(project: Path, command: str) -> Run:
 
 
 def take_through_data(asked: Run) -> Run:
-    """Call every stage of data in this process, with the parameters of the run. Returns the run."""
+    """Execute all stages of data in this process with the run's parameters, and return the run."""
     with patch.dict(os.environ, {pool.WORKERS: "1"}):
         for stage in DATA:
             module = import_module(stage.module)

@@ -1,8 +1,8 @@
-"""Temporary folder of a test session, `hallmark-tests-UID/PID` in the machine's.
+"""Temporary folder of a test session: `hallmark-tests-UID/PID` in the machine's temporary folder.
 
-pytest's default is one folder for all sessions of a user. Each session removes older ones there, and two that do so at
-the same time leave a directory open (pytest 9.2, `cleanup_numbered_dir`): a ResourceWarning, which fails the session
-though every test passed.
+By default pytest uses one folder for all sessions of a user. Each session removes older ones there, and two that do so
+at the same time leave a directory open (pytest 9.2, `cleanup_numbered_dir`). That causes a ResourceWarning, which fails
+the session although every test has passed.
 """
 
 import os
@@ -13,11 +13,11 @@ from pathlib import Path
 from tasks.core.processes import find
 
 KEPT = 1
-"""Number of ended sessions whose files are kept for whoever looks for the cause of a failure."""
+"""Number of ended sessions whose files are kept, so that failures can be examined."""
 
 
 def of_session() -> Path:
-    """Return the folder of this process, and remove those of sessions that have ended."""
+    """Return the folder of this process, and remove folders of sessions that have ended."""
     base = Path(tempfile.gettempdir()) / f"hallmark-tests-{os.getuid()}"
     base.mkdir(mode=0o700, exist_ok=True)
     if base.is_symlink() or base.stat().st_uid != os.getuid():

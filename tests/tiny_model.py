@@ -1,6 +1,7 @@
-"""A model of 330,000 parameters in Hugging Face form, made in a moment without a network, the same bytes every time.
+"""Model of 330,000 parameters in Hugging Face's format, created without a network, with the same bytes every time.
 
-Its tokenizer has one token a byte, so that it reads every language, and a ChatML template like the real base model's.
+Its tokenizer has one token for each byte, so that it handles every language, and its chat template is ChatML, as that
+of the real base model.
 """
 
 from pathlib import Path
@@ -23,7 +24,7 @@ CHAT_TEMPLATE = (
 
 
 def make_tiny_model(folder: Path) -> str:
-    """Write model, tokenizer and chat template to `folder`; return its canonical digest (files.tree_digest)."""
+    """Write model, tokenizer and chat template to `folder`; return the folder's digest (files.tree_digest)."""
     tokenizer = byte_tokenizer()
     config = LlamaConfig(
         vocab_size=len(tokenizer),
@@ -62,7 +63,7 @@ def byte_tokenizer() -> PreTrainedTokenizerFast:
 
 
 def _fill(model: LlamaForCausalLM) -> None:
-    """Weights from numpy's generator: unlike torch's, its stream is the same on every processor."""
+    """Set random weights from numpy's generator, whose numbers are the same on every processor, unlike torch's."""
     random = np.random.default_rng(17)
     for name, weight in model.named_parameters():
         if not name.endswith("norm.weight"):

@@ -1,6 +1,6 @@
-"""A clone of this project with a use case that runs in seconds: 60 rows, a model of 330,000 parameters.
+"""Copy of this project with a use case that runs in seconds: 60 rows, and a model of 330,000 parameters.
 
-The code is the project's own, as it stands in the working tree; only params.yaml and the governance files differ.
+The code is that of the working tree; only params.yaml and the governance files differ.
 """
 
 import json
@@ -34,7 +34,7 @@ COPIED = (
 Done = subprocess.CompletedProcess[str]
 
 REPR = re.compile(r"\b(?:[A-Z]\w*|datetime\.\w+)\(\w+=[^)]*|<[\w.]+ object at 0x|PosixPath\([^)]*")
-"""What no command may print: an object of the code's, e.g. `Frontier(size=3, …`."""
+"""Pattern of a Python object's repr, e.g. `Frontier(size=3, …`, which no command may print."""
 INTENTS = {"card_lost": "cards", "loan_question": "loans", "close_account": "accounts"}
 PHRASES = {
     "card_lost": "I cannot find my card since {} and my name is Ada Lovelace",
@@ -139,7 +139,7 @@ expectations:
 
 
 def copy_shipped(folder: Path, *more: str) -> None:
-    """Copy the project's own code and settings to `folder`, and more of its files."""
+    """Copy the project's code and settings to `folder`, and the files and folders named in `more`."""
     for name in (*COPIED, *more):
         source, target = ROOT / name, folder / name
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -152,7 +152,7 @@ def copy_shipped(folder: Path, *more: str) -> None:
 def make_project(folder: Path, rows: int = 60) -> Path:
     """Write the project to `folder` and commit it. Returns `folder`."""
     copy_shipped(folder)
-    from tests.tiny_model import make_tiny_model  # torch: two seconds that who copies a project need not wait
+    from tests.tiny_model import make_tiny_model  # importing torch takes two seconds, which copying a project avoids
 
     digest = make_tiny_model(folder / "examples" / "model")
     governance = folder / "infra" / "governance"
@@ -183,13 +183,13 @@ def messages(rows: int) -> str:
 
 
 def truth(rows: int) -> str:
-    """What in the messages is about a person."""
+    """Return the table of personal data in the messages, as CSV."""
     named = [number + 1 for number in range(rows) if number % len(INTENTS) == list(INTENTS).index("card_lost")]
     return "source_id,row,defect,original,value\n" + "".join(f"messages,{row},name,,Ada Lovelace\n" for row in named)
 
 
 def signed(folder: Path, request: RunRequest) -> tuple[RunRequest, dict[str, Any]]:
-    """A request with the commit in it, as `hallmark run` makes it, and what its person signs."""
+    """Return a run request with its commit, as `hallmark run` makes it, and the envelope signed by its requester."""
     checkout = Repository.open(folder)
     request = request.model_copy(update={"commit": request.commit or checkout.commit_of("HEAD")})
     governed = run.installed_governance(folder, request.governance)
@@ -197,7 +197,7 @@ def signed(folder: Path, request: RunRequest) -> tuple[RunRequest, dict[str, Any
 
 
 def create(folder: Path, run_id: str, by: str = "ml-engineer", **asked: Any) -> run.Run:
-    """A run as the flow makes it, of a request that its person signed."""
+    """Create a run as the flow does, from a request that its requester signed."""
     return run.create(folder, *signed(folder, RunRequest(run_id=run_id, requested_by=by, **asked)))
 
 
@@ -215,14 +215,14 @@ def commit(folder: Path, message: str) -> str:
 
 
 def dvc_remote(folder: Path, store: Path | str) -> None:
-    """As `dvc remote add --local --default store STORE` writes it, which takes a second."""
+    """Write the settings of `dvc remote add --local --default store STORE`, a command that takes a second."""
     settings = ConfigObj(str(folder / ".dvc" / "config.local"), encoding="utf-8")
     settings.merge({"core": {"remote": "store"}, 'remote "store"': {"url": str(store)}})
     settings.write()
 
 
 ADOPT = ("policy", "adopt", "infra/governance", "--as", "risk-officer")
-"""Put infra/governance in force, as the role does that its `changes` names."""
+"""Arguments of the command that puts infra/governance in force, by a person with the role that `changes` names."""
 
 
 def adopt(folder: Path) -> None:
@@ -230,13 +230,13 @@ def adopt(folder: Path) -> None:
 
 
 def hallmark(folder: Path, *args: str, code: int = 0) -> str:
-    """Run `hallmark ARGS` in the project; its output, both streams. Fails unless it exits with `code`."""
+    """Run `hallmark ARGS` in the project and return its output and errors. Fails unless it exits with `code`."""
     done = checked(_hallmark(folder, args), args, code)
     return done.stdout + done.stderr
 
 
 def hallmark_json(folder: Path, *args: str, code: int = 0) -> dict | list:
-    """Run `hallmark ARGS --json`; the one document it prints. What else it has to say stands on stderr."""
+    """Run `hallmark ARGS --json` and return the document on standard output; messages are on standard error."""
     return json.loads(checked(_hallmark(folder, (*args, "--json")), args, code).stdout)
 
 
@@ -246,7 +246,7 @@ def _hallmark(folder: Path, args: tuple[str, ...]) -> Done:
 
 
 def checked(done: Done, args: tuple[str, ...], code: int) -> Done:
-    """`hallmark ARGS` as it ended. Fails unless with `code`, and where it printed a value as Python writes it."""
+    """Return the result of a command. Fails if its exit code is not `code`, or if it printed a Python object."""
     told, command = done.stdout + done.stderr, f"hallmark {' '.join(args)}"
     assert not (found := REPR.search(told)), f"{command} printed a value as Python writes it: {found[0]}"
     assert done.returncode == code, f"{command} exited with {done.returncode}, not {code}:\n{told}"

@@ -1,6 +1,6 @@
-"""A governed run from sources to production, with every stage and gate for real, and no Prefect to wait for.
+"""Governed run from sources to production, with real stages and gates, without Prefect.
 
-For what comes after a run. How a run gets there is tested in tests/e2e and tests/flows.
+It is for tests of what follows a run. The run itself is tested in tests/e2e and tests/flows.
 """
 
 from pathlib import Path
@@ -22,7 +22,7 @@ PEOPLE = {"data": "data-owner", "evaluation": "product-owner", "release": "risk-
 
 
 def promote(run: Run) -> Run:
-    """A run behind its last gate, once its release is champion."""
+    """Promote the release of a run that has passed its last gate, and return the run."""
     build.add(run.layout, run.params.use_case.name)
     commit = run.commit("Gates passed; ready for promotion")
     promotion.promote(run.layout, run.id, commit, run.ledger(), run.governance())
@@ -30,7 +30,7 @@ def promote(run: Run) -> Run:
 
 
 def passed(project: Path) -> Run:
-    """The run behind its last gate."""
+    """Create a run, take it through all stages and gates, and return it."""
     run = create(project, RUN)
     for step in STEPS:
         if isinstance(step, Gate):
@@ -42,7 +42,7 @@ def passed(project: Path) -> Run:
 
 
 def bring(run: Run, name: str) -> StageOutcome:
-    """A stage, and its record on the ledger."""
+    """Execute a stage, or take it from the stage cache, and enter its record in the ledger."""
     ledger, governance = run.ledger(), run.governance()
     known = chain.of_run(ledger, governance, run.id).get(name)
     outcome = stage.bring(run.layout, name, stage.worker(governance, ledger), lambda _: None, known)
@@ -59,7 +59,7 @@ def pass_gate(run: Run, gate: GateName) -> None:
 
 
 def ask(run: Run, gate: GateName) -> Evidence:
-    """Put the question of a gate on the ledger, as flows.gates does."""
+    """Open a gate in the ledger, as flows.gates does."""
     ledger, governance, name = run.ledger(), run.governance(), run.params.use_case.name
     recorded = chain.require(gate, run.layout, run.id, ledger, governance)
     before = approved.last(ledger, name, False) if gate == "data" else None

@@ -1,15 +1,16 @@
-"""The only code that runs from a run's own commit. A stage is `run(params, layout)` in one module; `core/graph.py`
-lists them.
+"""Stages of a run, the only code that runs from a run's own commit.
 
-    start.py     `python -I tasks/stages/start.py STAGE`, what dvc.yaml calls: no other code than this worktree's
-    __main__.py  one stage by name, in the current folder
-    same_python.py  the version of Python that stages of data run with
-    libraries.py what a stage's process does not import, and when it collects garbage
-    peak_memory.py  the most memory that this process has held
-    runner.py    one stage by its module, and what goes wrong with it
-    data/        sources to a training and a test set
-    train/       the base model, fine-tuned
-    evaluate/    is it better, and by how much?
-    cluster/     work that is spread over machines, whichever stage's it is
-    package/     what a release consists of, fixed so that people can decide on exactly that
+A stage is a module with `run(params, layout)`; `core/graph.py` lists them.
+
+    start.py        `python -I tasks/stages/start.py STAGE`, which dvc.yaml calls: imports only this worktree's code
+    __main__.py     `python -m tasks.stages STAGE`, for a stage that is run by hand
+    same_python.py  check that stages of data run with the run's version of Python
+    libraries.py    imports that a stage avoids, and garbage collection after importing
+    peak_memory.py  peak memory of the process
+    runner.py       execution of one stage by its module, with its errors and exit code
+    data/           from sources to a training and a test set
+    train/          fine-tuning of the base model
+    evaluate/       comparison of the candidate with base model and champion
+    cluster/        work on several machines, for any stage
+    package/        the payload of a release, fixed so that people can decide on exactly that
 """

@@ -1,4 +1,4 @@
-"""`python -m tasks.stages STAGE`: one stage, in the current folder, by hand. dvc.yaml starts it by start.py."""
+"""Run one stage by hand in the current folder: `python -m tasks.stages STAGE`. dvc.yaml uses start.py instead."""
 
 import argparse
 import sys
@@ -10,11 +10,18 @@ from tasks.core.layout import Layout
 from tasks.stages import runner, same_python
 
 CODE = "code"
-"""No stage of a run: by hand DVC runs it first, and then knows whose code has changed (`tasks.core.code`)."""
+"""Name of the stage that writes the digests of the code of all stages (`tasks.core.code`).
+
+It is no stage of a run. DVC runs it first when a person runs the pipeline by hand, and so sees which code has changed.
+"""
 
 
 def run_stage(name: str, root: Path) -> None:
-    """Run a stage in the worktree at `root`. Raises HallmarkError for what a person can mend."""
+    """Run a stage in the worktree at `root`.
+
+    Raises:
+        HallmarkError: A person can correct the cause.
+    """
     if name == CODE:
         code.write(Layout(root))
     else:

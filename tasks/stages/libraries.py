@@ -1,7 +1,7 @@
-"""Imports of a process that one stage has to itself: libraries that it does without, and the end of importing.
+"""Faster imports in the process of a stage: hidden libraries, and garbage collection put off until imports are done.
 
-transformers and PEFT look for some forty libraries as they are imported, and load those that are installed. PyTorch
-takes 1.5 s of processor, bitsandbytes 1.2 s with the compiler of PyTorch, which it brings.
+transformers and PEFT look for about forty libraries on import and load those that are installed. PyTorch takes 1.5 s of
+CPU time, bitsandbytes 1.2 s because it loads PyTorch's compiler.
 """
 
 import gc
@@ -9,25 +9,27 @@ import os
 import sys
 
 FINDER = "OwnCode"
-"""Class in the import path of a process that start.py has begun."""
+"""Name of the class in `sys.meta_path` of every process that start.py has started."""
 USUAL = (700, 10, 10)
-"""Python's own thresholds for collecting garbage."""
+"""Python's default thresholds of the garbage collector."""
 
 
 def hide(*names: str) -> None:
-    """Have libraries not found from now on. It does nothing in a process of tests, which is not a stage's alone."""
+    """Make libraries appear as not installed. Has no effect in processes not started by start.py, such as tests."""
     if _is_a_stages():
-        os.environ["TRANSFORMERS_NO_ADVISORY_WARNINGS"] = "1"  # it would say that PyTorch is not there
+        os.environ["TRANSFORMERS_NO_ADVISORY_WARNINGS"] = "1"  # it would warn that PyTorch is missing
         for name in names:
-            sys.modules.setdefault(name, None)  # type: ignore[arg-type]  # Python finds no module of such a name
+            sys.modules.setdefault(name, None)  # type: ignore[arg-type]  # `import` raises ModuleNotFoundError for None
 
 
 def are_loaded() -> None:
-    """Collect garbage as Python does by default, among what is made from now on: start.py has put it off for the
-    imports, and garbage may hold memory of a device."""
+    """Restore Python's default garbage collection once imports are done; existing objects are exempt from it.
+
+    start.py makes collections rare during imports. Afterwards they matter, since garbage may hold memory of a device.
+    """
     if _is_a_stages():
         gc.collect()
-        gc.freeze()  # what is left will be used to the end, so no collection looks at it again
+        gc.freeze()  # imported modules live until the end, so collections need not examine them
         gc.set_threshold(*USUAL)
 
 

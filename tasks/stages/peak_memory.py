@@ -1,4 +1,4 @@
-"""The most memory that this process has held."""
+"""Peak memory of this process."""
 
 import resource
 from pathlib import Path
@@ -7,11 +7,11 @@ STATUS = Path("/proc/self/status")
 
 
 def peak_bytes(gpu: bool) -> int:
-    """Of its GPU's memory, or of the machine's."""
+    """Return the peak in bytes: of the GPU memory that PyTorch allocated if `gpu`, else of resident main memory."""
     if gpu:
         import torch
 
         return int(torch.cuda.max_memory_allocated())
-    if STATUS.is_file():  # `ru_maxrss` begins with what the process held that started this one
+    if STATUS.is_file():  # `ru_maxrss` starts at the parent's peak
         return int(STATUS.read_text().partition("VmHWM:")[2].split()[0]) * 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

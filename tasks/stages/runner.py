@@ -1,6 +1,7 @@
-"""One stage, in the current folder: its module is run, and what goes wrong is told to whoever started it.
+"""Execution of one stage in the current folder: runs its module and reports errors to the process that started it.
 
-It knows no table of stages, so that a new one lets no other run again.
+The module does not import the table of stages: it is part of every stage's code digest, so a new line in the table
+would make every stage run again.
 """
 
 import contextlib
@@ -21,38 +22,45 @@ from tasks.core.layout import Layout
 from tasks.core.processes import find
 
 READS_SOURCES = "ingest"
-"""The stage that sees what has not been protected yet."""
+"""Stage that reads rows before personal data is replaced by placeholders."""
 STARTED_BY = "HALLMARK_STARTED_BY"
-"""Environment variable: pid of the process that wants the stage's result."""
+"""Environment variable with the pid of the process that waits for the stage's result."""
 
 
 def run_module(module: str, which: str, root: Path) -> None:
-    """Run a stage's module. Raises HallmarkError for what a person can mend."""
+    """Run the stage in `module`; `which` is the variant of a stage such as `predict@base`, empty for other stages.
+
+    Raises:
+        HallmarkError: A person can correct the cause.
+    """
     stage = importlib.import_module(module)
     checked = config.load_sections(root / "params.yaml", stage.Params)
     stage.run(checked, Layout(root), *([which] if which else []))
 
 
 def error_file(root: Path, name: str) -> Path:
-    """Where a failed stage leaves its message for whoever started it."""
+    """Return the path to which a failed stage writes its message for the process that started it."""
     return root / "measured" / f"{name}.error"
 
 
 def without_values(error: BaseException) -> str:
-    """Where an unforeseen error came from, without its message: that may quote a row, and logs are kept."""
+    """Return traceback and type of an unexpected error without its message, which may quote a row: logs are kept."""
     frames = "".join(traceback.format_tb(error.__traceback__))
     return f"{frames}{type(error).__name__} (its message is left out, since it may quote a source)"
 
 
 def end_with(pid: int) -> None:
-    """End this process when process `pid` is gone: nobody then waits for the stage, and a rerun would meet it."""
+    """Wait until process `pid` has ended, then end this process, so that it does not collide with a rerun."""
     while find(pid):
         time.sleep(1)
     os.kill(os.getpid(), signal.SIGTERM)
 
 
 def run(name: str, module: str, before: Callable[[Path], None] = lambda _: None) -> int:
-    """Exit code of stage `name`, which is that module's. What went wrong, in `before` too, lies in `error_file`."""
+    """Run stage `name` and return its exit code; the message of an error is written to `error_file`.
+
+    `before` is called with the worktree before the stage. Its errors are reported like those of the stage.
+    """
     shown.guard()
     if starter := os.environ.get(STARTED_BY):
         threading.Thread(target=end_with, args=(int(starter),), daemon=True).start()
@@ -72,7 +80,7 @@ def run(name: str, module: str, before: Callable[[Path], None] = lambda _: None)
             print(without_values(error), file=sys.stderr)
             return 1
         message = f"{name}: no space left on the disk that holds {root}; free some and run again, nothing is lost"
-        with contextlib.suppress(OSError):  # it is likely the same disk
+        with contextlib.suppress(OSError):  # probably on the same full disk
             write_bytes(error_file(root, name), message.encode())
         print(message, file=sys.stderr)
         return 3
@@ -80,6 +88,6 @@ def run(name: str, module: str, before: Callable[[Path], None] = lambda _: None)
 
 
 def main() -> int:
-    """`start.py STAGE MODULE`."""
+    """Run the stage of the command line `start.py STAGE MODULE`."""
     _, name, module = sys.argv
     return run(name, module)

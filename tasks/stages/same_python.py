@@ -1,4 +1,4 @@
-"""Stages of data run with the version of Python that their run was resolved with."""
+"""Check that stages of data run with the version of Python with which the sources of their run were resolved."""
 
 from tasks.core.errors import InputError
 from tasks.core.graph import DATA_STAGES
@@ -7,9 +7,13 @@ from tasks.sources.sources import load_resolved, minor_version
 
 
 def require(stage: str, layout: Layout) -> None:
-    """Raises InputError where a stage of data would run with another.
+    """Verify that this is the run's version of Python, if `stage` is one of data.
 
-    Its Unicode tables decide what these stages write, and other runs of that version would be given these bytes.
+    Python's Unicode tables affect what these stages write, and the stage cache serves the outputs to other runs of the
+    same version.
+
+    Raises:
+        InputError: The run was resolved with another minor version.
     """
     if stage not in DATA_STAGES or not layout.sources.exists():
         return

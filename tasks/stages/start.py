@@ -1,13 +1,12 @@
-"""`python -I tasks/stages/start.py STAGE`: a stage that runs this worktree's own code, and no other that lies about.
+"""Start a stage with this worktree's code alone: `python -I tasks/stages/start.py STAGE`.
 
-dvc.yaml calls this; the supervisor of a run says besides which module it is, `STAGE MODULE`. By `-I` Python looks for
-nothing in the folder it is started in, and heeds no PYTHON* variable: a `json.py` or `sitecustomize.py` in the
-worktree, or on somebody's PYTHONPATH, is not run. What is of `tasks` comes from the sources around this file, not from
-the Hallmark that is installed, and is compiled anew each time: bytecode may say something else than the source that was
-read and signed.
+dvc.yaml calls this file; the supervisor of a run also passes the module, `STAGE MODULE`. With `-I` Python imports
+nothing from the current folder and ignores PYTHON* variables, so a `json.py` or `sitecustomize.py` in the worktree or
+on a PYTHONPATH is not executed. Modules of `tasks` are imported from the sources around this file, not from the
+installed Hallmark, and are compiled anew each time: bytecode may differ from the source that was reviewed and signed.
 
-Whatever a stage starts begins here as well: a process of `multiprocessing` runs this file before its work, and Ray
-starts its workers by it (`python -I tasks/stages/start.py SCRIPT.py`).
+Processes that a stage starts use this file as well. A process of `multiprocessing` runs it before its work, and Ray
+starts its workers with `python -I tasks/stages/start.py SCRIPT.py`.
 """
 
 import gc
@@ -25,13 +24,16 @@ from types import CodeType
 TASKS = Path(__file__).resolve().parents[1]
 
 SELDOM = (50_000, 10, 10)
-"""When Python looks for garbage. By default it does after 700 objects, a fifth of the time that PyTorch, Ray or Great
-Expectations take to import. A stage that makes many objects still looks at all of them after five million. A process
-that trains or answers goes back to Python's default once it has its model (libraries.py)."""
+"""Thresholds of the garbage collector while modules are imported.
+
+Python's default of 700 objects takes a fifth of the import time of PyTorch, Ray or Great Expectations. With these, a
+full collection still happens after five million new objects. A process that trains or predicts returns to Python's
+defaults once its model is loaded (libraries.py).
+"""
 
 
 class Source(SourceFileLoader):
-    """Neither reads bytecode nor leaves any."""
+    """Loader that compiles the source each time; it neither reads nor writes bytecode."""
 
     def get_code(self, fullname: str) -> CodeType:
         path = self.get_filename(fullname)
@@ -39,7 +41,7 @@ class Source(SourceFileLoader):
 
 
 class OwnCode(MetaPathFinder):
-    """Finds `tasks` and all below it among the sources around this file, or nowhere."""
+    """Finder that imports `tasks` and its submodules from the sources around this file only."""
 
     def find_spec(self, fullname: str, path: object = None, target: object = None) -> ModuleSpec | None:
         first, *parts = fullname.split(".")
@@ -57,7 +59,7 @@ class OwnCode(MetaPathFinder):
 
 
 def main() -> int:
-    """Run the script that is named, or else the stage. Ray names flags for Python (`-s`) before its script."""
+    """Run the script or the stage of the command line. Ray passes flags for Python (`-s`) before its script."""
     gc.set_threshold(*SELDOM)
     given = list(dropwhile(lambda word: word.startswith("-"), sys.argv[1:]))
     if given and given[0].endswith(".py"):
@@ -69,17 +71,19 @@ def main() -> int:
 
 
 KEPT = frozenset({"PYTHONSAFEPATH", "PYTHONNOUSERSITE", "PYTHONPYCACHEPREFIX"})
-"""Settings of Python that a run gives its stages (tasks/runs/environment.py): they let less be run, and bytecode be
-read from a folder that Hallmark alone writes to."""
+"""PYTHON* variables that are not removed, since a run sets them for its stages (tasks/runs/environment.py).
+
+They restrict imports, and keep bytecode in a folder that only Hallmark writes to.
+"""
 
 
 def drop_settings_of_python() -> None:
-    """Ray starts processes of its own without `-I`, and these would heed what this one does not."""
+    """Remove PYTHON* variables except KEPT: processes that Ray starts without `-I` would obey them."""
     for name in [name for name in os.environ if name.startswith("PYTHON") and name not in KEPT]:
         del os.environ[name]
 
 
-if __name__ in ("__main__", "__mp_main__"):  # the latter in a process that `multiprocessing` has spawned
+if __name__ in ("__main__", "__mp_main__"):  # `__mp_main__` in a process that `multiprocessing` has spawned
     sys.meta_path.insert(0, OwnCode())
 if __name__ == "__main__":
     drop_settings_of_python()

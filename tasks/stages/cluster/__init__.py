@@ -1,11 +1,11 @@
-"""Work that is spread over the machines of a Ray cluster, whichever stage's it is.
+"""Work of any stage on the machines of a Ray cluster.
 
-crew.py        the workers: how many, and what each takes of a machine
-connection.py  Ray: a private one on this machine, or the one at RAY_ADDRESS
-member.py      this machine as one of the cluster's, for as long as a stage runs
-raylet.py      what is said where Ray's process on this machine ends
-head.py        whether the head of a cluster answers, and takes our token
-versions.py    of libraries, the same on every machine
-code.py        Hallmark's own code, for machines that do not see this one's disk
-storage/       what lies between machines without a common disk
+crew.py        number of workers, and the resources that each needs
+connection.py  connection to Ray: a private instance on this machine, or the cluster at RAY_ADDRESS
+member.py      membership of this machine in the cluster while a stage runs
+raylet.py      detection of the end of Ray's process on this machine
+head.py        check that a cluster's head answers and accepts our token
+versions.py    check that every machine has the same versions of libraries
+code.py        copy of Hallmark's code for machines that do not share this machine's disk
+storage/       storage between machines without a common disk
 """

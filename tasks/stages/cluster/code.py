@@ -1,14 +1,14 @@
-"""Hallmark's own code, for machines of a cluster that do not see this one's disk."""
+"""Copy of Hallmark's code for machines of a cluster that do not share this machine's disk."""
 
 import shutil
 from pathlib import Path
 
 TASKS = Path(__file__).parents[2]
-"""`tasks/` of this worktree."""
+"""Folder `tasks/` of this worktree."""
 
 
 def copied(folder: Path) -> Path:
-    """`folder`, with a copy of `tasks/` alone in it, sources only."""
+    """Copy the Python sources of `tasks/` into `folder` and return `folder`."""
     shutil.copytree(
         TASKS, folder / TASKS.name, ignore=lambda at, names: [it for it in names if not _needed(Path(at, it))]
     )

@@ -1,4 +1,4 @@
-"""Ray: the cluster at RAY_ADDRESS, or a private one on this machine that lives as long as the stage."""
+"""Connection to Ray: to the cluster at RAY_ADDRESS, or to a private instance on this machine for one stage."""
 
 import os
 import secrets
@@ -18,38 +18,46 @@ from tasks.stages.cluster import code, head, member, raylet
 from tasks.stages.cluster.crew import Crew, python
 
 STORE_BYTES = 256 * 1024**2
-"""Ray's object store on this machine; it holds next to nothing."""
+"""Size of Ray's object store on this machine, which holds almost nothing."""
 
 PREFIX, LOCK = "hm-r-", "lock"
 SETTINGS = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
-    "RAY_worker_niceness": "0",  # Ray's default of 15 leaves a worker next to nothing of a busy machine
+    "RAY_worker_niceness": "0",  # with Ray's default of 15 a worker gets almost no CPU time on a busy machine
     "RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S": "600",  # a minute is too short for imports on a busy machine
-    "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.5",  # also how late the end of a training is noticed
-    "RAY_get_check_signal_interval_milliseconds": "100",  # how late Ctrl-C is noticed; Ray's default is a second
+    "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.5",  # also the delay until the end of a training is noticed
+    "RAY_get_check_signal_interval_milliseconds": "100",  # delay until Ctrl-C is noticed; Ray's default is a second
 }
-"""Ray's settings where the person who starts the stage has none of their own."""
+"""Environment variables of Ray that are set unless the user has set them."""
 OWN_SETTINGS = {
-    # No cloud takes this machine back with a warning, and the actor that listens for one takes seconds to start.
+    # This machine receives no preemption notice from a cloud, and the actor that waits for one takes seconds to start.
     "RAY_TRAIN_ENABLE_PREEMPTION_WATCHER": "0",
-    # Ray would start a worker for each core at once; none serves a stage whose workers have their own interpreter.
+    # Ray would start a worker for each core at once; a stage uses none of them, since its workers have an interpreter
+    # of their own.
     "RAY_prestart_worker_first_driver": "0",
-    # Nobody sees the figures that Ray's processes gather, which takes 4 % of a core.
+    # Nobody sees the metrics that Ray's processes collect, which takes 4 % of a core.
     "RAY_enable_metrics_collection": "0",
     "RAY_TRAIN_METRICS_ENABLED": "0",
     "REPORTER_UPDATE_INTERVAL_MS": "600000",
 }
-"""The same for a Ray of this stage's own."""
+"""Additional variables for a private Ray instance, set unless the user has set them."""
 REQUIRED = {"RAY_TRAIN_V2_ENABLED": "1"}
-"""Settings that Hallmark's code needs, whatever the person has set."""
+"""Variables that Hallmark's code needs; they override those of the user."""
 LOOPBACK = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
-"""Ray replaces 127.0.0.1 by the machine's outward address, and listens on all interfaces, unless this says, as it does
-on other systems by default, that no other machine takes part."""
+"""Variable by which a private Ray instance stays on 127.0.0.1.
+
+On Linux Ray by default replaces 127.0.0.1 by the machine's outward address and listens on all interfaces. With this
+variable it expects no other machines, as it does by default on Windows and macOS.
+"""
 
 
 def require_devices(crew: Crew) -> None:
-    """Raises InputError where a Ray of this stage's own has too few GPUs: it would wait for them for ever."""
+    """Verify that a private Ray instance has a GPU for each worker; Ray would wait for missing GPUs without end.
+
+    Raises:
+        InputError: The machine has fewer GPUs than workers.
+    """
     import ray
 
     there = int(ray.cluster_resources().get("GPU", 0))
@@ -62,9 +70,12 @@ def require_devices(crew: Crew) -> None:
 
 @contextmanager
 def running(crew: Crew, apart: bool = False) -> Iterator[None]:
-    """Connected to Ray inside the block. SIGTERM ends the block like Ctrl-C does, so no worker is left behind.
+    """Connect to Ray while the block runs. SIGTERM ends the block like Ctrl-C, so that no worker is left behind.
 
-    `apart`: the machines of the cluster have no disk in common, and are sent the code."""
+    Args:
+        crew: Workers that the stage will start.
+        apart: Whether the machines of the cluster have no disk in common, so that Ray has to send them the code.
+    """
     cluster = address()
     for name, value in (SETTINGS if cluster else SETTINGS | OWN_SETTINGS).items():
         os.environ.setdefault(name, value)
@@ -78,7 +89,7 @@ def running(crew: Crew, apart: bool = False) -> Iterator[None]:
         signal.signal(signal.SIGTERM, interrupt)
         with own_folder() as folder, membership(cluster, folder) as with_raylet:
             try:
-                with chdir(folder):  # Ray has its workers import what lies in the folder that it is called from
+                with chdir(folder):  # Ray puts the current folder on the import path of its workers
                     sent = code.copied(folder) if apart else None
                     connect(cluster, quiet(crew, sent) | (own(crew, folder) if cluster is None else {}))
                 if cluster is None:
@@ -86,14 +97,18 @@ def running(crew: Crew, apart: bool = False) -> Iterator[None]:
                 with raylet.outlived(with_raylet):
                     yield
             finally:
-                ray.shutdown(wait_for_processes=True)  # else they write to the folder while it goes
+                ray.shutdown(wait_for_processes=True)  # else they write to the folder while it is removed
     finally:
         signal.signal(signal.SIGTERM, before)
 
 
 @contextmanager
 def membership(cluster: str | None, folder: Path) -> Iterator[bool]:
-    """With a cluster: it is there, and this machine is one of it. Whether the raylet is this process's own."""
+    """Verify that the cluster answers, and make this machine a member of it while the block runs.
+
+    Yields True if this process started the raylet of this machine: always without a cluster, and with one if the
+    machine was no member before.
+    """
     if cluster is None:
         yield True
         return
@@ -105,22 +120,26 @@ def membership(cluster: str | None, folder: Path) -> Iterator[bool]:
 
 
 def address() -> str | None:
-    """Where RAY_ADDRESS says that a cluster is; None for a Ray of this stage's own."""
+    """Return the address of the cluster from RAY_ADDRESS; None for a private Ray instance."""
     named = os.environ.get("RAY_ADDRESS")
     return None if named in (None, "", "local") else named
 
 
 def closed() -> dict[str, str]:
-    """The environment of a Ray of this stage's own: on loopback, and with a token that nobody else is told.
+    """Return environment variables for a private Ray instance: on loopback, with a new secret token.
 
-    Given by the environment, the token is written nowhere; without one Ray puts one into the user's home.
+    A token in the environment is not written to disk; without one Ray writes its own into the user's home.
     """
     return {**LOOPBACK, "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32), "RAY_USE_TLS": "0"}
 
 
 def connect(cluster: str | None, settings: dict[str, Any]) -> None:
-    """Start a Ray of our own, or join a cluster. Raises InputError for a token that is wrong or missing, Unavailable
-    where the cluster does not answer."""
+    """Start a private Ray instance if `cluster` is None, else connect to the cluster.
+
+    Raises:
+        InputError: The token is wrong or missing.
+        Unavailable: The cluster does not answer, or the private instance could not start.
+    """
     import ray
     from ray.exceptions import AuthenticationError
 
@@ -128,7 +147,7 @@ def connect(cluster: str | None, settings: dict[str, Any]) -> None:
         try:
             with without_monitors():
                 ray.init(address="local", **settings)
-        except Exception as error:  # it has no error of its own for this
+        except Exception as error:  # Ray has no specific exception for this
             said = (str(error).strip().splitlines() or [type(error).__name__])[-1]
             raise Unavailable(
                 f"Ray could not start on this machine: {said}; see that /tmp and /dev/shm have room, and that a "
@@ -145,12 +164,12 @@ def connect(cluster: str | None, settings: dict[str, Any]) -> None:
 
 @contextmanager
 def without_monitors() -> Iterator[None]:
-    """Keep Ray from starting its autoscaler, which has no machine to add, and its log monitor, which nobody reads.
+    """Keep Ray from starting its autoscaler, which has no machines to add, and its log monitor, whose output is unused.
 
-    They take 0.8 CPU seconds of a short stage. `ray start` has options for it, and `ray.init` has none (2.60). A Ray
-    in which the methods have other names starts both.
+    Together they take 0.8 CPU seconds of a short stage. `ray start` has options to leave them out, `ray.init` has none
+    (2.60). If a version of Ray has renamed the methods, both start.
     """
-    node = getattr(sys.modules.get("ray._private.node"), "Node", None)  # a class that Ray keeps to itself
+    node = getattr(sys.modules.get("ray._private.node"), "Node", None)  # a private class of Ray
     kept = {name: getattr(node, name) for name in ("start_monitor", "start_log_monitor") if hasattr(node, name)}
     try:
         for name in kept:
@@ -163,13 +182,13 @@ def without_monitors() -> Iterator[None]:
 
 @contextmanager
 def own_folder() -> Iterator[Path]:
-    """A folder for Ray's sessions, after those of killed processes are swept up; gone after the block.
+    """Yield a new folder in /tmp for Ray's sessions, removed after the block; remove those of killed processes first.
 
-    In /tmp, since Unix sockets allow about 100 characters of path and a worktree's would not fit. A lock says that it
-    is in use: in another container that sees this /tmp, processes have other numbers.
+    It is in /tmp because the path of a Unix socket may have about 100 characters, which a worktree's path exceeds. A
+    lock marks it as in use; pids would not do, since another container with the same /tmp numbers processes otherwise.
     """
     for left in Path("/tmp").glob(f"{PREFIX}*"):
-        with suppress(OSError):  # somebody else's
+        with suppress(OSError):  # a folder of another user
             if left.lstat().st_uid == os.geteuid() and not is_held(left / LOCK):
                 shutil.rmtree(left, ignore_errors=True)
     made = Path(tempfile.mkdtemp(prefix=f".{PREFIX}", dir="/tmp"))
@@ -182,7 +201,10 @@ def own_folder() -> Iterator[Path]:
 
 
 def own(crew: Crew, folder: Path) -> dict[str, Any]:
-    """Settings of a Ray of this stage's own. Ray opens its folder to everybody, so it gets one inside of ours."""
+    """Return arguments of `ray.init` for a private instance.
+
+    Ray makes its temporary folder accessible to everybody, so it gets a subfolder of `folder`, which is private.
+    """
     return {
         "num_cpus": crew.workers * crew.threads,
         "object_store_memory": STORE_BYTES,
@@ -192,6 +214,7 @@ def own(crew: Crew, folder: Path) -> dict[str, Any]:
 
 
 def quiet(crew: Crew, sent: Path | None) -> dict[str, Any]:
+    """Return arguments of `ray.init` for any connection; `sent` is the folder with the code to send, if any."""
     return {
         "logging_level": "ERROR",
         "log_to_driver": False,

@@ -1,4 +1,4 @@
-"""The workers that a stage spreads its work over: how many, and what each takes of a machine."""
+"""Workers over which a stage spreads its work: their number, and the resources that each needs of a machine."""
 
 import os
 import shlex
@@ -13,18 +13,18 @@ START = Path(__file__).parents[1] / "start.py"
 @dataclass(frozen=True)
 class Crew:
     section: str
-    """Of params.yaml, where these settings stand."""
+    """Section of params.yaml with these settings."""
     workers: int
     threads: int
-    """CPU threads of each."""
+    """CPU threads of each worker."""
     gpu: bool
-    """Each has a GPU."""
+    """Whether each worker has a GPU."""
     own: Mapping[str, str] = field(default_factory=dict)
-    """Environment variables that the workers of no other stage have."""
+    """Environment variables of the workers of this stage alone."""
 
     @property
     def needs(self) -> dict[str, float]:
-        """What a worker takes of a machine, as Ray counts it."""
+        """Resources that a worker needs, by Ray's names of resources."""
         return {"CPU": self.threads, **({"GPU": 1} if self.gpu else {})}
 
     @property
@@ -33,11 +33,11 @@ class Crew:
 
     @property
     def environment(self) -> dict[str, str]:
-        """Environment variables of the workers."""
         return {
             "OMP_NUM_THREADS": str(self.threads),
-            # Threads that wait for each other give up their core soon. By default they spin, and one busy neighbour on
-            # two cores slows training fifteenfold; like this it is halved, and a quiet machine loses a tenth.
+            # OpenMP threads that wait for each other release their core soon. By default they spin, and then one other
+            # busy process on two cores makes training fifteen times slower. With this setting training takes twice as
+            # long beside such a process, and a tenth longer on an idle machine.
             "GOMP_SPINCOUNT": os.environ.get("GOMP_SPINCOUNT", "1000"),
             "CUBLAS_WORKSPACE_CONFIG": ":4096:8",
             "TOKENIZERS_PARALLELISM": "false",
@@ -47,7 +47,10 @@ class Crew:
 
 
 def python(sent: bool = False) -> str:
-    """What Ray starts a worker by, as a shell reads it: like a stage, with the code of this worktree alone. `sent`: the
-    code was, and lies in the folder that a worker starts in."""
+    """Return the shell command with which Ray starts Python for a worker, by start.py like a stage.
+
+    `sent` says whether Ray has sent the code: then start.py is named relative to the folder in which a worker starts,
+    else by its path in this worktree.
+    """
     start = START.relative_to(START.parents[2]) if sent else START
     return shlex.join([sys.executable, "-I", str(start)])

@@ -1,7 +1,7 @@
-"""Whether the Ray cluster at RAY_ADDRESS lets this stage in, asked before Ray is.
+"""Check that the head of the Ray cluster at RAY_ADDRESS answers and accepts the token, made before Ray connects.
 
-Ray itself tries for 20 s where a head refuses its token and for minutes where there is none, and then says the same of
-both.
+Ray itself retries for 20 s if the head refuses the token and for minutes if there is no head, and its error is the
+same in both cases.
 """
 
 import os
@@ -10,19 +10,23 @@ from pathlib import Path
 from tasks.core.errors import InputError, Unavailable
 
 SECONDS = 10.0
-"""A head that is there answers within milliseconds."""
+"""Seconds to wait for an answer of the head; a running head answers within milliseconds."""
 TLS, TLS_FILES = "RAY_USE_TLS", ("RAY_TLS_SERVER_CERT", "RAY_TLS_SERVER_KEY", "RAY_TLS_CA_CERT")
 GIVE = "RAY_AUTH_MODE=token and RAY_AUTH_TOKEN, or RAY_AUTH_TOKEN_PATH for a file that holds it"
 
 
 def require(address: str) -> None:
-    """Raises Unavailable where nothing answers at HOST:PORT, InputError where a token is asked for or refused, or where
-    the files for TLS are not there.
+    """Verify that the cluster at `address` answers and accepts the token.
 
-    Other forms of an address (`auto`, `ray://…`) are for Ray to resolve; `refused` and `away` say what it found.
+    Only addresses of the form HOST:PORT are checked. Ray resolves other forms (`auto`, `ray://…`); errors that it then
+    raises are turned into those of `refused` and `away`.
+
+    Raises:
+        Unavailable: No cluster answers at the address.
+        InputError: The token is wrong or missing, or a file for TLS is missing.
     """
     import grpc
-    from ray._private.grpc_utils import init_grpc_channel  # with the token, and with TLS where RAY_USE_TLS asks for it
+    from ray._private.grpc_utils import init_grpc_channel  # uses the token, and TLS if RAY_USE_TLS is set
     from ray.core.generated import gcs_service_pb2, gcs_service_pb2_grpc
     from ray.exceptions import AuthenticationError
 
@@ -33,7 +37,7 @@ def require(address: str) -> None:
     try:
         with init_grpc_channel(address, options=[("grpc.enable_http_proxy", 0)]) as channel:
             stub = gcs_service_pb2_grpc.NodeInfoGcsServiceStub(channel)
-            stub.CheckAlive(gcs_service_pb2.CheckAliveRequest(), timeout=SECONDS)  # type: ignore[attr-defined]  # made at run time
+            stub.CheckAlive(gcs_service_pb2.CheckAliveRequest(), timeout=SECONDS)  # type: ignore[attr-defined]  # generated at run time
     except AuthenticationError:
         raise unreadable() from None
     except grpc.RpcError as error:
@@ -43,12 +47,16 @@ def require(address: str) -> None:
 
 
 def with_tls() -> bool:
-    """As Ray reads its own variable."""
+    """Return whether RAY_USE_TLS is set, by Ray's own rule."""
     return os.environ.get(TLS, "0").lower() in ("1", "true")
 
 
 def require_files() -> None:
-    """Raises InputError for those of TLS that are not named or cannot be read."""
+    """Verify that the variables in TLS_FILES name readable files.
+
+    Raises:
+        InputError: A variable is not set, or its file cannot be read.
+    """
     for name in TLS_FILES:
         path = os.environ.get(name)
         if not path:
@@ -60,7 +68,10 @@ def require_files() -> None:
 
 
 def open_ways(address: str) -> str | None:
-    """What is open to others at a cluster that has let this machine in, as far as its settings tell, in words."""
+    """Return a warning if the cluster is used without token or without TLS, else None.
+
+    The settings of this machine decide, since the cluster has accepted a connection with them.
+    """
     if address == "auto" or "://" in address:
         return None
     ways = []
@@ -72,14 +83,14 @@ def open_ways(address: str) -> str | None:
 
 
 def unreadable() -> InputError:
-    """Ray is to show a token, and finds none."""
+    """Return the error for a token that Ray is set to use and cannot find."""
     if path := os.environ.get("RAY_AUTH_TOKEN_PATH"):
         return InputError(f"RAY_AUTH_TOKEN_PATH: {path} cannot be read or is empty; name the file that holds the token")
     return InputError(f"RAY_AUTH_MODE is token, and there is no token; set {GIVE}")
 
 
 def refused(address: str) -> InputError:
-    """What to do where a head does not take what it was given; never with the token in it."""
+    """Return the error for a missing or wrong token. Its message does not contain the token."""
     given = next((name for name in ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH") if os.environ.get(name)), None)
     if os.environ.get("RAY_AUTH_MODE") != "token" or given is None:
         return InputError(f"Ray at RAY_ADDRESS={address} asks for a token; set {GIVE}")

@@ -1,8 +1,9 @@
-"""This machine as one of a cluster's, for as long as a training runs.
+"""Membership of this machine in a Ray cluster while a stage runs.
 
-A program of Ray's talks to the cluster through a raylet of its own machine. In its sandbox a stage sees none, and must
-not: whoever reaches a raylet starts processes beside it. So the stage brings its own, which has room for no worker.
-Whoever has the cluster's token can start processes beside that one too: inside the sandbox, with none of its keys.
+A program that uses Ray talks to the cluster through the raylet, Ray's process on each machine. A stage in its sandbox
+cannot reach a raylet of the machine and must not, since a process that reaches a raylet can start others beside it. So
+the stage starts a raylet of its own, with room for no worker. A person with the cluster's token can start processes
+beside this raylet as well, but inside the sandbox and without the stage's keys.
 """
 
 import os
@@ -19,23 +20,32 @@ from pathlib import Path
 from tasks.core.errors import Unavailable
 
 STORE_BYTES = 80_000_000
-"""Ray's object store here; the least that Ray takes."""
+"""Size of the raylet's object store, the smallest that Ray accepts."""
 PORTS, BLOCK = range(20_000, 21_000), 50
-"""Where the cluster's machines reach this one, and how many of them a training takes; infra/kubernetes/hallmark opens
-them."""
+"""Ports on which the machines of the cluster reach this one, and how many of them a stage uses.
+
+infra/kubernetes/hallmark opens them.
+"""
 SINGLE = ("node-manager-port", "object-manager-port", "metrics-export-port", "dashboard-agent-grpc-port",
           "dashboard-agent-listen-port", "runtime-env-agent-port")  # fmt: skip
 NAMES, BEGIN = ("PATH", "HOME", "LANG", "TMPDIR", "LD_LIBRARY_PATH", "TZ"), ("RAY_", "GLOO_", "LC_")
-"""Variables of a raylet, and beginnings of their names."""
+"""Environment variables that a raylet receives, and prefixes of further ones."""
 START_SECONDS = 120.0
 END_SECONDS = 10.0
 
 
 @contextmanager
 def of(address: str, folder: Path) -> Iterator[bool]:
-    """Inside the block there is a raylet of the cluster at HOST:PORT. Raises Unavailable where it does not come up.
+    """Run a raylet of the cluster at `address` on this machine while the block runs, unless one is running.
 
-    `folder`: for its log. An address of another form is for Ray to resolve. Yields whether it had to be started.
+    Yields whether it was started. Only addresses of the form HOST:PORT are handled; Ray resolves others.
+
+    Args:
+        address: Address of the cluster's head.
+        folder: Folder for the raylet's log.
+
+    Raises:
+        Unavailable: The raylet did not start or did not join the cluster.
     """
     if address == "auto" or "://" in address or joined(address):
         yield False
@@ -53,13 +63,18 @@ def of(address: str, folder: Path) -> Iterator[bool]:
 
 
 def _environment() -> dict[str, str]:
-    """What Ray needs. The cluster may start processes beside the raylet, which inherit it: no keys but Ray's."""
+    """Return the variables that Ray needs, without keys other than Ray's.
+
+    Processes that the cluster starts beside the raylet inherit them.
+    """
     return {name: value for name, value in os.environ.items() if name in NAMES or name.startswith(BEGIN)}
 
 
 def _ports() -> list[str]:
-    """Ray's settings for a block of PORTS on which nobody listens; at random, since other trainings may look for theirs
-    on this machine now."""
+    """Return arguments of `ray start` for a free block of PORTS.
+
+    Blocks are tried in random order, since other stages on this machine may be looking for theirs at the same time.
+    """
     blocks = random.sample(PORTS[::BLOCK], len(PORTS) // BLOCK)
     first = next(filter(_is_free, blocks), blocks[0])
     single = [f"--{name}={first + place}" for place, name in enumerate(SINGLE)]
@@ -77,7 +92,7 @@ def _is_free(first: int) -> bool:
 
 
 def joined(address: str) -> bool:
-    """Whether a raylet of the cluster runs here."""
+    """Return whether a raylet of the cluster runs on this machine."""
     from ray._private.services import get_node_to_connect_for_driver
     from ray._raylet import GcsClient  # type: ignore[attr-defined]  # compiled
 
@@ -97,7 +112,7 @@ def _wait(process: "subprocess.Popen[bytes]", address: str, log: Path) -> None:
 
 
 def _end(process: "subprocess.Popen[bytes]") -> None:
-    """Ray's processes are one session, and end together."""
+    """End the raylet with all of its processes, which are one session."""
     for how in (signal.SIGTERM, signal.SIGKILL):
         try:
             os.killpg(process.pid, how)

@@ -1,8 +1,8 @@
-"""The raylet that this process has started: its own Ray's, or the one by which it is a member of a cluster.
+"""Detection of the end of the raylet, Ray's process on this machine, if this process started it.
 
-The cluster takes a raylet for dead that does not answer for a while, and the raylet then ends, as it does where the
-machine has no memory left. Whatever asks Ray for something after that gets one of many errors, waits for ever, or is
-ended by Ray without a word.
+A cluster declares a raylet dead that does not answer for a while, and the raylet then exits. It also exits if the
+machine runs out of memory. Later calls of Ray raise one of many errors, block without end, or terminate the process
+without a message.
 """
 
 import os
@@ -17,20 +17,30 @@ import psutil
 from tasks.core.errors import HallmarkError, InputError, Refused, Unavailable
 
 SAYS_WHY = {"RAY_RAYLET_PID": str(os.getpid())}
-"""Where its connection to the raylet breaks, Ray ends this process without a word if the process of this number has
-ended, or without a number its parent. A sandbox's first process looks like one that has. So our own number is given."""
+"""Environment variable that keeps Ray from ending this process silently.
+
+If the connection to the raylet breaks and the process with this pid has ended, Ray ends this process without a message.
+By default Ray checks the parent process instead, and a parent that is the first process of a sandbox looks ended to it.
+So the variable is set to this process's own pid.
+"""
 WORDS = (
     "Ray's process on this machine (raylet) has ended: it had too little memory, or did not answer the cluster in "
     "time. Run it again: what is finished is kept"
 )
 END_SECONDS = 5.0
-"""How long after the first error a raylet may still be about to end, and this process after its raylet."""
+"""Seconds to wait for the raylet to end after the first error, and for this process to end after the raylet."""
 
 
 @contextmanager
 def outlived(started: bool) -> Iterator[None]:
-    """Raises Unavailable in place of whatever Ray says, where a raylet that this process `started` has ended. Where
-    nothing comes to an end by that, this process does."""
+    """Watch the raylet while the block runs, and turn errors of the block into Unavailable if the raylet has ended.
+
+    If the block does not end within END_SECONDS after the raylet, the process exits. The raylet is watched only if this
+    process has `started` it.
+
+    Raises:
+        Unavailable: The raylet has ended.
+    """
     over = threading.Event()
     there = list(running()) if started else []
     for pid in there:
@@ -49,10 +59,10 @@ def outlived(started: bool) -> Iterator[None]:
 
 
 def _watch(pid: int, over: threading.Event) -> None:
-    """Say at once that it has ended: some calls of Ray's then end this process, and others never come back."""
+    """Report the end of the raylet at once: some calls of Ray then end this process, and others never return."""
     try:
         ended = os.pidfd_open(pid)
-    except (OSError, AttributeError):  # it has ended before, or the system cannot say
+    except (OSError, AttributeError):  # the process has ended already, or the system has no pidfd_open
         return
     watched = select.poll()
     watched.register(ended, select.POLLIN)
@@ -62,7 +72,7 @@ def _watch(pid: int, over: threading.Event) -> None:
             return
     os.close(ended)
     if not over.is_set():
-        with suppress(OSError):  # nobody may listen
+        with suppress(OSError):  # standard output may be closed
             print(WORDS, flush=True)
         if not over.wait(END_SECONDS):
             os._exit(Unavailable.exit_code)
@@ -73,7 +83,7 @@ def _first_line(error: Exception) -> str:
 
 
 def ends() -> bool:
-    """Whether it has ended, or does so soon."""
+    """Return whether the raylet has ended or ends within END_SECONDS."""
     until = time.monotonic() + END_SECONDS
     while running():
         if time.monotonic() > until:
@@ -83,12 +93,12 @@ def ends() -> bool:
 
 
 def running() -> set[int]:
-    """The processes below this one that are raylets."""
+    """Return the pids of raylets among the descendants of this process."""
     return {each.pid for each in psutil.Process().children(recursive=True) if _is_a_raylet(each)}
 
 
 def _is_a_raylet(process: psutil.Process) -> bool:
     try:
         return process.name() == "raylet" and process.status() != psutil.STATUS_ZOMBIE
-    except psutil.Error:  # it has ended meanwhile
+    except psutil.Error:  # the process has ended meanwhile
         return False

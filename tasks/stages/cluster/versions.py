@@ -1,4 +1,4 @@
-"""Versions that may change weights and answers, the same on every machine that a stage works on."""
+"""Check that all machines of a stage have the same versions of the libraries that affect weights and answers."""
 
 import importlib.metadata
 import platform
@@ -18,9 +18,13 @@ class Versions(Frozen):
     libraries: dict[str, str]
 
     def require_here(self, builds: bool = True) -> None:
-        """Raises InputError where this machine has others than the one that the stage was started on.
+        """Verify that this machine has these versions, which are those of the machine that started the stage.
 
-        `builds`: another build counts as another version. Else torch may be one for CPUs (2.9.1+cpu) on one of them."""
+        `builds` says whether builds must agree too; if False, one machine may have torch for CPUs (2.9.1+cpu).
+
+        Raises:
+            InputError: A version differs or a library is missing.
+        """
         pairs = [pair for pair in self._pairs(of_here(self.libraries)) if builds or not alike(*pair)]
         other = [f"{name} {have} in place of {want}" for name, want, have in pairs if want != have]
         if other:
@@ -38,16 +42,23 @@ NONE = "none"
 
 
 def alike(name: str, one: str, other: str) -> bool:
-    """They differ in the build of torch at most."""
+    """Return whether two versions of torch differ in their build at most (2.9.1 and 2.9.1+cpu); False for others."""
     return name == "torch" and one.partition("+")[0] == other.partition("+")[0]
 
 
 def require_alike(workers: Sequence[tuple[str, Versions]], rank: int) -> None:
-    """`workers`: machine and versions of each. Raises InputError where those of `rank` are not those of most,
-    be it in a build or in a library that only some have: they might not compute the same."""
+    """Verify that a worker has the versions that most workers have, builds and optional libraries included.
+
+    Args:
+        workers: Name of the machine and versions of each worker, by rank.
+        rank: Rank of the worker to verify.
+
+    Raises:
+        InputError: The versions differ, so this worker might compute something else.
+    """
     machine, own = workers[rank]
     everyones = [theirs for _, theirs in workers]
-    first, its = max(workers, key=lambda worker: everyones.count(worker[1]))  # of equally many the first
+    first, its = max(workers, key=lambda worker: everyones.count(worker[1]))  # in a tie the first worker
     names = sorted(its.libraries.keys() | own.libraries.keys())
     pairs = [(name, its.libraries.get(name, NONE), own.libraries.get(name, NONE)) for name in names]
     if other := [f"{name} {have} where {first} has {want}" for name, want, have in pairs if want != have]:
@@ -61,6 +72,6 @@ def _installed(also: Iterable[str]) -> Iterator[tuple[str, str]]:
 
 
 def of_here(also: Iterable[str] = ()) -> Versions:
-    """`also`: libraries besides those that every stage needs, as far as they are installed."""
+    """Return the versions on this machine, of LIBRARIES, OPTIONAL and `also` as far as they are installed."""
     python = ".".join(platform.python_version_tuple()[:2])
     return Versions(python=python, libraries=dict(_installed(also)))

@@ -1,22 +1,24 @@
-"""Is the candidate better than the base model and the champion, and by how much? Read in this order:
+"""Stages `predict` and `evaluate`: comparison of the candidate with the base model and the champion.
 
-predict.py     stage: one model's answers to the held-out rows
-sample.py      which rows the base model answers
-contenders.py  the models that are compared
-models.py      which model that is; a champion's bytes are checked before anything is loaded
+The files in reading order:
+
+predict.py     stage: answers of one model to the held-out rows
+sample.py      sample of the rows that the base model answers
+contenders.py  names of the models that are compared
+models.py      location and loading of a model; a champion's files are verified before they are loaded
 decode.py      greedy decoding in batches
-team/          the models that answer: one in this process, or several on a cluster
-reading.py     how well the model foretells held-out plain texts
-speed.py       latency, throughput and cost of predicting; measured, not digested
+team/          execution of models: in this process, or on several workers of a cluster
+reading.py     cross-entropy of a model on held-out plain texts
+speed.py       latency, throughput and cost of predicting, as measurements
 
-evaluate.py    stage: the answers of all models, judged, compared and written up
-answers.py     what is a right answer, and what a well-formed one
-intervals.py   every figure with its interval, every comparison with its test
-perplexity.py  figures of held-out plain texts
-examples.py    each row with every model's answer, judged: what figures are computed from and reports quote
-metrics/       what is measured, one file a metric; table.py lists them
-comparing.py   the candidate against another model
-scoring.py     the figures from the rows, whole and by slice
-document.py    the schema of metrics.json
-report/        the page for a product owner and an auditor
+evaluate.py    stage: judgement of all answers, metrics and report
+answers.py     judgement of one answer: right or wrong, well-formed or not
+intervals.py   confidence intervals and significance tests
+perplexity.py  perplexity on held-out plain texts
+examples.py    held-out rows with every model's judged answer, from which metrics and report are computed
+metrics/       metrics, one file each; table.py lists them
+comparing.py   comparison of the candidate with another model
+scoring.py     metrics over all rows and over each slice
+document.py    schema of metrics.json
+report/        report.html, for product owners and auditors
 """

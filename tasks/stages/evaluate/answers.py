@@ -1,7 +1,7 @@
-"""What is a right answer, and what a well-formed one, by `evaluation.target`.
+"""Judgement of answers: right or wrong, well-formed or not, depending on `evaluation.target`.
 
 `json`   right: the parsed objects are equal; well-formed: a JSON object with exactly the keys of a training target
-`label`  right: the texts are equal but for space around them; well-formed: a label that training rows have
+`label`  right: the texts are equal except for surrounding white space; well-formed: a label of the training rows
 """
 
 import json
@@ -14,33 +14,35 @@ from tasks.core.files import canonical_json
 from tasks.core.params.evaluation import Evaluation
 
 NO_LABEL = ""
-"""The label of an answer that has none; never equal to an expected one."""
+"""Label of an answer that has none; it differs from every expected label."""
 
 
 @dataclass(frozen=True)
 class Judged:
-    """An answer held against what was expected."""
-
     right: bool
     well_formed: bool
     label: str
-    """What macro-F1 and confusions are about; NO_LABEL where the answer gives none."""
+    """Label in the answer, for macro-F1 and confusions; NO_LABEL if the answer has none."""
 
 
 class Target(Protocol):
-    """How answers are judged in a use case."""
+    """Judge of a use case's answers."""
 
-    def label(self, expected: str) -> str:
-        """The label of a target."""
-        ...
+    def label(self, expected: str) -> str: ...
 
     def judge(self, answer: str, expected: str) -> Judged: ...
 
 
 def target_of(settings: Evaluation, training: Mapping[str, str], test: Mapping[str, str]) -> Target:
-    """The judge for `evaluation.target`; what training targets look like says what well-formed means.
+    """Return the judge for `evaluation.target`.
 
-    Targets come by record_id. Raises InputError for targets that are no JSON objects where they must be.
+    Args:
+        settings: Section `evaluation` of params.yaml.
+        training: Targets of the training rows by record_id. They define which answers are well-formed.
+        test: Targets of the test rows by record_id.
+
+    Raises:
+        InputError: `evaluation.target` is json, and a target is no JSON object.
     """
     if settings.label_field is None:
         return Label(frozenset(text.strip() for text in training.values()))
@@ -56,9 +58,10 @@ def target_of(settings: Evaluation, training: Mapping[str, str], test: Mapping[s
 
 @dataclass(frozen=True)
 class Label:
-    """The whole answer is the label."""
+    """Judge of answers that are labels as a whole."""
 
     known: frozenset[str]
+    """Labels of the training rows."""
 
     def label(self, expected: str) -> str:
         return expected.strip()
@@ -70,10 +73,10 @@ class Label:
 
 @dataclass(frozen=True)
 class JsonObject:
-    """The answer is a JSON object, one field of which is the label."""
+    """Judge of answers that are JSON objects, one field of which is the label."""
 
     keys: frozenset[frozenset[str]]
-    """The sets of keys that training targets have."""
+    """Sets of keys that occur in training targets."""
     label_field: str
 
     def label(self, expected: str) -> str:
@@ -88,15 +91,15 @@ class JsonObject:
 
 
 def parse_object(text: str) -> dict[str, Any] | None:
-    """The JSON object (RFC 8259) that `text` is, but for space around it; None for anything else.
+    """Parse a text as one JSON object (RFC 8259), with surrounding white space allowed; return None for anything else.
 
-    Stricter than `json.loads`: a repeated key, NaN, Infinity or an unpaired surrogate is no JSON. Numbers compare by
-    value (1.0 is 1), but true isn't 1.
+    This is stricter than `json.loads`: repeated keys, NaN, Infinity and unpaired surrogates are refused. If results are
+    compared as canonical JSON, 1.0 equals 1, and `true` does not equal 1.
     """
     try:
         value = json.loads(text, object_pairs_hook=_unique, parse_float=_number, parse_constant=_refuse)
         canonical_json(value)
-    except (ValueError, RecursionError):  # a bad surrogate is a UnicodeEncodeError, which is a ValueError
+    except (ValueError, RecursionError):  # an unpaired surrogate raises UnicodeEncodeError, which is a ValueError
         return None
     return value if isinstance(value, dict) else None
 
@@ -124,7 +127,6 @@ def _refuse(constant: str) -> None:
 
 
 def _spelled(value: Any) -> str:
-    """A field's value as a label: texts as they are, anything else as JSON, nothing as NO_LABEL."""
     if value is None:
         return NO_LABEL
     return value if isinstance(value, str) else canonical_json(value).decode()

@@ -1,4 +1,4 @@
-"""The candidate against another model, by which of the two is right on each row."""
+"""Comparison of the candidate with another model, by which of the two is right on each row."""
 
 from collections.abc import Mapping
 from typing import Literal
@@ -10,7 +10,10 @@ from tasks.stages.evaluate.intervals import Interval
 
 
 def compare(pairs: intervals.Pairs, gains: Mapping[str, Interval], confidence: float) -> Comparison:
-    """The candidate (first of the pairs) against another model; `gains` are those in other metrics, by name."""
+    """Compare the candidate, which is the first model of `pairs`, with another model.
+
+    `gains` are the candidate's gains in other metrics than exact match, by name.
+    """
     p = intervals.mcnemar_p(pairs)
     gain = intervals.paired_gain(pairs, confidence)
     return Comparison(
@@ -27,14 +30,15 @@ def compare(pairs: intervals.Pairs, gains: Mapping[str, Interval], confidence: f
 
 
 def verdict(gain: Interval, p: float, confidence: float) -> Literal["better", "worse", "undecided"]:
-    level = round(1 - confidence, intervals.DIGITS)  # 1 - 0.95 is a little more than 0.05
+    """Return the candidate's verdict: undecided unless p is significant and the gain's interval excludes zero."""
+    level = round(1 - confidence, intervals.DIGITS)  # 1 - 0.95 is slightly more than 0.05 in floating point
     if p >= level or gain.low <= 0 <= gain.high:
         return "undecided"
     return "better" if gain.value > 0 else "worse"
 
 
 def corrected(groups: list[Group], confidence: float) -> list[Group]:
-    """The same groups with p values corrected for their number."""
+    """Return the groups with p values corrected for the number of comparisons with each model (Holm)."""
     for other in MODELS:
         places = [place for place, group in enumerate(groups) if other in group.comparisons]
         ps = intervals.holm([groups[place].comparisons[other].p for place in places])

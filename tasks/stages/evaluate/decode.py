@@ -1,7 +1,7 @@
-"""Greedy decoding of many prompts: our own loop, which does less work than `generate` (docs/decisions/decoding.md).
+"""Greedy decoding of many prompts, in a loop that does less work than `generate` (docs/decisions/decoding.md).
 
-What all prompts begin with (chat template, system prompt) is read once, finished rows leave the batch at once, and rows
-of like length go together.
+The prefix that all prompts share (chat template, system prompt) is computed once, finished rows leave the batch at
+once, and batches consist of prompts of similar length.
 """
 
 import copy
@@ -15,31 +15,31 @@ Tokens = list[int]
 
 @dataclass(frozen=True)
 class Generated:
-    """What a model said to one prompt."""
+    """Answer of a model to one prompt."""
 
     tokens: Tokens
-    """Without the stop token."""
+    """Tokens of the answer without the stop token."""
     stopped: bool
-    """The model ended its turn itself; false where max_new_tokens cut it off."""
+    """Whether the model ended its turn with a stop token; False if max_new_tokens cut the answer off."""
 
 
 @dataclass(frozen=True)
 class Limits:
-    """When a turn ends."""
+    """Conditions that end an answer."""
 
     stop: frozenset[int]
     max_new_tokens: int
 
 
 class Decoder:
-    """A causal language model that has read what all prompts begin with, and continues any that does."""
+    """Causal language model with the key-value cache of a prefix; it answers prompts that begin with this prefix."""
 
     def __init__(self, model: Any, prefix: Tokens, limits: Limits) -> None:
         self.model, self.limits = model, limits
         self.prefix, self._memory = self._read(prefix)
 
     def fresh(self) -> "Decoder":
-        """One that has read nothing, and so reads a prompt whole."""
+        """Return a decoder of the same model without a cached prefix."""
         return Decoder(self.model, [], self.limits)
 
     def _read(self, prefix: Tokens) -> tuple[Tokens, Any]:
@@ -48,14 +48,14 @@ class Decoder:
 
         memory = DynamicCache(config=self.model.config)
         if not prefix or any(memory.is_sliding):
-            # A window counts the padding between prefix and rest, so such models read every prompt whole.
+            # The padding between prefix and rest would count in a sliding window, so these models get no prefix.
             return [], memory
         with torch.inference_mode():
             self.model(torch.tensor([prefix], device=self.model.device), cache=memory, logits_to_keep=1)
         return prefix, memory
 
     def answer(self, prompts: Sequence[Tokens]) -> list[Generated]:
-        """Continue one batch of prompts, each with the first likeliest token until a stop token or the limit."""
+        """Answer one batch of prompts greedily until a stop token or the limit; in a tie the lowest token id wins."""
         import torch
 
         with torch.inference_mode():
@@ -83,7 +83,7 @@ class Decoder:
             batch.step()
 
     def memory_for(self, rows: int) -> Any:
-        """The cache of the shared prefix for a batch of `rows`, safe to extend."""
+        """Return a copy of the prefix's key-value cache, repeated for a batch of `rows` prompts."""
         memory = copy.deepcopy(self._memory)
         if self.prefix:
             memory.batch_repeat_interleave(rows)
@@ -91,7 +91,7 @@ class Decoder:
 
 
 class _Batch:
-    """Rows in flight: their cache, mask (rows × tokens so far), positions and next tokens (rows)."""
+    """State of the unfinished rows of a batch: cache, mask (rows × tokens so far), positions and next tokens (rows)."""
 
     def __init__(self, decoder: Decoder, rests: list[Tokens]) -> None:
         import torch
@@ -99,7 +99,7 @@ class _Batch:
         self.model, device = decoder.model, decoder.model.device
         self.last = torch.tensor([-1], device=device)
         width = max(len(rest) for rest in rests)
-        # Padding is masked and not counted in positions, so any token will do.
+        # Padding is masked and not counted in positions, so it can be any token.
         padded = [[0] * (width - len(rest)) + rest for rest in rests]
         real = torch.tensor([[0] * (width - len(rest)) + [1] * len(rest) for rest in rests], device=device)
         shared = torch.ones(len(rests), len(decoder.prefix), dtype=real.dtype, device=device)
@@ -115,29 +115,29 @@ class _Batch:
             position_ids=positions,
             cache=self.memory,
             use_cache=True,
-            # As an index, not as the number 1: a slice of the last position is not contiguous, and where weights are
-            # frozen torch then multiplies it with a copy of the vocabulary's matrix for every row (2 s a batch).
+            # An index instead of the number 1: a slice of the last position is not contiguous, and with frozen weights
+            # torch then multiplies it with a copy of the output matrix for every row (2 s a batch).
             logits_to_keep=self.last,
         ).logits
         self.positions = positions[:, -1:]
         self.next_tokens = logits[:, -1].argmax(dim=-1)
 
     def step(self) -> None:
-        """Take the next tokens in, and compute those after them."""
+        """Append the next tokens to the rows, and compute the tokens that follow."""
         import torch
 
         self.mask = torch.cat([self.mask, torch.ones_like(self.mask[:, :1])], dim=1)
         self._forward(self.next_tokens[:, None], self.positions + 1)
 
     def keep(self, rows: Any) -> None:
-        """Drop every row but `rows` (places, ascending)."""
+        """Remove all rows except those at the indices `rows`, a tensor in ascending order."""
         self.memory.batch_select_indices(rows)
         self.mask, self.positions, self.next_tokens = self.mask[rows], self.positions[rows], self.next_tokens[rows]
 
 
 def shared_prefix(prompts: Sequence[Tokens]) -> Tokens:
-    """The longest beginning that all prompts share, leaving every prompt at least one token of its own."""
-    # What the first and the last in order share, all between them share too.
+    """Return the longest prefix that all prompts share, which leaves each prompt at least one further token."""
+    # A prefix of both the smallest and the largest prompt in lexicographic order is one of all prompts.
     least, most = min(prompts, default=[])[:-1], max(prompts, default=[])
     longest = min((len(prompt) for prompt in prompts), default=1) - 1
     pairs = zip(least[:longest], most, strict=False)
@@ -145,7 +145,7 @@ def shared_prefix(prompts: Sequence[Tokens]) -> Tokens:
 
 
 def by_length(prompts: Sequence[Tokens], batch_size: int) -> Iterator[list[int]]:
-    """Places of the prompts in batches of like length, longest first: what memory is needed shows at the start."""
+    """Yield batches of indices of prompts with similar length, longest first, so that a lack of memory shows early."""
     order = sorted(range(len(prompts)), key=lambda place: (-len(prompts[place]), place))
     for start in range(0, len(order), batch_size):
         yield order[start : start + batch_size]
@@ -157,10 +157,15 @@ def answer_all(
     batch_size: int,
     done: Callable[[int], None],
 ) -> list[Generated]:
-    """The answers to all prompts, in the order given. `each` answers batches, in any order, each with its number.
+    """Return the answers to all prompts, in the order of the prompts.
 
-    Batches follow from the prompts and `batch_size` alone, so an answer does, whoever computes it. `done` is told after
-    each batch how many rows are finished.
+    Batches depend on the prompts and `batch_size` alone, so answers do not depend on which worker computes them.
+
+    Args:
+        each: Computes the answers to each batch; yields the batch's number with its answers, in any order.
+        prompts: Prompts as tokens.
+        batch_size: Maximum number of prompts in a batch.
+        done: Called after each batch with the number of answered prompts.
     """
     batches, answers = list(by_length(prompts, batch_size)), dict[int, Generated]()
     for number, said in each([[prompts[place] for place in places] for places in batches]):
@@ -170,20 +175,21 @@ def answer_all(
 
 
 def stop_tokens(generation: Any, tokenizer: Any) -> frozenset[int]:
-    """What ends a turn: the end tokens of tokenizer and model, and the token that the chat template puts there.
+    """Return the stop tokens: the end tokens of tokenizer and model, and the end of a turn in the chat template.
 
-    `generation`: the model's GenerationConfig."""
+    `generation` is the model's GenerationConfig.
+    """
     configured = generation.eos_token_id
     ends = {tokenizer.eos_token_id, *(configured if isinstance(configured, list) else [configured])}
     return frozenset(token for token in {*ends, _template_stop(tokenizer)} if token is not None)
 
 
 def _template_stop(tokenizer: Any) -> int | None:
-    """The special token that follows an assistant's words in the chat template, e.g. <|im_end|>; None without one."""
+    """Return the special token that follows an assistant's turn in the chat template, e.g. <|im_end|>, if any."""
     words = "words"
     turns = [{"role": "user", "content": "question"}, {"role": "assistant", "content": words}]
     _, _, after = tokenizer.apply_chat_template(turns, tokenize=False).rpartition(words)
     tokens = tokenizer.encode(after.lstrip(), add_special_tokens=False)
-    # `all_special_ids` knows only those with a role, such as eos.
+    # `all_special_ids` has only tokens with a role, such as eos.
     special = {number for number, token in tokenizer.added_tokens_decoder.items() if token.special}
     return tokens[0] if tokens and tokens[0] in special else None

@@ -1,4 +1,4 @@
-"""The figures of an evaluation, whole and by slice: the schema of metrics.json."""
+"""Schema of metrics.json: the metrics of an evaluation, over all rows and by slice."""
 
 from typing import Literal
 
@@ -8,60 +8,62 @@ from tasks.stages.evaluate.intervals import Interval
 
 
 class Described(Frozen):
-    """A metric in words, so that whoever reads the figures needs no list of them: `metrics/metric.py`."""
+    """Description of a metric, so that readers of metrics.json need no list of metrics (`metrics/metric.py`)."""
 
     name: str
     title: str
     about: str
-    """What it counts, in two or three words."""
+    """Subject of the metric in two or three words, for example "right answers"."""
     unit: str
-    """As printed; empty for a share from 0 to 1."""
+    """Unit as printed; empty for a share from 0 to 1."""
     note: str
-    """How it is computed over rows, and the kind of its interval."""
+    """Computation over rows, and kind of the interval, in a few words."""
     interval: str
-    """The kind alone: Wilson, bootstrap, …"""
+    """Kind of the interval: Wilson, bootstrap, …"""
     explanation: str
-    """What it means with this target."""
+    """Meaning of the metric for this use case's target."""
 
 
 class Comparison(Frozen):
-    """The candidate against another model, on the rows that both answered."""
+    """Comparison of the candidate with another model, on the rows that both answered."""
 
     rows: int
     gained: int
-    """Rows that only the candidate has right."""
+    """Number of rows on which only the candidate is right."""
     lost: int
-    """Rows that only the other model has right."""
+    """Number of rows on which only the other model is right."""
     gain: Interval
-    """Exact match of the candidate minus that of the other, with Newcombe's paired interval."""
+    """Exact match of the candidate minus that of the other model, with Newcombe's paired interval."""
     gains: dict[str, Interval]
-    """By other metric, where it states one: the candidate's figure minus that of the other, with a paired interval."""
+    """Candidate's value minus the other model's, with a paired interval, by metric; for metrics that compute gains."""
     p: float
-    """McNemar's exact test, two-sided."""
+    """Two-sided p-value of McNemar's exact test."""
     p_holm: float
-    """The same, corrected (Holm) for looking at all slices of a kind; equal to p over all rows."""
+    """The p-value after Holm's correction for comparing all slices of one kind; equal to p over all rows."""
     smallest_detectable: float
-    """The smallest gain that so many rows would show with 80 % power."""
+    """Smallest true gain that this number of rows would show with 80 % power."""
     verdict: Literal["better", "worse", "undecided"]
-    """Better or worse: p_holm is below 1 - confidence and the gain's interval excludes zero."""
+    """Better or worse if p_holm is below 1 - confidence and the gain's interval excludes zero, else undecided."""
 
 
 class Group(Frozen):
-    """Rows judged together."""
+    """Metrics over one group of rows: all rows, or a slice."""
 
     by: Literal["all", "department", "language", "kind", "source"]
+    """Field by which the slice is defined; `all` for all rows."""
     value: str
+    """Value of that field in these rows; empty for all rows."""
     rows: int
     answered: dict[Which, int]
-    """How many of them each model answered: the base model a sample, where it was not asked all."""
+    """Number of rows that each model answered; the base model may answer a sample only."""
     scores: dict[Which, dict[str, Interval]]
-    """Of each model, by metric, on the rows that it answered; none where it answered none."""
+    """Metrics of each model, by name, on the rows that it answered; without models that answered none."""
     comparisons: dict[Which, Comparison]
-    """By the model that the candidate is compared with: base, and champion where there is one."""
+    """Comparisons of the candidate, by the other model: base, and champion if there is one."""
 
 
 class LabelScore(Frozen):
-    """The candidate on one expected label."""
+    """Scores of the candidate for one expected label."""
 
     label: str
     rows: int
@@ -71,29 +73,32 @@ class LabelScore(Frozen):
 
 
 class Confusion(Frozen):
-    """How often the candidate answered one label where another was expected."""
+    """Number of rows on which the candidate answered a certain wrong label in place of the expected one."""
 
     expected: str
     answered: str
-    """Empty where the answer has no label."""
+    """Label of the answer; empty if the answer has none."""
     rows: int
 
 
 class Metrics(Frozen):
-    """metrics.json."""
+    """Contents of metrics.json."""
 
     target: Literal["json", "label"]
+    """Form of the answers, `evaluation.target` of params.yaml."""
     label_field: str | None
+    """Field of JSON answers that is the label; null for target `label`."""
     confidence: float
-    """Coverage of every interval."""
+    """Confidence level of every interval, for example 0.95."""
     metrics: list[Described]
-    """What is measured, in the order in which it is shown."""
+    """Descriptions of the metrics, in the order in which they are shown."""
     compared: str
-    """The metric that gains and verdicts are about."""
+    """Name of the metric that gains and verdicts are about."""
     overall: Group
+    """Metrics over all rows."""
     slices: list[Group]
-    """By department, language, kind and source; every row stands in one slice of each."""
+    """Metrics by department, language, kind and source; every row is in one slice of each."""
     labels: list[LabelScore]
-    """Every expected label, sorted."""
+    """Scores of every expected label, sorted by label."""
     confusions: list[Confusion]
     """Wrong labels, most frequent first."""

@@ -1,4 +1,4 @@
-"""Stage `evaluate`: the answers of all models judged, compared and written up.
+"""Stage `evaluate`: judges the answers of all models, compares the models and writes metrics and a report.
 
 Writes artefacts/evaluate/: metrics.json (`tasks.stages.evaluate.document.Metrics`), examples.parquet
 (`tasks.stages.evaluate.examples.table`), report.html, and result.json with the facts that gates judge.
@@ -19,14 +19,16 @@ from tasks.stages.evaluate.report.page import Contents
 
 
 class Params(Frozen):
-    """What it reads of params.yaml."""
-
     evaluation: Evaluation
     use_case: UseCase
 
 
 def run(params: Params, layout: Layout) -> Metrics:
-    """Judge artefacts/predict/*/ against artefacts/split/test.parquet. Raises InputError where they don't fit."""
+    """Judge the predictions in artefacts/predict/ by the targets in artefacts/split/test.parquet.
+
+    Raises:
+        InputError: The predictions are for other rows.
+    """
     rows = examples.collect(layout, params.evaluation)
     figures = scoring.compute(rows, params.evaluation)
     held_out = record.read_table(layout.stage("split") / "test.parquet", ["record_id", "messages"]).to_pylist()
@@ -42,7 +44,7 @@ def run(params: Params, layout: Layout) -> Metrics:
 
 
 def facts_of(figures: Metrics) -> Facts:
-    """What gates judge: the candidate's figures, and its gain over the base model and the champion."""
+    """Return the facts for gates: the candidate's metrics, and its gains over the base model and the champion."""
     overall = figures.overall
     scores = overall.scores["candidate"]
     stated = {"test_rows": Fact(value=overall.rows, unit="rows", note="held-out rows")}

@@ -1,4 +1,4 @@
-"""Each held-out row with every model's answer, judged: what metrics are computed from and reports quote."""
+"""Held-out rows with the judged answers of all models; metrics are computed from them and the report quotes them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,46 +16,52 @@ from tasks.stages.evaluate.contenders import MODELS, Which
 from tasks.stages.evaluate.sample import rows_for
 
 SLICES = ("department", "language", "kind", "source")
-"""What figures are broken down by."""
+"""Fields by which metrics are broken down."""
 UNNAMED = "(none)"
-"""The slice of rows without a value."""
+"""Name of the slice of rows without a value."""
 
 
 @dataclass(frozen=True)
 class Said:
-    """One model's answer to a row."""
+    """Judged answer of one model to a row."""
 
     text: str
     right: bool
     well_formed: bool
     label: str
     reason: str
-    """Why there is no answer; empty where there is one."""
+    """Reason why there is no answer; empty if there is one."""
 
 
 @dataclass(frozen=True)
 class Example:
+    """Held-out row with the judged answer of each model."""
+
     record_id: str
     slices: Mapping[str, str]
-    """By SLICES, the value that the row has."""
+    """Value of the row for each field of SLICES."""
     prompt: str
-    """All turns before the target."""
+    """Text of all turns before the target."""
     expected: str
     label: str
-    """The expected label."""
+    """Expected label."""
     said: Mapping[Which, Said]
-    """By model that was asked: the candidate, a champion where there is one, the base model for its sample."""
+    """Answers by model; the base model answers its sample only, and there may be no champion."""
 
 
 def collect(layout: Layout, settings: Evaluation) -> list[Example]:
-    """Join the test rows with the predictions of every model. Raises InputError where they are of other rows."""
+    """Join the test rows with the predictions of every model, and judge each answer.
+
+    Raises:
+        InputError: There are no test rows with conversations, or the predictions are for other rows.
+    """
     split = layout.stage("split")
     train = record.read_table(split / "train.parquet").select(["record_id", "messages"]).to_pylist()
     rows = [row for row in record.read_table(split / "test.parquet").to_pylist() if not texts.is_text(row)]
     if not rows:
         raise InputError(f"{split / 'test.parquet'} has no conversation; raise data.test_share or data.test_rows")
     trained = _targets([row for row in train if not texts.is_text(row)])
-    # Where nothing but texts is trained, what is well-formed shows in the test rows alone.
+    # If all training rows are plain texts, the targets of the test rows define what is well-formed.
     target = target_of(settings, trained or _targets(rows), _targets(rows))
     answers = {
         which: _answers(layout, which, rows_for(which, rows, settings)) for which in MODELS if _present(layout, which)
@@ -107,7 +113,10 @@ def _said(answer: Mapping[str, Any], target: Target, expected: str) -> Said:
 
 
 def table(examples: Sequence[Example]) -> pa.Table:
-    """examples.parquet: a row each, with answer, right, well_formed and label of every model (null if not asked)."""
+    """Return the table for examples.parquet: one row for each example.
+
+    It has the columns answer, right, well_formed and label of every model, which are null if the model was not asked.
+    """
     kinds = {"answer": pa.string(), "right": pa.bool_(), "well_formed": pa.bool_(), "label": pa.string()}
     names = ["record_id", *SLICES, "expected", "expected_label"]
     fields = [(name, pa.string()) for name in names]

@@ -1,8 +1,8 @@
-"""Every figure with its interval, every comparison with its test.
+"""Confidence intervals of metrics, and significance tests of comparisons.
 
-Shares: Wilson score interval. Others: percentile bootstrap over rows. Gain: Newcombe's interval for paired shares
-(Statistics in Medicine 17, 1998, method 10) and McNemar's exact test. Figures are rounded to DIGITS, so that the last
-bits, which differ between processors, reach no digest.
+Shares have a Wilson score interval, other metrics a percentile bootstrap over rows. Gains have Newcombe's interval for
+paired shares (Statistics in Medicine 17, 1998, method 10) and McNemar's exact test. Values are rounded to DIGITS, so
+that the last bits, which differ between processors, do not affect digests.
 """
 
 import itertools
@@ -17,16 +17,17 @@ from numpy.typing import NDArray
 from tasks.core.config import Frozen
 
 DIGITS = 6
+"""Decimal places of values and ends of intervals; significant digits of p-values."""
 Array = NDArray[np.floating]
 Model = TypeVar("Model", bound=Hashable)
 PORTION = 8_000_000
-"""Numbers of a bootstrap held at once: 64 MB."""
+"""Maximum number of draw counts of a bootstrap in memory at once: 64 MB."""
 POWER = 0.8
-"""Chance of seeing a difference of the size called detectable."""
+"""Probability with which the smallest detectable gain is detected."""
 
 
 class Interval(Frozen):
-    """A figure and the ends of its confidence interval: low <= value <= high."""
+    """Value of a metric with the ends of its confidence interval: low <= value <= high."""
 
     value: float
     low: float
@@ -34,13 +35,13 @@ class Interval(Frozen):
 
     @classmethod
     def around(cls, value: float, low: float, high: float) -> "Interval":
-        """Rounded, and widened where rounding or a skewed bootstrap would leave the figure outside."""
+        """Round all three, and widen the interval if rounding or a skewed bootstrap would leave the value outside."""
         value, low, high = (round(float(number), DIGITS) + 0.0 for number in (value, low, high))
         return cls(value=value, low=min(low, value), high=max(high, value))
 
 
 def wilson(hits: int, rows: int, confidence: float) -> Interval:
-    """The share hits / rows (rows >= 1) with its Wilson score interval."""
+    """Return the share hits / rows (rows >= 1) with its Wilson score interval."""
     from statsmodels.stats.proportion import proportion_confint
 
     low, high = proportion_confint(hits, rows, alpha=1 - confidence, method="wilson")
@@ -49,7 +50,7 @@ def wilson(hits: int, rows: int, confidence: float) -> Interval:
 
 @dataclass(frozen=True)
 class Pairs:
-    """The same rows answered by two models, counted: both right, gained (only the first), lost, neither."""
+    """Contingency table of two models on the same rows: both right, gained (only the first right), lost, neither."""
 
     both: int
     gained: int
@@ -65,13 +66,13 @@ class Pairs:
 
 
 def count_pairs(first: Sequence[bool], second: Sequence[bool]) -> Pairs:
-    """Count rows by which of two models is right; the sequences are of one length."""
+    """Count rows by which of two models is right; both sequences have one entry for each row."""
     pairs = list(zip(first, second, strict=True))
     return Pairs(*(pairs.count(pair) for pair in ((True, True), (True, False), (False, True), (False, False))))
 
 
 def mcnemar_p(pairs: Pairs) -> float:
-    """Two-sided p of McNemar's exact test: would so unequal gains and losses arise from two equally good models?"""
+    """Return the two-sided p-value of McNemar's exact test, under the hypothesis that both models are equally good."""
     from statsmodels.stats.contingency_tables import mcnemar
 
     table = [[pairs.both, pairs.gained], [pairs.lost, pairs.neither]]
@@ -79,9 +80,10 @@ def mcnemar_p(pairs: Pairs) -> float:
 
 
 def holm(ps: Sequence[float]) -> list[float]:
-    """The p values corrected for their number (Holm, Scandinavian Journal of Statistics 6, 1979), in the same order.
+    """Return p-values corrected for multiple tests (Holm, Scandinavian Journal of Statistics 6, 1979), in their order.
 
-    As statsmodels' multipletests, which collects garbage at every call: seconds, in a process that holds a model.
+    Results equal those of statsmodels' `multipletests`, which is not used because it collects garbage at every call.
+    That takes seconds in a process that holds a model.
     """
     corrected, floor = [0.0] * len(ps), 0.0
     for rank, place in enumerate(sorted(range(len(ps)), key=lambda place: ps[place])):
@@ -91,12 +93,12 @@ def holm(ps: Sequence[float]) -> list[float]:
 
 
 def significant(p: float) -> float:
-    """A p value to DIGITS significant digits, however small it is."""
+    """Round a p-value to DIGITS significant digits, so that small p-values keep their precision."""
     return float(f"{p:.{DIGITS}g}")
 
 
 def paired_gain(pairs: Pairs, confidence: float) -> Interval:
-    """Difference of the two models' shares, first minus second, by Newcombe's method 10 (rows >= 1)."""
+    """Return the first model's share of right answers minus the second's, by Newcombe's method 10 (rows >= 1)."""
     first = wilson(pairs.both + pairs.gained, pairs.rows, confidence)
     second = wilson(pairs.both + pairs.lost, pairs.rows, confidence)
     gain = (pairs.gained - pairs.lost) / pairs.rows
@@ -111,7 +113,7 @@ def _joint(first: float, second: float, phi: float) -> float:
 
 
 def _correlation(pairs: Pairs) -> float:
-    """Newcombe's phi, with his continuity correction where it is positive; 0 where a margin is empty."""
+    """Return Newcombe's phi, with his continuity correction if it is positive; 0 if a margin is empty."""
     product = pairs.both * pairs.neither - pairs.gained * pairs.lost
     margins = (
         (pairs.both + pairs.gained)
@@ -126,10 +128,11 @@ def _correlation(pairs: Pairs) -> float:
 
 
 def smallest_detectable(pairs: Pairs, confidence: float) -> float:
-    """The smallest true gain that McNemar's test on as many rows would show with POWER (Connor, Biometrics 43, 1987).
+    """Return the smallest true gain that McNemar's test would detect with POWER on this number of rows.
 
-    Assumes as many rows on which the models differ as were seen; where those are too few to show anything, it is the
-    gain that shows when all rows that differ are gains. At most 1.
+    Source: Connor, Biometrics 43, 1987. The share of rows on which the models differ is taken from `pairs`. If that
+    share is too small to detect any gain, the result is the smallest detectable gain when all differing rows are gains.
+    It is at most 1.
     """
     from scipy.stats import norm
 
@@ -147,9 +150,15 @@ def smallest_detectable(pairs: Pairs, confidence: float) -> float:
 def bootstrap(
     figures: Mapping[Model, Callable[[Array], Array]], rows: int, samples: int, seed: int
 ) -> dict[Model, Array]:
-    """Each model's figure: first that of the rows as they are, then that of `samples` bootstrap samples.
+    """Return each model's metric: first on the rows as they are, then on each of `samples` bootstrap samples.
 
-    The models are judged on the same samples, so that their differences are paired.
+    All models use the same samples, so that their differences are paired.
+
+    Args:
+        figures: Functions by model that compute the metric from the draw counts of rows (samples × rows).
+        rows: Number of rows.
+        samples: Number of bootstrap samples.
+        seed: Seed of the random numbers.
     """
     draws = itertools.chain([np.ones((1, rows), np.float32)], resample(rows, samples, seed))
     parts = [{model: figure(weights) for model, figure in figures.items()} for weights in draws]
@@ -157,7 +166,10 @@ def bootstrap(
 
 
 def resample(rows: int, samples: int, seed: int) -> Iterator[Array]:
-    """How often each row is drawn in each bootstrap sample, in portions of samples × rows (float32, exact here)."""
+    """Yield how often each row is drawn in each bootstrap sample, as arrays of samples × rows.
+
+    The arrays are float32, which holds these counts exactly; their size is limited by PORTION.
+    """
     random = np.random.default_rng(seed)
     portion = max(1, PORTION // rows)
     for start in range(0, samples, portion):
@@ -166,6 +178,6 @@ def resample(rows: int, samples: int, seed: int) -> Iterator[Array]:
 
 
 def percentiles(value: float, samples: Array, confidence: float) -> Interval:
-    """A figure with the percentile interval of its bootstrap samples."""
+    """Return a value with the percentile interval of its bootstrap samples."""
     low, high = np.quantile(samples, [(1 - confidence) / 2, (1 + confidence) / 2])
     return Interval.around(value, low, high)

@@ -1,4 +1,4 @@
-"""Which model answers: the base model, this run's candidate, or the release in production."""
+"""Location and loading of the model that answers: the base model, this run's candidate, or the champion."""
 
 import os
 from dataclasses import dataclass
@@ -19,46 +19,52 @@ from tasks.stages.evaluate.decode import Tokens, stop_tokens
 
 
 class Champion(Frozen):
-    """inputs/champion.json, where there is a release in production."""
+    """Contents of inputs/champion.json if there is a release in production."""
 
     release: str
     version: int
     sha256: Sha256
-    """`tasks.core.files.tree_digest` of the payload."""
+    """Digest of the payload (`tasks.core.files.tree_digest`)."""
     payload: str
-    """The release's payload folder, relative to `.hallmark/`."""
+    """Path of the release's payload, relative to `.hallmark/`."""
 
 
 @dataclass(frozen=True)
 class Located:
-    """Folders in Hugging Face form."""
+    """Folders of a model, in Hugging Face form."""
 
     base: Path
     tuned: Path | None = None
-    """None for the base model itself."""
+    """Folder of the fine-tuned model or adapter; None for the base model itself."""
     form: Form = WHOLE
-    """What the tuned model is, as its method says."""
+    """Form of the fine-tuned model: adapter or whole model, depending on the training method."""
 
     @property
     def adapter(self) -> Path | None:
-        """What is loaded over other weights."""
+        """Folder of the adapter that is loaded on top of `weights`; None if there is none."""
         return self.tuned if self.form.needs_base else None
 
     @property
     def weights(self) -> Path:
-        """The model itself, or what its adapter is loaded over."""
+        """Folder of the full weights: those of the base model for an adapter, else those of the model itself."""
         return self.base if self.adapter else self.tuned or self.base
 
     @property
     def tokenizer(self) -> Path:
-        """The tuned model's own tokenizer where it has one."""
+        """Folder of the tokenizer: that of the fine-tuned model if it has one, else that of the base model."""
         if self.tuned is not None and (self.tuned / "tokenizer_config.json").is_file():
             return self.tuned
         return self.base
 
 
 def locate(layout: Layout, which: Which) -> Located | None:
-    """Find the model, or None for a champion that isn't there. Raises Refused for a champion whose bytes changed."""
+    """Return the folders of a model, or None if it is the champion and there is none.
+
+    Raises:
+        InputError: The stage `train` left no candidate, or inputs/champion.json is missing.
+        Unavailable: The champion's payload or its base model is not on this machine.
+        Refused: The files of the champion or of its base model were changed.
+    """
     base = layout.stage("base_model") / "model"
     if which == "base":
         return Located(base)
@@ -69,7 +75,7 @@ def locate(layout: Layout, which: Which) -> Located | None:
 
 
 def read_champion(layout: Layout) -> Champion | None:
-    """The release in production as resolved before the run, or None."""
+    """Return the release that was in production when the run was resolved, or None."""
     if not layout.champion.is_file():
         raise InputError(
             f"{layout.champion} is missing; `hallmark resolve` writes it (null where there is no champion)"
@@ -105,7 +111,10 @@ def _verified(layout: Layout, champion: Champion, base: Path) -> Located:
 
 
 def _own_base(layout: Layout, champion: Champion, wanted: str) -> Path:
-    """The base model that the champion is an adapter of: this run's, or the one that its promotion kept."""
+    """Return the folder of the base model of a champion that is an adapter.
+
+    It is this run's base model if the digests agree, else the copy that was stored when the champion was promoted.
+    """
     if tree_digest(layout.stage("base_model")) == wanted:
         return layout.stage("base_model") / "model"
     kept = layout.base(wanted)
@@ -126,16 +135,15 @@ def _own_base(layout: Layout, champion: Champion, wanted: str) -> Path:
 
 @dataclass(frozen=True)
 class Manner:
-    """How a model is asked, for which nobody needs its weights."""
+    """Tokenizer, context length and stop tokens of a model; its weights are not loaded."""
 
     tokenizer: Any
     context: int | None
-    """Tokens of a prompt with its answer at most; None where nothing says it."""
+    """Maximum number of tokens in a prompt with its answer; None if the model's configuration does not say."""
     stop: frozenset[int]
-    """Tokens that end a turn."""
 
     def fits(self, tokens: Tokens, max_new_tokens: int) -> bool:
-        """Prompt and longest answer stand in the model's context."""
+        """Return whether the model's context has room for the prompt and the longest answer."""
         return self.context is None or len(tokens) + max_new_tokens <= self.context
 
 
@@ -147,17 +155,20 @@ def manner(located: Located) -> Manner:
     config = AutoConfig.from_pretrained(located.weights, local_files_only=True)
     try:
         generation = GenerationConfig.from_pretrained(located.weights, local_files_only=True)
-    except OSError:  # as transformers does for a model without that file
+    except OSError:  # the model has no such file; transformers falls back likewise
         generation = GenerationConfig.from_model_config(config)
     context = getattr(config.get_text_config(), "max_position_embeddings", None)
     return Manner(tokenizer, context, stop_tokens(generation, tokenizer))
 
 
 def load(located: Located, settings: Evaluation) -> Any:
-    """The model, ready to answer.
+    """Load a model for inference.
 
-    A LoRA adapter is merged into the weights in fp32 and the sum rounded once to the precision of evaluation. Serving
-    the adapter unmerged rounds at other places: answers can differ where two tokens are about equally likely.
+    A LoRA adapter is merged into the weights in fp32, and the sum is rounded once to the precision of evaluation. An
+    adapter that is served unmerged rounds differently, so answers can differ if two tokens are about equally likely.
+
+    Raises:
+        Unavailable: A GPU is set and this machine has none.
     """
     _spin_briefly()
     import torch
@@ -182,15 +193,21 @@ def load(located: Located, settings: Evaluation) -> Any:
 
 
 def _spin_briefly() -> None:
-    """Threads that wait for each other give up their core soon. Spinning, a busy neighbour slows them many times over.
-    Read when torch loads its OpenMP, so it has to stand before."""
+    """Make waiting OpenMP threads release their core soon; if they spin, another busy process slows them many times.
+
+    OpenMP reads the variable when torch loads it, so call this before torch is imported.
+    """
     os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
 
 def require_device(settings: Evaluation) -> None:
-    """Raises Unavailable without the GPU that is asked for."""
+    """Verify that this machine has a GPU if `evaluation.device` asks for one.
+
+    Raises:
+        Unavailable: There is none.
+    """
     if settings.device != "gpu":
-        return  # PyTorch takes longer to import than whoever asks before a run has
+        return  # importing PyTorch would take too long for the checks before a run
     import torch
 
     if not torch.cuda.is_available():

@@ -1,4 +1,4 @@
-"""Perplexity over held-out plain texts, with its interval, from what `predict` measured of each (`reading.py`)."""
+"""Perplexity on held-out plain texts, with its interval, from the losses that `predict` measured (`reading.py`)."""
 
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -19,8 +19,13 @@ Row = Mapping[str, Any]
 
 
 def facts(layout: Layout, rows: Sequence[Row], settings: Evaluation) -> Facts:
-    """The candidate's perplexity over `rows`, which are texts, and its ratio to the base model's and the champion's;
-    none without such rows. A ratio is left out where two models' tokens are not the same."""
+    """Return the models' perplexities on `rows`, and the candidate's ratio to the other models; empty without rows.
+
+    A ratio is left out if the two models' numbers of tokens differ, since such perplexities cannot be compared.
+
+    Raises:
+        InputError: A model's losses are of other texts.
+    """
     if not rows:
         return {}
     read = {which: table for which in MODELS if (table := _read(layout, which, rows)) is not None}
@@ -42,18 +47,17 @@ def facts(layout: Layout, rows: Sequence[Row], settings: Evaluation) -> Facts:
 
 
 def _mean(losses: Any, tokens: Any, drawn: Any) -> Any:
-    """[samples] loss per token, by how often each text is drawn in each."""
+    """Return the loss per token of each bootstrap sample; `drawn` has the draw counts (samples × texts)."""
     return (drawn @ losses) / (drawn @ tokens)
 
 
 def _figure(losses: Any, settings: Evaluation, note: str) -> Fact:
-    """The first of `losses` is that of the rows as they are, the others those of bootstrap samples."""
+    """Return exp of the first loss, with an interval from the others, which are of bootstrap samples."""
     value, *drawn = np.exp(losses)
     return Fact(**intervals.percentiles(value, np.array(drawn), settings.confidence).model_dump(), note=note)
 
 
 def _read(layout: Layout, which: Which, rows: Sequence[Row]) -> pa.Table | None:
-    """None for a model that is not there. Raises InputError where it read other texts."""
     path = reading.file_of(layout, which)
     if not path.is_file():
         return None

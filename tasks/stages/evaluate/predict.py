@@ -1,8 +1,8 @@
-"""Stage `predict@WHICH`: one model's greedy answers to the held-out rows.
+"""Stage `predict@WHICH`: greedy answers of one model to the held-out rows.
 
-Writes artefacts/predict/WHICH/predictions.parquet and measured/predict/WHICH/facts.json. A champion that does not
-exist answers nothing: an empty table and `{"present": false}`. Plain texts are not answered: texts.parquet says how
-well each is foretold, where there are any.
+Writes artefacts/predict/WHICH/predictions.parquet and measured/predict/WHICH/facts.json. If there is no champion, its
+table is empty and result.json has `"present": false`. Plain texts are not answered; if there are any, texts.parquet has
+the model's loss on each.
 """
 
 import time
@@ -37,9 +37,9 @@ SCHEMA = pa.schema(
     [
         ("record_id", pa.string()),
         ("prompt_tokens", pa.int32()),
-        ("answer", pa.string()),  # without the stop token; empty where there is none
-        ("stopped", pa.bool_()),  # the model ended its turn itself, before max_new_tokens
-        ("reason", pa.string()),  # why there is no answer: prompt_too_long, or empty
+        ("answer", pa.string()),  # without the stop token; empty if there is no answer
+        ("stopped", pa.bool_()),  # whether a stop token ended the answer, and not max_new_tokens
+        ("reason", pa.string()),  # reason why there is no answer: prompt_too_long, or empty
     ]
 )
 TOO_LONG = "prompt_too_long"
@@ -47,30 +47,26 @@ TOO_LONG = "prompt_too_long"
 
 @dataclass(frozen=True)
 class Predictions:
-    """Result of the stage."""
-
     present: bool
-    """There is such a model."""
+    """Whether there is such a model."""
     table: pa.Table
-    """Rows of SCHEMA, in the order of the test rows."""
+    """Answers with schema SCHEMA, in the order of the test rows."""
     stop: frozenset[int]
-    """Tokens that ended a turn."""
     measured: Facts
+    """Measurements: latency, throughput, cost and memory."""
     texts: pa.Table | None = None
-    """Of `reading.SCHEMA`, in the order of the test rows; None where none is a plain text."""
+    """Losses with schema `reading.SCHEMA`, in the order of the test rows; None if no test row is a plain text."""
 
 
 class Params(Frozen):
-    """What it reads of params.yaml."""
-
     evaluation: Evaluation
     prompts: Prompts
 
 
 def run(params: Params, layout: Layout, which: Which) -> Predictions:
-    """Answer artefacts/split/test.parquet with the model `which`, or its sample with the base model.
+    """Answer the rows of artefacts/split/test.parquet with the model `which`; the base model may answer a sample only.
 
-    Errors: see `tasks.stages.evaluate.models.locate`, and `tasks.stages.evaluate.team`.
+    Errors are those of `tasks.stages.evaluate.models.locate` and of `tasks.stages.evaluate.team`.
     """
     located = models.locate(layout, which)
     held_out = record.read_table(layout.stage("split") / "test.parquet").to_pylist()
@@ -84,7 +80,7 @@ def run(params: Params, layout: Layout, which: Which) -> Predictions:
             vllm_engine.require(located, has_texts=bool(plain))
         if warning := processor.slow_bf16("evaluation", params.evaluation.device, params.evaluation.precision):
             print(warning, flush=True)
-        # Nobody serves the base model, and nothing is judged by its latency where it is asked less than the others.
+        # The base model is not served, so its latency matters only for comparison with models that answer all rows.
         alone = which != "base" or params.evaluation.base_rows is None
         asked = Asked(models.manner(located), rows, params)
         with ready(asked.brief(located), f"predict@{which}") as team:
@@ -98,7 +94,10 @@ def run(params: Params, layout: Layout, which: Which) -> Predictions:
 
 
 class Asked:
-    """Rows (of `tasks.core.record.SCHEMA`) as prompts of a model."""
+    """Rows (schema `tasks.core.record.SCHEMA`) with their prompts for a model.
+
+    `fitting` has the indices of the rows whose prompts fit into the model's context, and `prompts` their prompts.
+    """
 
     def __init__(self, manner: Manner, rows: Sequence[Mapping[str, Any]], params: Params) -> None:
         self.manner, self.rows, self.settings = manner, rows, params.evaluation
@@ -121,7 +120,7 @@ class Asked:
 
 @contextmanager
 def ready(brief: Brief, name: str) -> Iterator[Team]:
-    """The model, loaded here, or by Ray's workers."""
+    """Yield the model, loaded in this process or by workers of Ray. `name` appears in progress lines."""
     if brief.settings.by_ray(connection.address() is not None):
         with spread.ready(brief, name) as team:
             yield team
@@ -133,9 +132,13 @@ def ready(brief: Brief, name: str) -> Iterator[Team]:
 
 
 def predict(team: Team, asked: Asked, name: str, requests: bool = True) -> Predictions:
-    """Have all rows answered, and time it. `name` is what progress lines call it.
+    """Answer all rows and measure the time.
 
-    `requests`: time some of the rows as requests one at a time, too, for the latency.
+    Args:
+        team: The model, in one or several processes.
+        asked: Rows with their prompts.
+        name: Name in progress lines.
+        requests: Whether to send some prompts again, one at a time, to measure the latency.
     """
     prompts, settings = asked.prompts, asked.settings
     alone = speed.sample(prompts) if requests else []
@@ -156,7 +159,7 @@ def predict(team: Team, asked: Asked, name: str, requests: bool = True) -> Predi
 
 
 def _row(row: Mapping[str, Any], prompt: Tokens, said: Generated | None, tokenizer: Any) -> dict[str, Any]:
-    """A row of SCHEMA. Special tokens that are no stop stay visible, since they would reach a caller too."""
+    """Return a row of SCHEMA. Special tokens stay in the answer, since a client of the model would get them too."""
     return {
         "record_id": row["record_id"],
         "prompt_tokens": len(prompt),
@@ -167,7 +170,7 @@ def _row(row: Mapping[str, Any], prompt: Tokens, said: Generated | None, tokeniz
 
 
 def encode(tokenizer: Any, row: Mapping[str, Any], params: Params) -> Tokens:
-    """The prompt as the model sees it: the chat template up to where the assistant's turn begins."""
+    """Return the tokens of a row's prompt: the chat template up to the beginning of the assistant's turn."""
     turns, _ = prompts.chat(row, params.prompts)
     return list(tokenizer.apply_chat_template(turns, add_generation_prompt=True, return_dict=False))
 

@@ -1,9 +1,9 @@
-"""How well a model foretells the held-out plain texts of continued pretraining, in the windows that trainings have.
+"""Loss of a model on the held-out plain texts of continued pretraining, computed in the same windows as in training.
 
-A champion of another base model may have a shorter context. It reads in windows of that: each token is foretold once
-all the same, after less of the text, as the model would in use.
+A champion with another base model may have a shorter context. Its windows are then as long as its context: each token
+still counts once, and the model sees less of the text before it, as it would in production.
 
-Nothing is written where no held-out record is a text.
+If no held-out record is a plain text, no file is written.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,26 +22,34 @@ from tasks.stages.evaluate.team.team import Team
 SCHEMA = pa.schema(
     [
         ("record_id", pa.string()),
-        ("tokens", pa.int64()),  # that are foretold, the end of the text among them
-        ("loss", pa.float64()),  # their summed cross-entropy, in nats
+        ("tokens", pa.int64()),  # number of predicted tokens, the end of the text included
+        ("loss", pa.float64()),  # sum of their cross-entropies, in nats
     ]
 )
 DIGITS = 6
-"""Of a loss: what differs between processors reaches no digest."""
+"""Decimal places of a loss; further ones differ between processors and would change digests."""
 Row = Mapping[str, Any]
 
 
 def measure(
     team: Team, tokenizer: Any, context: int | None, rows: Sequence[Row], prompts: Mapping[str, Prompt], name: str
 ) -> pa.Table:
-    """A row of SCHEMA for each of `rows`, which are texts. `context`: tokens that the model takes; None: no limit.
-    `name` is what progress lines call it."""
+    """Return a table with schema SCHEMA that has the loss of each text.
+
+    Args:
+        team: The model, in one or several processes.
+        tokenizer: Tokenizer of the model.
+        context: Maximum number of tokens that the model accepts; None for no limit.
+        rows: Records that are plain texts.
+        prompts: Prompts of params.yaml by task, which set the number of tokens in a window.
+        name: Name in progress lines.
+    """
     progress, counts, losses = Progress(name, len(rows), "texts"), list[int](), dict[int, float]()
 
     def windows() -> Iterator[list[list[int]]]:
         for row in rows:
             window = texts.window_of(row, prompts)
-            assert window  # as `ingest` made sure
+            assert window  # `ingest` refuses texts without a window
             each = texts.windows(texts.text_of(row), tokenizer, min(window, context or window))
             counts.append(sum(len(tokens) - 1 for tokens in each))
             yield each
@@ -57,5 +65,5 @@ def measure(
 
 
 def file_of(layout: Layout, which: Which) -> Path:
-    """Where stage `predict@WHICH` leaves it."""
+    """Return the path of the table that stage `predict@WHICH` writes."""
     return layout.stage(f"predict/{which}") / "texts.parquet"

@@ -1,7 +1,7 @@
-"""Which held-out rows the base model answers: a fixed sample, since it seldom ends a turn by itself.
+"""Fixed sample of the held-out rows that the base model answers; champion and candidate answer every row.
 
-Every row costs it `max_new_tokens` whole, and a few hundred rows show what a fine-tuned model gains over it
-(docs/decisions/0007-a-sample-for-the-base-model.md). Champion and candidate answer every row.
+The base model seldom ends a turn by itself, so each of its answers takes the full `max_new_tokens`. A few hundred rows
+show how much better a fine-tuned model is (docs/decisions/0007-a-sample-for-the-base-model.md).
 """
 
 import hashlib
@@ -12,16 +12,16 @@ from tasks.core.params.evaluation import Evaluation
 from tasks.stages.evaluate.contenders import Which
 
 STRATA = ("source_id", "kind", "language", "department")
-"""What the sample is spread over, in proportion; behind them the target."""
+"""Fields by which the sample is stratified, in this order; the target comes last."""
 
 Row = Mapping[str, Any]
 
 
 def rows_for(which: Which, rows: Sequence[Row], settings: Evaluation) -> list[Row]:
-    """The rows that a model answers, in the order given: all, or for the base model at most `base_rows` of them.
+    """Return the rows that a model answers, in their given order: all, or at most `base_rows` for the base model.
 
-    Rows lie side by side by their strata and targets, in a seeded order within these, and the sample is every so many
-    of them. The same rows and seed give the same sample, whatever order they come in.
+    For the sample, rows are sorted by strata and target, with seeded random order among equal ones, and taken at equal
+    distances (systematic sampling). It depends on the rows and the seed, not on the order of the rows.
     """
     most = settings.base_rows
     if which != "base" or most is None or len(rows) <= most:

@@ -1,4 +1,4 @@
-"""The figures of an evaluation, whole and by slice, from every row's answers."""
+"""Computation of an evaluation's metrics from the judged answers, over all rows and by slice."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -15,7 +15,10 @@ from tasks.stages.evaluate.metrics.metric import Rows
 
 
 def compute(examples: Sequence[Example], settings: Evaluation) -> Metrics:
-    """All figures of `examples`: at least one row, each with the candidate's answer, and some with the base model's."""
+    """Compute the metrics of all models, the comparisons and the candidate's scores by label.
+
+    `examples` has at least one row. Every row has the candidate's answer, and at least one has the base model's.
+    """
     announce("evaluate", f"figures of all {len(examples):,} rows")
     return Metrics(
         target=settings.target,
@@ -58,8 +61,6 @@ def _group(by: str, value: str, examples: Sequence[Example], settings: Evaluatio
 
 
 class _Part:
-    """Some rows with every metric of the models that answered all of them."""
-
     def __init__(self, rows: Rows) -> None:
         self.rows = rows
         self.measured = {metric.name: metric.measure(rows) for metric in table.METRICS}
@@ -75,7 +76,7 @@ class _Part:
 
 
 def label_scores(examples: Sequence[Example]) -> list[LabelScore]:
-    """Precision, recall and F1 of the candidate on every expected label."""
+    """Return precision, recall and F1 of the candidate for every expected label."""
     from sklearn.metrics import precision_recall_fscore_support
 
     truth = [example.label for example in examples]
@@ -95,7 +96,7 @@ def label_scores(examples: Sequence[Example]) -> list[LabelScore]:
 
 
 def confusions(examples: Sequence[Example]) -> list[Confusion]:
-    """The candidate's wrong labels."""
+    """Count the candidate's wrong labels by expected and answered label, most frequent first."""
     pairs = Counter((example.label, example.said["candidate"].label) for example in examples)
     wrong = sorted((-rows, pair) for pair, rows in pairs.items() if pair[0] != pair[1])
     return [Confusion(expected=expected, answered=said, rows=-rows) for rows, (expected, said) in wrong]

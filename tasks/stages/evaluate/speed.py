@@ -1,4 +1,4 @@
-"""Latency, throughput, cost and memory of one model's answers. They differ between machines and are not digested."""
+"""Latency, throughput, cost and memory of one model's predictions: measurements, which no digest includes."""
 
 from collections.abc import Callable, Sequence
 
@@ -8,18 +8,20 @@ from tasks.stages.evaluate.decode import Tokens
 from tasks.stages.evaluate.team.team import Team
 
 SAMPLE = 16
-"""Prompts timed one at a time."""
+"""Number of prompts that are timed one at a time."""
 
 
 def sample(prompts: Sequence[Tokens]) -> list[Tokens]:
-    """SAMPLE prompts spread evenly over all, the first of them twice: once to warm up."""
+    """Return SAMPLE prompts at equal distances, with the first one twice: its first request is the warm-up."""
     drawn = list(prompts[:: max(1, len(prompts) // SAMPLE)][:SAMPLE])
     return drawn[:1] + drawn
 
 
 def latencies(team: Team, sample: Sequence[Tokens], done: Callable[[int], None]) -> list[float]:
-    """Milliseconds of single requests to one model but for the first, which warms up. `done` is told how many are
-    answered."""
+    """Return the milliseconds of each single request to one model, without the first, which is the warm-up.
+
+    `done` is called after each request with the number of requests so far.
+    """
     taken: list[float] = []
     for number, prompt in enumerate(sample, start=1):
         taken.extend(milliseconds for _, milliseconds in team.each("time", [prompt]))
@@ -28,7 +30,15 @@ def latencies(team: Team, sample: Sequence[Tokens], done: Callable[[int], None])
 
 
 def facts(single: Sequence[float], rows: int, seconds: float, settings: Evaluation, team: Team) -> Facts:
-    """`single`: milliseconds of requests one at a time, perhaps none; `seconds`: what all `rows` took in batches."""
+    """Return the measurements as facts; empty if there are no rows.
+
+    Args:
+        single: Milliseconds of requests one at a time; may be empty.
+        rows: Number of rows answered in batches.
+        seconds: Duration of answering these rows.
+        settings: Section `evaluation` of params.yaml.
+        team: The model, in one or several processes.
+    """
     if not rows:
         return {}
     largest = "the most that the model's process held" if settings.workers == 1 else "of the largest worker"
@@ -49,7 +59,7 @@ def _latency(single: Sequence[float]) -> Facts:
 
 
 def _throughput(rate: float, rows: int, settings: Evaluation, workers: int) -> Facts:
-    """Each worker counts as a machine that serves: several cost no less for a request than one."""
+    """Return throughput and cost; each worker costs `price_per_hour`, so several do not make a request cheaper."""
     together = "" if settings.workers == 1 else f" by {workers} workers together"
     batched = f"batches of {settings.batch_size}, their common beginning read once{together}"
     cost = settings.price_per_hour * workers / 3600 * 1000 / rate

@@ -1,7 +1,7 @@
-"""Stage `package`: what a release consists of.
+"""Stage `package`: builds the payload of a release.
 
-params.py      what it reads of params.yaml
+params.py      sections of params.yaml that the stage reads
 package.py     the stage
-model_card.py  the card, in Hugging Face form
-ml_bom.py      the bill of materials, as a CycloneDX ML-BOM
+model_card.py  model card in Hugging Face's format
+ml_bom.py      bill of materials as a CycloneDX ML-BOM
 """

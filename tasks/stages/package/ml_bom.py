@@ -1,7 +1,8 @@
-"""The bill of materials of a model: a CycloneDX 1.6 ML-BOM.
+"""Bill of materials of a model, as a CycloneDX 1.6 ML-BOM (https://cyclonedx.org/capabilities/mlbom/).
 
-https://cyclonedx.org/capabilities/mlbom/ . The library has no `modelCard` yet, so that part is added to its JSON; tests
-hold the whole against the schema. The document has no timestamp and a serial number derived from the content.
+The CycloneDX library does not support `modelCard` yet, so this part is added to the library's JSON; tests validate the
+result against the schema. Equal inputs give equal bytes: the document has no timestamp, and its serial number is
+derived from the content.
 """
 
 import json
@@ -14,11 +15,11 @@ from tasks.core.facts import Fact
 from tasks.stages.package.model_card import Parts
 
 MODEL, BASE, DATASET = "model", "base-model", "dataset"
-"""bom-refs; sources have `source:ID`."""
+"""Identifiers (`bom-ref`) of components; those of sources are `source:ID`."""
 
 
 def render(parts: Parts, model_files: Mapping[str, str]) -> bytes:
-    """The ML-BOM as JSON. `model_files` is the manifest of payload/model: SHA-256 by path."""
+    """Render the ML-BOM as JSON; `model_files` has the SHA-256 of each file of payload/model by path."""
     from cyclonedx.output.json import JsonV1Dot6
 
     document = json.loads(JsonV1Dot6(_bom(parts, model_files)).output_as_string())
@@ -37,7 +38,7 @@ def _bom(parts: Parts, model_files: Mapping[str, str]) -> Any:
         metadata=BomMetaData(component=model),
         components=[base, dataset, *sources],
     )
-    bom.metadata.timestamp = None  # type: ignore[assignment]  # the same inputs give the same bytes
+    bom.metadata.timestamp = None  # type: ignore[assignment]  # so that equal inputs give equal bytes
     bom.register_dependency(model, [base, dataset])
     bom.register_dependency(dataset, sources)
     return bom
@@ -110,14 +111,13 @@ def _sha256(digest: str) -> Any:
 
 
 def _licence(text: str) -> Any:
-    """An SPDX id, an SPDX expression, or a name, whichever the text is."""
+    """Return the licence as an SPDX id or SPDX expression if the text is one, else by name."""
     from cyclonedx.contrib.license.factories import LicenseFactory
 
     return LicenseFactory().make_from_string(text)
 
 
 def _card(parts: Parts) -> dict[str, Any]:
-    """CycloneDX's `modelCard`."""
     case = parts.params.use_case
     return {
         "modelParameters": {

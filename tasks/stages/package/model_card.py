@@ -1,4 +1,4 @@
-"""The model card, in Hugging Face form, filled from what the stages state and the use case says."""
+"""Model card in Hugging Face's format, filled from the facts of the stages and the use-case card."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -18,32 +18,31 @@ from tasks.stages.package.params import Params
 
 TEMPLATE = Path(__file__).parent / "templates" / "model_card.md.j2"
 HUB_LICENCES = {"apache-2.0", "mit", "bsd-3-clause", "cc-by-4.0", "cc-by-sa-4.0", "cc0-1.0", "openrail", "llama3.1"}
-"""Licence identifiers that the hub knows and that base models come under; others go in `license_name`."""
+"""Licence identifiers of the Hugging Face Hub that base models have; other licences go into `license_name`."""
 
 
 @dataclass(frozen=True)
 class Parts:
-    """What card and ML-BOM are made from."""
+    """Data from which model card and ML-BOM are made."""
 
     params: Params
     manifest: Manifest
     facts: Facts
-    """Every figure that a stage states, as STAGE.NAME."""
+    """Facts of all stages, by STAGE.NAME."""
     sources: ResolvedSources
     metrics: Mapping[str, str]
-    """The metrics of `evaluate`, by name, with their titles."""
+    """Titles of the metrics of `evaluate`, by name."""
     dataset: Mapping[str, Any]
-    """artefacts/split/manifest.json: digests, counts, rows by side and by segment."""
+    """Contents of artefacts/split/manifest.json: digests, counts, rows by side and by segment."""
 
     def segment(self, name: str) -> dict[str, dict[str, int]]:
-        """Rows by value and side of one segment, e.g. {"en": {"train": 700, "test": 100}}."""
+        """Return the rows of a segment by value and side, e.g. {"en": {"train": 700, "test": 100}} for language."""
         sides: Mapping[str, Mapping[str, int]] = self.dataset["segments"][name]
         values = sorted({value for counts in sides.values() for value in counts if value and value != "null"})
         return {value: {side: counts.get(value, 0) for side, counts in sides.items()} for value in values}
 
 
 def gather(params: Params, layout: Layout, manifest: Manifest) -> Parts:
-    """Read what the stages left in `layout`."""
     return Parts(
         params=params,
         manifest=manifest,
@@ -58,7 +57,7 @@ def gather(params: Params, layout: Layout, manifest: Manifest) -> Parts:
 
 
 def render(parts: Parts) -> str:
-    """The card: Markdown with a YAML header. What people wrote stands in it literally."""
+    """Render the card as Markdown with a YAML header; Markdown in people's texts is escaped."""
     use_case = parts.params.use_case
     card = _template().render(
         header=Literal(visible(_header(parts).to_yaml())),
@@ -81,7 +80,7 @@ def render(parts: Parts) -> str:
 
 
 class Literal(str):
-    """Text that is Markdown already."""
+    """Markdown that is put into the card without escaping."""
 
 
 def _template() -> Any:
@@ -138,7 +137,7 @@ def _results(parts: Parts) -> list[Any]:
 
 
 def _bound(metric: SuccessMetric) -> str:
-    """A success metric's threshold in words, e.g. `lower end at least 0.55`."""
+    """Return a success metric's threshold in words, e.g. `lower end at least 0.55`."""
     end = {"value": "", "low": "lower end ", "high": "upper end "}[metric.bound]
     wanted = f"at least {metric.at_least:g}" if metric.at_least is not None else f"at most {metric.at_most:g}"
     return end + wanted

@@ -1,14 +1,14 @@
-"""Stage `package`: everything that a release consists of, fixed so that people can decide on exactly that.
+"""Stage `package`: builds the payload of a release, so that people decide on exactly these files.
 
 Writes artefacts/package/payload/:
 
     model/                adapter or whole model, tokenizer, chat template: safetensors, JSON and the template only
-    README.md             model card in Hugging Face form
-    ml-bom.cdx.json       what it is made from, as a CycloneDX ML-BOM
+    README.md             model card in Hugging Face's format
+    ml-bom.cdx.json       bill of materials as a CycloneDX ML-BOM
     evaluation/           metrics.json and report.html
     dataset/              manifest.json of the dataset
-    params.yaml           the parameters
-    asking.json           system prompts, decoding and precision that its figures are of (asking.py)
+    params.yaml           parameters of the run
+    asking.json           system prompts, decoding and precision with which the model was evaluated (asking.py)
     manifest.json         digests of inputs, code and every earlier stage (manifest.py)
 """
 
@@ -28,13 +28,18 @@ from tasks.stages.package.params import Params
 from tasks.trust import gate_statement
 
 SAFE = (".safetensors", ".json", ".jinja")
-"""Endings of files that may stand in payload/model: none of them can run code when a library reads it."""
+"""Extensions of files that payload/model may contain; reading such a file cannot execute code."""
 TRAINING_README = "README.md"
-"""PEFT leaves a template of a card beside an adapter; the release has its own."""
+"""Card template that PEFT writes beside an adapter; it is left out, since the release has its own model card."""
 
 
 def run(params: Params, layout: Layout) -> Manifest:
-    """Build the payload. Raises Refused before the evaluation gate has passed, InputError where a part is missing."""
+    """Build the payload.
+
+    Raises:
+        Refused: The evaluation gate has not passed.
+        InputError: A file of an earlier stage is missing, or the model has files that could execute code.
+    """
     gate_statement.require_gate(layout, "evaluation")
     authority = gate_statement.read_authority(layout)
     gate = gate_statement.verify_gate(layout, "evaluation", authority.gate_public_keys, authority.policy_sha256)
@@ -71,7 +76,11 @@ def _copy_parts(layout: Layout, payload: Path, method: str) -> None:
 
 
 def trained(layout: Layout, method: str) -> Path:
-    """The folder that `train` left. Raises InputError where there is another one than the method leaves, or none."""
+    """Return the folder of the trained model or adapter.
+
+    Raises:
+        InputError: Stage `train` wrote none, or not the one that `method` produces.
+    """
     form, folder = methods.of(method).form, layout.stage("train")
     there = list(methods.left_in(folder))
     if there != [form]:
@@ -83,7 +92,7 @@ def trained(layout: Layout, method: str) -> Path:
 
 
 def _copy_model(source: Path, target: Path) -> None:
-    """Copy what may be in a release. Raises InputError for anything that a library would run or unpickle."""
+    """Copy the model's files. Raises InputError if a library might execute or unpickle one of them."""
     names = [name for name in files.tree_manifest(source) if name != TRAINING_README]
     unsafe = [name for name in names if Path(name).suffix not in SAFE]
     if unsafe or not any(name.endswith(".safetensors") for name in names):

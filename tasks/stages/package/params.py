@@ -1,4 +1,4 @@
-"""What stage `package` reads of params.yaml."""
+"""Sections of params.yaml that stage `package` reads."""
 
 from tasks.core.config import Frozen
 from tasks.core.params.base_model import BaseModelParams

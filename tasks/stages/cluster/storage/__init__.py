@@ -1,6 +1,6 @@
-"""What lies between machines that have no disk in common.
+"""Storage between machines that have no disk in common.
 
-place.py    the storage: S3, or a folder that every machine mounts
-trees.py    a folder as digests of its files, which lie in the storage under these names
-node.py     what a machine of the cluster keeps of it on its own disk
+place.py    client of the storage, which is S3 or a folder that every machine mounts
+trees.py    folders in the storage, whose files are named by digest
+node.py     cache of the storage on the disk of a machine of the cluster
 """

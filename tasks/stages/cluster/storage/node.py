@@ -1,5 +1,4 @@
-"""What a machine of a cluster keeps of the storage on its own disk: models and rows by digest, and what a training
-writes while it runs."""
+"""Cache on the disk of a machine of the cluster: models and rows from the storage, and working folders of trainings."""
 
 import os
 import shutil
@@ -15,14 +14,17 @@ from tasks.stages.cluster.storage.trees import Tree
 
 SETTING = "HALLMARK_TRAINING_CACHE"
 TREES, WORK = "trees", "work"
-"""Folders of the cache. Nothing else that lies there is touched."""
+"""Subfolders of the cache, for trees of the storage and for working folders. Other files there are not touched."""
 UNUSED_SECONDS = 7 * 24 * 3600.0
-"""What no training has asked for so long is removed by the next."""
+"""Seconds after its last use until a folder of the cache is removed by the next training."""
 
 
 def cache(part: str) -> Path:
-    """A folder of this user's alone, on each machine for itself: rows are nobody else's business, nor is what a worker
-    loads anybody else's to write. Raises InputError where it cannot be."""
+    """Return a subfolder of this machine's cache, which only this user can read or write; create it if needed.
+
+    Raises:
+        InputError: The folder cannot be created or restricted to the user.
+    """
     named = os.environ.get(SETTING)
     folder = (Path(named) if named else Path.home() / ".cache" / "hallmark" / "training") / part
     try:
@@ -34,12 +36,15 @@ def cache(part: str) -> Path:
 
 
 def place_of(tree: Tree) -> Path:
-    """The folder that holds a tree, once it was fetched."""
+    """Return the folder of the cache for a tree, whether or not the tree has been fetched."""
     return cache(TREES) / sha256_bytes(canonical_json(dict(tree)))
 
 
 def fetch(place: Place, below: str, tree: Tree) -> None:
-    """Have a tree here, where it is not or is not what it was. Call on one worker of a machine."""
+    """Fetch a tree into the cache, unless it is there unchanged. Call this in one worker of a machine.
+
+    `below` is the folder of the storage with the tree's files.
+    """
     folder = place_of(tree)
     with turn(_lock(folder), "another training fetches the same"):
         if not (folder.is_dir() and tree_manifest(folder) == dict(sorted(tree.items()))):
@@ -49,8 +54,10 @@ def fetch(place: Place, below: str, tree: Tree) -> None:
 
 
 def workspace(name: str, of: str) -> Path:
-    """An empty folder for a training, in place of those of its earlier attempts, whose names begin with `of`. Call on
-    one worker of a machine."""
+    """Create and return an empty working folder for an attempt of a training. Call this in one worker of a machine.
+
+    Folders of earlier attempts, whose names begin with `of`, are removed.
+    """
     sweep()
     for before in cache(WORK).glob(f"{of}*"):
         shutil.rmtree(before, ignore_errors=True)
@@ -60,13 +67,13 @@ def workspace(name: str, of: str) -> Path:
 
 
 def in_use(*folders: Path) -> None:
-    """Say that a training needs these."""
+    """Mark folders as used now, so that `sweep` keeps them."""
     for folder in folders:
         os.utime(folder)
 
 
 def sweep() -> None:
-    """Remove what lay unused for long."""
+    """Remove folders of the cache that were not used for UNUSED_SECONDS."""
     for path in (*cache(TREES).iterdir(), *cache(WORK).iterdir()):
         if path.is_dir() and time.time() - path.stat().st_mtime > UNUSED_SECONDS:
             with attempt(_lock(path)) as free:

@@ -1,6 +1,6 @@
-"""The storage of a training: objects below `s3://BUCKET/PREFIX`, or files below a folder that every machine mounts.
+"""Client of the training storage: objects below `s3://BUCKET/PREFIX`, or files below a folder that all machines mount.
 
-Nothing in it is believed: whoever reads an object knows its digest from elsewhere.
+The storage is not trusted: readers compare each object with a digest that they have from elsewhere.
 """
 
 import errno
@@ -26,25 +26,31 @@ KEYS = (
     "HALLMARK_TRAINING_AWS_DEFAULT_REGION",
     "HALLMARK_TRAINING_AWS_CA_BUNDLE",
 )
-"""The AWS_* settings that the machine which starts a training uses for it, and for nothing else."""
+"""Variables with which the machine that starts a training sets the AWS_* variables of the training's storage."""
 PATIENCE_SECONDS = 600.0
-"""How long a storage may be away. Training goes on meanwhile, up to its next checkpoint."""
+"""Seconds for which the storage may be unreachable. Training continues meanwhile, up to its next checkpoint."""
 SETTING_SECONDS = 20.0
-"""How long a storage that never answered may say what only looks as if it were asked in a wrong way: a bad request, a
-connection without TLS."""
+"""Seconds to retry after an error that only may be due to wrong settings, if the storage has not answered before.
+
+Such errors are a bad request and a failed TLS handshake.
+"""
 AGAIN_SECONDS = 3.0
 BOTO = {"connect_timeout": 5, "read_timeout": 60, "retries": {"max_attempts": 1}}
-"""Seconds and tries of a single request."""
+"""Settings of botocore for a single request; timeouts are in seconds."""
 S3 = "s3://"
 
 
 def setting() -> str:
-    """What the environment says; empty where it names none."""
+    """Return the location of the storage from the environment, empty if it is not set."""
     return os.environ.get(SETTING, "").rstrip("/")
 
 
 def named() -> "Place | None":
-    """The one that the environment names. Raises InputError for one that there cannot be."""
+    """Return the storage that the environment names, or None, and set the AWS_* variables from those in KEYS.
+
+    Raises:
+        InputError: The location is malformed, or its folder does not exist.
+    """
     where = setting()
     if not where and not os.environ.get(SETTING):
         return None
@@ -60,22 +66,25 @@ def named() -> "Place | None":
 
 
 def usual(name: str) -> str:
-    """What botocore calls a setting of KEYS."""
+    """Return botocore's name of a variable in KEYS."""
     return name.removeprefix("HALLMARK_TRAINING_")
 
 
 class Place:
-    """`where`: s3://BUCKET/PREFIX, or an absolute folder."""
+    """Storage at `where`, which is s3://BUCKET/PREFIX or the absolute path of a folder."""
 
     def __init__(self, where: str) -> None:
         self.where = where
         self.answered = False
-        """Once, so that it is asked in the right way."""
+        """Whether the storage has answered at least once, so that its settings must be right."""
 
     def put(self, files: Sequence[tuple[str, Path]], again: bool = True) -> None:
-        """Store files by name; with `again` False a name that is there already keeps what it has.
+        """Store files under names; if `again` is False, names that exist already are left as they are.
 
-        Raises InputError where there is no such bucket."""
+        Raises:
+            InputError: The bucket does not exist, or the storage cannot be reached with these settings.
+            Unavailable: The storage did not answer for PATIENCE_SECONDS, or is full.
+        """
         try:
             self._patiently([partial(self._put, file=file, path=self._path(name), again=again) for name, file in files])
         except FileNotFoundError as error:
@@ -84,14 +93,20 @@ class Place:
             ) from None
 
     def get(self, files: Sequence[tuple[str, Path]]) -> None:
-        """Fetch them. Raises Refused where one is not there."""
+        """Fetch each name into its file.
+
+        Raises:
+            Refused: The storage has no such name.
+            InputError: The storage cannot be reached with these settings.
+            Unavailable: The storage did not answer for PATIENCE_SECONDS, or the disk is full.
+        """
         try:
             self._patiently([partial(_get, path=self._path(name), file=file) for name, file in files])
         except FileNotFoundError as error:
             raise Refused(f"{self.where} lacks what was stored there ({error})") from None
 
     def remove(self, *names: str) -> None:
-        """Objects, and all that lies below. Where they cannot be removed it says so, and nothing is lost."""
+        """Remove names and everything below them. A failure is printed and not raised, since it does no harm."""
         assert all(names), "an empty name would be all of the storage"
         try:
             self._patiently([partial(_remove, path=self._path(name)) for name in names])
@@ -109,7 +124,7 @@ class Place:
         aside = target.with_name(f".{target.name}.{os.getpid()}")
         aside.unlink(missing_ok=True)
         shutil.copyfile(file, aside)
-        with suppress(OSError):  # where the disk has modes, a file that others may not read stays one
+        with suppress(OSError):  # keeps a file private if the file system has modes
             shutil.copymode(file, aside)
         aside.rename(target)
 
@@ -117,7 +132,6 @@ class Place:
         return f"{self.where}/{name}"
 
     def _remedy(self) -> str:
-        """Where it refuses this machine."""
         if not self.where.startswith(S3):
             return "let the person who runs this write there"
         return (
@@ -127,7 +141,6 @@ class Place:
 
     @contextmanager
     def _files(self) -> Iterator[Any]:
-        """A file system of fsspec."""
         if self.where.startswith(S3):
             with object_store.reached(**BOTO) as store:
                 yield store
@@ -139,10 +152,10 @@ class Place:
             yield fsspec.filesystem("file")
 
     def _patiently(self, acts: Sequence[Callable[[Any], object]]) -> None:
-        """Act on the storage, once each, and again for a while where it is away.
+        """Perform each act once, with retries for PATIENCE_SECONDS while the storage does not answer.
 
-        Raises InputError for keys that the storage does not take, FileNotFoundError where there is no such object,
-        Unavailable where it stays away."""
+        Raises FileNotFoundError if an object does not exist, and the errors of `_give_up`.
+        """
         left, since = deque(acts), 0.0
         while left:
             try:
@@ -162,7 +175,7 @@ class Place:
             time.sleep(AGAIN_SECONDS)
 
     def _give_up(self, error: Exception, waited: float) -> None:
-        """Raises what there is to say where waiting helps no more, after so many seconds of it."""
+        """Raise an error that a person can act on if another attempt would not help; `waited` is in seconds."""
         setting = _is_setting(error) and not self.answered
         if setting and (_is_ours(error) or waited > SETTING_SECONDS):
             raise InputError(
@@ -199,7 +212,7 @@ def _is_of_a_storage(error: Exception) -> bool:
 
 
 def _is_setting(error: Exception) -> bool:
-    """It is asked in a way in which it may never answer: a name, an address or a file of settings is wrong."""
+    """Return whether an error may be due to a wrong name, address or file of settings, so that retries may not help."""
     from botocore.exceptions import SSLError
 
     bad_request = isinstance(error, OSError) and error.errno == errno.EINVAL
@@ -207,7 +220,7 @@ def _is_setting(error: Exception) -> bool:
 
 
 def _is_ours(error: Exception) -> bool:
-    """It was not even asked."""
+    """Return whether the error arose from settings on this machine, before a request was sent."""
     from botocore import exceptions as boto
 
     kinds = (ValueError, boto.ProfileNotFound, boto.ConfigParseError, boto.ConfigNotFound, boto.ParamValidationError)
@@ -215,7 +228,7 @@ def _is_ours(error: Exception) -> bool:
 
 
 def _is_refusal(error: Exception) -> bool:
-    """No waiting helps."""
+    """Return whether the storage refused this machine's keys or had none, so that retries do not help."""
     from botocore.exceptions import NoCredentialsError, PartialCredentialsError
 
     return isinstance(error, (PermissionError, NoCredentialsError, PartialCredentialsError))

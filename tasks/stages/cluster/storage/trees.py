@@ -1,5 +1,8 @@
-"""A folder as the digests of its files. In the storage each file lies under its digest, so that nothing lies there
-twice, and what comes back is what was sent, whoever else may write to the storage."""
+"""Folders in the storage, as trees: the digests of a folder's files by path.
+
+The storage holds each file under its digest. So equal files are stored once, and a file that was changed in the storage
+is detected when it is fetched.
+"""
 
 import re
 from collections.abc import Mapping
@@ -11,19 +14,19 @@ from tasks.core.progress import Progress, announce
 from tasks.stages.cluster.storage.place import Place
 
 SHARED = "trees"
-"""Files that any training may use again lie below this."""
+"""Folder of the storage for files that several trainings may use."""
 DIGEST = re.compile(r"[0-9a-f]{64}")
 Tree = Mapping[str, str]
-"""SHA-256 by POSIX path relative to the folder."""
+"""SHA-256 of each file, by POSIX path relative to the folder."""
 
 
 def put(place: Place, below: str, folder: Path, tree: Tree) -> None:
-    """Store the files of a tree. Of what any training may use those that are there already stay."""
+    """Store the files of a tree in folder `below` of the storage; in SHARED, files that exist are not sent again."""
     place.put(_pairs(below, tree, folder), again=below != SHARED)
 
 
 def share(place: Place, folder: Path, tree: Tree, stage: str, what: str) -> None:
-    """Store what any stage may use again. `stage` and `what` are what progress lines call it."""
+    """Store a tree in SHARED, with progress lines that name `stage` and `what` is stored."""
     announce(stage, f"storing {what} in {place.where}")
     sizes = {name: (folder / name).stat().st_size for name in tree}
     progress, done = Progress(stage, sum(sizes.values()) // 1_000_000, "MB"), 0
@@ -34,8 +37,11 @@ def share(place: Place, folder: Path, tree: Tree, stage: str, what: str) -> None
 
 
 def get(place: Place, below: str, tree: Tree, folder: Path) -> None:
-    """Fetch them into an empty folder. Raises Refused for one that is gone, or is not what was stored, and for a tree
-    that would leave the folder."""
+    """Fetch the files of a tree into an empty folder.
+
+    Raises:
+        Refused: A file is missing or was changed, or a path of the tree leads out of the folder.
+    """
     require_inside(tree)
     for name in tree:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -46,7 +52,11 @@ def get(place: Place, below: str, tree: Tree, folder: Path) -> None:
 
 
 def require_inside(tree: Tree) -> None:
-    """Raises Refused for what is no tree: workers say what they stored."""
+    """Verify a tree that a worker reported: its paths stay inside the folder and its digests are SHA-256.
+
+    Raises:
+        Refused: A path or digest is malformed.
+    """
     for name, digest in tree.items():
         parts = PurePosixPath(name).parts
         if not parts or parts[0] == "/" or ".." in parts or not DIGEST.fullmatch(digest):

@@ -1,14 +1,16 @@
-"""The metrics of an evaluation, one file each. A new one is a file here and a line in table.py; metrics.json, the facts
-that gates judge, the report and the model card follow the table.
+"""Metrics of an evaluation, one file each.
 
-metric.py            what a metric is, and what most of them are computed with
+A new metric is a file here and a line in table.py; metrics.json, the facts that gates judge, the report and the model
+card follow from the table.
+
+metric.py            definition of a metric, and the computations that several metrics share
 exact_match.py       share of right answers
 macro_f1.py          mean F1 over the labels
 format_adherence.py  share of well-formed answers
 
-compared.py          what a comparison of two models states for gates
-gain_over.py         how much more often the candidate is right
-mcnemar_p.py         whether so large a difference arises by chance
+compared.py          definition of a fact about a comparison of two models
+gain_over.py         difference of the shares of right answers
+mcnemar_p.py         p-value of McNemar's test for that difference
 
-table.py             all of them, in the order in which they are shown
+table.py             list of all metrics, in the order in which they are shown
 """

@@ -1,4 +1,4 @@
-"""What a comparison of the candidate with another model states for gates."""
+"""Definition of a fact about the comparison of the candidate with another model, for gates."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,6 +10,8 @@ from tasks.stages.evaluate.document import Comparison
 
 @dataclass(frozen=True)
 class Compared:
+    """Fact about a comparison, with its name and computation."""
+
     name: str
-    """The figure is `evaluate.NAME_MODEL`, by the model that the candidate is compared with."""
+    """First part of the fact's name, which is `evaluate.NAME_MODEL`; MODEL is base or champion."""
     fact: Callable[[Which, Comparison], Fact]

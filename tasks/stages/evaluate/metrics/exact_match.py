@@ -1,4 +1,4 @@
-"""Exact match: the share of right answers. Verdicts are about it (`comparing.py`), so its gains stand there."""
+"""Exact match, the share of right answers. Verdicts are based on this metric, so comparing.py computes its gains."""
 
 from tasks.core.params.evaluation import Evaluation
 from tasks.stages.evaluate.metrics.metric import Measured, Metric, Rows, share

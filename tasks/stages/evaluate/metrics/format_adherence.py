@@ -1,4 +1,4 @@
-"""Format adherence: the share of well-formed answers (`answers.py` says which are)."""
+"""Format adherence, the share of well-formed answers as answers.py defines them."""
 
 from tasks.core.params.evaluation import Evaluation
 from tasks.stages.evaluate.metrics.metric import Measured, Metric, Rows, share

@@ -1,4 +1,4 @@
-"""`gain_over_MODEL`: how much more often the candidate is right, over the rows that both answered."""
+"""Fact `gain_over_MODEL`: exact match of the candidate minus that of the other model, on rows that both answered."""
 
 from tasks.core.facts import Fact
 from tasks.stages.evaluate.contenders import Which

@@ -1,4 +1,4 @@
-"""Macro-F1: the mean F1 of the labels that the rows have, so that rare labels count as much as frequent ones."""
+"""Macro-F1, the mean F1 over the expected labels, in which rare labels count as much as frequent ones."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -17,10 +17,15 @@ def measure(rows: Rows) -> Measured:
 
 
 def macro_f1(truth: Sequence[str], answered: Sequence[str], weights: Array) -> Array:
-    """Macro-F1 of each sample: the mean F1 of the labels that its true labels have.
+    """Return macro-F1 for each sample: the mean F1 over the labels that are expected in the sample.
 
-    Answers that are no such label count as misses; they are not classes of their own, or a model that rambles would
-    be judged over thousands of classes. `weights` is samples × rows; all ones gives the figure itself.
+    Answers that are no expected label count as misses. They are not classes of their own: a model with arbitrary texts
+    as answers would otherwise be averaged over thousands of classes.
+
+    Args:
+        truth: Expected label of each row.
+        answered: Label of the answer to each row.
+        weights: Draw counts of the rows in each sample (samples × rows). All ones give macro-F1 of the rows themselves.
     """
     labels = np.array(sorted(set(truth)))
     expected = (np.array(truth)[:, None] == labels).astype(np.float32)

@@ -1,4 +1,7 @@
-"""`mcnemar_p_MODEL`: would so unequal gains and losses arise from two equally good models? A probability."""
+"""Fact `mcnemar_p_MODEL`: p-value of McNemar's test.
+
+It is the probability of so unequal numbers of gained and lost rows if both models are equally good.
+"""
 
 from tasks.core.facts import Fact
 from tasks.stages.evaluate.contenders import Which

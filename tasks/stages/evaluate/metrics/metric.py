@@ -1,4 +1,4 @@
-"""What a metric is, and what most of them are computed with."""
+"""Definition of a metric, and the computations that several metrics share."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,48 +16,49 @@ Value = TypeVar("Value")
 
 @dataclass(frozen=True)
 class Rows:
-    """Rows that are judged together: at least one."""
+    """Rows over which a metric is computed; there is at least one."""
 
     examples: Sequence[Example]
     settings: Evaluation
 
     @property
     def models(self) -> list[Which]:
-        """Those that answered every row."""
+        """Models that answered every row."""
         return [which for which in MODELS if all(which in example.said for example in self.examples)]
 
     def each(self, value: Callable[[Example, Said], Value]) -> dict[Which, list[Value]]:
-        """By model, a value of each row and the model's answer to it."""
+        """Return, for each model, `value` of every row and the model's answer to it."""
         return {which: [value(example, example.said[which]) for example in self.examples] for which in self.models}
 
 
 @dataclass(frozen=True)
 class Measured:
-    """A metric on some rows."""
+    """Values of a metric over some rows."""
 
     scores: Mapping[Which, Interval]
-    """Of every model that answered all of them."""
+    """Value for every model that answered all of the rows."""
     gains: Mapping[Which, Interval] = field(default_factory=dict)
-    """The candidate's figure minus that of each other model, paired; empty for a metric that states none."""
+    """Candidate's value minus each other model's, with a paired interval; empty if the metric computes no gains."""
 
 
 @dataclass(frozen=True)
 class Metric:
+    """Metric of an evaluation: its computation, and its description for pages and gates."""
+
     name: str
-    """In metrics.json, and for gates as `evaluate.NAME`; lower case, with underscores."""
+    """Name in metrics.json, and for gates as `evaluate.NAME`; lower case, with underscores."""
     title: str
-    """Its name on pages."""
     about: str
-    """What it counts, in two or three words beside the title."""
+    """Subject of the metric in two or three words, shown beside the title."""
     computed: str
-    """How it is computed over rows, in a few words for the person who decides on it."""
+    """Computation over rows, in a few words for the person who decides on the metric."""
     interval: str
-    """The kind of its interval, in words: Wilson, bootstrap, …"""
+    """Kind of the interval: Wilson, bootstrap, …"""
     explain: Callable[[Evaluation], str]
-    """The sentence of the report's method section."""
+    """Function that returns the metric's sentence in the report's method section."""
     measure: Callable[[Rows], Measured]
     unit: str = ""
-    """As printed: characters, words, … Empty for a share from 0 to 1, which pages print in percent."""
+    """Unit as printed: characters, words, … Empty for a share from 0 to 1, which pages show in percent."""
 
     def described(self, settings: Evaluation) -> Described:
         return Described(
@@ -72,16 +73,17 @@ class Metric:
 
 
 def share(rows: Rows, counts: Callable[[Example, Said], bool]) -> Measured:
-    """The share of answers that count, with its Wilson interval."""
+    """Return the share of answers for which `counts` is true, with its Wilson interval."""
     of, confidence = len(rows.examples), rows.settings.confidence
     hits = rows.each(counts)
     return Measured({which: intervals.wilson(sum(counted), of, confidence) for which, counted in hits.items()})
 
 
 def bootstrapped(rows: Rows, figures: Mapping[Which, Callable[[Array], Array]]) -> Measured:
-    """Figures of which only a bootstrap over rows gives an interval; gains are paired, by the same samples.
+    """Return values and paired gains with intervals from a bootstrap over rows, with the same samples for all models.
 
-    `figures` gives, by model, its figure in each sample from how often each row was drawn (samples × rows).
+    `figures` has a function for each model that computes the metric in each sample from the draw counts of the rows
+    (samples × rows).
     """
     settings = rows.settings
     samples = intervals.bootstrap(figures, len(rows.examples), settings.bootstrap_samples, settings.seed)

@@ -1,4 +1,4 @@
-"""Every metric, in the order in which it is shown: a line each."""
+"""List of all metrics and comparison facts, in the order in which they are shown."""
 
 from tasks.stages.evaluate.metrics import exact_match, format_adherence, gain_over, macro_f1, mcnemar_p
 from tasks.stages.evaluate.metrics.compared import Compared

@@ -1,10 +1,10 @@
-"""The page for a product owner and an auditor.
+"""HTML report of an evaluation, for product owners and auditors.
 
-page.py          what it says: verdicts in words, success metrics judged, rows to quote
-report.py        the page, from templates/
-charts.py        its pictures, as SVG
-account.py       what the other stages say of themselves: rows in and out, suites, training
-holdings.py      what sources.yaml says of each source, and how fresh it is
-drill.py         how much of what was planted in a drill's sources was found
-data_section.py  the figures of the data section
+page.py          contents of the page: verdicts in words, judged success metrics, quoted rows
+report.py        rendering of the page from templates/
+charts.py        geometry of the charts, which are SVG
+account.py       results of the other stages: rows in and out, expectation suites, training
+holdings.py      sources of the dataset: owner, terms and freshness
+drill.py         recall and precision on defects that were planted in the sources
+data_section.py  contents of the data section
 """

@@ -1,6 +1,7 @@
-"""What the other stages say of themselves, for the report: rows in and out, suites, training.
+"""Results of the other stages for the report: rows in and out, expectation suites, training.
 
-Read from their result.json, so that this room imports none of theirs. A stage that left nothing is left out.
+They are read from each stage's result.json, so that the report need not import the stage. A stage without results is
+left out.
 """
 
 from dataclasses import dataclass
@@ -15,16 +16,19 @@ from tasks.stages.evaluate.report.holdings import Holding
 
 @dataclass(frozen=True)
 class Flow:
-    """Rows through a stage: rows = records + everything quarantined + what was not drawn."""
+    """Row counts of a stage: rows = records + quarantined rows + rows not drawn."""
 
     stage: str
     source: str
-    """Empty for all sources together."""
+    """Id of the source; empty for all sources together."""
     rows: int
+    """Number of rows that the stage read."""
     records: int
+    """Number of records that the stage wrote."""
     quarantined: tuple[tuple[str, int], ...]
-    """Rule and rows, most rows first."""
+    """Rules with their numbers of quarantined rows, largest first."""
     not_drawn: int = 0
+    """Number of records beyond `data.train_rows` and `data.test_rows`, in stage `split` alone."""
 
     @property
     def removed(self) -> int:
@@ -33,29 +37,30 @@ class Flow:
 
 @dataclass(frozen=True)
 class Protected:
-    """What was found in a source and what was done with it, class by class."""
+    """Protected text that was found in a source, by class."""
 
     source: str
     classes: tuple[tuple[str, str, int], ...]
-    """Class, action and stretches of text, most first."""
+    """Class, action and number of text spans, largest first."""
 
 
 @dataclass(frozen=True)
 class Expectation:
-    """One expectation of a suite, with its owner's reason and its outcome."""
+    """Expectation of a suite, with its owner's reason and its outcome."""
 
     about: str
+    """Column and type of the expectation."""
     why: str
     success: bool
     breaking: int | None
-    """Rows that break it; None where it is about an aggregate."""
+    """Number of rows that violate the expectation; None if it is about an aggregate."""
 
 
 @dataclass(frozen=True)
 class Suite:
     name: str
     source: str
-    """Empty for the dataset as a whole."""
+    """Id of the source; empty for the whole dataset."""
     rows: int
     success: bool
     expectations: tuple[Expectation, ...]
@@ -63,43 +68,47 @@ class Suite:
 
 @dataclass(frozen=True)
 class Point:
-    """One optimizer step of the training: mean loss per target token, learning rate, tokens so far."""
+    """One optimizer step of the training."""
 
     step: int
     loss: float
+    """Mean loss per target token."""
     lr: float
+    """Learning rate."""
     validation: float | None = None
-    """Loss per target token of the validation rows, where they were looked at."""
+    """Loss per target token of the validation rows; None if it was not computed after this step."""
 
 
 @dataclass(frozen=True)
 class Nearness:
-    """How records that repeat or contradict each other were looked for, and what of them stays together."""
+    """Results of stage `deduplicate`: near-duplicates and contradictions."""
 
     kept: str
-    """Which of several is kept, in words."""
+    """Rule, in words, for the record that is kept of several duplicates."""
     pairs: int
-    """Pairs of prompts found near-identical."""
+    """Number of pairs of near-identical prompts."""
     clusters: int
-    """Groups of kept records that stand on one side of the split."""
+    """Number of groups of kept records that must be on the same side of the split."""
     contradictions: int
-    """Records kept though another one that is kept contradicts them."""
+    """Number of kept records that contradict another kept record."""
 
 
 @dataclass(frozen=True)
 class Account:
+    """Results of the other stages; empty for stages without results."""
+
     holdings: tuple[Holding, ...] = ()
     flows: tuple[Flow, ...] = ()
     protected: tuple[Protected, ...] = ()
     nearness: Nearness | None = None
     sides: tuple[tuple[str, int], ...] = ()
-    """Rows that train and test hold."""
+    """Names of the sides of the split, train and test, with their numbers of rows."""
     suites: tuple[Suite, ...] = ()
     curve: tuple[Point, ...] = ()
 
 
 def read(layout: Layout) -> Account:
-    """Everything that is there."""
+    """Read the results that the stages have written."""
     split, deduplicated = _result(layout, "split"), _result(layout, "deduplicate")
     curve = layout.stage("train") / "curve.json"
     return Account(

@@ -1,4 +1,4 @@
-"""Geometry of the report's pictures; templates turn it into SVG."""
+"""Geometry of the report's charts, from which templates make SVG."""
 
 import math
 from collections import Counter
@@ -10,7 +10,7 @@ from tasks.stages.evaluate.examples import Example
 from tasks.stages.evaluate.report.account import Point
 
 WIDTH, HEIGHT = 1000, 300
-"""Units of a curve's box, which stretches to the page."""
+"""Size of the box of a loss curve in SVG units; the page stretches the box."""
 Scale = Callable[[float], float]
 OTHER = "(other)"
 """Column of a heat map for answers that are none of the expected labels."""
@@ -19,12 +19,14 @@ OTHER = "(other)"
 @dataclass(frozen=True)
 class Tick:
     place: float
-    """Percent of the axis, from its start."""
+    """Position in percent of the axis."""
     text: str
 
 
 @dataclass(frozen=True)
 class Best:
+    """Step with the lowest validation loss, and its position in the box."""
+
     step: int
     loss: float
     x: float
@@ -33,24 +35,25 @@ class Best:
 
 @dataclass(frozen=True)
 class Curve:
-    """Loss by step: SVG polyline points in a box of WIDTH × HEIGHT."""
+    """Curves by step, as points of SVG polylines in a box of WIDTH × HEIGHT."""
 
     loss: str
     smooth: str
-    """Mean over neighbouring steps."""
+    """Running mean of the loss."""
     rate: str
-    """Learning rate, on a scale of its own from 0 to `peak`."""
+    """Learning rate, on a separate scale from 0 to `peak`."""
     peak: float
+    """Highest learning rate."""
     validation: str
-    """Loss of the validation rows, where they were looked at."""
+    """Loss of the validation rows, at the steps after which it was computed."""
     best: Best | None
-    """The lowest of it."""
+    """Lowest validation loss; None if it was never computed."""
     x: tuple[Tick, ...]
     y: tuple[Tick, ...]
 
 
 def loss_curve(points: Sequence[Point]) -> Curve | None:
-    """The curve of a training, or None for fewer than two steps."""
+    """Return the curves of a training, or None for fewer than two steps."""
     if len(points) < 2:
         return None
     steps, losses, rates = zip(*((point.step, point.loss, point.lr) for point in points), strict=True)
@@ -81,7 +84,7 @@ def _best(looks: Sequence[tuple[int, float]], x: Scale, y: Scale) -> Best | None
 
 
 def ticks(low: float, high: float, wanted: int = 5) -> list[float]:
-    """Round numbers, evenly apart, from at or below `low` to at or above `high`; about `wanted` of them."""
+    """Return about `wanted` round numbers at equal distances that cover the range from `low` to `high`."""
     raw = max(high - low, 1e-9) / wanted
     power = 10.0 ** math.floor(math.log10(raw))
     step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= raw * (1 - 1e-9))
@@ -90,7 +93,7 @@ def ticks(low: float, high: float, wanted: int = 5) -> list[float]:
 
 
 def smoothed(values: Sequence[float]) -> list[float]:
-    """Centred running mean over about a fifteenth of the steps."""
+    """Return the centred running mean over about a fifteenth of the values."""
     reach = max(1, len(values) // 30)
     windows = (values[max(0, place - reach) : place + reach + 1] for place in range(len(values)))
     return [sum(window) / len(window) for window in windows]
@@ -105,7 +108,7 @@ def _line(points: Iterable[tuple[float, float]]) -> str:
 
 
 TIME = "time_"
-"""Begins the names of the facts that say where a training's time went."""
+"""Prefix of the names of facts that are shares of a training's wall time."""
 PARTS = {
     "forward": "forward",
     "backward": "backward",
@@ -117,12 +120,12 @@ PARTS = {
     "failures": "lost to failures",
     "other": "start, loading and writing the model",
 }
-"""What a part of it is called, in the order of the picture."""
+"""Labels of the parts of a training's wall time, in the order of the chart."""
 
 
 @dataclass(frozen=True)
 class Part:
-    """Of a bar from 0 to 100 percent."""
+    """Part of a stacked bar; `start` and `width` are in percent."""
 
     name: str
     words: str
@@ -131,7 +134,7 @@ class Part:
 
 
 def time_bar(measured: Facts) -> tuple[Part, ...]:
-    """Where the wall time of a training went; empty where nobody measured it. Parts below a thousandth are left out."""
+    """Return the parts of a training's wall time; empty if it was not measured. Parts below 0.1 % are left out."""
     parts, start = [], 0.0
     for name, words in PARTS.items():
         share = measured.get(f"{TIME}{name}")
@@ -149,11 +152,11 @@ TAKEN = {
     "peak_memory_gb": "{:.1f} GB at most on a worker",
     "seconds_lost": "{:,.0f} s lost to failures",
 }
-"""What a training took besides, as it is said."""
+"""Formats of further measurements of a training, by name of the fact."""
 
 
 def taken(measured: Facts) -> tuple[str, ...]:
-    """In words; only what was measured."""
+    """Return further measurements of a training as texts; those that were not measured are left out."""
     return tuple(words.format(measured[name].value) for name, words in TAKEN.items() if name in measured)
 
 
@@ -162,23 +165,24 @@ class Cell:
     x: int
     y: int
     right: bool
+    """Whether expected and answered label are equal."""
     strength: float
-    """Opacity: the share of the rows with this expected label, lifted so that a single row still shows."""
+    """Opacity: the share of the rows with this expected label, scaled to 0.3 to 1 so that a single row is visible."""
     title: str
 
 
 @dataclass(frozen=True)
 class HeatMap:
-    """Expected labels down, answered labels across; sizes in CSS pixels."""
+    """Confusion matrix with expected labels as rows and answered labels as columns; sizes are in CSS pixels."""
 
     side: int
-    """Of a cell."""
+    """Width and height of a cell."""
     margin: int
-    """Left of the cells, for the labels."""
+    """Width of the labels on the left of the cells."""
     labels: tuple[tuple[str, int], ...]
-    """Expected label and its rows, from the top; columns have the same order, then OTHER."""
+    """Expected labels with their numbers of rows, from the top; columns have the same order, followed by OTHER."""
     cells: tuple[Cell, ...]
-    """Those that are not empty."""
+    """Cells with at least one row."""
 
     @property
     def width(self) -> int:
@@ -190,7 +194,7 @@ class HeatMap:
 
 
 def heat_map(examples: Sequence[Example]) -> HeatMap:
-    """What the candidate answers where a label is expected."""
+    """Return the confusion matrix of the candidate."""
     support = Counter(example.label for example in examples)
     names = sorted(support)
     column = {name: place for place, name in enumerate(names)}

@@ -1,4 +1,4 @@
-"""What the report's data section says, worked out before any template: rows by stage, protected text by class."""
+"""Contents of the report's data section: rows by stage, protected text by class, duplicates by rule."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -15,21 +15,22 @@ REPEATS = {
     "one in dispute, for an owner to decide",
     "near_test": "training text that a fixed test set holds",
 }
-"""Rules of `deduplicate` in the reader's words."""
+"""Descriptions of the rules of `deduplicate` for readers of the report."""
 
 
 @dataclass(frozen=True)
 class Bar:
-    """One stage, all sources together."""
+    """Bar of a stage, for all sources together; widths are in percent of the longest bar."""
 
     flow: Flow
     kept: float
-    """Percent of the rows that came in first."""
+    """Width of the records that the stage wrote."""
     aside: float
+    """Width of the quarantined rows."""
 
 
 def bars(account: Account) -> tuple[Bar, ...]:
-    """A bar a stage, each as long as the rows that it got."""
+    """Return a bar for each stage, with a length in proportion to the rows that the stage read."""
     stages = list(dict.fromkeys(flow.stage for flow in account.flows))
     together = [_together([flow for flow in account.flows if flow.stage == stage]) for stage in stages]
     widest = max((flow.rows for flow in together), default=0) or 1
@@ -53,13 +54,13 @@ def _together(flows: Sequence[Flow]) -> Flow:
 
 @dataclass(frozen=True)
 class ClassFound:
-    """One class of protected text."""
+    """Class of protected text, with the number of spans in each source."""
 
     name: str
     actions: tuple[str, ...]
-    """What sources do with it; more than one where they differ."""
+    """Actions of the sources for this class; more than one if the sources differ."""
     counts: tuple[int, ...]
-    """Stretches of text, source by source."""
+    """Number of text spans in each source, in the order of the sources."""
 
     @property
     def total(self) -> int:
@@ -67,7 +68,7 @@ class ClassFound:
 
 
 def protected(sources: Sequence[Protected]) -> tuple[ClassFound, ...]:
-    """Every class that was found, most first."""
+    """Return every class that was found, the most frequent first."""
     named = {name for source in sources for name, _, _ in source.classes}
     return tuple(sorted((_class(name, sources) for name in named), key=lambda row: (-row.total, row.name)))
 
@@ -89,7 +90,7 @@ class Repeat:
 
 
 def repeats(flows: Sequence[Flow]) -> tuple[Repeat, ...]:
-    """What `deduplicate` took out, by rule."""
+    """Count the rows that `deduplicate` removed, by rule; rules that removed none are left out."""
     rows = Counter[str]()
     for flow in flows:
         if flow.stage == "deduplicate":

@@ -1,6 +1,6 @@
-"""What the report says of a drill: how much of what was planted in the sources each stage found.
+"""Results of a drill for the report: recall and precision of the stages on defects that were planted in the sources.
 
-Read from measured/planted.json, which is there where sources.yaml names a truth.
+They are read from measured/planted.json, which exists if sources.yaml names a table of planted defects (`truth`).
 """
 
 from dataclasses import dataclass
@@ -12,18 +12,23 @@ from tasks.core.layout import Layout
 
 @dataclass(frozen=True)
 class Hunted:
-    """One kind of defect, counted in rows; or one class of text, counted in characters."""
+    """Detection counts of a kind of defect, in rows, or of a class of protected text, in characters."""
 
     stage: str
+    """Stage that ought to find it."""
     name: str
     planted: int
-    """Rows; or values."""
+    """Number of planted rows or values."""
     truth: int
+    """Number of rows or characters that ought to be found."""
     hit: int
+    """Number of those that were found."""
     marked: int
+    """Number of rows or characters that the stage identified as this kind or class."""
     right: int
+    """Number of identified rows or characters that are of this kind or class."""
     taken_for: tuple[tuple[str, int], ...]
-    """What else became of the truth, most first."""
+    """Outcomes of planted rows or characters that were not found as this kind, with counts, largest first."""
 
     @property
     def recall(self) -> float:
@@ -31,7 +36,7 @@ class Hunted:
 
     @property
     def precision(self) -> float | None:
-        """None where nothing was taken for it."""
+        """Precision; None if nothing was taken for this kind."""
         return self.right / self.marked if self.marked else None
 
 
@@ -42,7 +47,7 @@ class Drill:
 
 
 def read(layout: Layout) -> Drill | None:
-    """The run's drill; None where nothing was planted."""
+    """Return the results of the run's drill; None if nothing was planted."""
     path = layout.measured("planted.json")
     if not path.is_file():
         return None

@@ -1,4 +1,4 @@
-"""What the report says of each source: who answers for it, under which terms, and how fresh it is."""
+"""Sources of the dataset for the report: owner, terms and freshness of each."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -15,22 +15,24 @@ SIDES = ("train", "test")
 
 @dataclass(frozen=True)
 class Holding:
+    """Source with its share of the dataset."""
+
     source: Source
     rows: int
-    """Of the dataset."""
+    """Number of the dataset's rows that come from the source."""
     newest: date | None
-    """`effective_from` of its newest record in the dataset; None where it has no dates."""
+    """Date `effective_from` of the source's newest record in the dataset; None if its records have no dates."""
     as_of: date
-    """The first of the run's month, since the report reads no clock."""
+    """First day of the month in which the run was resolved, so that the report does not depend on the clock."""
 
     @property
     def stale(self) -> bool:
-        """Whether that record is older than the source promises."""
+        """Whether the newest record is older than the source's `refresh_days`."""
         return self.newest is not None and (self.as_of - self.newest).days > self.source.refresh_days
 
 
 def read(layout: Layout) -> tuple[Holding, ...]:
-    """Every source of the run; none where it was not resolved."""
+    """Return every source of the run; empty if its sources were not resolved."""
     if not layout.sources.is_file():
         return ()
     resolved = load_resolved(layout.sources)

@@ -1,4 +1,4 @@
-"""What the report says, worked out before any template: verdicts in words, success metrics judged, rows to show."""
+"""Contents of the report for the templates: verdicts in words, judged success metrics, quoted rows."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,28 +14,25 @@ from tasks.stages.evaluate.report.account import Account
 from tasks.stages.evaluate.report.drill import Drill
 
 SHOWN = 6
-"""Rows of each kind that the report quotes."""
-"""In the order in which models are shown."""
+"""Maximum number of rows of each kind that the report quotes."""
 
 
 @dataclass(frozen=True)
 class Contents:
-    """Everything that a report is made from."""
-
     card: UseCase
     evaluation: Evaluation
     metrics: Metrics
     facts: Facts
-    """Those of `evaluate`."""
+    """Facts of the stage `evaluate`."""
     examples: Sequence[Example]
     account: Account
     measured: Mapping[Which, Facts] | None
-    """Latency and cost by model; None leaves them out, so that the page is the same on every machine."""
+    """Measurements of latency and cost by model; None for a page that must be the same on every machine."""
     trained: Facts = field(default_factory=dict)
-    """What the training took here; empty where the page is the same on every machine."""
+    """Measurements of the training; empty for a page that must be the same on every machine."""
     drill: Drill | None = None
     data_docs: str | None = None
-    """Where Data Docs lie, seen from the page."""
+    """Relative link to the Data Docs; None if there are none."""
 
     @property
     def models(self) -> list[Which]:
@@ -44,17 +41,19 @@ class Contents:
 
 @dataclass(frozen=True)
 class Judged:
-    """A success metric and how the candidate stands to it."""
+    """Success metric with the candidate's result."""
 
     metric: SuccessMetric
     wanted: str
+    """Threshold in words, for example `low end ≥ 0.7`."""
     measured: Fact | None
+    """Fact with the metric's value; None if it is not on this page."""
     state: Literal["met", "missed", "elsewhere", "production"]
-    """`elsewhere`: the figure is not on this page, the evaluation gate looks it up."""
+    """Outcome. `elsewhere`: only the evaluation gate has the value. `production`: measured after the promotion."""
 
 
 def success(contents: Contents) -> list[Judged]:
-    """The use case's success metrics against the figures at hand."""
+    """Judge the use case's success metrics by the facts of the page."""
     known = {f"evaluate.{name}": fact for name, fact in contents.facts.items()}
     if contents.measured is not None:
         stated = contents.measured.get("candidate", {})
@@ -76,7 +75,7 @@ def _judge(metric: SuccessMetric, known: Mapping[str, Fact]) -> Judged:
 
 
 def verdict(other: Which, compared: Comparison, metrics: Metrics) -> str:
-    """The comparison in a sentence or two."""
+    """Return the outcome of a comparison in one or two sentences."""
     than, gain, whole = TITLES[other].lower(), compared.gain, metrics.overall.rows
     on = "" if compared.rows == whole else f" On a fixed sample of {compared.rows:,} of the {whole:,} rows."
     interval = f"{metrics.confidence:.0%} interval {points(gain.low)} to {points(gain.high)}"
@@ -91,42 +90,45 @@ def verdict(other: Which, compared: Comparison, metrics: Metrics) -> str:
 
 
 def points(share: float) -> str:
-    """A difference of shares in percentage points, with a true minus sign."""
+    """Format a difference of shares in percentage points, with a typographic minus sign."""
     return f"{share * 100:+.1f}".replace("-", "−")
 
 
 def headline(metrics: Metrics) -> Literal["better", "worse", "undecided"]:
-    """Against the champion where there is one, else against the base model."""
+    """Return the verdict against the champion if there is one, else against the base model."""
     compared = metrics.overall.comparisons
     return compared["champion" if "champion" in compared else "base"].verdict
 
 
 @dataclass(frozen=True)
 class Dimension:
+    """Field by which rows are sliced, with the metrics of its slices."""
+
     by: str
     groups: list[Group]
 
 
 def dimensions(metrics: Metrics) -> list[Dimension]:
-    """The slices by what they are slices of, those with one value left out."""
+    """Return the slices by field; fields with a single value are left out."""
     every = [Dimension(by, [group for group in metrics.slices if group.by == by]) for by in SLICES]
     return [dimension for dimension in every if len(dimension.groups) > 1]
 
 
 @dataclass(frozen=True)
 class Quoted:
-    """Rows of one kind: how many there are, and the first few."""
+    """Rows of one kind: their number, and the first few as quotations."""
 
     title: str
     why: str
     open: bool
-    """Shown without a click."""
+    """Whether the rows are visible without a click."""
     rows: int
+    """Number of rows of this kind."""
     shown: list[Example]
 
 
 def quotes(contents: Contents) -> list[Quoted]:
-    """Rows gained and lost against each other model, and those that are still wrong."""
+    """Return the rows gained and lost against each other model, and the rows on which no model is right."""
     quoted = []
     for other in TITLES:
         if other in contents.metrics.overall.comparisons:

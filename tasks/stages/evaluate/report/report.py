@@ -1,7 +1,7 @@
-"""The report for a product owner and an auditor: one self-contained file, the same bytes for the same figures.
+"""Rendering of the report as one self-contained HTML file; equal contents give equal bytes.
 
-It loads nothing, runs no script, and says so to the browser: what a customer or a model wrote is escaped, and would do
-nothing if it were not.
+The page loads nothing and contains no script, and a content security policy makes the browser enforce this. Texts of
+customers and models are escaped, and by that policy could do no harm even if they were not.
 """
 
 from pathlib import Path
@@ -24,13 +24,12 @@ from tasks.stages.evaluate.report.page import Contents
 
 TEMPLATES = Path(__file__).parent / "templates"
 DATA_DOCS = "../artefacts/validate/docs/index.html"
-"""Seen from measured/."""
+"""Path of the Data Docs relative to measured/."""
 PROMPT_CHARS = 320
-"""Longer prompts are shortened."""
+"""Maximum number of characters of a quoted prompt."""
 
 
 def render(contents: Contents) -> str:
-    """The page as HTML."""
     template = _templates().get_template("report.html")
     return template.render(
         contents=contents,
@@ -57,8 +56,11 @@ def render(contents: Contents) -> str:
 
 
 def write_report(layout: Layout, card: UseCase, evaluation: Evaluation) -> Path:
-    """Write measured/report.html: the page of stage `evaluate` with latency and cost as measured on this machine, what
-    was found of planted defects, and links to pages beside it."""
+    """Write measured/report.html and return its path.
+
+    In contrast to the report of stage `evaluate`, it includes this machine's measurements, results on planted defects,
+    and a link to the Data Docs.
+    """
     stage = layout.stage("evaluate")
     contents = Contents(
         card=card,
@@ -102,17 +104,17 @@ def _templates() -> jinja2.Environment:
 
 
 def percent(share: float) -> str:
-    """A share with one decimal, e.g. 84.2."""
+    """Format a share in percent with one decimal, e.g. 84.2."""
     return f"{share * 100:.1f}"
 
 
 def level(value: float, unit: str) -> str:
-    """A metric's figure: a share in percent, anything else as a plain number."""
+    """Format a value of a metric: a share, which has no unit, in percent, others as a plain number."""
     return plain(value) if unit else percent(value)
 
 
 def difference(value: float, unit: str) -> str:
-    """A difference of two figures of a metric: of shares in percentage points."""
+    """Format a difference of two values of a metric: of shares, which have no unit, in percentage points."""
     return f"{'+' if value >= 0 else ''}{plain(value)}" if unit else page.points(value)
 
 
@@ -125,7 +127,6 @@ def p_value(p: float) -> str:
 
 
 def figure(fact: Fact) -> str:
-    """A fact as the page prints it."""
     interval = f" [{fact.low:.3f}, {fact.high:.3f}]" if fact.low is not None and fact.high is not None else ""
     number = (
         f"{fact.value:,.0f}" if abs(fact.value) >= 1000 else f"{fact.value:.3g}" if fact.unit else f"{fact.value:.3f}"
@@ -134,12 +135,12 @@ def figure(fact: Fact) -> str:
 
 
 def breakable(text: str) -> Markup:
-    """A text that may break after an underscore, escaped."""
+    """Escape a text and allow line breaks after underscores."""
     return Markup("_<wbr>").join(text.split("_"))
 
 
 def shorten(text: str, length: int = PROMPT_CHARS) -> str:
-    """The beginning of a text, cut between words where it can be."""
+    """Shorten a text to `length` characters, between words if possible."""
     if len(text) <= length:
         return text
     kept = text[:length]

@@ -1,8 +1,8 @@
-"""The models that answer: one in the stage's own process, or several on workers of Ray's.
+"""Execution of a model: in the stage's own process, or on several workers of Ray.
 
-team.py         what is asked of them
-answerer.py     a model with its weights, ready to answer
-alone.py        one, in the stage's own process
-spread.py       several, on this machine or on a cluster's
-vllm_engine.py  vLLM in place of our own decoding
+team.py         interface for the code that asks a model
+answerer.py     model with its weights in one process
+alone.py        team of one model, in the stage's own process
+spread.py       team of several workers, on this machine or on a cluster
+vllm_engine.py  vLLM as an alternative to our own decoding
 """

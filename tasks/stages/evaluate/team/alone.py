@@ -1,4 +1,4 @@
-"""One model, in the stage's own process."""
+"""Team of one model, in the stage's own process."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any

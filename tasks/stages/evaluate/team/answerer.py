@@ -1,4 +1,4 @@
-"""A model with its weights, ready to answer: in the stage's own process, or on a worker of Ray's."""
+"""Model with its weights in one process: the stage's own, or a worker of Ray."""
 
 import socket
 import time
@@ -24,41 +24,47 @@ from tasks.stages.peak_memory import peak_bytes
 
 @dataclass(frozen=True)
 class Afar:
-    """Of a model for machines that have no disk in common."""
+    """Location of a model in the storage, for machines that have no disk in common."""
 
     place: str
-    """The storage: s3://BUCKET/PREFIX, or a folder that all of them mount."""
+    """Storage: s3://BUCKET/PREFIX, or a folder that all machines mount."""
     weights: Tree
     adapter: Tree | None
 
 
 @dataclass(frozen=True)
 class Brief:
-    """What an answerer needs. Small: workers are sent it."""
+    """Instructions for an answerer. They are small, since Ray sends them to each worker."""
 
     located: Located
-    """On a disk that all workers see, or, with `afar`, on that of the machine that starts the stage."""
+    """Folders of the model: on a disk that all workers see, or, with `afar`, on the machine that starts the stage."""
     settings: Evaluation
     limits: Limits
     prefix: Tokens
-    """What all prompts begin with."""
+    """Tokens with which all prompts begin."""
     longest: int
-    """Tokens of a prompt with its answer at most."""
+    """Maximum number of tokens in a prompt with its answer."""
     versions: Versions = field(default_factory=versions.of_here)
-    """Of the machine that starts the stage."""
+    """Versions of libraries on the machine that starts the stage."""
     afar: Afar | None = None
+    """Location of the model in the storage; None if workers read it from a common disk."""
 
 
 class Engine(Protocol):
+    """Engine that computes answers: our own decoding or vLLM."""
+
     def answer(self, prompts: Sequence[Tokens]) -> list[Generated]: ...
 
     def fresh(self) -> Self:
-        """One that reads the next prompt whole."""
+        """Return an engine without a cached prefix, so that it computes the next prompt as a whole."""
         ...
 
 
 class Answerer:
-    """As an actor of Ray it is there before it loads anything, so that whoever waits for it learns of its place."""
+    """Model that answers batches of prompts, also as an actor of Ray.
+
+    Creating it loads nothing; `load` does. So an actor that has no machine yet can be told from one that is loading.
+    """
 
     def __init__(self, brief: Brief) -> None:
         self.brief = brief
@@ -66,10 +72,16 @@ class Answerer:
         self.engine: Any = None
 
     def here(self) -> None:
-        """Answers at once."""
+        """Do nothing: the call returns once Ray has started the actor on a machine."""
 
     def load(self) -> None:
-        """Raises InputError where this machine has other versions of libraries, Unavailable without its GPU."""
+        """Load the model on this machine.
+
+        Raises:
+            InputError: This machine has other versions of libraries, or does not see the model's folder.
+            Unavailable: A GPU is set and this machine has none.
+            Refused: The storage returned something else than was stored.
+        """
         self.brief.versions.require_here()
         located = arrived(self.brief)
         if self.brief.settings.engine == "vllm":
@@ -80,22 +92,21 @@ class Answerer:
             self.take(models.load(located, self.brief.settings))
 
     def take(self, model: Any) -> None:
-        """Answer with a model of transformers."""
+        """Use a model of transformers that the caller has loaded."""
         self.model, self.engine = model, Decoder(model, self.brief.prefix, self.brief.limits)
 
     def answer(self, prompts: Sequence[Tokens]) -> list[Generated]:
-        """A batch."""
         return list(self.engine.answer(prompts))
 
     def time(self, prompt: Tokens) -> float:
-        """Milliseconds that it takes alone, and read whole."""
+        """Return the milliseconds that one prompt takes on its own, without a cached prefix."""
         engine = self.engine.fresh()
         start = time.perf_counter()
         engine.answer([prompt])
         return (time.perf_counter() - start) * 1000
 
     def foretell(self, windows: Sequence[Tokens]) -> float:
-        """The summed cross-entropy of a text in nats, of each window but its first token."""
+        """Return the summed cross-entropy of a text in nats; the first token of each window does not count."""
         return sum(self._loss(tokens) for tokens in windows)
 
     def _loss(self, tokens: Tokens) -> float:
@@ -111,9 +122,12 @@ class Answerer:
 
 
 def arrived(brief: Brief) -> Located:
-    """The model on this machine.
+    """Return the folders of the model on this machine, fetched from the storage if needed.
 
-    Raises InputError where it is not to be seen, Refused where the storage gives something else than was stored."""
+    Raises:
+        InputError: The model should be on a common disk, and this machine does not see its folder.
+        Refused: The storage returned something else than was stored.
+    """
     if brief.afar is None:
         for folder in (brief.located.weights, brief.located.adapter):
             if folder and not folder.is_dir():

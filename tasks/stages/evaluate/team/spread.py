@@ -1,7 +1,7 @@
-"""Models on workers of Ray's, which answer batch by batch: on this machine, or on the cluster at RAY_ADDRESS.
+"""Team of Ray workers that answer batch by batch, on this machine or on the cluster at RAY_ADDRESS.
 
-A batch of a worker that is lost is answered by another. Batches are made before, so the answers are the same whoever
-gives them.
+If a worker is lost, another answers its batch. Batches are formed beforehand, so answers do not depend on which worker
+computes them.
 """
 
 from collections import deque
@@ -22,9 +22,12 @@ from tasks.stages.evaluate.team.answerer import Afar, Answerer, Brief
 from tasks.stages.evaluate.team.team import Act
 
 LOSSES = 3
-"""How many workers may be lost one after the other, without an answer between them."""
+"""Maximum number of workers lost in a row without an answer in between."""
 PLACE_SECONDS = 600.0
-"""How long workers are waited for that have no place. Then those that have one begin, and others join them later."""
+"""Seconds to wait until the cluster has room for all workers.
+
+Afterwards the workers that have been started begin, and the others join later.
+"""
 
 
 def crew(settings: Evaluation) -> Crew:
@@ -33,7 +36,7 @@ def crew(settings: Evaluation) -> Crew:
 
 @contextmanager
 def ready(brief: Brief, name: str) -> Iterator["Spread"]:
-    """Workers that have loaded the model, until the block ends. `name` is what progress lines call it."""
+    """Start workers with the model, and end them after the block. `name` appears in progress lines."""
     storage = place.named() if connection.address() else None
     brief = sent(brief, storage, name)
     announce(name, "starting Ray, then loading the model on its workers")
@@ -44,7 +47,7 @@ def ready(brief: Brief, name: str) -> Iterator["Spread"]:
 
 
 def sent(brief: Brief, storage: Place | None, name: str) -> Brief:
-    """With a storage: the model lies there, for machines that have no disk in common."""
+    """Store the model in the storage, if there is one, and return instructions that name its location there."""
     if storage is None:
         return brief
     weights, adapter = brief.located.weights, brief.located.adapter
@@ -61,13 +64,13 @@ class Item(NamedTuple):
 
 
 class Spread:
-    """A team of Ray's actors. A worker is known by its number; in place of one that is lost another gets it."""
+    """Team of Ray actors, which are identified by number. The replacement of a lost worker gets the same number."""
 
     def __init__(self, brief: Brief, name: str) -> None:
         self._brief, self._name, self._crew = brief, name, crew(brief.settings)
         self._actors: dict[int, Any] = {}
         self._coming: dict[Any, tuple[int, str]] = {}
-        """Workers by what they were asked for: whether they are `here`, then to `load`."""
+        """Workers that are starting: number and pending call (`here`, then `load`), by Ray's object reference."""
         self._idle: set[int] = set()
         self._answered: set[int] = set()
         self._lost_in_a_row = 0
@@ -75,7 +78,11 @@ class Spread:
             self._start(worker)
 
     def gather(self) -> None:
-        """Wait for all that have a place. Raises Unavailable where none has one."""
+        """Wait until all workers that have a machine have loaded the model.
+
+        Raises:
+            Unavailable: No worker has a machine within PLACE_SECONDS.
+        """
         while self._coming:
             placed = not any(act == "here" for _, act in self._coming.values())
             done = self._wait(self._coming, None if placed else PLACE_SECONDS)
@@ -92,7 +99,7 @@ class Spread:
         busy: dict[Any, tuple[int, Item]] = {}
         while True:
             while self._idle and (item := again.popleft() if again else next(rest, None)):
-                worker = min(self._idle)  # requests one at a time are all answered by the same
+                worker = min(self._idle)  # so that the same worker answers all single requests
                 self._idle.remove(worker)
                 busy[getattr(self._actors[worker], act).remote(item.what)] = worker, item
             if self._idle and not busy:
@@ -130,7 +137,7 @@ class Spread:
         self._coming[actor.here.remote()] = worker, "here"
 
     def _go_on(self, ref: Any) -> None:
-        """A worker that is coming has done what it was asked for."""
+        """Handle the completed call of a starting worker: ask it to load the model, or mark it as idle."""
         worker, act = self._coming.pop(ref)
         got, _ = self._answer(ref, worker)
         if not got:
@@ -141,9 +148,10 @@ class Spread:
             self._idle.add(worker)
 
     def _answer(self, ref: Any, worker: int) -> tuple[bool, Any]:
-        """What a worker says; False where it is lost, and another is on its way.
+        """Return whether the worker returned a result, and the result; start a replacement if the worker is lost.
 
-        Raises its HallmarkError, and Unavailable after too many losses."""
+        Raises the worker's own HallmarkError, and Unavailable after too many losses.
+        """
         import ray
         from ray.exceptions import OutOfMemoryError, RayActorError, RayTaskError, WorkerCrashedError
 
@@ -158,7 +166,7 @@ class Spread:
     def _lost(self, worker: int, error: Exception) -> None:
         import ray
 
-        ray.kill(self._actors[worker])  # one that is cut off may still be there
+        ray.kill(self._actors[worker])  # a worker that only lost its connection may still run
         self._idle.discard(worker)
         self._lost_in_a_row += 1
         why = f"worker {worker} of {self._crew.workers} was lost"
@@ -181,7 +189,6 @@ class Spread:
 
     @staticmethod
     def _wait(refs: Iterable[Any], seconds: float | None) -> list[Any]:
-        """Those that are done."""
         import ray
 
         done, _ = ray.wait(list(refs), num_returns=1, timeout=seconds)

@@ -1,21 +1,23 @@
-"""What is asked of those who answer, one or several. It loads nothing."""
+"""Interface of a team: one or several processes that hold the same model. The module imports no libraries."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any, Literal, Protocol
 
 Act = Literal["answer", "time", "foretell"]
-"""A method of `answerer.Answerer` that takes one item."""
+"""Name of a method of `answerer.Answerer` that takes one item."""
 
 
 class Team(Protocol):
+    """One or several processes that hold the same model and answer in parallel."""
+
     def each(self, act: Act, items: Iterable[Any]) -> Iterator[tuple[int, Any]]:
-        """What comes of each item, with its number, as it comes: in any order."""
+        """Call `act` for each item; yield the item's number with the result, in order of completion."""
         ...
 
     def count(self) -> int:
-        """Of those that have answered anything."""
+        """Return the number of processes that have answered at least once."""
         ...
 
     def peak_bytes(self) -> int:
-        """The most that one of them held."""
+        """Return the peak memory of the largest process."""
         ...

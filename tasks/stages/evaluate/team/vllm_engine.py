@@ -1,7 +1,7 @@
-"""vLLM in place of our own decoding: the same prompts as tokens, the same end of a turn, greedy, on a GPU.
+"""vLLM as an alternative to our own decoding: same prompts as tokens, same stop tokens, greedy, on a GPU.
 
-An adapter stays apart from the weights, and rounds at other places than a merged one. Written after vLLM 0.33, and not
-run here, since there was no GPU: the names of what it is handed were compared with that version by hand.
+vLLM applies an adapter unmerged, so its answers round differently from those of a merged one. This module was written
+for vLLM 0.33 and never run, since there was no GPU; the names of arguments were compared with that version by hand.
 https://docs.vllm.ai/en/stable/api/vllm/
 """
 
@@ -18,7 +18,7 @@ from tasks.stages.evaluate.decode import Generated, Limits, Tokens
 from tasks.stages.evaluate.models import Located
 
 SETTINGS = {
-    "VLLM_ENABLE_V1_MULTIPROCESSING": "0",  # in this process: it ends with it, and schedules the same every time
+    "VLLM_ENABLE_V1_MULTIPROCESSING": "0",  # run in this process: vLLM ends with it, and scheduling is deterministic
     "VLLM_NO_USAGE_STATS": "1",
     "VLLM_LOGGING_LEVEL": "WARNING",
     "HF_HUB_OFFLINE": "1",
@@ -27,7 +27,11 @@ DTYPES = {"fp32": "float32", "bf16": "bfloat16"}
 
 
 def require(located: Located, has_texts: bool) -> None:
-    """Raises InputError where vLLM cannot serve this model or do what is asked."""
+    """Verify that vLLM can serve this model and task.
+
+    Raises:
+        InputError: vLLM does not support the adapter, or there are plain texts among the held-out rows.
+    """
     why = None
     if has_texts:
         why = "vLLM does not foretell plain texts here, and the held-out rows have some"
@@ -39,7 +43,11 @@ def require(located: Located, has_texts: bool) -> None:
 
 
 def require_installed(settings: Evaluation) -> None:
-    """Raises InputError where it is asked for and is not."""
+    """Verify that vLLM is installed if `evaluation.engine` asks for it.
+
+    Raises:
+        InputError: vLLM is not installed.
+    """
     if settings.engine == "vllm" and find_spec("vllm") is None:
         raise _refused("vLLM is not installed here, and docs/guides/cluster.md says which versions go together")
 
@@ -49,15 +57,15 @@ def _refused(why: str) -> InputError:
 
 
 def model_arguments(located: Located, settings: Evaluation, longest: int) -> dict[str, Any]:
-    """Of vllm.LLM."""
+    """Return arguments of `vllm.LLM`; `longest` is the maximum number of tokens in a prompt with its answer."""
     adapter: dict[str, Any] = {}
     if located.adapter:
         rank = read_json(located.adapter / "adapter_config.json")["r"]
         adapter = {"enable_lora": True, "max_loras": 1, "max_lora_rank": vllm.room_for(rank)}
     return {
         "model": str(located.weights),
-        "skip_tokenizer_init": True,  # tokens go in, and tokens come out
-        "generation_config": "vllm",  # none of the model's own settings of sampling
+        "skip_tokenizer_init": True,  # input and output are tokens
+        "generation_config": "vllm",  # ignore the model's own sampling settings
         "dtype": DTYPES[settings.precision],
         "max_model_len": longest,
         "max_num_seqs": settings.batch_size,
@@ -67,7 +75,7 @@ def model_arguments(located: Located, settings: Evaluation, longest: int) -> dic
 
 
 def sampling_arguments(limits: Limits) -> dict[str, Any]:
-    """Of vllm.SamplingParams: greedy, to one of our stop tokens and to no other."""
+    """Return arguments of `vllm.SamplingParams`: greedy decoding that ends at our stop tokens only."""
     return {
         "temperature": 0.0,
         "max_tokens": limits.max_new_tokens,
@@ -103,6 +111,6 @@ class VllmEngine:
         return Generated(tokens[:-1] if stopped else tokens, stopped)
 
     def fresh(self) -> Self:
-        """vLLM keeps what prompts begin with; this forgets it."""
+        """Empty vLLM's cache of prompt prefixes, and return this engine."""
         self._llm.reset_prefix_cache()
         return self
